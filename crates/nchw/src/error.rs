@@ -1,0 +1,42 @@
+//! The one error type: a message for a learner.
+
+use std::fmt;
+
+/// What went wrong, in words that say what to do next.
+///
+/// `Debug` prints the same as `Display`, so that `unwrap()` and a cell's `?`
+/// show the message and not the name of a struct.
+pub struct Error(String);
+
+/// `Result` with the crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error with this message.
+    pub fn new(message: impl Into<String>) -> Error {
+        Error(message.into())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<tch::TchError> for Error {
+    /// Keeps libtorch's sentence and drops its list of C++ frames.
+    fn from(error: tch::TchError) -> Error {
+        let text = error.to_string();
+        let sentence = text.split("\nException raised from").next().unwrap_or(&text);
+        Error(format!("libtorch says: {}", sentence.trim_end()))
+    }
+}

@@ -1,0 +1,216 @@
+//! A finished picture, and the only module that knows how a notebook shows one.
+
+use crate::{Error, Result};
+use base64::Engine as _;
+use std::{fmt, path::Path};
+
+/// A picture with its alternative text and its content in words.
+///
+/// It owns everything, so a cell can keep it in a variable. As the last
+/// expression of a cell it shows itself; anywhere else, `save` it.
+#[derive(Clone)]
+pub struct Figure {
+    png: Vec<u8>,
+    width: u32,
+    height: u32,
+    alt: String,
+    text: String,
+}
+
+/// An RGB picture in memory: rows from the top, three bytes a pixel.
+#[derive(Clone)]
+pub struct Pixels {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// `height * width * 3` bytes.
+    pub rgb: Vec<u8>,
+}
+
+/// Pictures are drawn with this many pixels to one pixel on the page, so that
+/// they stay sharp on a projector and a high-density screen.
+pub const PIXEL_RATIO: u32 = 2;
+
+impl Figure {
+    /// A still picture.
+    ///
+    /// `alt` says what is to be seen, for those who cannot see it; `text` is
+    /// the content in words or numbers, for a terminal.
+    ///
+    /// # Errors
+    /// When the number of bytes does not fit the size.
+    pub fn still(picture: &Pixels, alt: impl Into<String>, text: impl Into<String>) -> Result<Figure> {
+        Figure::encode(std::slice::from_ref(picture), &[0.0], alt.into(), text.into())
+    }
+
+    /// An animation (APNG): each picture with how long it stays, in seconds.
+    /// It repeats for ever.
+    ///
+    /// # Errors
+    /// When there is no frame, the frames differ in size, or a duration is
+    /// not between 0 and 60 s.
+    pub fn animation(
+        frames: &[(Pixels, f32)],
+        alt: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Result<Figure> {
+        let (pictures, seconds): (Vec<Pixels>, Vec<f32>) = frames.iter().cloned().unzip();
+        Figure::encode(&pictures, &seconds, alt.into(), text.into())
+    }
+
+    fn encode(pictures: &[Pixels], seconds: &[f32], alt: String, text: String) -> Result<Figure> {
+        let Some(first) = pictures.first() else {
+            return Err(Error::new("a figure needs at least one picture, and got none"));
+        };
+        let (width, height) = (first.width, first.height);
+        let failed = |e: png::EncodingError| Error::new(format!("could not encode the picture as PNG: {e}"));
+        let mut png = Vec::new();
+        let mut encoder = png::Encoder::new(&mut png, width, height);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_compression(png::Compression::Balanced);
+        if pictures.len() > 1 {
+            encoder.set_animated(pictures.len() as u32, 0).map_err(failed)?;
+        }
+        let mut writer = encoder.write_header().map_err(failed)?;
+        for (picture, &stay) in pictures.iter().zip(seconds) {
+            let expected = (picture.width * picture.height * 3) as usize;
+            if (picture.width, picture.height) != (width, height) || picture.rgb.len() != expected {
+                return Err(Error::new(format!(
+                    "every picture of a figure must be {width} x {height} with {} bytes; one is {} x {} with {} bytes",
+                    width * height * 3,
+                    picture.width,
+                    picture.height,
+                    picture.rgb.len()
+                )));
+            }
+            if !(0.0..=60.0).contains(&stay) {
+                return Err(Error::new(format!(
+                    "a frame stays between 0 and 60 seconds; {stay} was asked for"
+                )));
+            }
+            if pictures.len() > 1 {
+                writer.set_frame_delay((stay * 1000.0).round() as u16, 1000).map_err(failed)?;
+            }
+            writer.write_image_data(&picture.rgb).map_err(failed)?;
+        }
+        writer.finish().map_err(failed)?;
+        Ok(Figure { png, width, height, alt, text })
+    }
+
+    /// Writes the picture as a PNG file (an animation as APNG).
+    ///
+    /// # Errors
+    /// When the file cannot be written, or its name does not end in `.png`.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        if path.extension().is_none_or(|e| !e.eq_ignore_ascii_case("png")) {
+            return Err(Error::new(format!(
+                "figures are saved as PNG: expected a name like \"figure.png\", got \"{}\"",
+                path.display()
+            )));
+        }
+        std::fs::write(path, &self.png)
+            .map_err(|e| Error::new(format!("could not write the figure to {}: {e}", path.display())))
+    }
+
+    /// The PNG file's bytes.
+    pub fn png(&self) -> &[u8] {
+        &self.png
+    }
+
+    /// What is to be seen, in a sentence or two.
+    pub fn alt(&self) -> &str {
+        &self.alt
+    }
+
+    /// The content in words or numbers.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// `(width, height)` in pixels of the PNG.
+    pub fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
+    /// Called by evcxr for the last expression of a cell.
+    ///
+    /// HTML carries the alternative text and the size on the page, and wins
+    /// where it is understood; the PNG is for viewers that strip HTML, the
+    /// text for terminals.
+    pub fn evcxr_display(&self) {
+        let data = base64::engine::general_purpose::STANDARD.encode(&self.png);
+        let html = format!(
+            "<img src=\"data:image/png;base64,{data}\" width=\"{}\" alt=\"{}\" style=\"max-width:100%;height:auto\">",
+            self.width / PIXEL_RATIO,
+            escape(&self.alt)
+        );
+        // One write: lines of other threads must not come in between.
+        println!(
+            "EVCXR_BEGIN_CONTENT text/html\n{html}\nEVCXR_END_CONTENT\n\
+             EVCXR_BEGIN_CONTENT image/png\n{data}\nEVCXR_END_CONTENT\n\
+             EVCXR_BEGIN_CONTENT text/plain\n{}\nEVCXR_END_CONTENT",
+            self.text
+        );
+    }
+}
+
+impl fmt::Debug for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Figure {} x {}: {}", self.width, self.height, self.alt)
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(width: u32, height: u32, value: u8) -> Pixels {
+        Pixels { width, height, rgb: vec![value; (width * height * 3) as usize] }
+    }
+
+    #[test]
+    fn a_still_is_read_back_the_same() {
+        let mut picture = plain(5, 3, 0);
+        picture.rgb[3 * (2 * 5 + 4)] = 255; // bottom right, red
+        let figure = Figure::still(&picture, "a red corner", "").unwrap();
+        let back = image::load_from_memory(figure.png()).unwrap().to_rgb8();
+        assert_eq!(back.dimensions(), (5, 3));
+        assert_eq!(back.into_raw(), picture.rgb);
+    }
+
+    #[test]
+    fn an_animation_holds_every_frame_and_its_time() {
+        let frames = [(plain(4, 2, 10), 0.5), (plain(4, 2, 20), 1.25)];
+        let figure = Figure::animation(&frames, "two greys", "").unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(figure.png())).read_info().unwrap();
+        assert_eq!(reader.info().animation_control().unwrap().num_frames, 2);
+        let mut buffer = vec![0; reader.output_buffer_size().unwrap()];
+        let mut seen = Vec::new();
+        while reader.next_frame(&mut buffer).is_ok() {
+            let control = reader.info().frame_control().unwrap();
+            seen.push((buffer[0], f32::from(control.delay_num) / f32::from(control.delay_den)));
+        }
+        assert_eq!(seen, [(10, 0.5), (20, 1.25)]);
+    }
+
+    #[test]
+    fn errors_say_what_would_fit() {
+        let wrong = Pixels { width: 4, height: 2, rgb: vec![0; 9] };
+        let error = Figure::still(&wrong, "", "").unwrap_err().to_string();
+        assert!(error.contains("4 x 2 with 24 bytes") && error.contains("9 bytes"), "{error}");
+        let error = Figure::animation(&[], "", "").unwrap_err().to_string();
+        assert!(error.contains("at least one picture"), "{error}");
+        let error = Figure::still(&plain(1, 1, 0), "", "").unwrap().save("x.jpg").unwrap_err().to_string();
+        assert!(error.contains("figure.png") && error.contains("x.jpg"), "{error}");
+    }
+}
