@@ -8,8 +8,11 @@ use std::fmt;
 /// show the message and not the name of a struct.
 pub struct Error(String);
 
-/// `Result` with the crate's [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+/// `Result` with the crate's [`Error`], unless another is named.
+///
+/// The second parameter is there for notebooks: the code that evcxr puts
+/// around a cell says `Result<(), …>`, and sees this one through the prelude.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error with this message.

@@ -3,9 +3,20 @@
 //! The support crate of the course: what the notebooks call. Modules stand in
 //! reading order; ARCHITECTURE.md says what each may know.
 
+mod device;
 mod error;
 pub mod figure;
+mod panics;
 pub mod prelude;
 
+pub use device::device;
 pub use error::{Error, Result};
 pub use tch;
+
+/// Called by the kernel while the learner still reads: loads libtorch and has
+/// it compute once, so that the first cell need not wait for it.
+pub fn warm_up() -> tch::Tensor {
+    let picture = tch::Tensor::ones([1, 1, 3, 4], (tch::Kind::Float, tch::Device::Cpu));
+    let kernel = tch::Tensor::ones([1, 1, 2, 2], (tch::Kind::Float, tch::Device::Cpu));
+    picture.conv2d::<&tch::Tensor>(&kernel, None, 1, 0, 1, 1)
+}

@@ -1,5 +1,5 @@
 //! All that a notebook imports: `use nchw::prelude::*;`.
 
 pub use crate::figure::Figure;
-pub use crate::{Error, Result};
-pub use tch::{self, Device, Kind, Tensor};
+pub use crate::{Error, Result, device};
+pub use tch::{self, Device, IndexOp, Kind, Tensor};

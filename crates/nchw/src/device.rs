@@ -1,0 +1,34 @@
+//! What libtorch computes on.
+
+use tch::Device;
+
+/// The first CUDA device when there is one, else the CPU.
+///
+/// The program is linked against libtorch's CPU part only, so that the same
+/// build serves machines with and without a GPU. The CUDA part is loaded here,
+/// before libtorch is asked for the first time whether there is a GPU.
+pub fn device() -> Device {
+    load_cuda();
+    Device::cuda_if_available()
+}
+
+#[cfg(target_os = "linux")]
+fn load_cuda() {
+    use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+    use std::sync::Once;
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Without a driver the library is of no use, and costs a second.
+        if !std::path::Path::new("/proc/driver/nvidia/version").exists() {
+            return;
+        }
+        // SAFETY: libtorch's own library, of the version that is linked; its
+        // initialisers only register operators.
+        if let Ok(library) = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) } {
+            std::mem::forget(library);
+        }
+    });
+}
+
+#[cfg(not(target_os = "linux"))]
+fn load_cuda() {}

@@ -1,0 +1,59 @@
+"""Starts the kernel `nchw` as JupyterLab does and runs cells in it.
+
+Without arguments: prints, as one line of JSON, how long the start and a cell
+with a tensor took and which device libtorch computes on.
+With --build: only runs the first cell, which compiles what is not compiled.
+"""
+
+import json
+import sys
+import time
+
+from jupyter_client.manager import KernelManager
+
+FIRST = ':dep nchw = { path = "../crates/nchw" }\nuse nchw::prelude::*;'
+WAIT = 3600
+
+
+def run(client, code):
+    """Runs a cell: (seconds, stdout). Raises with what the cell complained of."""
+    out, complaints = [], []
+
+    def hook(message):
+        content = message["content"]
+        if message["msg_type"] == "stream":
+            (out if content["name"] == "stdout" else complaints).append(content["text"])
+        elif message["msg_type"] == "error":
+            complaints.append("\n".join(content["traceback"]))
+
+    start = time.monotonic()
+    client.execute_interactive(code, timeout=WAIT, output_hook=hook)
+    if complaints:
+        raise SystemExit("".join(complaints))
+    return time.monotonic() - start, "".join(out)
+
+
+def main():
+    build = "--build" in sys.argv
+    manager = KernelManager(kernel_name="nchw")
+    start = time.monotonic()
+    # evcxr prints what cargo compiles on its own standard error.
+    manager.start_kernel()
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=WAIT)
+        ready = time.monotonic() - start
+        run(client, FIRST)
+        if build:
+            run(client, "let nchw_warm_up = nchw::warm_up(); drop(nchw_warm_up);")
+            return
+        seconds, _ = run(client, "let t = Tensor::ones([2, 3], (Kind::Float, Device::Cpu));")
+        _, device = run(client, 'println!("{:?}", device());')
+        print(json.dumps({"start": ready, "cell": seconds, "device": device.strip()}))
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+main()

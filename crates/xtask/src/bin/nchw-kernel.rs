@@ -1,0 +1,158 @@
+//! What Jupyter starts for the kernel "Rust (nchw)"; two small jobs, told
+//! apart by the name it is called by.
+//!
+//! As `nchw-kernel` it finds a free working folder for evcxr and becomes
+//! evcxr. A folder that is used again lets a cell compile incrementally and
+//! keeps the notebooks' dependencies built; two kernels must not share one.
+//!
+//! As `cargo` it answers evcxr's rust-analyzer. To tell the type of a variable
+//! rust-analyzer reads the source of every package that `cargo metadata`
+//! names, some 150; the types in a notebook come from the few in `VISIBLE`.
+//! Leaving out the others halves the time to a notebook's first variable.
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use std::{
+    collections::HashSet,
+    env,
+    ffi::OsString,
+    fs::{self, File},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+#[path = "../fresh.rs"]
+mod fresh;
+
+/// Packages whose types a notebook's variables have.
+const VISIBLE: [&str; 5] = ["ctx", "nchw", "tch", "torch-sys", "anyhow"];
+
+fn main() -> Result<()> {
+    let mut args = env::args_os();
+    let name = args.next().map(PathBuf::from).unwrap_or_default();
+    let args: Vec<OsString> = args.collect();
+    if name.file_name().is_some_and(|n| n == "cargo") { as_cargo(&args) } else { as_kernel(&args) }
+}
+
+fn variable(name: &str) -> Result<PathBuf> {
+    env::var_os(name)
+        .map(PathBuf::from)
+        .with_context(|| format!("{name} is not set: start this through Jupyter's kernel \"Rust (nchw)\""))
+}
+
+fn as_kernel(args: &[OsString]) -> Result<()> {
+    let home = variable("NCHW_KERNEL")?;
+    let slot = free_slot(&home.join("slots"))?;
+    // With a crate that has just been edited, evcxr would compile before it
+    // answers Jupyter, and an error in it would look like a dead kernel. The
+    // plain configuration leaves that to the first cell, which shows it.
+    let config = if fresh::is_fresh(&home) { "warm" } else { "plain" };
+    let error = Command::new(variable("NCHW_EVCXR")?)
+        .args(args)
+        .env("EVCXR_TMPDIR", slot)
+        .env("EVCXR_CONFIG_DIR", home.join(config))
+        .exec();
+    bail!("could not start evcxr ({error}): run `cargo xtask setup`")
+}
+
+/// The first working folder that no other kernel holds.
+///
+/// The lock is on an open file that evcxr inherits: it goes when evcxr and the
+/// process that runs the cells are gone, however they ended.
+fn free_slot(slots: &Path) -> Result<PathBuf> {
+    for number in 0..64 {
+        let slot = slots.join(number.to_string());
+        fs::create_dir_all(&slot).with_context(|| format!("could not make {}", slot.display()))?;
+        let lock = File::create(slot.join("lock"))?;
+        if rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok() {
+            rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
+            std::mem::forget(lock);
+            return Ok(slot);
+        }
+    }
+    bail!("64 kernels run already: shut some down (in JupyterLab: Kernel, Shut Down All Kernels)")
+}
+
+fn as_cargo(args: &[OsString]) -> Result<()> {
+    let mut cargo = Command::new(variable("NCHW_CARGO")?);
+    cargo.args(args).env("CARGO_HOME", variable("NCHW_CARGO_HOME")?);
+    if args.first().is_none_or(|a| a != "metadata") {
+        bail!("could not start cargo: {}", cargo.exec());
+    }
+    let output = cargo.stderr(Stdio::inherit()).output().context("could not start cargo")?;
+    if !output.status.success() {
+        std::process::exit(output.status.code().unwrap_or(1));
+    }
+    let mut metadata: Value = serde_json::from_slice(&output.stdout)?;
+    keep_visible(&mut metadata);
+    println!("{metadata}");
+    Ok(())
+}
+
+/// Drops every package but `VISIBLE` from the answer of `cargo metadata`.
+fn keep_visible(metadata: &mut Value) {
+    let mut kept = HashSet::new();
+    retain(&mut metadata["packages"], |package| {
+        let visible = VISIBLE.iter().any(|name| package["name"] == **name);
+        if visible {
+            kept.insert(package["id"].clone());
+        }
+        visible
+    });
+    let Some(nodes) = metadata.pointer_mut("/resolve/nodes") else { return };
+    retain(nodes, |node| kept.contains(&node["id"]));
+    for node in nodes.as_array_mut().into_iter().flatten() {
+        retain(&mut node["deps"], |dependency| kept.contains(&dependency["pkg"]));
+        retain(&mut node["dependencies"], |id| kept.contains(id));
+    }
+}
+
+fn retain(list: &mut Value, keep: impl FnMut(&Value) -> bool) {
+    if let Some(list) = list.as_array_mut() {
+        list.retain(keep);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_visible_packages_are_left_everywhere() {
+        let mut metadata = json!({
+            "packages": [{"name": "ctx", "id": "a"}, {"name": "nchw", "id": "b"}, {"name": "png", "id": "c"}],
+            "resolve": {"root": "a", "nodes": [
+                {"id": "a", "dependencies": ["b"], "deps": [{"pkg": "b"}]},
+                {"id": "b", "dependencies": ["c"], "deps": [{"pkg": "c"}]},
+                {"id": "c", "dependencies": [], "deps": []}]}});
+        keep_visible(&mut metadata);
+        let expected = json!({
+            "packages": [{"name": "ctx", "id": "a"}, {"name": "nchw", "id": "b"}],
+            "resolve": {"root": "a", "nodes": [
+                {"id": "a", "dependencies": ["b"], "deps": [{"pkg": "b"}]},
+                {"id": "b", "dependencies": [], "deps": []}]}});
+        assert_eq!(metadata, expected);
+    }
+
+    #[test]
+    fn an_answer_without_a_resolve_passes() {
+        let mut metadata = json!({"packages": [{"name": "ctx", "id": "a"}], "resolve": null});
+        keep_visible(&mut metadata);
+        assert_eq!(metadata, json!({"packages": [{"name": "ctx", "id": "a"}], "resolve": null}));
+    }
+
+    #[test]
+    fn two_kernels_get_two_folders_and_a_freed_one_comes_back() {
+        let slots = env::temp_dir().join(format!("nchw-slots-{}", std::process::id()));
+        fs::create_dir_all(slots.join("0")).unwrap();
+        let lock = File::create(slots.join("0/lock")).unwrap();
+        rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+        assert_eq!(free_slot(&slots).unwrap(), slots.join("1"));
+        drop(lock);
+        assert_eq!(free_slot(&slots).unwrap(), slots.join("0"));
+        fs::remove_dir_all(&slots).unwrap();
+    }
+}

@@ -1,0 +1,164 @@
+//! Every check, in the order in which a failure is found soonest.
+
+use crate::{
+    libtorch::{self, Wish},
+    paths, run,
+    setup::{self, Ready},
+    watch,
+};
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+/// `cargo xtask test`.
+pub fn test() -> Result<()> {
+    let start = Instant::now();
+    let ready = setup::setup(Wish::Any)?;
+    let cargo = |args: &[&str]| with_libtorch(&ready, args);
+    let checks: [(&str, Box<dyn Fn() -> Result<()> + '_>); 7] = [
+        ("format", Box::new(|| run::run(&mut cargo(&["fmt", "--all", "--check"])?))),
+        (
+            "lints",
+            Box::new(|| {
+                run::run(&mut cargo(&[
+                    "clippy",
+                    "--locked",
+                    "--workspace",
+                    "--all-targets",
+                    "--",
+                    "-D",
+                    "warnings",
+                ])?)
+            }),
+        ),
+        ("tests", Box::new(|| run::run(&mut cargo(&["test", "--locked", "--workspace", "--quiet"])?))),
+        ("architecture", Box::new(architecture)),
+        ("notebook checker", Box::new(|| python(&["-m", "unittest", "test_notebooks"]))),
+        ("notebooks", Box::new(|| notebooks(true, &[]))),
+        ("browser", Box::new(browser)),
+    ];
+    let mut failed = Vec::new();
+    for (name, check) in &checks {
+        println!("\n== {name}");
+        let begun = Instant::now();
+        match check() {
+            Ok(()) => println!("== {name}: ok, {:.0} s", begun.elapsed().as_secs_f64()),
+            Err(error) => {
+                println!("== {name}: FAILED: {error:#}");
+                failed.push(*name);
+            }
+        }
+    }
+    println!("\n{} passed, {} failed", checks.len() - failed.len(), failed.len());
+    println!("after {:.0} s", start.elapsed().as_secs_f64());
+    if !failed.is_empty() {
+        bail!("these failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+/// Cargo, building and running against the course's libtorch.
+fn with_libtorch(ready: &Ready, args: &[&str]) -> Result<Command> {
+    let mut cargo = Command::new("cargo");
+    // The settings replace torch-sys's build script; an engineer's own
+    // `cargo test` does without them and compiles the C++ itself.
+    let (command, rest) = args.split_first().context("cargo needs a command")?;
+    cargo.arg(command);
+    if *command != "fmt" {
+        cargo.arg("--config").arg(paths::cargo_config());
+    }
+    cargo.args(rest).current_dir(paths::root()).env("LIBTORCH", libtorch::folder());
+    let folders = libtorch::library_folders(&ready.source)?;
+    cargo.env("LD_LIBRARY_PATH", paths::prepend("LD_LIBRARY_PATH", &folders)?);
+    Ok(cargo)
+}
+
+/// Runs Python of the course's environment among the scripts of the chores.
+fn python(args: &[&str]) -> Result<()> {
+    let mut python = Command::new(paths::venv("python"));
+    run::run(python.args(args).current_dir(paths::script("")))
+}
+
+/// Builds and runs notebooks, or checks them.
+pub fn notebooks(check: bool, names: &[String]) -> Result<()> {
+    let mut python = Command::new(paths::venv("python"));
+    python.arg(paths::script("notebooks.py")).arg("--root").arg(paths::root());
+    if check {
+        python.arg("--check");
+    }
+    run::run(python.args(names))
+}
+
+/// What ARCHITECTURE.md says about who knows what, held by this check.
+fn architecture() -> Result<()> {
+    let source = paths::root().join("crates/nchw/src");
+    let rules: [(&str, &[&str], &[&str]); 2] = [
+        // The notebook's output format: one module.
+        ("EVCXR_BEGIN_CONTENT", &["figure.rs"], &[]),
+        // Pure arithmetic knows neither libtorch nor pictures.
+        ("tch::", &[], &["parameters.rs"]),
+    ];
+    let mut wrong = Vec::new();
+    for file in fs::read_dir(&source)? {
+        let path = file?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        for (word, only, never) in rules {
+            let allowed =
+                if only.is_empty() { !never.contains(&name.as_str()) } else { only.contains(&name.as_str()) };
+            if !allowed && text.contains(word) {
+                wrong.push(format!("{name} must not know `{word}` (ARCHITECTURE.md)"));
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        bail!("{}", wrong.join("; "));
+    }
+    Ok(())
+}
+
+/// A Python environment apart from the course's own, for one purpose.
+fn environment(name: &str, lock: &str) -> Result<PathBuf> {
+    let folder = paths::root().join(name);
+    let lock = paths::root().join("requirements").join(lock);
+    let stamp = format!("{:x?}", Sha256::digest(fs::read(&lock)?));
+    let stamp_file = folder.join("stamp");
+    let python = folder.join("bin/python");
+    if !fs::read_to_string(&stamp_file).is_ok_and(|s| s == stamp) {
+        println!("  installing {} into {name}", lock.file_name().map(Path::new).unwrap_or(&lock).display());
+        run::quiet(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:"]);
+        pip.args(["--disable-pip-version-check", "--progress-bar", "off", "-r"]).arg(&lock);
+        watch::watched(&mut pip, name.trim_start_matches('.'))?;
+        fs::write(stamp_file, stamp)?;
+    }
+    Ok(python)
+}
+
+/// Opens a notebook in JupyterLab and runs it as a person would.
+fn browser() -> Result<()> {
+    if run::which("chromium").is_none() {
+        println!("skipped: Chromium is not installed (Debian: apt-get install chromium chromium-driver)");
+        return Ok(());
+    }
+    let driver = environment(".venv-browser", "browser.lock")?;
+    let mut python = Command::new(driver);
+    python.arg(paths::script("browser.py")).arg("02-convolution");
+    python.arg("--jupyter").arg(paths::venv("python"));
+    run::run(python.current_dir(paths::root()))
+}
+
+/// `cargo xtask bench kernel`.
+pub fn bench_kernel(rounds: u32) -> Result<()> {
+    let peer = environment(".venv-bench", "bench.lock")?;
+    let mut python = Command::new(paths::venv("python"));
+    python.arg(paths::script("bench_kernel.py")).arg("--python").arg(peer);
+    python.arg("--rounds").arg(rounds.to_string());
+    run::run(python.current_dir(paths::root().join("notebooks")))
+}

@@ -1,0 +1,169 @@
+//! What is on this machine: a line a part, and for what is wrong the command
+//! that mends it.
+
+use crate::{
+    kernel,
+    libtorch::{self, Source, Wish},
+    paths, run, tools,
+};
+use anyhow::{Result, bail};
+use std::{env, fs, path::PathBuf, process::Command};
+
+/// One part's state.
+enum Line {
+    Good(String),
+    /// Works without it.
+    Note(String),
+    /// What is wrong, and what to type.
+    Bad(String, String),
+}
+
+/// Prints a line per part.
+///
+/// # Errors
+/// When a part that the course needs is missing or broken.
+pub fn doctor() -> Result<()> {
+    let mut broken = 0;
+    let mut print = |part: &str, line: Line| match line {
+        Line::Good(text) => println!("  ok    {part:<12}{text}"),
+        Line::Note(text) => println!("  --    {part:<12}{text}"),
+        Line::Bad(text, mend) => {
+            broken += 1;
+            println!("  FAIL  {part:<12}{text}\n        {:<12}mend it: {mend}", "");
+        }
+    };
+    let setup = "cargo xtask setup".to_owned();
+    let source = libtorch::choose(Wish::Any);
+    match tools::find() {
+        Ok(found) => {
+            print("Rust", Line::Good(format!("{} ({})", found.rust, found.host)));
+            print("Python", Line::Good(format!("{} ({})", found.python_version, found.python.display())));
+            print("C++", Line::Good(found.cxx.display().to_string()));
+        }
+        Err(error) => {
+            print("tools", Line::Bad(error.to_string(), "install what the lines above name".into()))
+        }
+    }
+    print("JupyterLab", jupyter(&setup));
+    print("evcxr", evcxr(&setup));
+    print("tch", tch());
+    print("libtorch", torch(&source, &setup));
+    let probe = if kernel::is_built() {
+        kernel::probe()
+    } else {
+        Err(anyhow::anyhow!("the notebooks' dependencies are not compiled, or the crate has changed since"))
+    };
+    print("GPU", gpu(&source, probe.as_ref().ok().map(|p| p.device.as_str())));
+    print(
+        "kernel",
+        match &probe {
+            Ok(p) => {
+                Line::Good(format!("starts in {:.1} s, a cell with a tensor took {:.2} s", p.start, p.cell))
+            }
+            Err(error) => Line::Bad(error.to_string(), setup),
+        },
+    );
+    print("CIFAR-10", cifar());
+    print("disk", disk());
+    if broken > 0 {
+        bail!(
+            "{broken} part{} above need{} mending",
+            if broken == 1 { "" } else { "s" },
+            if broken == 1 { "s" } else { "" }
+        );
+    }
+    Ok(())
+}
+
+fn jupyter(setup: &str) -> Line {
+    let code = "import jupyterlab, nbclient, jupytext; print(jupyterlab.__version__, nbclient.__version__, jupytext.__version__)";
+    match run::quiet(Command::new(paths::venv("python")).args(["-c", code])) {
+        Ok(versions) => {
+            let names = ["", "nbclient ", "jupytext "];
+            let all: Vec<String> = versions
+                .split_whitespace()
+                .zip(names)
+                .map(|(version, name)| format!("{name}{version}"))
+                .collect();
+            Line::Good(all.join(", "))
+        }
+        Err(_) => Line::Bad("not in .venv".into(), setup.into()),
+    }
+}
+
+fn evcxr(setup: &str) -> Line {
+    match kernel::evcxr().map(|program| (kernel::evcxr_version(&program), program)) {
+        Ok((Some(version), program)) if version == paths::EVCXR => {
+            Line::Good(format!("{version} ({})", program.display()))
+        }
+        Ok((version, program)) => Line::Bad(
+            format!("{} says version {version:?}, {} is needed", program.display(), paths::EVCXR),
+            format!("rm .nchw/steps/evcxr && {setup}"),
+        ),
+        Err(_) => Line::Bad("not set up".into(), setup.into()),
+    }
+}
+
+fn tch() -> Line {
+    let lock = fs::read_to_string(paths::root().join("Cargo.lock")).unwrap_or_default();
+    let version = lock.lines().skip_while(|line| *line != "name = \"tch\"").nth(1);
+    match version.and_then(|line| line.split('"').nth(1)) {
+        Some(version) => Line::Good(version.to_owned()),
+        None => Line::Bad("not in Cargo.lock".into(), "git checkout Cargo.lock".into()),
+    }
+}
+
+fn torch(source: &Source, setup: &str) -> Line {
+    match libtorch::version(&libtorch::folder().join("include")) {
+        Ok(version) if version == paths::TORCH => Line::Good(format!("{version}, from {source}")),
+        Ok(version) => {
+            Line::Bad(format!("{version} from {source}, {} is needed", paths::TORCH), setup.into())
+        }
+        Err(_) => Line::Bad(format!("not set up (would be {source})"), setup.into()),
+    }
+}
+
+fn gpu(source: &Source, device: Option<&str>) -> Line {
+    let driver = fs::read_to_string("/proc/driver/nvidia/version").ok();
+    let Some(driver) = driver.as_deref().and_then(|text| text.lines().next()) else {
+        return Line::Note("no NVIDIA driver; everything runs on the CPU".into());
+    };
+    match device {
+        Some(device) if device.starts_with("Cuda") => Line::Good(format!("tch sees CUDA; {driver}")),
+        _ if *source == Source::WheelCpu => Line::Bad(
+            format!("a driver, but a libtorch for the CPU; {driver}"),
+            "cargo xtask setup --cuda".into(),
+        ),
+        _ => Line::Bad(
+            format!("a driver, but tch sees no CUDA; {driver}"),
+            "nvidia-smi shows whether the driver works".into(),
+        ),
+    }
+}
+
+fn cifar() -> Line {
+    let candidates = [
+        env::var_os("NCHW_DATA").map(PathBuf::from),
+        Some(paths::root().join("datasets/cifar-10-batches-bin")),
+        paths::cache().ok().map(|cache| cache.join("cifar-10-batches-bin")),
+    ];
+    let whole = |folder: &PathBuf| {
+        let size = |name: &str| fs::metadata(folder.join(name)).map(|m| m.len()).unwrap_or(0);
+        let names = (1..=5).map(|n| format!("data_batch_{n}.bin")).chain(["test_batch.bin".to_owned()]);
+        names.into_iter().all(|name| size(&name) == 10_000 * 3073)
+    };
+    match candidates.into_iter().flatten().find(whole) {
+        Some(folder) => Line::Good(folder.display().to_string()),
+        None => Line::Note("not found; the notebooks use the embedded Shapes-10 and 20 pictures".into()),
+    }
+}
+
+fn disk() -> Line {
+    match tools::free_gb() {
+        Ok(free) if free >= 2.0 => Line::Good(format!("{free:.0} GB free")),
+        Ok(free) => {
+            Line::Bad(format!("{free:.1} GB free"), "free some space: 2 GB keep the course working".into())
+        }
+        Err(error) => Line::Note(format!("free space is not known: {error}")),
+    }
+}

@@ -1,0 +1,227 @@
+//! The kernel "Rust (nchw)": what Jupyter reads to start it, and what makes it
+//! start in seconds.
+//!
+//! Plain evcxr compiles a notebook's dependencies anew at every start, for
+//! minutes. Here they stay in `.nchw/kernel/build`; rust-analyzer reads a
+//! smaller standard library and five packages (see `bin/nchw-kernel.rs`); and
+//! the crate is loaded while the learner still reads.
+
+use crate::{fresh, libtorch, paths, run, tools::Tools, watch};
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// evcxr as it was found or installed.
+pub fn evcxr() -> Result<PathBuf> {
+    let link = paths::kernel().join("evcxr_jupyter");
+    fs::read_link(&link).with_context(|| "evcxr is not set up yet: `cargo xtask setup`")
+}
+
+/// Whether this program is the evcxr that the kernel is made for.
+pub fn evcxr_version(program: &Path) -> Option<String> {
+    let said = run::quiet(Command::new(program).arg("--version")).ok()?;
+    said.split_whitespace().last().map(str::to_owned)
+}
+
+/// Finds evcxr of the right version on the PATH, or installs it for all clones.
+pub fn provide_evcxr(tools: &Tools) -> Result<()> {
+    let home = paths::cache()?.join(format!("evcxr-{}", paths::EVCXR));
+    let ours = home.join("bin/evcxr_jupyter");
+    let right = |program: &PathBuf| evcxr_version(program).as_deref() == Some(paths::EVCXR);
+    let found =
+        run::which("evcxr_jupyter").into_iter().chain([ours.clone()]).find(|p| p.is_file() && right(p));
+    if found.is_none() {
+        let build = paths::cache()?.join("evcxr-build");
+        let mut cargo = Command::new(&tools.cargo);
+        cargo.args(["install", "--locked", "evcxr_jupyter", "--version", paths::EVCXR, "--force", "--root"]);
+        // A folder that stays: interrupted, the next try goes on.
+        cargo.arg(&home).env("CARGO_TARGET_DIR", &build).current_dir(paths::cache()?);
+        for variable in ["RUSTFLAGS", "LIBTORCH", "CARGO_BUILD_BUILD_DIR"] {
+            cargo.env_remove(variable);
+        }
+        watch::watched(&mut cargo, "evcxr")?;
+        let _ = fs::remove_dir_all(build);
+    }
+    let link = paths::kernel().join("evcxr_jupyter");
+    let _ = fs::remove_file(&link);
+    std::os::unix::fs::symlink(found.unwrap_or(ours), link)?;
+    Ok(())
+}
+
+/// Puts the standard library's source beside the kernel, without what no
+/// variable in a notebook has a type from: vector intrinsics (half of all its
+/// text) and tests. rust-analyzer reads it at every start.
+pub fn slim_standard_library(tools: &Tools) -> Result<()> {
+    let full = tools.sysroot.join("lib/rustlib/src/rust/library");
+    if !full.is_dir() {
+        run::quiet(Command::new("rustup").args(["component", "add", "rust-src"])).context(
+            "Rust's own source is needed to tell the types of variables: `rustup component add rust-src` \
+             (conda: `conda install rust-src`)",
+        )?;
+    }
+    let slim = paths::kernel().join("std");
+    if slim.exists() {
+        fs::remove_dir_all(&slim)?;
+    }
+    for krate in ["core", "alloc", "std", "proc_macro"] {
+        copy_sources(&full.join(krate).join("src"), &slim.join(krate).join("src"))?;
+    }
+    Ok(())
+}
+
+fn copy_sources(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("{} cannot be read", from.display()))? {
+        let (path, name) = {
+            let entry = entry?;
+            (entry.path(), entry.file_name())
+        };
+        if path.is_dir() {
+            if name != "tests" && name != "benches" {
+                copy_sources(&path, &to.join(name))?;
+            }
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            fs::copy(&path, to.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Cargo's home of the user.
+fn cargo_home() -> Result<PathBuf> {
+    env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::home_dir().map(|h| h.join(".cargo")))
+        .context("no home folder is known: set CARGO_HOME")
+}
+
+/// Writes the kernelspec, evcxr's configuration and cargo's, and builds the
+/// program that Jupyter starts.
+pub fn install(tools: &Tools, source: &libtorch::Source) -> Result<()> {
+    let kernel = paths::kernel();
+    let mut cargo = Command::new(&tools.cargo);
+    cargo.args([
+        "build",
+        "--quiet",
+        "--locked",
+        "--package",
+        "xtask",
+        "--bin",
+        "nchw-kernel",
+        "--message-format=json",
+    ]);
+    let messages = run::quiet(cargo.current_dir(paths::root()))?;
+    let program = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .context("cargo built no nchw-kernel")?;
+    fs::create_dir_all(kernel.join("bin"))?;
+    for name in ["nchw-kernel", "cargo"] {
+        // Renamed into place: a kernel that runs keeps the old one.
+        let new = kernel.join("bin").join(format!("{name}.new"));
+        fs::copy(&program, &new)?;
+        fs::rename(&new, kernel.join("bin").join(name))?;
+    }
+
+    fs::create_dir_all(kernel.join(".cargo"))?;
+    let profile = "\n[profile.dev.package.\"*\"]\nopt-level = 3\n";
+    fs::write(kernel.join(".cargo/config.toml"), libtorch::cargo_settings(&tools.host) + profile)?;
+    for (name, code) in [("plain", configuration(false)?), ("warm", configuration(true)?)] {
+        fs::create_dir_all(kernel.join(name))?;
+        fs::write(kernel.join(name).join("init.evcxr"), code)?;
+    }
+
+    let spec = json!({
+        "argv": [kernel.join("bin/nchw-kernel"), "--control_file", "{connection_file}"],
+        "display_name": "Rust (nchw)",
+        "language": "rust",
+        "interrupt_mode": "message",
+        "env": {
+            "NCHW_KERNEL": kernel,
+            "NCHW_EVCXR": evcxr()?,
+            "NCHW_CARGO": tools.cargo,
+            "NCHW_CARGO_HOME": cargo_home()?,
+            // rust-analyzer looks for cargo here first.
+            "CARGO_HOME": kernel,
+            "RUST_SRC_PATH": kernel.join("std"),
+            "LD_LIBRARY_PATH": env::join_paths(libtorch::library_folders(source)?)?.to_string_lossy(),
+            "LIBTORCH": libtorch::folder(),
+        },
+    });
+    let folder = paths::root().join(".venv/share/jupyter/kernels/nchw");
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("kernel.json"), serde_json::to_string_pretty(&spec)? + "\n")?;
+    fs::copy(paths::root().join("crates/xtask/assets/logo-svg.svg"), folder.join("logo-svg.svg"))?;
+    Ok(())
+}
+
+/// What evcxr runs before it answers Jupyter.
+///
+/// The lock file of the course pins what the notebooks are built with: without
+/// it, cargo would look for newer versions, which nobody has downloaded.
+fn configuration(warm: bool) -> Result<String> {
+    let (root, kernel) = (paths::root(), paths::kernel());
+    let mut code = format!(
+        ":build_env CARGO_BUILD_BUILD_DIR={}\n:build_env CARGO_HOME={}\n:offline 1\n:opt 0\n\
+         !cp '{}' \"$EVCXR_TMPDIR/Cargo.lock\"\n",
+        kernel.join("build").display(),
+        cargo_home()?.display(),
+        root.join("Cargo.lock").display(),
+    );
+    if warm {
+        code += &format!(
+            ":dep nchw = {{ path = \"{}\" }}\nuse nchw::prelude::*;\nlet nchw_warm_up = nchw::warm_up(); drop(nchw_warm_up);\n",
+            root.join("crates/nchw").display()
+        );
+    }
+    Ok(code)
+}
+
+/// Compiles what the notebooks link, through evcxr itself, so that it is just
+/// what a notebook's first cell asks for.
+pub fn build() -> Result<()> {
+    let kernel = paths::kernel();
+    let begun = kernel.join("built.new");
+    fs::write(&begun, "")?;
+    let _ = fs::remove_file(fresh::built_stamp(&kernel));
+    let mut probe = Command::new(paths::venv("python"));
+    probe.arg(paths::script("kernel_probe.py")).arg("--build").current_dir(paths::root().join("notebooks"));
+    watch::watched(&mut probe, "kernel")?;
+    fs::rename(begun, fresh::built_stamp(&kernel))?;
+    Ok(())
+}
+
+/// Whether what `build` made is there and current.
+pub fn is_built() -> bool {
+    fresh::is_fresh(&paths::kernel())
+}
+
+/// Starts a kernel and runs a cell with a tensor.
+pub struct Probe {
+    /// Until the kernel answered, in seconds.
+    pub start: f64,
+    /// The cell with a tensor, in seconds.
+    pub cell: f64,
+    /// What libtorch computes on: `Cpu` or `Cuda(0)`.
+    pub device: String,
+}
+
+/// Starts a kernel as JupyterLab does, and runs cells in it.
+pub fn probe() -> Result<Probe> {
+    let mut python = Command::new(paths::venv("python"));
+    python.arg(paths::script("kernel_probe.py")).current_dir(paths::root().join("notebooks"));
+    let said = run::quiet(&mut python)?;
+    let report: Value = said
+        .lines()
+        .find_map(|line| serde_json::from_str(line).ok())
+        .with_context(|| format!("the kernel's probe said: {said}"))?;
+    match (report["start"].as_f64(), report["cell"].as_f64(), report["device"].as_str()) {
+        (Some(start), Some(cell), Some(device)) => Ok(Probe { start, cell, device: device.to_owned() }),
+        _ => bail!("the kernel's probe said: {said}"),
+    }
+}

@@ -1,0 +1,334 @@
+//! Set-up: named steps, each skipped when it is done already, so that an
+//! interrupted set-up goes on where it was.
+
+use crate::{
+    kernel,
+    libtorch::{self, Source, Wish},
+    paths, run,
+    tools::{self, Tools},
+    watch,
+};
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+/// What the commands need to know once everything is set up.
+pub struct Ready {
+    /// Where libtorch comes from.
+    pub source: Source,
+}
+
+/// One step. `stamp` names all it depends on: while that stays the same and
+/// `result` exists, the step is done.
+struct Step<'a> {
+    name: &'a str,
+    what: &'a str,
+    size: &'a str,
+    result: PathBuf,
+    stamp: String,
+    act: &'a dyn Fn() -> Result<()>,
+}
+
+impl Step<'_> {
+    fn stamp_file(&self) -> PathBuf {
+        paths::made().join("steps").join(self.name)
+    }
+
+    fn is_done(&self) -> bool {
+        self.result.exists() && fs::read_to_string(self.stamp_file()).is_ok_and(|s| s == self.stamp)
+    }
+
+    /// True when there was something to do.
+    fn run(&self) -> Result<bool> {
+        if self.is_done() {
+            return Ok(false);
+        }
+        println!("  {}: {} ({})", self.name, self.what, self.size);
+        let start = Instant::now();
+        let _ = fs::remove_file(self.stamp_file());
+        (self.act)().with_context(|| {
+            format!(
+                "set-up stopped at \"{}\"; what is done is kept: run the same command again to go on",
+                self.name
+            )
+        })?;
+        fs::create_dir_all(paths::made().join("steps"))?;
+        fs::write(self.stamp_file(), &self.stamp)?;
+        println!("      done in {:.0} s", start.elapsed().as_secs_f64());
+        Ok(true)
+    }
+}
+
+/// Brings the machine to where notebooks run, doing only what is not done.
+pub fn setup(wish: Wish) -> Result<Ready> {
+    let tools = tools::find()?;
+    let source = libtorch::choose(wish);
+    fs::create_dir_all(paths::kernel())?;
+    let _alone = only_one()?;
+    require_space(&source)?;
+    let conda = conda_with_jupyter(&tools);
+
+    let start = Instant::now();
+    let python = Step {
+        name: "python",
+        what: if conda {
+            "JupyterLab of the conda environment, seen from .venv"
+        } else {
+            "JupyterLab, nbclient and jupytext in .venv"
+        },
+        size: if conda { "nothing to download; about 5 s" } else { "60 MB to download; about 30 s" },
+        result: paths::venv("python"),
+        stamp: stamp(
+            &[&tools.python.display().to_string(), &tools.python_version, &conda.to_string()],
+            &["lab.lock"],
+        )?,
+        act: &|| make_environment(&tools, conda),
+    };
+    let packages = Step {
+        name: "packages",
+        what: "the Rust packages the course is built from",
+        size: "40 MB to download; about 10 s",
+        result: paths::root().join("Cargo.lock"),
+        stamp: stamp(&[], &["../Cargo.lock"])?,
+        act: &|| fetch_packages(&tools),
+    };
+    let evcxr = Step {
+        name: "evcxr",
+        what: "evcxr_jupyter, the Rust kernel; kept for later clones",
+        size: "60 MB to download; 3 to 8 minutes, unless it is there already",
+        result: paths::kernel().join("evcxr_jupyter"),
+        stamp: paths::EVCXR.to_owned(),
+        act: &|| kernel::provide_evcxr(&tools),
+    };
+    let rust_source = Step {
+        name: "rust-source",
+        what: "the standard library's source, by which the kernel tells types",
+        size: "15 MB; about 5 s",
+        result: paths::kernel().join("std/core/src/lib.rs"),
+        stamp: format!("{} {}", tools.rust, tools.sysroot.display()),
+        act: &|| kernel::slim_standard_library(&tools),
+    };
+    let mut worked = false;
+    for step in [&packages, &python] {
+        worked |= step.run()?;
+    }
+    let lock = if source == Source::WheelCuda { "libtorch-cuda.lock" } else { "libtorch-cpu.lock" };
+    let wheel = Step {
+        name: "libtorch",
+        what: match source {
+            Source::WheelCpu => "PyTorch 2.11.0 for the CPU, for its libtorch",
+            Source::WheelCuda => "PyTorch 2.11.0 with CUDA, for its libtorch",
+            Source::Variable(_) => "your libtorch, which LIBTORCH names",
+            Source::Conda(_) => "the conda environment's libtorch",
+        },
+        size: match source {
+            Source::WheelCpu => "545 MB to download, 1.4 GB on disk; 1 to 5 minutes",
+            Source::WheelCuda => "2.6 GB to download, 6 GB on disk; 5 to 20 minutes",
+            Source::Variable(_) | Source::Conda(_) => "nothing to download",
+        },
+        result: paths::cargo_config(),
+        stamp: stamp(&[&source.to_string(), &tools.python_version, &tools.host], &[lock])?,
+        act: &|| {
+            libtorch::install(&source)?;
+            libtorch::link(&source, &tools)
+        },
+    };
+    for step in [&wheel, &rust_source] {
+        worked |= step.run()?;
+    }
+    let identity = libtorch::identity(&source)?;
+    let wrapper = Step {
+        name: "wrapper",
+        what: "the C++ side of tch, compiled once",
+        size: "3 MB; about 40 s",
+        result: libtorch::wrapper_folder().join("libtch.so"),
+        stamp: stamp(&[&identity], &["../Cargo.lock", "../crates/xtask/cpp/short_errors.h"])?,
+        act: &|| libtorch::build_wrapper(&tools),
+    };
+    for step in [&wrapper, &evcxr] {
+        worked |= step.run()?;
+    }
+    let spec = paths::root().join(".venv/share/jupyter/kernels/nchw/kernel.json");
+    let kernel_files =
+        ["../crates/xtask/src/kernel.rs", "../crates/xtask/src/bin/nchw-kernel.rs", "../Cargo.lock"];
+    let kernelspec = Step {
+        name: "kernel",
+        what: "the Jupyter kernel \"Rust (nchw)\" and JupyterLab's settings, in .venv",
+        size: "5 MB; about 10 s",
+        result: spec,
+        stamp: stamp(&[&identity, &tools.sysroot.display().to_string(), &python.stamp], &kernel_files)?,
+        act: &|| {
+            kernel::install(&tools, &source)?;
+            settle_jupyterlab()
+        },
+    };
+    worked |= kernelspec.run()?;
+    let build = Step {
+        name: "notebooks",
+        what: "what the notebooks link, compiled so that no cell waits for it",
+        size: "350 MB on disk; about 90 s the first time",
+        result: paths::kernel().join("build"),
+        stamp: stamp(&[&kernelspec.stamp, &tools.rust], &[])?,
+        act: &kernel::build,
+    };
+    if !kernel::is_built() {
+        let _ = fs::remove_file(build.stamp_file());
+    }
+    worked |= build.run()?;
+    if worked {
+        println!("  set-up is complete, after {:.0} s\n", start.elapsed().as_secs_f64());
+    }
+    Ok(Ready { source })
+}
+
+/// A second set-up at the same time would write over the first.
+fn only_one() -> Result<fs::File> {
+    let lock = fs::File::create(paths::made().join("lock"))?;
+    if rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
+        bail!("another set-up of this clone is running: wait until it has ended");
+    }
+    Ok(lock)
+}
+
+/// Says so before anything long begins when the disk is too full for it.
+fn require_space(source: &Source) -> Result<()> {
+    let done = paths::made().join("steps/notebooks").exists();
+    let needed = match source {
+        _ if done => 0.5,
+        Source::WheelCuda => 12.0,
+        _ => 6.0,
+    };
+    let free = tools::free_gb()?;
+    if free < needed {
+        bail!(
+            "the disk is too full: set-up needs {needed} GB beside {}, {free:.1} GB are free; \
+             nothing has been changed yet",
+            paths::root().display()
+        );
+    }
+    Ok(())
+}
+
+/// A hash of what a step depends on; files are named from `requirements/`.
+fn stamp(texts: &[&str], files: &[&str]) -> Result<String> {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(text);
+        hash.update([0]);
+    }
+    for file in files {
+        let path = paths::root().join("requirements").join(file);
+        hash.update(fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Whether the active conda environment brings JupyterLab.
+fn conda_with_jupyter(tools: &Tools) -> bool {
+    let Some(prefix) = libtorch::conda_prefix() else { return false };
+    let modules = "import jupyterlab, nbclient, jupytext";
+    tools.python.starts_with(prefix) && run::quiet(Command::new(&tools.python).args(["-c", modules])).is_ok()
+}
+
+fn fetch_packages(tools: &Tools) -> Result<()> {
+    let mut cargo = Command::new(&tools.cargo);
+    cargo.args(["fetch", "--locked"]).current_dir(paths::root());
+    // On a machine without a network, say so in seconds.
+    cargo.env("CARGO_NET_RETRY", "1").env("CARGO_HTTP_TIMEOUT", "20");
+    run::quiet(&mut cargo)
+        .map(drop)
+        .context("could not download Rust packages: is there a network? (a proxy goes into HTTPS_PROXY)")
+}
+
+fn make_environment(tools: &Tools, conda: bool) -> Result<()> {
+    let folder = paths::root().join(".venv");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let mut venv = Command::new(&tools.python);
+    venv.args(["-m", "venv"]);
+    if conda {
+        venv.arg("--system-site-packages");
+    }
+    run::quiet(venv.arg(&folder))?;
+    if conda {
+        return Ok(());
+    }
+    let mut pip = Command::new(paths::venv("python"));
+    pip.args(["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "--retries", "2"]);
+    pip.args(["--disable-pip-version-check", "--progress-bar", "off", "-r"]);
+    watch::watched(pip.arg(paths::root().join("requirements/lab.lock")), "python")
+        .context("could not install Python packages: is there a network? (a proxy goes into HTTPS_PROXY)")
+}
+
+/// JupyterLab's settings for this environment only: nothing of the user's is
+/// touched.
+fn settle_jupyterlab() -> Result<()> {
+    let copy = |name: &str, to: PathBuf| -> Result<()> {
+        fs::create_dir_all(to.parent().unwrap_or(Path::new("/")))?;
+        fs::copy(paths::root().join("crates/xtask/assets").join(name), &to)?;
+        Ok(())
+    };
+    let venv = paths::root().join(".venv");
+    copy("overrides.json", venv.join("share/jupyter/lab/settings/overrides.json"))?;
+    copy("jupyter_server_config.json", venv.join("etc/jupyter/jupyter_server_config.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn a_step_runs_once_and_again_when_what_it_depends_on_changes() {
+        let name = format!("test-{}", std::process::id());
+        let result = std::env::temp_dir().join(&name);
+        let count = Cell::new(0);
+        let act = || {
+            count.set(count.get() + 1);
+            fs::write(&result, "").map_err(Into::into)
+        };
+        let step = |stamp: &str| Step {
+            name: &name,
+            what: "a test",
+            size: "nothing",
+            result: result.clone(),
+            stamp: stamp.to_owned(),
+            act: &act,
+        };
+        assert!(step("a").run().unwrap());
+        assert!(!step("a").run().unwrap(), "done already");
+        assert!(step("b").run().unwrap(), "depends on something new");
+        fs::remove_file(&result).unwrap();
+        assert!(step("b").run().unwrap(), "its result is gone");
+        assert_eq!(count.get(), 3);
+        fs::remove_file(&result).unwrap();
+        fs::remove_file(step("b").stamp_file()).unwrap();
+    }
+
+    #[test]
+    fn an_interrupted_step_is_not_done_and_says_how_to_go_on() {
+        let name = format!("test-fails-{}", std::process::id());
+        let act = || bail!("the network went away");
+        let step = Step {
+            name: &name,
+            what: "a test",
+            size: "nothing",
+            result: std::env::temp_dir(),
+            stamp: "x".into(),
+            act: &act,
+        };
+        let error = format!("{:#}", step.run().unwrap_err());
+        assert!(
+            error.contains("run the same command again") && error.contains("the network went away"),
+            "{error}"
+        );
+        assert!(!step.is_done());
+    }
+}
