@@ -12,6 +12,16 @@ pub fn device() -> Device {
     Device::cuda_if_available()
 }
 
+/// What this machine computes with, in a sentence.
+pub fn machine() -> String {
+    let threads = tch::get_num_threads();
+    let gpu = match device() {
+        Device::Cuda(_) => format!("{} CUDA device(s)", tch::Cuda::device_count()),
+        _ => "no GPU that CUDA sees; the course runs without one".into(),
+    };
+    format!("libtorch computes with {threads} CPU thread(s), {gpu}")
+}
+
 #[cfg(target_os = "linux")]
 fn load_cuda() {
     use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};

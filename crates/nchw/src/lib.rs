@@ -5,11 +5,25 @@
 
 mod device;
 mod error;
-pub mod figure;
 mod panics;
-pub mod prelude;
 
-pub use device::device;
+pub mod filter;
+pub mod image;
+pub mod maps;
+pub mod matrix;
+mod steps;
+
+mod canvas;
+pub mod chart;
+mod colour;
+pub mod figure;
+mod panels;
+
+pub mod prelude;
+#[cfg(test)]
+mod testing;
+
+pub use device::{device, machine};
 pub use error::{Error, Result};
 pub use tch;
 

@@ -1,0 +1,277 @@
+//! A picture being drawn: text, boxes and pixels at page coordinates.
+//!
+//! The page's pixel is the unit; the picture has [`PIXEL_RATIO`] times as many.
+
+use crate::{
+    Error, Result,
+    colour::Palette,
+    figure::{PIXEL_RATIO, Pixels},
+};
+use plotters::{
+    backend::{BitMapBackend, DrawingBackend},
+    style::{
+        Color, FontStyle, IntoFont, RGBColor, ShapeStyle, TextStyle, register_font,
+        text_anchor::{HPos, Pos, VPos},
+    },
+};
+use std::{fmt, sync::Once};
+
+/// Text and frames.
+pub(crate) const INK: [u8; 3] = [33, 33, 33];
+/// Captions and ticks; 4.5 : 1 and more on white.
+pub(crate) const PALE_INK: [u8; 3] = [90, 90, 90];
+/// What a lecturer would point at.
+pub(crate) const MARK: [u8; 3] = [230, 97, 0];
+
+/// How text is set.
+#[derive(Clone, Copy)]
+pub(crate) struct Text {
+    pub size: f64,
+    pub bold: bool,
+    pub colour: [u8; 3],
+    pub across: HPos,
+}
+
+impl Text {
+    /// Plain ink, centred on its place.
+    pub(crate) fn new(size: f64) -> Text {
+        Text { size, bold: false, colour: INK, across: HPos::Center }
+    }
+    pub(crate) fn bold(self) -> Text {
+        Text { bold: true, ..self }
+    }
+    pub(crate) fn colour(self, colour: [u8; 3]) -> Text {
+        Text { colour, ..self }
+    }
+    /// Begins at its place.
+    pub(crate) fn left(self) -> Text {
+        Text { across: HPos::Left, ..self }
+    }
+    /// Ends at its place.
+    pub(crate) fn right(self) -> Text {
+        Text { across: HPos::Right, ..self }
+    }
+    fn style(self) -> TextStyle<'static> {
+        let font = if self.bold { FontStyle::Bold } else { FontStyle::Normal };
+        TextStyle {
+            font: ("sans-serif", self.size * f64::from(PIXEL_RATIO), font).into_font(),
+            color: rgb(self.colour).to_backend_color(),
+            pos: Pos::new(self.across, VPos::Center),
+        }
+    }
+}
+
+/// A white page to draw on. What goes wrong is kept for `finish`.
+pub(crate) struct Canvas {
+    pixels: Pixels,
+    failed: Option<String>,
+}
+
+impl Canvas {
+    pub(crate) fn new(width: f64, height: f64) -> Canvas {
+        let (width, height) = (scaled(width).max(1) as u32, scaled(height).max(1) as u32);
+        Canvas {
+            pixels: Pixels { width, height, rgb: vec![255; (width * height * 3) as usize] },
+            failed: None,
+        }
+    }
+
+    /// The drawn picture.
+    pub(crate) fn finish(self) -> Result<Pixels> {
+        match self.failed {
+            None => Ok(self.pixels),
+            Some(why) => Err(Error::new(format!("could not draw the figure: {why}"))),
+        }
+    }
+
+    /// Draws with plotters.
+    pub(crate) fn draw<E: fmt::Display>(
+        &mut self,
+        act: impl FnOnce(BitMapBackend<'_>) -> std::result::Result<(), E>,
+    ) {
+        register_fonts();
+        let size = (self.pixels.width, self.pixels.height);
+        let backend = BitMapBackend::with_buffer(&mut self.pixels.rgb, size);
+        if let Err(error) = act(backend) {
+            self.failed.get_or_insert(error.to_string());
+        }
+    }
+
+    /// Text whose vertical middle is at `y`.
+    pub(crate) fn text(&mut self, x: f64, y: f64, text: &str, set: Text) {
+        self.draw(|mut b| b.draw_text(text, &set.style(), (scaled(x), scaled(y))));
+    }
+
+    /// A filled box.
+    pub(crate) fn fill(&mut self, x: f64, y: f64, width: f64, height: f64, colour: [u8; 3]) {
+        let (from, to) = corners(x, y, width, height);
+        self.draw(|mut b| b.draw_rect(from, to, &ShapeStyle::from(&rgb(colour)).filled(), true));
+    }
+
+    /// The outline of a box, drawn inward.
+    pub(crate) fn frame(&mut self, x: f64, y: f64, width: f64, height: f64, colour: [u8; 3], thickness: f64) {
+        let t = thickness;
+        self.fill(x, y, width, t, colour);
+        self.fill(x, y + height - t, width, t, colour);
+        self.fill(x, y, t, height, colour);
+        self.fill(x + width - t, y, t, height, colour);
+    }
+
+    /// A picture, filling the box. Enlarged pixels stay square; a reduced
+    /// picture is averaged.
+    pub(crate) fn picture(&mut self, x: f64, y: f64, width: f64, height: f64, picture: &Pixels) {
+        let (w, h) = (scaled(width).max(1) as u32, scaled(height).max(1) as u32);
+        let Some(source) = image::RgbImage::from_raw(picture.width, picture.height, picture.rgb.clone())
+        else {
+            self.failed.get_or_insert("a picture has fewer bytes than its size says".into());
+            return;
+        };
+        let filter = if w >= picture.width && h >= picture.height {
+            image::imageops::FilterType::Nearest
+        } else {
+            image::imageops::FilterType::Triangle
+        };
+        let fitted = image::imageops::resize(&source, w, h, filter);
+        self.draw(|mut b| b.blit_bitmap((scaled(x), scaled(y)), (w, h), fitted.as_raw()));
+    }
+
+    /// Which colour is which number, beside what it explains. Where `extremes`
+    /// go beyond the range, the ends of the scale say so.
+    pub(crate) fn colour_bar(
+        &mut self,
+        x: f64,
+        y: f64,
+        height: f64,
+        palette: Palette,
+        range: (f32, f32),
+        extremes: (f32, f32),
+    ) {
+        let steps = scaled(height).max(2);
+        let mut bar = Pixels { width: 1, height: steps as u32, rgb: Vec::new() };
+        for step in 0..steps {
+            let part = 1.0 - step as f32 / (steps - 1) as f32;
+            bar.rgb.extend(palette.rgb(range.0 + part * (range.1 - range.0), range));
+        }
+        self.picture(x, y, BAR, height, &bar);
+        self.frame(x, y, BAR, height, INK, 0.5);
+        let text = Text::new(14.0).left();
+        for part in [0.0, 0.5, 1.0] {
+            let value = range.1 - part as f32 * (range.1 - range.0);
+            let at = y + part * height;
+            self.fill(x + BAR, at - 0.5, 4.0, 1.0, INK);
+            let inside = at.clamp(y + 6.0, y + height - 6.0);
+            let beyond = match part {
+                0.0 if extremes.1 > range.1 => "\u{2265} ",
+                1.0 if extremes.0 < range.0 => "\u{2264} ",
+                _ => "",
+            };
+            self.text(x + BAR + 7.0, inside, &format!("{beyond}{}", number(value)), text);
+        }
+    }
+}
+
+const BAR: f64 = 14.0;
+
+/// The width of a colour bar with its numbers.
+pub(crate) fn colour_bar_width(range: (f32, f32)) -> f64 {
+    let widest =
+        [range.0, (range.0 + range.1) / 2.0, range.1].map(|v| text_width(&format!("\u{2265} {}", number(v)), Text::new(14.0)));
+    BAR + 9.0 + widest.into_iter().fold(0.0, f64::max)
+}
+
+/// How wide a text will be.
+pub(crate) fn text_width(text: &str, set: Text) -> f64 {
+    register_fonts();
+    set.style().font.box_size(text).map_or(0.0, |(w, _)| f64::from(w) / f64::from(PIXEL_RATIO))
+}
+
+/// Lines of at most `width`, broken at spaces.
+pub(crate) fn wrap(text: &str, set: Text, width: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if text_width(&format!("{line} {word}"), set) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// A number as short as it can be read: 3, -0.5, 1.25, with a true minus.
+pub(crate) fn number(value: f32) -> String {
+    if !value.is_finite() {
+        return value.to_string();
+    }
+    let digits = match value.abs() {
+        a if a >= 100.0 => 0,
+        a if a >= 10.0 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.digits$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    if text == "-0" { "0".into() } else { text.replace('-', "\u{2212}") }
+}
+
+fn register_fonts() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Embedded, so a picture looks the same on every machine. They are
+        // whole files; if one were not, drawing text would say so.
+        let regular = include_bytes!("../assets/DejaVuSans.ttf");
+        let bold = include_bytes!("../assets/DejaVuSans-Bold.ttf");
+        let mono = include_bytes!("../assets/DejaVuSansMono.ttf");
+        let _ = register_font("sans-serif", FontStyle::Normal, regular);
+        let _ = register_font("sans-serif", FontStyle::Bold, bold);
+        let _ = register_font("monospace", FontStyle::Normal, mono);
+    });
+}
+
+pub(crate) fn scaled(length: f64) -> i32 {
+    (length * f64::from(PIXEL_RATIO)).round() as i32
+}
+
+fn corners(x: f64, y: f64, width: f64, height: f64) -> ((i32, i32), (i32, i32)) {
+    let from = (scaled(x), scaled(y));
+    // plotters leaves out the last row and column of a filled box.
+    (from, (scaled(x + width).max(from.0 + 1), scaled(y + height).max(from.1 + 1)))
+}
+
+pub(crate) fn rgb([r, g, b]: [u8; 3]) -> RGBColor {
+    RGBColor(r, g, b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        let shown = [0.0, -0.0, 3.0, -1.0, 0.333_333, 12.34, 100.4, 1234.0].map(number);
+        assert_eq!(shown, ["0", "0", "3", "\u{2212}1", "0.33", "12.3", "100", "1234"]);
+    }
+
+    #[test]
+    fn a_box_covers_just_its_pixels() {
+        let mut canvas = Canvas::new(4.0, 3.0);
+        canvas.fill(1.0, 1.0, 2.0, 1.0, [10, 20, 30]);
+        let drawn = canvas.finish().unwrap();
+        let filled: Vec<usize> =
+            drawn.rgb.chunks(3).enumerate().filter(|(_, p)| *p == [10, 20, 30]).map(|(i, _)| i).collect();
+        // Two pixels to one, eight pixels a row.
+        assert_eq!(filled, [18, 19, 20, 21, 26, 27, 28, 29]);
+    }
+
+    #[test]
+    fn a_bright_corner_stays_in_its_corner() {
+        let mut rgb = vec![0; 3 * 2 * 3];
+        rgb[3 * 2..3 * 3].fill(255); // top right of 3 x 2
+        let mut canvas = Canvas::new(30.0, 20.0);
+        canvas.picture(0.0, 0.0, 30.0, 20.0, &Pixels { width: 3, height: 2, rgb });
+        let drawn = canvas.finish().unwrap();
+        let at = |x: u32, y: u32| drawn.rgb[((y * drawn.width + x) * 3) as usize];
+        assert_eq!([at(1, 1), at(58, 1), at(1, 38), at(58, 38)], [0, 255, 0, 0]);
+    }
+}

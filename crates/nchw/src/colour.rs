@@ -1,0 +1,124 @@
+//! Colours for numbers: which number gets which colour, and no drawing.
+
+/// How numbers become colours.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Palette {
+    /// Dark to bright, for what is a picture itself.
+    Grey,
+    /// Viridis: equal steps of the number look like equal steps, also in grey
+    /// and to colour-blind eyes.
+    Sequential,
+    /// Blue below zero, white at zero, red above.
+    Signed,
+}
+
+impl Palette {
+    /// Signed as soon as one number is below zero, else sequential.
+    pub(crate) fn fitting(values: &[f32]) -> Palette {
+        if values.iter().any(|v| *v < 0.0) { Palette::Signed } else { Palette::Sequential }
+    }
+
+    /// The numbers at the two ends of the scale. A signed scale is as long on
+    /// both sides, so that white is zero.
+    pub(crate) fn range(self, values: &[f32]) -> (f32, f32) {
+        let finite = || values.iter().copied().filter(|v| v.is_finite());
+        let (low, high) =
+            (finite().fold(f32::INFINITY, f32::min), finite().fold(f32::NEG_INFINITY, f32::max));
+        if low > high {
+            return (0.0, 1.0);
+        }
+        let (low, high) = match self {
+            Palette::Signed => (-low.abs().max(high.abs()), low.abs().max(high.abs())),
+            Palette::Grey | Palette::Sequential => (low.min(0.0), high),
+        };
+        if low == high { (low, low + 1.0) } else { (low, high) }
+    }
+
+    /// As [`Palette::range`], but for large maps the one number in a hundred
+    /// that lies farthest out does not make all others pale.
+    pub(crate) fn clear_range(self, values: &[f32]) -> (f32, f32) {
+        let mut sizes: Vec<f32> = values.iter().filter(|v| v.is_finite()).map(|v| v.abs()).collect();
+        if sizes.len() < 1000 || self == Palette::Grey {
+            return self.range(values);
+        }
+        let place = sizes.len() * 99 / 100;
+        let (_, most, _) = sizes.select_nth_unstable_by(place, f32::total_cmp);
+        let most = *most;
+        let cut: Vec<f32> = values.iter().map(|v| v.clamp(-most, most)).collect();
+        if most > 0.0 { self.range(&cut) } else { self.range(values) }
+    }
+
+    /// The colour of a number on the scale from `low` to `high`; what is no
+    /// number is magenta, which no palette has.
+    pub(crate) fn rgb(self, value: f32, (low, high): (f32, f32)) -> [u8; 3] {
+        if value.is_nan() {
+            return [255, 0, 255];
+        }
+        let t = f64::from(((value - low) / (high - low)).clamp(0.0, 1.0));
+        match self {
+            Palette::Grey => [(t * 255.0).round() as u8; 3],
+            Palette::Sequential => colorous::VIRIDIS.eval_continuous(t).as_array(),
+            Palette::Signed => colorous::RED_BLUE.eval_continuous(1.0 - t).as_array(),
+        }
+    }
+}
+
+/// Black or white, whichever can be read on this colour (WCAG's luminance).
+pub(crate) fn readable_on(rgb: [u8; 3]) -> [u8; 3] {
+    let linear = |v: u8| {
+        let v = f64::from(v) / 255.0;
+        if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
+    };
+    let luminance = 0.2126 * linear(rgb[0]) + 0.7152 * linear(rgb[1]) + 0.0722 * linear(rgb[2]);
+    // At this luminance black and white have the same contrast.
+    if luminance > 0.179 { [0, 0, 0] } else { [255, 255, 255] }
+}
+
+/// Lines of a chart: told apart by colour-blind eyes too (Okabe and Ito, 2008).
+pub(crate) const LINES: [[u8; 3]; 6] =
+    [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [86, 180, 233], [0, 0, 0]];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_white_on_a_signed_scale_however_lopsided_the_numbers() {
+        let values = [-1.0, 0.0, 9.0];
+        let palette = Palette::fitting(&values);
+        assert_eq!(palette, Palette::Signed);
+        let range = palette.range(&values);
+        assert_eq!(range, (-9.0, 9.0));
+        let white = palette.rgb(0.0, range);
+        assert!(white.iter().all(|v| *v > 235), "{white:?}");
+        let (blue, red) = (palette.rgb(-9.0, range), palette.rgb(9.0, range));
+        assert!(blue[2] > blue[0] && red[0] > red[2], "{blue:?} {red:?}");
+    }
+
+    #[test]
+    fn a_constant_map_and_one_of_nans_have_a_scale() {
+        assert_eq!(Palette::Sequential.range(&[2.0, 2.0]), (0.0, 2.0));
+        assert_eq!(Palette::Sequential.range(&[0.0, 0.0]), (0.0, 1.0));
+        assert_eq!(Palette::Grey.range(&[f32::NAN]), (0.0, 1.0));
+        assert_eq!(Palette::Grey.rgb(f32::NAN, (0.0, 1.0)), [255, 0, 255]);
+    }
+
+    #[test]
+    fn one_bright_spot_does_not_make_a_large_map_pale() {
+        let mut values = vec![1.0; 2000];
+        values[7] = 100.0;
+        assert_eq!(Palette::Sequential.range(&values), (0.0, 100.0));
+        assert_eq!(Palette::Sequential.clear_range(&values), (0.0, 1.0));
+        // A small map is exact, and so is one that is nearly all zero.
+        assert_eq!(Palette::Sequential.clear_range(&values[..20]), (0.0, 100.0));
+        let mut sparse = vec![0.0; 2000];
+        sparse[7] = 5.0;
+        assert_eq!(Palette::Sequential.clear_range(&sparse), (0.0, 5.0));
+    }
+
+    #[test]
+    fn text_on_a_colour_has_contrast() {
+        assert_eq!(readable_on([255, 255, 0]), [0, 0, 0]);
+        assert_eq!(readable_on([0, 0, 160]), [255, 255, 255]);
+    }
+}

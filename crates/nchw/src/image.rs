@@ -1,0 +1,385 @@
+//! A photo: from a file to a tensor and back.
+
+use crate::{
+    Error, Result,
+    figure::{Figure, Pixels},
+    panels::{Content, Panel, Sheet},
+};
+use image::{DynamicImage, ImageDecoder, ImageReader, imageops::FilterType};
+use std::{env, fmt, fs, path::Path};
+use tch::{Device, Kind, Tensor};
+
+/// A picture of 8-bit pixels, grey (C = 1) or RGB (C = 3).
+///
+/// It owns its pixels, so a cell can keep it in a variable. Every change makes
+/// a new picture.
+#[derive(Clone)]
+pub struct Image {
+    name: String,
+    pixels: DynamicImage,
+}
+
+impl Image {
+    /// Reads a PNG, JPEG, WebP, GIF or BMP file.
+    ///
+    /// The path starts at the notebook's own folder. A photo that a camera
+    /// stored sideways is turned upright; what is transparent becomes white; an
+    /// animation gives its first frame; 16 bits become 8.
+    ///
+    /// # Errors
+    /// When there is no such file (the message lists the pictures beside it),
+    /// or it is no picture that can be read.
+    pub fn open(path: impl AsRef<Path>) -> Result<Image> {
+        let path = path.as_ref();
+        let reader = ImageReader::open(path).map_err(|e| missing(path, &e))?;
+        let unreadable = |e: &dyn fmt::Display| {
+            Error::new(format!(
+                "{} is no picture that can be read ({e}): PNG, JPEG, WebP, GIF and BMP files can",
+                path.display()
+            ))
+        };
+        let reader = reader.with_guessed_format().map_err(|e| unreadable(&e))?;
+        let mut decoder = reader.into_decoder().map_err(|e| unreadable(&e))?;
+        let turned = decoder.orientation().ok();
+        let mut pixels = DynamicImage::from_decoder(decoder).map_err(|e| unreadable(&e))?;
+        if let Some(turned) = turned {
+            pixels.apply_orientation(turned);
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Image { name, pixels: plain(pixels) })
+    }
+
+    /// A picture of a tensor's numbers.
+    ///
+    /// Bytes (`u8`) are taken as they are; floating-point numbers go from 0
+    /// (black) to 1 (white), and what lies outside is cut off.
+    ///
+    /// # Shapes
+    /// `[N=1, C, H, W]` or `[C, H, W]`, C = 1 (grey) or 3 (RGB).
+    ///
+    /// # Errors
+    /// When the shape is another; the message says how to get there.
+    pub fn from_tensor(tensor: &Tensor) -> Result<Image> {
+        let size = tensor.size();
+        let (channels, height, width) = match size[..] {
+            [1, c @ (1 | 3), h, w] | [c @ (1 | 3), h, w] if h > 0 && w > 0 => (c, h, w),
+            _ => return Err(Error::new(wrong_shape(&size))),
+        };
+        let planes = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_view([channels, height, width]);
+        let planes = match planes {
+            Ok(planes) => planes,
+            Err(_) => tensor.f_detach()?.f_to_device(Device::Cpu)?.f_reshape([channels, height, width])?,
+        };
+        let bytes = match planes.kind() {
+            Kind::Uint8 => planes,
+            _ => planes.f_to_kind(Kind::Float)?.f_clamp(0.0, 1.0)?.f_mul_scalar(255.0)?.f_round()?,
+        };
+        let rows = bytes.f_to_kind(Kind::Uint8)?.f_permute([1, 2, 0])?.f_contiguous()?.f_view([-1])?;
+        let raw = Vec::<u8>::try_from(&rows)?;
+        let (w, h) = (width as u32, height as u32);
+        let pixels = if channels == 1 {
+            image::GrayImage::from_raw(w, h, raw).map(DynamicImage::ImageLuma8)
+        } else {
+            image::RgbImage::from_raw(w, h, raw).map(DynamicImage::ImageRgb8)
+        };
+        let pixels =
+            pixels.ok_or_else(|| Error::new("the tensor holds fewer numbers than its shape says"))?;
+        Ok(Image { name: "picture".into(), pixels })
+    }
+
+    /// The picture as the numbers a network sees: 0 is black, 1 is white.
+    ///
+    /// # Shapes
+    /// `[N=1, C, H, W]`, `f32`.
+    pub fn tensor(&self) -> Tensor {
+        self.tensor_u8().to_kind(Kind::Float) / 255.0
+    }
+
+    /// The picture's bytes, 0 to 255.
+    ///
+    /// # Shapes
+    /// `[N=1, C, H, W]`, `u8`.
+    pub fn tensor_u8(&self) -> Tensor {
+        let [c, h, w] = [self.channels(), self.height(), self.width()].map(|n| n as i64);
+        // A file holds the three colours of a pixel together (H, W, C).
+        Tensor::from_slice(self.pixels.as_bytes()).view([1, h, w, c]).permute([0, 3, 1, 2]).contiguous()
+    }
+
+    /// C: 1 (grey) or 3 (RGB).
+    pub fn channels(&self) -> usize {
+        usize::from(self.pixels.color().channel_count())
+    }
+
+    /// H, the number of rows.
+    pub fn height(&self) -> usize {
+        self.pixels.height() as usize
+    }
+
+    /// W, the number of columns.
+    pub fn width(&self) -> usize {
+        self.pixels.width() as usize
+    }
+
+    /// How bright each place is (one channel; Rec. 709's weights of red, green
+    /// and blue).
+    pub fn grey(&self) -> Image {
+        let pixels = DynamicImage::ImageLuma8(self.pixels.to_luma8());
+        Image { name: self.name.clone(), pixels }
+    }
+
+    /// Three channels; a grey picture gets its one channel three times.
+    pub fn rgb(&self) -> Image {
+        let pixels = DynamicImage::ImageRgb8(self.pixels.to_rgb8());
+        Image { name: self.name.clone(), pixels }
+    }
+
+    /// A part: from row `top` and column `left`, `height` rows, `width` columns.
+    ///
+    /// # Errors
+    /// When that part is empty or reaches over the edge.
+    pub fn crop(&self, top: usize, left: usize, height: usize, width: usize) -> Result<Image> {
+        for (axis, from, length, whole) in
+            [("rows (H)", top, height, self.height()), ("columns (W)", left, width, self.width())]
+        {
+            if length == 0 || from.checked_add(length).is_none_or(|end| end > whole) {
+                return Err(Error::new(format!(
+                    "crop(top, left, height, width): {length} {axis} from {from} do not fit into a picture \
+                     with {whole}; at most {} are left there",
+                    whole.saturating_sub(from)
+                )));
+            }
+        }
+        let [x, y, w, h] = [left, top, width, height].map(|n| n as u32);
+        Ok(Image { name: self.name.clone(), pixels: self.pixels.crop_imm(x, y, w, h) })
+    }
+
+    /// Another size, in rows and columns; smoothed (Lanczos) both ways.
+    ///
+    /// # Errors
+    /// When a side would be empty or longer than 8192.
+    pub fn resize(&self, height: usize, width: usize) -> Result<Image> {
+        if !(1..=8192).contains(&height) || !(1..=8192).contains(&width) {
+            return Err(Error::new(format!(
+                "resize(height, width) takes sides from 1 to 8192, got {height} and {width}"
+            )));
+        }
+        let pixels = self.pixels.resize_exact(width as u32, height as u32, FilterType::Lanczos3);
+        Ok(Image { name: self.name.clone(), pixels })
+    }
+
+    /// The picture with its name and shape as a figure.
+    ///
+    /// # Errors
+    /// When it cannot be drawn.
+    pub fn figure(&self) -> Result<Figure> {
+        let (c, h, w) = (self.channels(), self.height(), self.width());
+        let title = format!("{}   C={c}  H={h}  W={w}", self.name);
+        let panel = Panel::new("", Content::Picture(self.pixels()), self.page_width(620.0));
+        let text = format!("{}: {c} x {h} x {w} (C x H x W)", self.name);
+        let alt = format!("The picture {}, {c} channels, {h} rows, {w} columns", self.name);
+        Sheet { title, rows: vec![vec![panel]], lines: Vec::new() }.figure(alt, text)
+    }
+
+    /// Shows itself as the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        match self.figure() {
+            Ok(figure) => figure.evcxr_display(),
+            Err(error) => println!("{error}"),
+        }
+    }
+
+    /// The file's name, for titles.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// RGB pixels for drawing.
+    pub(crate) fn pixels(&self) -> Pixels {
+        let rgb = self.pixels.to_rgb8();
+        Pixels { width: rgb.width(), height: rgb.height(), rgb: rgb.into_raw() }
+    }
+
+    /// As wide as `most`, less for a tall picture: it is to fit the screen.
+    pub(crate) fn page_width(&self, most: f64) -> f64 {
+        let (h, w) = (self.height() as f64, self.width() as f64);
+        most.min(0.75 * most * w / h)
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (c, h, w) = (self.channels(), self.height(), self.width());
+        write!(f, "Image {}: C={c} H={h} W={w}", self.name)
+    }
+}
+
+/// Grey stays grey; all else becomes RGB, on white.
+fn plain(pixels: DynamicImage) -> DynamicImage {
+    let colour = pixels.color();
+    if colour.has_alpha() {
+        let mut rgba = pixels.to_rgba8();
+        for pixel in rgba.pixels_mut() {
+            let [.., alpha] = pixel.0;
+            for value in &mut pixel.0[..3] {
+                *value = ((u32::from(*value) * u32::from(alpha) + 255 * (255 - u32::from(alpha)) + 127) / 255)
+                    as u8;
+            }
+            pixel.0[3] = 255;
+        }
+        let flat = DynamicImage::ImageRgba8(rgba);
+        return if colour.has_color() {
+            DynamicImage::ImageRgb8(flat.to_rgb8())
+        } else {
+            DynamicImage::ImageLuma8(flat.to_luma8())
+        };
+    }
+    if colour.has_color() {
+        DynamicImage::ImageRgb8(pixels.to_rgb8())
+    } else {
+        DynamicImage::ImageLuma8(pixels.to_luma8())
+    }
+}
+
+fn missing(path: &Path, error: &std::io::Error) -> Error {
+    let from = env::current_dir().map(|d| d.display().to_string()).unwrap_or_default();
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut beside: Vec<String> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| image::ImageFormat::from_path(name).is_ok())
+        .collect();
+    beside.sort();
+    beside.truncate(8);
+    let hint = match (path.exists(), folder.is_dir(), beside.is_empty()) {
+        (true, ..) => String::new(),
+        (_, false, _) => format!("; there is no folder {} either", folder.display()),
+        (_, _, true) => format!("; the folder {} holds no pictures", folder.display()),
+        _ => format!("; the folder {} holds {}", folder.display(), beside.join(", ")),
+    };
+    Error::new(format!("could not open {} (looked from {from}): {error}{hint}", path.display()))
+}
+
+fn wrong_shape(size: &[i64]) -> String {
+    let why = match *size {
+        [n, 1 | 3, _, _] if n > 1 => format!("it holds {n} pictures: `.i(0)` takes the first"),
+        [_, _, _, 1 | 3] => "the channels stand last: `.permute([0, 3, 1, 2])` puts them second".into(),
+        [_, _, 1 | 3] => "the channels stand last: `.permute([2, 0, 1])` puts them first".into(),
+        [_, _] => "the channel axis is missing: `.unsqueeze(0)` adds it".into(),
+        [_] => "it is flattened: `.view([C, H, W])` gives the axes back".into(),
+        [.., c, _, _] => {
+            format!("a picture has 1 or 3 channels, not {c}: `feature_maps` draws any number of maps")
+        }
+        _ => "it has no rows and columns".into(),
+    };
+    format!("an image needs a tensor of shape [1, C, H, W] or [C, H, W] with C = 1 or 3, got {size:?}: {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempFolder;
+
+    /// 2 rows, 3 columns, another number in each corner and channel.
+    fn corners() -> Tensor {
+        let bytes: Vec<u8> = (0..18).map(|i| 10 + i * 13).collect();
+        Tensor::from_slice(&bytes).view([1, 3, 2, 3])
+    }
+
+    #[test]
+    fn a_tensor_round_trips_exactly_with_every_corner_in_place() {
+        let tensor = corners();
+        let image = Image::from_tensor(&tensor).unwrap();
+        assert_eq!((image.channels(), image.height(), image.width()), (3, 2, 3));
+        assert_eq!(image.tensor_u8(), tensor);
+        // As floating-point numbers too, all 256 of them.
+        let all = Tensor::from_slice(&(0..=255).collect::<Vec<u8>>()).view([1, 1, 8, 32]);
+        let grey = Image::from_tensor(&all).unwrap();
+        assert_eq!(Image::from_tensor(&grey.tensor()).unwrap().tensor_u8(), all);
+    }
+
+    #[test]
+    fn a_file_round_trips_exactly() {
+        let folder = TempFolder::new("image-file");
+        let path = folder.path().join("corners.png");
+        let image = Image::from_tensor(&corners()).unwrap();
+        image.pixels.save(&path).unwrap();
+        let back = Image::open(&path).unwrap();
+        assert_eq!(back.tensor_u8(), corners());
+        let top_right: Vec<u8> =
+            Vec::try_from(back.tensor_u8().select(3, 2).select(2, 0).view([-1])).unwrap();
+        assert_eq!(top_right, [10 + 2 * 13, 10 + 8 * 13, 10 + 14 * 13]);
+    }
+
+    #[test]
+    fn a_permuted_view_is_read_by_its_shape() {
+        // [H, W, C] in memory, [C, H, W] by its strides.
+        let strided = corners().squeeze_dim(0).permute([1, 2, 0]).contiguous().permute([2, 0, 1]);
+        assert_eq!(Image::from_tensor(&strided).unwrap().tensor_u8(), corners());
+    }
+
+    #[test]
+    fn crop_and_resize_take_rows_first() {
+        let image = Image::from_tensor(&corners()).unwrap();
+        let part = image.crop(1, 0, 1, 2).unwrap();
+        let wanted = corners().narrow(2, 1, 1).narrow(3, 0, 2);
+        assert_eq!(part.tensor_u8(), wanted);
+        let larger = image.resize(8, 6).unwrap();
+        assert_eq!((larger.height(), larger.width()), (8, 6));
+        let error = image.crop(1, 0, 2, 2).unwrap_err().to_string();
+        assert!(error.contains("2 rows (H) from 1") && error.contains("at most 1 are left"), "{error}");
+        assert!(image.resize(0, 5).unwrap_err().to_string().contains("from 1 to 8192"));
+    }
+
+    #[test]
+    fn grey_and_rgb() {
+        let grey = Image::from_tensor(&corners()).unwrap().grey();
+        assert_eq!(grey.tensor().size(), [1, 1, 2, 3]);
+        assert_eq!(grey.rgb().tensor().size(), [1, 3, 2, 3]);
+        assert_eq!(grey.rgb().tensor_u8().select(1, 2), grey.tensor_u8().select(1, 0));
+    }
+
+    #[test]
+    fn transparent_16_bit_and_palette_pictures_are_read() {
+        let folder = TempFolder::new("image-kinds");
+        let clear = image::RgbaImage::from_pixel(3, 2, image::Rgba([255, 0, 0, 0]));
+        clear.save(folder.path().join("clear.png")).unwrap();
+        let white = Image::open(folder.path().join("clear.png")).unwrap();
+        assert!(white.tensor_u8().min().int64_value(&[]) == 255 && white.channels() == 3);
+        let deep = image::ImageBuffer::from_pixel(3, 2, image::Luma([0xFFFF_u16]));
+        DynamicImage::ImageLuma16(deep).save(folder.path().join("deep.png")).unwrap();
+        let deep = Image::open(folder.path().join("deep.png")).unwrap();
+        assert!(deep.channels() == 1 && deep.tensor_u8().max().int64_value(&[]) == 255);
+    }
+
+    #[test]
+    fn a_wrong_shape_says_what_to_type() {
+        let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
+        for (size, help) in [
+            (&[4, 3, 5, 7][..], "holds 4 pictures: `.i(0)`"),
+            (&[1, 5, 7, 3], ".permute([0, 3, 1, 2])"),
+            (&[5, 7, 3], ".permute([2, 0, 1])"),
+            (&[5, 7], ".unsqueeze(0)"),
+            (&[105], ".view([C, H, W])"),
+            (&[1, 10, 5, 7], "not 10: `feature_maps`"),
+        ] {
+            let error = Image::from_tensor(&zeros(size)).unwrap_err().to_string();
+            assert!(error.contains(help) && error.contains(&format!("got {size:?}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_lists_what_is_there_and_a_broken_one_says_so() {
+        let folder = TempFolder::new("image-errors");
+        Image::from_tensor(&corners()).unwrap().pixels.save(folder.path().join("cat.png")).unwrap();
+        let error = Image::open(folder.path().join("dog.png")).unwrap_err().to_string();
+        assert!(error.contains("could not open") && error.contains("holds cat.png"), "{error}");
+        let error = Image::open(folder.path().join("none/dog.png")).unwrap_err().to_string();
+        assert!(error.contains("no folder"), "{error}");
+        let text = folder.path().join("text.png");
+        fs::write(&text, "<html>not found</html>").unwrap();
+        let error = Image::open(&text).unwrap_err().to_string();
+        assert!(error.contains("is no picture that can be read"), "{error}");
+    }
+}

@@ -1,0 +1,148 @@
+//! Many at once: the channels of a tensor as heat maps, a batch as pictures.
+
+use crate::{
+    Error, Result,
+    colour::Palette,
+    figure::Figure,
+    image::Image,
+    matrix::Matrix,
+    panels::{Content, Panel, Sheet},
+};
+use tch::{Kind, Tensor};
+
+/// The channels of one picture's tensor, each as a heat map with its name, all
+/// on one colour scale. Channels without a name get their number.
+///
+/// # Shapes
+/// `[N=1, C, H, W]` or `[C, H, W]`.
+///
+/// # Errors
+/// When the tensor has another number of axes, several pictures, or more names
+/// than channels.
+pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
+    let size = maps.size();
+    let (channels, height, width) = match size[..] {
+        [1, c, h, w] | [c, h, w] if c > 0 && h > 0 && w > 0 => (c, h, w),
+        [n, _, _, _] => {
+            return Err(Error::new(format!(
+                "feature_maps shows one picture's maps, got N={n} in {size:?}: `.i(0)` takes the first picture's"
+            )));
+        }
+        _ => {
+            return Err(Error::new(format!(
+                "feature_maps needs a tensor of shape [1, C, H, W] or [C, H, W], got {size:?}"
+            )));
+        }
+    };
+    if names.len() > channels as usize {
+        return Err(Error::new(format!(
+            "there are {} names for {channels} channels (C in {size:?}): give each channel one name",
+            names.len()
+        )));
+    }
+    let flat = maps.f_detach()?.f_to_kind(Kind::Float)?.f_to_device(tch::Device::Cpu)?.f_contiguous()?;
+    let values = Vec::<f32>::try_from(&flat.f_view([-1])?)?;
+    let palette = Palette::fitting(&values);
+    let range = palette.clear_range(&values);
+    let columns = match channels {
+        1..=4 => channels as usize,
+        5..=16 => 4,
+        _ => 8,
+    };
+    let map_width = 860.0 / columns as f64 - if columns == 8 { 40.0 } else { 115.0 };
+    let mut panels = Vec::new();
+    for (channel, plane) in values.chunks((height * width) as usize).enumerate() {
+        let title = names.get(channel).map_or_else(|| channel.to_string(), |name| (*name).to_owned());
+        let map = Matrix::new(height as usize, width as usize, plane.to_vec())?;
+        panels.push(Panel::new(
+            title,
+            Content::Heat { values: map, palette, range },
+            map_width.clamp(70.0, 420.0),
+        ));
+    }
+    let mut rows: Vec<Vec<Panel>> = Vec::new();
+    while !panels.is_empty() {
+        rows.push(panels.drain(..columns.min(panels.len())).collect());
+    }
+    let title = format!(
+        "{channels} feature map{}   C={channels}  H={height}  W={width}",
+        if channels == 1 { "" } else { "s" }
+    );
+    let named = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
+    let text = format!("{title}{named}, from {} to {}", range.0, range.1);
+    Sheet { title: title.clone(), rows, lines: Vec::new() }.figure(format!("{title}{named}"), text)
+}
+
+/// A batch as a grid of pictures, each with its name; without a name, with its
+/// number. Small pictures are enlarged, pixel by pixel.
+///
+/// # Shapes
+/// `[N, C, H, W]`, C = 1 or 3, N up to 64; bytes, or numbers from 0 to 1.
+///
+/// # Errors
+/// When the shape is another, or there are more names than pictures.
+pub fn pictures(title: &str, batch: &Tensor, names: &[&str]) -> Result<Figure> {
+    let size = batch.size();
+    let &[count @ 1..=64, channels @ (1 | 3), height, width] = &size[..] else {
+        return Err(Error::new(format!(
+            "pictures needs a tensor of shape [N, C, H, W] with N from 1 to 64 and C = 1 or 3, got {size:?}: \
+             `.narrow(0, 0, 16)` takes the first 16 of a longer batch, `.unsqueeze(0)` makes a batch of one picture"
+        )));
+    };
+    if names.len() > count as usize {
+        return Err(Error::new(format!("there are {} names for N={count} pictures: give each one name", names.len())));
+    }
+    let columns = match count {
+        1..=6 => count as usize,
+        7..=32 => 8,
+        _ => 12,
+    };
+    let each = (860.0 / columns as f64 - 52.0).min(260.0);
+    let mut rows: Vec<Vec<Panel>> = Vec::new();
+    for number in 0..count as usize {
+        if number % columns == 0 {
+            rows.push(Vec::new());
+        }
+        let picture = Image::from_tensor(&batch.f_narrow(0, number as i64, 1)?)?;
+        let name = names.get(number).map_or_else(|| number.to_string(), |name| (*name).to_owned());
+        if let Some(row) = rows.last_mut() {
+            row.push(Panel::new(name, Content::Picture(picture.pixels()), each));
+        }
+    }
+    let shape = format!("N={count}  C={channels}  H={height}  W={width}");
+    let text = format!("{title}: {shape}{}{}", if names.is_empty() { "" } else { ": " }, names.join(", "));
+    Sheet { title: title.to_owned(), rows, lines: vec![shape] }.figure(text.clone(), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    #[test]
+    fn wrong_shapes_and_names_are_told() {
+        let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
+        let error = feature_maps(&zeros(&[4, 3, 5, 7]), &[]).unwrap_err().to_string();
+        assert!(error.contains("got N=4") && error.contains("`.i(0)`"), "{error}");
+        let error = feature_maps(&zeros(&[5, 7]), &[]).unwrap_err().to_string();
+        assert!(error.contains("[C, H, W], got [5, 7]"), "{error}");
+        let error = feature_maps(&zeros(&[1, 2, 5, 7]), &["a", "b", "c"]).unwrap_err().to_string();
+        assert!(error.contains("3 names for 2 channels"), "{error}");
+    }
+
+    #[test]
+    fn a_batch_of_pictures_wants_four_axes() {
+        let error = pictures("t", &Tensor::zeros([3, 5, 7], (Kind::Uint8, Device::Cpu)), &[]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("got [3, 5, 7]") && error.contains(".unsqueeze(0)"), "{error}");
+        let batch = Tensor::zeros([2, 3, 5, 7], (Kind::Uint8, Device::Cpu));
+        assert!(pictures("t", &batch, &["cat", "dog"]).unwrap().alt().contains("H=5  W=7: cat, dog"));
+    }
+
+    #[test]
+    fn the_title_gives_the_shape() {
+        let maps = Tensor::randn([1, 3, 5, 7], (Kind::Float, Device::Cpu));
+        let figure = feature_maps(&maps, &["vertical", "horizontal"]).unwrap();
+        assert!(figure.alt().contains("C=3  H=5  W=7: vertical, horizontal"), "{}", figure.alt());
+    }
+}

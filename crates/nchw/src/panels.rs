@@ -1,0 +1,235 @@
+//! Panels in rows: a title, a picture, a map or a matrix, and a caption each.
+//! Every figure but the charts is made of these.
+
+use crate::{
+    Result,
+    canvas::{Canvas, INK, MARK, PALE_INK, Text, colour_bar_width, number, text_width, wrap},
+    colour::{Palette, readable_on},
+    figure::{Figure, Pixels},
+    matrix::Matrix,
+};
+
+/// What a panel shows.
+pub(crate) enum Content<'a> {
+    /// A picture as it is.
+    Picture(Pixels),
+    /// Numbers as colours, with a colour bar.
+    Heat { values: Matrix, palette: Palette, range: (f32, f32) },
+    /// A small matrix: each number in its coloured cell.
+    Cells { matrix: &'a Matrix, palette: Palette, range: (f32, f32), look: Look },
+    /// One sign between two panels.
+    Sign(&'a str),
+}
+
+/// What stands out in a small matrix.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Look {
+    /// `(top, left, height, width)` of a thick frame.
+    pub window: Option<(usize, usize, usize, usize)>,
+    /// Only the first so many cells are known yet; the others are empty.
+    pub known: Option<usize>,
+}
+
+/// One panel.
+pub(crate) struct Panel<'a> {
+    pub title: String,
+    pub content: Content<'a>,
+    pub caption: String,
+    /// The width of the content on the page.
+    pub width: f64,
+}
+
+impl<'a> Panel<'a> {
+    pub(crate) fn new(title: impl Into<String>, content: Content<'a>, width: f64) -> Panel<'a> {
+        Panel { title: title.into(), content, caption: String::new(), width }
+    }
+    pub(crate) fn caption(self, caption: impl Into<String>) -> Panel<'a> {
+        Panel { caption: caption.into(), ..self }
+    }
+    pub(crate) fn sign(sign: &'a str) -> Panel<'a> {
+        Panel::new("", Content::Sign(sign), 22.0)
+    }
+    /// A matrix with numbers in cells of a size that can be read.
+    pub(crate) fn cells(
+        title: impl Into<String>,
+        matrix: &'a Matrix,
+        palette: Palette,
+        look: Look,
+    ) -> Panel<'a> {
+        let range = palette.range(matrix.values());
+        let width = matrix.width() as f64 * cell_width(matrix);
+        Panel::new(title, Content::Cells { matrix, palette, range, look }, width)
+    }
+    /// A map as colours, on the palette that fits it.
+    pub(crate) fn heat(title: impl Into<String>, values: Matrix, width: f64) -> Panel<'a> {
+        let palette = Palette::fitting(values.values());
+        let range = palette.clear_range(values.values());
+        Panel::new(title, Content::Heat { values, palette, range }, width)
+    }
+
+    fn height(&self) -> f64 {
+        match &self.content {
+            Content::Picture(p) => self.width * f64::from(p.height) / f64::from(p.width),
+            Content::Heat { values, .. } => self.width * values.height() as f64 / values.width() as f64,
+            Content::Cells { matrix, .. } => matrix.height() as f64 * CELL_HEIGHT,
+            Content::Sign(_) => 0.0,
+        }
+    }
+
+    /// The width with colour bar, and at least that of its title.
+    fn full_width(&self) -> f64 {
+        let content = self.width + self.margin() + self.bar();
+        content.max(text_width(&self.title, TITLE.bold()))
+    }
+
+    fn margin(&self) -> f64 {
+        if matches!(self.content, Content::Sign(_)) { 0.0 } else { AXIS }
+    }
+
+    fn bar(&self) -> f64 {
+        match self.content {
+            Content::Heat { range, .. } => 10.0 + colour_bar_width(range),
+            _ => 0.0,
+        }
+    }
+
+    fn caption_lines(&self) -> Vec<String> {
+        wrap(&self.caption, CAPTION, self.full_width())
+    }
+
+    fn draw(&self, canvas: &mut Canvas, x: f64, top: f64, middle: f64) {
+        let (width, height) = (self.width, self.height());
+        let (full, y) = (self.full_width(), middle - height / 2.0);
+        let left = x + (full - width - self.margin() - self.bar()) / 2.0 + self.margin();
+        if let Content::Sign(sign) = self.content {
+            canvas.text(x + width / 2.0, middle, sign, Text::new(26.0).bold());
+            return;
+        }
+        canvas.text(left + width / 2.0, top + 12.0, &self.title, TITLE.bold());
+        let size = match &self.content {
+            Content::Picture(picture) => {
+                canvas.picture(left, y, width, height, picture);
+                (picture.height as usize, picture.width as usize)
+            }
+            Content::Heat { values, palette, range } => {
+                canvas.picture(left, y, width, height, &coloured(values, *palette, *range));
+                let ends = |(low, high): (f32, f32), v: &f32| (low.min(*v), high.max(*v));
+                let extremes = values.values().iter().fold(*range, ends);
+                canvas.colour_bar(left + width + 10.0, y, height, *palette, *range, extremes);
+                (values.height(), values.width())
+            }
+            Content::Cells { matrix, palette, range, look } => {
+                draw_cells(canvas, left, y, width, matrix, *palette, *range, *look);
+                (matrix.height(), matrix.width())
+            }
+            Content::Sign(_) => return,
+        };
+        canvas.frame(left, y, width, height, INK, 0.5);
+        // The axes: how many rows, how many columns.
+        canvas.text(left - 5.0, middle, &size.0.to_string(), AXES.right());
+        canvas.text(left + width / 2.0, y + height + 11.0, &size.1.to_string(), AXES);
+        for (i, line) in self.caption_lines().iter().enumerate() {
+            canvas.text(left + width / 2.0, y + height + 32.0 + 18.0 * i as f64, line, CAPTION);
+        }
+    }
+}
+
+const TITLE: Text = Text { size: 17.0, bold: false, colour: INK, across: CENTRE };
+const CAPTION: Text = Text { size: 14.0, bold: false, colour: PALE_INK, across: CENTRE };
+const AXES: Text = Text { size: 13.0, bold: false, colour: PALE_INK, across: CENTRE };
+const CENTRE: plotters::style::text_anchor::HPos = plotters::style::text_anchor::HPos::Center;
+const CELL_HEIGHT: f64 = 44.0;
+const AXIS: f64 = 34.0;
+const GAP: f64 = 16.0;
+
+fn cell_width(matrix: &Matrix) -> f64 {
+    let widest = matrix.values().iter().map(|v| text_width(&number(*v), Text::new(18.0))).fold(0.0, f64::max);
+    (widest + 14.0).max(CELL_HEIGHT)
+}
+
+fn coloured(map: &Matrix, palette: Palette, range: (f32, f32)) -> Pixels {
+    let rgb = map.values().iter().flat_map(|v| palette.rgb(*v, range)).collect();
+    Pixels { width: map.width() as u32, height: map.height() as u32, rgb }
+}
+
+#[allow(clippy::too_many_arguments, reason = "a place, what to draw there, and how")]
+fn draw_cells(
+    canvas: &mut Canvas,
+    left: f64,
+    top: f64,
+    width: f64,
+    matrix: &Matrix,
+    palette: Palette,
+    range: (f32, f32),
+    look: Look,
+) {
+    let (w, h) = (width / matrix.width() as f64, CELL_HEIGHT);
+    for (i, value) in matrix.values().iter().enumerate() {
+        let (x, y) = (left + (i % matrix.width()) as f64 * w, top + (i / matrix.width()) as f64 * h);
+        if look.known.is_some_and(|known| i >= known) {
+            canvas.frame(x, y, w, h, [205, 205, 205], 0.5);
+            continue;
+        }
+        let colour = palette.rgb(*value, range);
+        canvas.fill(x, y, w, h, colour);
+        canvas.frame(x, y, w, h, [150, 150, 150], 0.5);
+        canvas.text(x + w / 2.0, y + h / 2.0, &number(*value), Text::new(18.0).colour(readable_on(colour)));
+    }
+    if let Some((row, column, height, width)) = look.window {
+        let (x, y) = (left + column as f64 * w, top + row as f64 * h);
+        canvas.frame(x, y, w * width as f64, h * height as f64, MARK, 4.0);
+    }
+}
+
+/// Rows of panels under one title, above lines of text.
+pub(crate) struct Sheet<'a> {
+    pub title: String,
+    pub rows: Vec<Vec<Panel<'a>>>,
+    /// Below all panels, in large letters.
+    pub lines: Vec<String>,
+}
+
+impl Sheet<'_> {
+    /// Draws everything.
+    pub(crate) fn draw(&self) -> Result<Pixels> {
+        let row_width = |row: &Vec<Panel>| {
+            row.iter().map(Panel::full_width).sum::<f64>() + GAP * row.len().saturating_sub(1) as f64
+        };
+        let row_height = |row: &Vec<Panel>| {
+            let content = row.iter().map(Panel::height).fold(0.0, f64::max);
+            let captions = row.iter().map(|p| p.caption_lines().len()).max().unwrap_or(0);
+            let title = if row.iter().any(|p| !p.title.is_empty()) { 28.0 } else { 4.0 };
+            (title, content, 24.0 + if captions > 0 { 8.0 + 18.0 * captions as f64 } else { 0.0 })
+        };
+        let text = Text::new(19.0);
+        let heading = Text::new(21.0).bold();
+        let widest_row = self.rows.iter().map(row_width).fold(0.0, f64::max);
+        let widest_line = self.lines.iter().map(|l| text_width(l, text)).fold(0.0, f64::max);
+        let width = (widest_row.max(widest_line).max(text_width(&self.title, heading)) + 36.0).ceil();
+        let rows_height: f64 = self.rows.iter().map(row_height).map(|(a, b, c)| a + b + c).sum();
+        let height = 52.0 + rows_height + 28.0 * self.lines.len() as f64 + 10.0;
+
+        let mut canvas = Canvas::new(width, height);
+        canvas.text(width / 2.0, 24.0, &self.title, heading);
+        let mut y = 48.0;
+        for row in &self.rows {
+            let (title, content, below) = row_height(row);
+            let mut x = (width - row_width(row)) / 2.0;
+            for panel in row {
+                panel.draw(&mut canvas, x, y, y + title + content / 2.0);
+                x += panel.full_width() + GAP;
+            }
+            y += title + content + below;
+        }
+        for line in &self.lines {
+            canvas.text(width / 2.0, y + 12.0, line, text);
+            y += 28.0;
+        }
+        canvas.finish()
+    }
+
+    /// Draws everything into a figure.
+    pub(crate) fn figure(&self, alt: impl Into<String>, text: impl Into<String>) -> Result<Figure> {
+        Figure::still(&self.draw()?, alt, text)
+    }
+}

@@ -1,0 +1,35 @@
+"""Writes filters.txt: PyTorch's conv2d for every named filter of the course.
+
+    python filters.py > filters.txt        (PyTorch 2.11.0)
+
+Pictures are not square, and no two of C, H and W are the same; pixel (c, h, w)
+is the byte (31 c + 7 h * h + 13 w + 5 h w) mod 256.
+"""
+
+import torch
+import torch.nn.functional as F
+
+FILTERS = {
+    "vertical edge": [[-1, 0, 1]] * 3,
+    "horizontal edge": [[-1, -1, -1], [0, 0, 0], [1, 1, 1]],
+    "falling diagonal": [[0, 1, 1], [-1, 0, 1], [-1, -1, 0]],
+    "rising diagonal": [[-1, -1, 0], [-1, 0, 1], [0, 1, 1]],
+    "blur": [[1 / 25] * 5] * 5,
+    "sharpen": [[0, -1, 0], [-1, 5, -1], [0, -1, 0]],
+    "emboss": [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]],
+    "identity": [[0, 0, 0], [0, 1, 0], [0, 0, 0]],
+}
+
+
+def picture(c, h, w):
+    pixel = lambda c, h, w: (31 * c + 7 * h * h + 13 * w + 5 * h * w) % 256
+    rows = [[[pixel(i, j, k) for k in range(w)] for j in range(h)] for i in range(c)]
+    return torch.tensor([rows], dtype=torch.float32) / 255
+
+
+for name, kernel in FILTERS.items():
+    for c, h, w, bias in [(1, 6, 9, 0.0), (3, 8, 5, 0.25)]:
+        weight = torch.tensor(kernel, dtype=torch.float32).repeat(c, 1, 1, 1)
+        out = F.conv2d(picture(c, h, w), weight, torch.full((c,), bias), groups=c)
+        numbers = " ".join(f"{v:.7g}" for v in out.flatten().tolist())
+        print(f"{name}; {c} {h} {w}; {bias}; {' '.join(map(str, out.shape))}; {numbers}")
