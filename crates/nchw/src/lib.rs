@@ -8,6 +8,8 @@ mod error;
 pub mod figure;
 mod panics;
 pub mod prelude;
+mod random;
+pub mod shapes10;
 
 pub use device::device;
 pub use error::{Error, Result};
