@@ -10,6 +10,7 @@ mod panics;
 pub mod prelude;
 mod random;
 pub mod shapes10;
+pub mod shuffle;
 
 pub use device::device;
 pub use error::{Error, Result};
