@@ -174,8 +174,8 @@ const BAR: f64 = 14.0;
 
 /// The width of a colour bar with its numbers.
 pub(crate) fn colour_bar_width(range: (f32, f32)) -> f64 {
-    let widest =
-        [range.0, (range.0 + range.1) / 2.0, range.1].map(|v| text_width(&format!("\u{2265} {}", number(v)), Text::new(14.0)));
+    let widest = [range.0, (range.0 + range.1) / 2.0, range.1]
+        .map(|v| text_width(&format!("\u{2265} {}", number(v)), Text::new(14.0)));
     BAR + 9.0 + widest.into_iter().fold(0.0, f64::max)
 }
 

@@ -6,11 +6,14 @@
 mod device;
 mod error;
 mod panics;
+mod random;
 
 pub mod filter;
 pub mod image;
 pub mod maps;
 pub mod matrix;
+pub mod shapes10;
+pub mod shuffle;
 mod steps;
 
 mod canvas;

@@ -90,7 +90,10 @@ pub fn pictures(title: &str, batch: &Tensor, names: &[&str]) -> Result<Figure> {
         )));
     };
     if names.len() > count as usize {
-        return Err(Error::new(format!("there are {} names for N={count} pictures: give each one name", names.len())));
+        return Err(Error::new(format!(
+            "there are {} names for N={count} pictures: give each one name",
+            names.len()
+        )));
     }
     let columns = match count {
         1..=6 => count as usize,

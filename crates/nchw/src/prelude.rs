@@ -4,11 +4,13 @@ pub use crate::{
     Error, Result,
     chart::Chart,
     device,
-    machine,
     figure::Figure,
     filter::{Filter, Filtered},
     image::Image,
+    machine,
     maps::{feature_maps, pictures},
     matrix::{Matrix, side_by_side},
+    shapes10::{Place, Shapes10},
+    shuffle::{Curve, Permutation, ShuffleSettings, ShuffledPixels, SmallNet, shuffled_pixels},
 };
 pub use tch::{self, Device, IndexOp, Kind, Tensor};
