@@ -1,5 +1,7 @@
 //! The named filters against PyTorch's conv2d; `filters.py` made the numbers.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
 use nchw::prelude::*;
 
 fn picture(c: i64, h: i64, w: i64) -> Image {
