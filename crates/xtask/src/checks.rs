@@ -73,6 +73,7 @@ fn with_libtorch(ready: &Ready, args: &[&str]) -> Result<Command> {
         cargo.arg("--config").arg(paths::cargo_config());
     }
     cargo.args(rest).current_dir(paths::root()).env("LIBTORCH", libtorch::folder());
+    cargo.env("OMP_WAIT_POLICY", "passive");
     let folders = libtorch::library_folders(&ready.source)?;
     cargo.env("LD_LIBRARY_PATH", paths::prepend("LD_LIBRARY_PATH", &folders)?);
     Ok(cargo)
