@@ -177,8 +177,11 @@ impl fmt::Debug for Figure {
     }
 }
 
+/// A PNG's palette: its colours, and the entry of each.
+type Entries<'a> = (Vec<[u8; 3]>, HashMap<&'a [u8], u8>);
+
 /// All colours, and which entry each is; nothing when there are more than 256.
-fn palette_of(pictures: &[Pixels]) -> Option<(Vec<[u8; 3]>, HashMap<&[u8], u8>)> {
+fn palette_of(pictures: &[Pixels]) -> Option<Entries<'_>> {
     let (mut colours, mut entry) = (Vec::new(), HashMap::new());
     for picture in pictures {
         let mut last: &[u8] = &[];
