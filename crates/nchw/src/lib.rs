@@ -8,6 +8,8 @@ mod error;
 mod panics;
 mod random;
 
+pub mod shapes;
+
 pub mod filter;
 pub mod image;
 pub mod maps;
