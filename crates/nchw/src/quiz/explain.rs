@@ -11,7 +11,11 @@ pub(super) fn arithmetic(question: &Question) -> String {
         rows.iter().map(|row| format!("{} on {}\n{}", row.layer, row.input.named(), part(row))).collect()
     };
     match question.ask {
-        Ask::Output | Ask::OutputSize | Ask::OutputChannels | Ask::Features | Ask::Unknown(_)
+        Ask::Output
+        | Ask::OutputSize
+        | Ask::OutputChannels
+        | Ask::Features
+        | Ask::Unknown(_)
         | Ask::UnreadColumns => lines.extend(steps(&|row| row.explain_output().to_string())),
         Ask::Weight | Ask::FilterChannels => {
             lines.extend(steps(&|row| row.explain_weight().to_string()).pop());

@@ -1,6 +1,7 @@
 //! What an answer, a hint or an explanation shows.
 
 use super::answer::Answer;
+use super::blank_of;
 use super::grade::{Mark, Verdict, grade, shown};
 use super::progress::Notice;
 use super::question::{Ask, Question};
@@ -26,23 +27,39 @@ impl Feedback {
         let id = question.id.clone();
         let right = graded.marks.iter().filter(|mark| mark.right).count();
         let all = graded.marks.len();
-        let given = shown(question, answer);
+        let given = shown(answer);
         let axes = !matches!(question.ask, Ask::Row(_) | Ask::Letters(_));
         let (head, next) = match graded.verdict {
-            Verdict::Right => (format!("Quiz {id}: {given} is right."), format!("How it comes about: quiz(\"{id}\").explain()")),
+            Verdict::Right => (
+                format!("Quiz {id}: {given} is right."),
+                format!("How it comes about: quiz(\"{id}\").explain()"),
+            ),
             Verdict::Wrong if all == 1 || !axes => {
                 (format!("Quiz {id}: {given} is not right yet."), again(&id))
             }
-            Verdict::Wrong => {
-                (format!("Quiz {id}: {given} is not right yet, but {right} of {all} numbers are."), again(&id))
-            }
+            Verdict::Wrong => (
+                format!("Quiz {id}: {given} is not right yet, but {right} of {all} numbers are."),
+                again(&id),
+            ),
             Verdict::Unclear => {
-                let (blank, _) = question.place_holder();
-                (format!("Quiz {id}: {given} could not be read as an answer."), format!("Like this: quiz(\"{id}\").answer({blank})"))
+                let (blank, what) = question.place_holder();
+                let next = format!(
+                    "Like this, with {what} in place of {}: quiz(\"{id}\").answer({blank})",
+                    blank_of(&blank)
+                );
+                (format!("Quiz {id}: {given} could not be read as an answer."), next)
             }
         };
         let head = head.replace(", but 0 of", ": 0 of");
-        Feedback { id, verdict: graded.verdict, marks: graded.marks, head, says: graded.says, next, notice: None }
+        Feedback {
+            id,
+            verdict: graded.verdict,
+            marks: graded.marks,
+            head,
+            says: graded.says,
+            next,
+            notice: None,
+        }
     }
 
     pub(super) fn of_nothing(says: &str) -> Feedback {
@@ -95,15 +112,17 @@ impl Feedback {
                     "<tr><td>{} {}</td><th scope=\"row\">{}</th><td>{}</td><td style=\"text-align:left\">{}</td></tr>",
                     sign(mark.right),
                     word(mark.right),
-                    escape(&named(&mark.name)),
+                    escape(&mark.name),
                     escape(&mark.given),
                     escape(&mark.says)
                 )
             })
             .collect();
         let table = if rows.is_empty() { rows } else { format!("<table>{rows}</table>") };
-        let says: String = self.says.iter().map(|says| format!("<p>{}</p>", escape(&sentence(says)))).collect();
-        let next = if self.next.is_empty() { String::new() } else { format!("<p>{}</p>", escape(&self.next)) };
+        let says: String =
+            self.says.iter().map(|says| format!("<p>{}</p>", escape(&sentence(says)))).collect();
+        let next =
+            if self.next.is_empty() { String::new() } else { format!("<p>{}</p>", escape(&self.next)) };
         let notice: String = self.notice.iter().map(|n| format!("<p>{}</p>", escape(n))).collect();
         format!("<p><b>{} {}</b></p>{table}{says}{next}{notice}", self.sign(), escape(&self.head))
     }
@@ -152,7 +171,7 @@ impl fmt::Display for Feedback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.sign(), self.head)?;
         for mark in &self.marks {
-            write!(f, "\n  {} {} = {}: {}", sign(mark.right), named(&mark.name), mark.given, word(mark.right))?;
+            write!(f, "\n  {} {} = {}: {}", sign(mark.right), mark.name, mark.given, word(mark.right))?;
             if !mark.says.is_empty() {
                 write!(f, " ({})", mark.says)?;
             }

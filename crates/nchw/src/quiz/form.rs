@@ -109,7 +109,12 @@ fn form(question: &Question, fresh: &str) -> String {
 
 fn folded(question: &Question) -> String {
     let hints = question.hints.iter().enumerate().map(|(n, hint)| {
-        format!("<details><summary>Quiz {}: hint {}</summary><p>{}</p></details>", question.id, n + 1, escape(hint))
+        format!(
+            "<details><summary>Quiz {}: hint {}</summary><p>{}</p></details>",
+            question.id,
+            n + 1,
+            escape(hint)
+        )
     });
     let steps: Vec<String> = explain::arithmetic(question).lines().map(escape).collect();
     format!(

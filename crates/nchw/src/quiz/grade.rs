@@ -1,7 +1,8 @@
 //! An answer against the truth: axis by axis, with the misconception named.
 
 use super::answer::Answer;
-use super::question::{Ask, Question, typed};
+use super::feedback::named;
+use super::question::{Ask, Question};
 use super::slips::{At, slips};
 
 /// How an answer was.
@@ -39,7 +40,9 @@ pub(super) struct Graded {
 /// Looks at one answer.
 pub(super) fn grade(question: &Question, answer: &Answer) -> Graded {
     let read = match question.ask {
-        Ask::Letters(options) => letters(answer, options).map(|given| grade_letters(question, &given, options)),
+        Ask::Letters(options) => {
+            letters(answer, options).map(|given| grade_letters(question, &given, options))
+        }
         _ => sizes(question, answer).map(|given| grade_numbers(question, &given)),
     };
     read.unwrap_or_else(|says| Graded { verdict: Verdict::Unclear, marks: vec![], says: vec![says] })
@@ -66,7 +69,7 @@ fn grade_numbers(question: &Question, given: &[i64]) -> Graded {
             (false, Some(_)) => String::new(),
             (false, None) => about(place, value).unwrap_or_else(|| too(value, part.truth, meaning)),
         };
-        marks.push(Mark { name: part.name.clone(), given: value.to_string(), right: right[place], says });
+        marks.push(Mark { name: named(&part.name), given: value.to_string(), right: right[place], says });
     }
     Graded { verdict: verdict(&marks), marks, says: whole.iter().map(|slip| slip.says.clone()).collect() }
 }
@@ -113,11 +116,18 @@ fn letters(answer: &Answer, options: &[(char, &str)]) -> Result<Vec<char>, Strin
     let among = all.join(", ");
     let example = all[0].as_str();
     let Answer::Text(text) = answer else {
-        return Err(format!("this question asks for letters among {among}, as in \"{example}\"; a number came"));
+        return Err(format!("letters are asked for, among {among}, as in \"{example}\"; no letter came"));
     };
+    let axes = options.len() == 4 && options[0].0 == 'N';
     let mut given = vec![];
     for letter in text.chars().filter(|c| !c.is_whitespace() && !",;+&x×".contains(*c)) {
-        let letter = letter.to_ascii_uppercase();
+        let letter = match (axes, letter) {
+            (true, '개') => 'N',
+            (true, '채') => 'C',
+            (true, '행') => 'H',
+            (true, '열') => 'W',
+            _ => letter.to_ascii_uppercase(),
+        };
         if !options.iter().any(|(option, _)| *option == letter) {
             return Err(format!("`{text}` has `{letter}` in it; the letters to choose from are {among}"));
         }
@@ -147,7 +157,9 @@ fn sizes(question: &Question, answer: &Answer) -> Result<Vec<i64>, String> {
     }
     for (name, value) in names.iter().zip(&given) {
         if *value < 0 && !signed {
-            return Err(format!("{name} = {value} cannot be: {name} counts something, and nothing is counted below 0"));
+            return Err(format!(
+                "{name} = {value} cannot be: {name} counts something, and nothing is counted below 0"
+            ));
         }
         if *value == 0 && !zero {
             return Err(format!("{name} = 0 cannot be: then there would be nothing at all"));
@@ -171,7 +183,9 @@ fn another_count(question: &Question, given: &[i64], names: &[&str]) -> String {
     let (count, expected) = (given.len(), names.len());
     let what = match expected {
         1 => format!("one number ({})", names[0]),
-        _ if matches!(question.ask, Ask::Row(_)) => format!("{expected} numbers, one for each place of the row"),
+        _ if matches!(question.ask, Ask::Row(_)) => {
+            format!("{expected} numbers, one for each place of the row,")
+        }
         _ => format!("{expected} numbers ({})", names.join(" ")),
     };
     let came = match count {
@@ -212,6 +226,9 @@ fn in_text(text: &str, question: &Question) -> Result<Vec<i64>, String> {
         let number = word.rsplit('=').next().unwrap_or(word);
         match (number.parse::<i64>(), number.parse::<f64>()) {
             (Ok(whole), _) => numbers.push(whole),
+            (_, Ok(whole)) if whole.fract() == 0.0 => {
+                return Err(format!("`{word}` is beyond all sizes there are"));
+            }
             (_, Ok(broken)) => return Err(fraction(broken)),
             _ => return Err(format!("`{word}` is not a number; write numbers, as in {example}")),
         }
@@ -220,12 +237,10 @@ fn in_text(text: &str, question: &Question) -> Result<Vec<i64>, String> {
 }
 
 /// What was typed, as it is shown again.
-pub(super) fn shown(question: &Question, answer: &Answer) -> String {
+pub(super) fn shown(answer: &Answer) -> String {
     match answer {
-        Answer::Numbers(numbers) => {
-            let text: Vec<String> = numbers.iter().map(i64::to_string).collect();
-            typed(question.ask, &text.join(" "))
-        }
+        Answer::Numbers(numbers) if numbers.len() == 1 => numbers[0].to_string(),
+        Answer::Numbers(numbers) => format!("{numbers:?}"),
         Answer::Fraction(number) => number.to_string(),
         Answer::Text(text) => format!("\"{text}\""),
     }

@@ -107,18 +107,37 @@ pub fn ids() -> Vec<String> {
 
 fn unknown(id: &str) -> String {
     let wanted: String = id.to_lowercase().chars().take(40).collect();
-    let mut near: Vec<(usize, &str)> =
-        QUESTIONS.iter().map(|q| (distance(&wanted, &q.id), q.id.as_str())).filter(|(away, _)| *away <= 1).collect();
+    let mut near: Vec<(usize, &str)> = QUESTIONS
+        .iter()
+        .map(|q| (distance(&wanted, &q.id), q.id.as_str()))
+        .filter(|(away, _)| *away <= 1)
+        .collect();
     near.sort_by_key(|(away, _)| *away);
     near.truncate(3);
     let hint = if near.is_empty() {
-        let all: Vec<&str> = QUESTIONS.iter().map(|q| q.id.as_str()).collect();
-        format!("there are {}", all.join(", "))
+        format!("there are {}", families().join(", "))
     } else {
         let near: Vec<String> = near.iter().map(|(_, id)| format!("`{id}`")).collect();
         format!("did you mean {}?", near.join(" or "))
     };
     format!("there is no quiz `{}`: {hint}", id.chars().take(40).collect::<String>())
+}
+
+/// The ids, those with the same beginning as a range: `pad1 to pad7`.
+fn families() -> Vec<String> {
+    let family = |id: &str| id.trim_end_matches(|c: char| c.is_ascii_digit()).to_string();
+    let mut all: Vec<(String, &str, &str)> = vec![];
+    for question in QUESTIONS.iter() {
+        let name = family(&question.id);
+        match all.iter_mut().find(|(known, ..)| *known == name) {
+            Some((_, _, last)) => *last = &question.id,
+            None => all.push((name, &question.id, &question.id)),
+        }
+    }
+    let range = |(_, first, last): &(String, &str, &str)| {
+        if first == last { first.to_string() } else { format!("{first} to {last}") }
+    };
+    all.iter().map(range).collect()
 }
 
 impl Quiz {
@@ -248,7 +267,11 @@ impl fmt::Display for Quiz {
             Err(says) => return f.write_str(says),
         };
         let (blank, what) = question.place_holder();
-        writeln!(f, "Quiz {} ({}, level {})\n{}", question.id, question.topic, question.level, question.text)?;
+        writeln!(
+            f,
+            "Quiz {} ({}, level {})\n{}",
+            question.id, question.topic, question.level, question.text
+        )?;
         if !question.picture.is_empty() {
             writeln!(f, "Seen: {}", question.picture)?;
         }

@@ -136,7 +136,9 @@ fn read(file: &Path) -> (Entries, Notice) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return (Entries::new(), None),
         // No text at all: damaged as well.
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => return (Entries::new(), Some(set_aside(file))),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            return (Entries::new(), Some(set_aside(file)));
+        }
         Err(error) => {
             return (Entries::new(), Some(format!("{} could not be read ({error})", file.display())));
         }
@@ -189,7 +191,9 @@ impl Progress {
         let mut topics = vec![];
         for topic in Topic::ALL {
             let ids: Vec<&str> = match topic {
-                Topic::Random => entries.keys().map(String::as_str).filter(|id| id.starts_with("random-")).collect(),
+                Topic::Random => {
+                    entries.keys().map(String::as_str).filter(|id| id.starts_with("random-")).collect()
+                }
                 _ => questions.iter().filter(|(_, of)| *of == topic).map(|(id, _)| *id).collect(),
             };
             if !ids.is_empty() {
@@ -225,7 +229,8 @@ impl Progress {
             })
             .collect();
         let (right, all) = self.total();
-        let notice = self.notice.iter().map(|n| format!("<p>{}</p>", crate::figure::escape(n))).collect::<String>();
+        let notice =
+            self.notice.iter().map(|n| format!("<p>{}</p>", crate::figure::escape(n))).collect::<String>();
         format!(
             "<table><caption>Quizzes: {right} of {all} right, {} tries</caption>\
              <tr><th scope=\"col\">topic</th><th scope=\"col\">bar</th><th scope=\"col\">right</th></tr>{rows}</table>{notice}",

@@ -223,6 +223,7 @@ impl Question {
         let truths = numbers(&self.answer);
         let names: Vec<String> = match self.ask {
             Ask::Letters(_) => vec![],
+            Ask::Row(_) if truths.len() == 1 => vec!["value".into()],
             Ask::Row(_) => (1..=truths.len()).map(|place| format!("number {place}")).collect(),
             ask => ask.names(truths.len()).iter().map(|name| name.to_string()).collect(),
         };

@@ -2,7 +2,9 @@
 //! and a `quiz("id")` in its notebook; the tests run its layers in libtorch.
 
 use super::question::{Ask::*, Question, Topic};
-use Topic::{Batch, Channels, Convolution, Dilation, Flatten, Groups, Local, Nets, OneByOne, Padding, Pooling, Stride};
+use Topic::{
+    Batch, Channels, Convolution, Dilation, Flatten, Groups, Local, Nets, OneByOne, Padding, Pooling, Stride,
+};
 
 const WHY: &str = "01-why-convolution";
 const CONVOLUTION: &str = "02-convolution";
@@ -1168,8 +1170,7 @@ fn groups() -> Vec<Question> {
 }
 
 const BLOCK1: &str = "conv 32 3x3 padding 1; conv 32 3x3 padding 1; maxpool 2";
-const BLOCK2: &str =
-    "conv 64 3x3 padding 1; conv 64 3x3 padding 1; conv 64 3x3 padding 1; maxpool 2";
+const BLOCK2: &str = "conv 64 3x3 padding 1; conv 64 3x3 padding 1; conv 64 3x3 padding 1; maxpool 2";
 
 fn nets() -> Vec<Question> {
     let two = format!("{BLOCK1}; {BLOCK2}");

@@ -36,7 +36,8 @@ fn thrown(seed: u64, level: u8, dice: &mut Dice) -> Question {
     let batch = [1, 1, 8, 16, 32, 64][dice.below(6)];
     let channels = [1, 3, 4, 6, 12][dice.below(5)];
     let (h, w) = (within(dice, 9, 40), within(dice, 9, 40));
-    let input = if batch == 1 { format!("{channels}x{h}x{w}") } else { format!("{batch}x{channels}x{h}x{w}") };
+    let input =
+        if batch == 1 { format!("{channels}x{h}x{w}") } else { format!("{batch}x{channels}x{h}x{w}") };
     let count = if level == 4 { 2 } else { 1 };
     let mut layers: Vec<String> = (0..count).map(|_| layer(level, dice)).collect();
     let flat = level == 3 && dice.below(4) == 0;
@@ -57,7 +58,11 @@ fn thrown(seed: u64, level: u8, dice: &mut Dice) -> Question {
         Ask::Features => "How many values has one picture at the end?",
         _ => "What is the shape of the output?",
     };
-    let text = format!("{} {input} {} {layers}. {wanted}", if batch == 1 { "A picture of" } else { "A batch of" }, "goes through:");
+    let text = format!(
+        "{} {input} {} {layers}. {wanted}",
+        if batch == 1 { "A picture of" } else { "A batch of" },
+        "goes through:"
+    );
     let id = format!("random-{seed}-{level}");
     let question = Question::new(&id, Topic::Random, level, "", &text).of(&input, &layers, ask);
     let hint = match ask {

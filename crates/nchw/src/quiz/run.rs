@@ -10,7 +10,7 @@ const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 /// The answer that libtorch gives.
 ///
 /// For an unknown in the layers, the answer is put in, and what comes out is
-/// returned: [`sizes_out`] is what the test compares.
+/// returned by `sizes_out`, which the test compares.
 ///
 /// # Errors
 /// When the layers cannot be read, libtorch refuses them, or there are none.
@@ -39,7 +39,8 @@ pub(crate) fn truth(question: &Question) -> Result<Vec<i64>> {
     })
 }
 
-/// What comes out of these layers, and nothing where libtorch refuses them.
+/// What comes out of these layers; nothing where libtorch refuses them.
+#[cfg(test)]
 pub(crate) fn sizes_out(input: &str, layers: &str) -> Option<Vec<i64>> {
     Some(Run::of(input, layers).ok()?.sizes_out())
 }

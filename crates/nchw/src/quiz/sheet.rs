@@ -46,15 +46,21 @@ impl Sheet {
     /// The questions, as Markdown.
     pub fn markdown(&self) -> String {
         let questions = self.questions.iter().zip(1..).map(|(question, n)| {
-            let options: String =
-                options(question).iter().map(|(letter, meaning)| format!("\n   - **{letter}**: {meaning}")).collect();
+            let options: String = options(question)
+                .iter()
+                .map(|(letter, meaning)| format!("\n   - **{letter}**: {meaning}"))
+                .collect();
             let seen = match question.picture.as_str() {
                 "" => String::new(),
                 seen => format!("\n\n   *{seen}*"),
             };
             format!("{n}. {}{seen}{options}\n\n   {}\n", question.text, blanks(question))
         });
-        format!("# 개채행열: shape quiz (sheet {})\n\nName:\n\n{}", self.seed, questions.collect::<Vec<_>>().join("\n"))
+        format!(
+            "# 개채행열: shape quiz (sheet {})\n\nName:\n\n{}",
+            self.seed,
+            questions.collect::<Vec<_>>().join("\n")
+        )
     }
 
     /// The answers, as Markdown, with the arithmetic.
@@ -62,7 +68,13 @@ impl Sheet {
         let answers = self.questions.iter().zip(1..).map(|(question, n)| {
             let steps: Vec<String> =
                 super::explain::arithmetic(question).lines().map(|line| format!("       {line}")).collect();
-            format!("{n}. **{}** (quiz {}, {})\n\n{}\n", question.typed(), question.id, question.topic, steps.join("\n"))
+            format!(
+                "{n}. **{}** (quiz {}, {})\n\n{}\n",
+                question.typed(),
+                question.id,
+                question.topic,
+                steps.join("\n")
+            )
         });
         format!("# Answers to sheet {}\n\n{}", self.seed, answers.collect::<Vec<_>>().join("\n"))
     }
@@ -79,7 +91,11 @@ impl Sheet {
                 "" => String::new(),
                 seen => format!("<p><i>{}</i></p>", escape(seen)),
             };
-            format!("<li><p>{}</p>{seen}{options}<p>{}</p></li>", escape(&question.text), escape(&blanks(question)))
+            format!(
+                "<li><p>{}</p>{seen}{options}<p>{}</p></li>",
+                escape(&question.text),
+                escape(&blanks(question))
+            )
         });
         let list = format!("<p>Name:</p><ol>{}</ol>", questions.collect::<String>());
         page(&format!("개채행열: shape quiz (sheet {})", self.seed), &list)

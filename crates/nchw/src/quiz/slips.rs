@@ -48,7 +48,7 @@ pub(crate) fn slips(question: &Question) -> Vec<Slip> {
     slips.retain(|slip| match &slip.at {
         At::Part(place, value) => truth.get(*place) != Some(value) && *value > 0,
         At::Any(_) => true,
-        At::All(answer) => *answer != truth,
+        At::All(answer) => *answer != truth && !answer.is_empty(),
     });
     slips
 }
@@ -75,7 +75,9 @@ fn whole(ask: Ask, row: &Row, truth: &[i64]) -> Vec<Slip> {
             add(swapped, "N and C are swapped: 개채행열, first how many filters, then the channels of each");
         }
         Ask::Output => {
-            add(weight, "that is the shape of the weight; the output is the maps the filters give");
+            if !weight.is_empty() {
+                add(weight, "that is the shape of the weight; the output is the maps the filters give");
+            }
             add(sizes(row.input), "that is the shape before this layer");
         }
         _ => {}
@@ -136,7 +138,7 @@ fn filters(row: &Row) -> Slips {
     vec![
         batch_in_weight(n),
         (before, format!("{before} are the channels that come in; N of a weight counts the filters")),
-        (1, "N counts the filters of the layer, and 1 is one picture or one filter".into()),
+        (1, "N counts the filters of the layer, and there are more than one".into()),
     ]
 }
 
@@ -147,14 +149,22 @@ fn filter_channels(rows: &[Row], row: &Row) -> Slips {
     if rows.len() > 1 {
         slips.push((
             first,
-            format!("{first} channels had the picture; this layer is laid on the maps of the layer before it"),
+            format!(
+                "the picture had {first} channels; this layer is laid on the maps of the layer before it"
+            ),
         ));
     }
     slips.push(batch_in_weight(n));
     let groups = row.layer.groups.unwrap_or(1) as i64;
     if groups > 1 {
-        slips.push((before, format!("with {groups} groups a filter sees its own group only, not all {before} channels")));
-        slips.push((groups, format!("{groups} is the number of groups; C is how many channels one group has")));
+        slips.push((
+            before,
+            format!("with {groups} groups a filter sees its own group only, not all {before} channels"),
+        ));
+        slips.push((
+            groups,
+            format!("{groups} is the number of groups; C is how many channels one group has"),
+        ));
     }
     slips.push((out, format!("{out} is the number of filters; C is how deep each of them is")));
     slips.push((1, "a filter is as deep as what it is laid on, not a single sheet".into()));
@@ -166,7 +176,10 @@ fn filter_side(row: &Row, name: &str) -> Slips {
     let kernel = along(row.layer.kernel, name);
     let dilation = along(row.layer.dilation.unwrap_or(1.into()), name);
     vec![
-        (side(row.output, name), "that is the size of the output; a filter has the size of its window".into()),
+        (
+            side(row.output, name),
+            "that is the size of the output; a filter has the size of its window".into(),
+        ),
         (side(row.input, name), "that is the size of the input; a filter has the size of its window".into()),
         (
             if padding > 0 { kernel + 2 * padding } else { 0 },
@@ -192,11 +205,15 @@ fn output_channels(row: &Row) -> Slips {
     if !matches!(row.layer.op, Op::Conv) {
         let area = row.layer.kernel.h as i64 * row.layer.kernel.w as i64;
         let one = |value: i64| (value, POOLED_ALONE.to_string());
-        return if pools(row) { vec![one(1), one(before / 2), one(before / area.max(1)), one(before * 2)] } else { vec![] };
+        return if pools(row) {
+            vec![one(1), one(before / 2), one(before / area.max(1)), one(before * 2)]
+        } else {
+            vec![]
+        };
     }
     let out = row.layer.out as i64;
     vec![
-        (before, format!("{before} channels come in; as many come out as there are filters")),
+        (before, "that is what comes in; as many channels come out as there are filters".into()),
         (
             out * before,
             format!("each filter adds its {before} channels up into one map: {out} filters, {out} maps"),
@@ -253,18 +270,28 @@ fn output_side(rows: &[Row], name: &str) -> Slips {
     let line = if name == "H" { "row" } else { "column" };
     let mut slips = vec![];
     let mut add = |applies: bool, value: i64, says: String| slips.extend(applies.then_some((value, says)));
+    let same = row.layer.same;
     add(
-        padding > 1,
+        padding > 1 && !same,
         Window { padding: padding / 2, ..window }.size(),
         format!("padding stands on both sides, {} {line}s in all; you counted {}", padding, padding / 2),
     );
-    add(padding > 0, Window { padding: 0, ..window }.size(), "the padding is left out".into());
+    add(
+        padding > 0,
+        Window { padding: 0, ..window }.size(),
+        match same {
+            true => "padding `same` adds what the window takes off: the size stays".into(),
+            false => "the padding is left out".into(),
+        },
+    );
     let own = row.layer.stride.is_none() && stride > 1;
     add(
         stride > 1,
         Window { stride: 1, ..window }.size(),
         match own {
-            true => format!("a pooling window moves by its own size, here {stride}, unless it is told otherwise"),
+            true => {
+                format!("a pooling window moves by its own size, here {stride}, unless it is told otherwise")
+            }
             false => format!("the stride is left out: the window moves by {stride}, not by 1"),
         },
     );
@@ -285,12 +312,19 @@ fn output_side(rows: &[Row], name: &str) -> Slips {
     add(
         kernel > 1,
         input,
-        format!("that is the size before; a window of {kernel} has fewer places to stand than there are {line}s"),
+        match padding {
+            0 => format!(
+                "that is the size before; a window of {kernel} has fewer places to stand than there are {line}s"
+            ),
+            _ => "that is the size before this layer".into(),
+        },
     );
     add(
         stride > 1 && row.layer.op == Op::Conv,
         input / stride,
-        format!("{input} / {stride} alone is not enough: the whole window must fit, not only its first {line}"),
+        format!(
+            "{input} / {stride} alone is not enough: the whole window must fit, not only its first {line}"
+        ),
     );
     add(true, kernel, "that is the size of the window, not of the map it gives".into());
     add(
@@ -298,7 +332,11 @@ fn output_side(rows: &[Row], name: &str) -> Slips {
         window.size() - 1,
         "one too few: the place where the window starts counts as well (the + 1 at the end)".into(),
     );
-    add(true, window.size() + 1, "one too many: at the last place the window must still fit as a whole".into());
+    add(
+        true,
+        window.size() + 1,
+        "one too many: at the last place the window must still fit as a whole".into(),
+    );
     slips
 }
 
@@ -312,10 +350,15 @@ fn learned(row: &Row, ask: Ask) -> Slips {
     let (all, n) = (row.parameters as i64, row.input.n() as i64);
     let biases = all - weights;
     let channels = sizes.get(1).copied().unwrap_or(1);
-    let unit = if row.layer.op == Op::Linear { "node" } else { "filter" };
+    if row.layer.op == Op::Linear {
+        return learned_by_nodes(row, each, biases);
+    }
     if ask == Ask::FilterWeights {
         return vec![
-            (each / channels, format!("that is one sheet; the filter has one for each of the {channels} channels")),
+            (
+                each / channels,
+                format!("that is one sheet; the filter has one for each of the {channels} channels"),
+            ),
             (each + 1, "the bias is counted in; only the weights are asked for".into()),
             (channels, "that is how deep the filter is; each sheet has weights of its own".into()),
         ];
@@ -327,17 +370,33 @@ fn learned(row: &Row, ask: Ask) -> Slips {
     vec![
         (
             if biases > 0 { weights } else { 0 },
-            format!("the biases are forgotten: one for each {unit}, {biases} more"),
+            format!("the biases are forgotten: one for each filter, {biases} more"),
         ),
-        (if biases > 1 { weights + 1 } else { 0 }, format!("every {unit} has a bias of its own: {biases}, not 1")),
+        (
+            if biases > 1 { weights + 1 } else { 0 },
+            format!("every filter has a bias of its own: {biases}, not 1"),
+        ),
         (
             weights / channels + biases,
-            format!("the channels are forgotten: each {unit} has weights for all {channels} of them"),
+            format!("the channels are forgotten: each filter has weights for all {channels} of them"),
         ),
-        (weights / channels, format!("the channels and the biases are forgotten")),
-        (each + biases.min(1), format!("that is one {unit}; there are {filters}")),
+        (weights / channels, "the channels and the biases are forgotten".into()),
+        (each + biases.min(1), format!("that is one filter; there are {filters}")),
         (all * n, format!("times the {n} pictures: a batch shares one set of weights")),
         (all * places, "the same weights are used again at every place: they are counted once".into()),
+    ]
+}
+
+fn learned_by_nodes(row: &Row, each: i64, biases: i64) -> Slips {
+    let nodes = channels(row.output);
+    if nodes == 1 {
+        return vec![(each + 1, "the bias is counted in; only the weights are asked for".into())];
+    }
+    vec![
+        (each * nodes, format!("the biases are forgotten: one for each node, {biases} more")),
+        (each * nodes + 1, format!("every node has a bias of its own: {biases}, not 1")),
+        (each + 1, format!("that is one node; there are {nodes}")),
+        (each + nodes, format!("every node has {each} weights of its own")),
     ]
 }
 
@@ -360,7 +419,8 @@ fn seen(rows: &[Row], name: &str) -> Slips {
     let last = kernels.last().unwrap_or(0);
     let mut slips = vec![(
         1 + windows.iter().map(reach).sum::<i64>(),
-        "the stride is forgotten: behind it, one step is several places of the input".to_string(),
+        "the stride is forgotten: behind a stride or a pooling, one step is several places of the input"
+            .to_string(),
     )];
     if windows.iter().any(|window| window.dilation > 1) {
         slips.push((
@@ -369,7 +429,8 @@ fn seen(rows: &[Row], name: &str) -> Slips {
         ));
     }
     if windows.len() > 1 {
-        slips.push((last, "that is what it sees of the layer before; look further back, to the input".into()));
+        slips
+            .push((last, "that is what it sees of the layer before; look further back, to the input".into()));
         slips.push((sum, "windows of neighbours overlap: each layer adds its size less 1".into()));
         slips.push((product, "windows of neighbours overlap: sizes are not simply multiplied".into()));
     }
@@ -378,7 +439,8 @@ fn seen(rows: &[Row], name: &str) -> Slips {
 
 fn features(rows: &[Row], row: &Row) -> Slips {
     let n = row.input.n() as i64;
-    let Some((place, flattened)) = rows.iter().enumerate().find(|(_, row)| row.layer.op == Op::Flatten) else {
+    let Some((place, flattened)) = rows.iter().enumerate().find(|(_, row)| row.layer.op == Op::Flatten)
+    else {
         return vec![];
     };
     let Shape::Maps(maps) = flattened.input else { return vec![] };
@@ -386,7 +448,10 @@ fn features(rows: &[Row], row: &Row) -> Slips {
     let mut slips = vec![
         (area, format!("that is one map; there are {c}, and flatten keeps them all")),
         (c, "that counts the maps; each has all its rows and columns".into()),
-        (if n > 1 { n * c * area } else { 0 }, format!("the {n} pictures are not joined: each is flattened by itself")),
+        (
+            if n > 1 { n * c * area } else { 0 },
+            format!("the {n} pictures are not joined: each is flattened by itself"),
+        ),
         (c + maps.h as i64 + maps.w as i64, "the three numbers are multiplied, not added".into()),
     ];
     if place > 0
