@@ -188,11 +188,16 @@ fn another_count(question: &Question, given: &[i64], names: &[&str]) -> String {
         }
         _ => format!("{expected} numbers ({})", names.join(" ")),
     };
+    let verb = if expected == 1 { "is" } else { "are" };
     let came = match count {
         0 => "none came".to_string(),
         1 => "one came".to_string(),
         _ => format!("{count} came"),
     };
+    let known = slips(question).into_iter().find(|slip| slip.at == At::All(given.to_vec()));
+    if let Some(slip) = known {
+        return format!("{what} {verb} asked for, and {came}; {}", slip.says);
+    }
     let why = match (question.ask, count) {
         (Ask::Weight, 5) => "; a batch in front is not part of a weight",
         (Ask::Weight, 3) => "; of a weight the first, N, is how many filters there are",
@@ -203,7 +208,6 @@ fn another_count(question: &Question, given: &[i64], names: &[&str]) -> String {
         (_, 2..) if expected == 1 => "; a single one is enough here",
         _ => "",
     };
-    let verb = if expected == 1 { "is" } else { "are" };
     format!("{what} {verb} asked for, and {came}{why}")
 }
 

@@ -70,7 +70,8 @@ fn convolution() -> Vec<Question> {
             Convolution,
             1,
             CONVOLUTION,
-            "A filter of 2x2 slides over a grey picture of 3x3. How many numbers does it learn, its bias included?",
+            "A filter of 2x2 slides over a grey picture of 3x3. How many numbers does it learn, its bias \
+             included?",
         )
         .of("1x3x3", "conv 1 2x2", Parameters)
         .answer("5")
@@ -107,8 +108,8 @@ fn convolution() -> Vec<Question> {
             Convolution,
             1,
             CONVOLUTION,
-            "The same picture (every row is 0 0 0 1 1 1), and the filter transposed: rows of -1 -1 -1, 0 0 0, 1 1 1. \
-             Say the first row of the result.",
+            "Every row of the picture is 0 0 0 1 1 1, as before, and the filter is transposed: its rows are \
+             -1 -1 -1, 0 0 0, 1 1 1. Say the first row of the result.",
         )
         .picture("The same six columns; the filter's rows are -1, 0 and 1.")
         .of(STEP, HORIZONTAL, Row(0))
@@ -121,8 +122,9 @@ fn convolution() -> Vec<Question> {
             Convolution,
             2,
             CONVOLUTION,
-            "Now the picture is transposed: dark above, bright below, 6 rows of 5. The filter is the vertical edge \
-             again, three rows of -1 0 1. Say the first row of the result.",
+            "A picture that is dark above and bright below: three rows of 0, then three rows of 1, 5 \
+             columns. The filter is the vertical edge, three rows of -1 0 1. Say the first row of the \
+             result.",
         )
         .picture("Three black rows above three white rows.")
         .of(STEP_DOWN, VERTICAL, Row(0))
@@ -133,8 +135,9 @@ fn convolution() -> Vec<Question> {
             Convolution,
             2,
             CONVOLUTION,
-            "The transposed picture (three rows of 0, then three rows of 1, 5 columns) and the transposed filter, \
-             rows of -1 -1 -1, 0 0 0, 1 1 1. Say the second row of the result.",
+            "A picture that is dark above and bright below: three rows of 0, then three rows of 1, 5 \
+             columns. The filter is the horizontal edge, rows of -1 -1 -1, 0 0 0, 1 1 1. Say the second row \
+             of the result.",
         )
         .picture("Three black rows above three white rows.")
         .of(STEP_DOWN, HORIZONTAL, Row(1))
@@ -207,7 +210,8 @@ fn channels() -> Vec<Question> {
             Channels,
             1,
             CHANNELS,
-            "A colour picture has 3 channels. How many weights has one filter of 5x5 on it, without its bias?",
+            "A colour picture has 3 channels. How many weights has one filter of 5x5 on it, without its \
+             bias?",
         )
         .of("3x9x11", "conv 1 5x5", FilterWeights)
         .answer("75")
@@ -261,7 +265,8 @@ fn channels() -> Vec<Question> {
             Channels,
             1,
             CHANNELS,
-            "On those 2 maps slide three filters of 3x3. What is the shape of the second layer's weight?",
+            "Two filters of 5x5 on a colour picture gave 2 maps. On those slide three filters of 3x3. What \
+             is the shape of the second layer's weight?",
         )
         .of("3x9x11", "conv 2 5x5; conv 3 3x3", Weight)
         .answer("3x2x3x3")
@@ -272,7 +277,8 @@ fn channels() -> Vec<Question> {
             Channels,
             1,
             CHANNELS,
-            "And how many channels come out of that second layer with its three filters?",
+            "Three filters of 3x3 slide over 2 maps, which two filters made of a colour picture. How many \
+             channels come out?",
         )
         .of("3x9x11", "conv 2 5x5; conv 3 3x3", OutputChannels)
         .answer("3")
@@ -314,7 +320,8 @@ fn channels() -> Vec<Question> {
             Channels,
             1,
             CHANNELS,
-            "The input is 3x7x7. Ten filters of 3x3 slide over it, no padding. What is the shape of the output?",
+            "The input is 3x7x7. Ten filters of 3x3 slide over it, no padding. What is the shape of the \
+             output?",
         )
         .of("3x7x7", "conv 10 3x3", Output)
         .answer("10x5x5")
@@ -422,7 +429,8 @@ fn batch() -> Vec<Question> {
             Batch,
             2,
             CHANNELS,
-            "32 pictures of 3x7x7 go through ten filters of 3x3, no padding. What is the shape of the output?",
+            "32 pictures of 3x7x7 go through ten filters of 3x3, no padding. What is the shape of the \
+             output?",
         )
         .of("32x3x7x7", "conv 10 3x3", Output)
         .answer("32x10x5x5")
@@ -532,7 +540,7 @@ fn one_by_one() -> Vec<Question> {
             OneByOne,
             3,
             CHANNELS,
-            "How many parameters have those sixteen 1x1 filters on 64 maps, biases included?",
+            "Sixteen filters of 1x1 are laid on 64 maps. How many parameters has the layer, biases included?",
         )
         .of("64x14x10", "conv 16 1x1", Parameters)
         .answer("1040")
@@ -584,7 +592,8 @@ fn padding() -> Vec<Question> {
             Padding,
             2,
             PADDING,
-            "A filter of 4x4, an even size, with padding 2 on a map of 10x15. How many rows and columns come out?",
+            "A filter of 4x4, an even size, with padding 2 on a map of 10x15. How many rows and columns \
+             come out?",
         )
         .of("1x10x15", "conv 1 4x4 padding 2", OutputSize)
         .answer("11x16")
@@ -703,7 +712,8 @@ fn stride() -> Vec<Question> {
             Stride,
             3,
             PADDING,
-            "A map of 10x12, a filter of 3x3, stride 4. How many columns at the right edge does no window look at?",
+            "A map of 10x12, a filter of 3x3, stride 4, no padding. How many columns at the right edge lie \
+             behind the last window?",
         )
         .of("1x10x12", "conv 1 3x3 stride 4", UnreadColumns)
         .answer("1")
@@ -756,7 +766,8 @@ fn dilation() -> Vec<Question> {
             Dilation,
             4,
             PADDING,
-            "10 filters of 3x3, dilation 2, stride 2, padding 1, on 5x23x30. What is the shape of the output?",
+            "10 filters of 3x3, dilation 2, stride 2, padding 1, on 5x23x30. What is the shape of the \
+             output?",
         )
         .of("5x23x30", "conv 10 3x3 dilation 2 stride 2 padding 1", Output)
         .answer("10x11x14")
@@ -900,7 +911,8 @@ fn field() -> Vec<Question> {
             Topic::Field,
             1,
             POOLING,
-            "A picture is max pooled twice with 2x2. For how many rows (and columns) of it does one value stand?",
+            "A picture is max pooled twice with 2x2. For how many rows (and columns) of it does one value \
+             stand?",
         )
         .of("1x16x16", "maxpool 2; maxpool 2", FieldSide)
         .answer("4")
@@ -922,8 +934,8 @@ fn field() -> Vec<Question> {
             Topic::Field,
             2,
             PADDING,
-            "How many layers' worth is a 7x7 filter? Three layers of 3x3, one after the other: how many rows (and \
-             columns) does one value see?",
+            "Three layers of 3x3 filters, one after the other. How many rows (and columns) of the input \
+             does one value see?",
         )
         .of("1x16x16", "conv 1 3x3; conv 1 3x3; conv 1 3x3", FieldSide)
         .answer("7")
@@ -997,7 +1009,8 @@ fn parameters() -> Vec<Question> {
             Topic::Parameters,
             2,
             CHANNELS,
-            "The picture grows from 3x7x7 to 3x70x90. How many parameters has a layer of ten 3x3 filters on it?",
+            "The picture grows from 3x7x7 to 3x70x90. How many parameters has a layer of ten 3x3 filters on \
+             it?",
         )
         .of("3x70x90", "conv 10 3x3", Parameters)
         .answer("280")
@@ -1137,7 +1150,8 @@ fn groups() -> Vec<Question> {
             Groups,
             3,
             CHANNELS,
-            "8 channels in 2 groups, 6 filters of 3x3, no padding, on 8x9x11. What is the shape of the output?",
+            "8 channels in 2 groups, 6 filters of 3x3, no padding, on 8x9x11. What is the shape of the \
+             output?",
         )
         .of("8x9x11", "conv 6 3x3 groups 2", Output)
         .answer("6x7x9")
@@ -1193,8 +1207,9 @@ fn nets() -> Vec<Question> {
             Nets,
             3,
             POOLING,
-            "The second block has three layers of 64 filters and a pooling of 2x2; the third begins with 128 \
-             filters. All are 3x3. What is the shape of the weight of that first layer of the third block?",
+            "Two layers of 32 filters, a pooling of 2x2; three layers of 64 filters, a pooling of 2x2; then \
+             a layer of 128 filters. All filters are 3x3, and a colour picture goes in. What is the shape \
+             of the weight of the last layer?",
         )
         .of("3x32x32", &third, Weight)
         .answer("128x64x3x3")
@@ -1216,7 +1231,9 @@ fn nets() -> Vec<Question> {
             Nets,
             3,
             POOLING,
-            "And how many values does the MLP get for one picture, after the flatten?",
+            "A network ends with 128 maps of 4x4: 3x32x32 has gone through three blocks of 32, 64 and 128 \
+             filters (3x3, padding 1), each with a pooling of 2x2. How many values does the MLP get for one \
+             picture, after the flatten?",
         )
         .of("3x32x32", &format!("{all}; flatten"), Features)
         .answer("2048")
@@ -1226,7 +1243,8 @@ fn nets() -> Vec<Question> {
             Nets,
             4,
             POOLING,
-            "64 such pictures at once: what is the shape after the second block (64 maps, the second pooling)?",
+            "64 pictures of 3x32x32 go through a block of 32 filters and a block of 64 filters (3x3, \
+             padding 1), each with a pooling of 2x2 at its end. What is the shape then?",
         )
         .of("64x3x32x32", &two, Output)
         .answer("64x64x8x8")

@@ -40,7 +40,7 @@ pub(crate) fn slips(question: &Question) -> Vec<Slip> {
         for (place, name) in names.iter().enumerate() {
             let found = in_one(question.ask, name, &rows);
             slips.extend(found.into_iter().map(|(value, says)| Slip { at: At::Part(place, value), says }));
-            if *name == "C" && pools(last) && question.ask == Ask::Output {
+            if *name == "C" && pools(last) && rows.len() == 1 && question.ask == Ask::Output {
                 slips.push(Slip { at: At::Any(place), says: POOLED_ALONE.into() });
             }
         }
@@ -85,7 +85,14 @@ fn whole(ask: Ask, row: &Row, truth: &[i64]) -> Vec<Slip> {
     if matches!(ask, Ask::Output | Ask::OutputSize | Ask::Weight | Ask::Field) && count >= 2 {
         let mut swapped = truth.to_vec();
         swapped.swap(count - 2, count - 1);
-        add(swapped, "H and W are swapped: rows stand before columns, 행 before 열");
+        let flat = ask == Ask::Output && count == 2;
+        add(
+            swapped,
+            match flat {
+                true => "N stands first: how many pictures, then the values of each",
+                false => "H and W are swapped: rows stand before columns, 행 before 열",
+            },
+        );
     }
     slips
 }
@@ -98,7 +105,7 @@ fn in_one(ask: Ask, name: &str, rows: &[Row]) -> Slips {
         (Ask::Weight, "C") | (Ask::FilterChannels, _) => filter_channels(rows, row),
         (Ask::Weight, _) => filter_side(row, name),
         (Ask::Output, "N") => pictures(row),
-        (Ask::Output, "C") | (Ask::OutputChannels, _) => output_channels(row),
+        (Ask::Output, "C") | (Ask::OutputChannels, _) => output_channels(rows, row),
         (Ask::Output | Ask::OutputSize, "H" | "W") => output_side(rows, name),
         (Ask::FilterWeights | Ask::Parameters, _) => learned(row, ask),
         (Ask::AllParameters, _) => learned_in_all(rows),
@@ -196,27 +203,43 @@ fn pictures(row: &Row) -> Slips {
     let (n, out) = (row.input.n(), channels(row.output));
     vec![
         (1, format!("{n} pictures go in, and {n} come out: each goes through by itself")),
-        (out, format!("{out} are the channels; N is still the {n} pictures")),
+        (
+            out,
+            match row.output {
+                Shape::Maps(_) => format!("{out} are the channels; N is still the {n} pictures"),
+                Shape::Flat(_) => format!("{out} are the values of one picture; N is still the {n} pictures"),
+            },
+        ),
     ]
 }
 
-fn output_channels(row: &Row) -> Slips {
+fn output_channels(rows: &[Row], row: &Row) -> Slips {
     let before = channels(row.input);
     if !matches!(row.layer.op, Op::Conv) {
         let area = row.layer.kernel.h as i64 * row.layer.kernel.w as i64;
         let one = |value: i64| (value, POOLED_ALONE.to_string());
+        let first = channels(rows[0].input);
+        let picture = format!(
+            "{first} channels went in at the very beginning; the last filters decide how many there are"
+        );
         return if pools(row) {
-            vec![one(1), one(before / 2), one(before / area.max(1)), one(before * 2)]
+            vec![
+                (if rows.len() > 1 { first } else { 0 }, picture),
+                one(1),
+                one(before / 2),
+                one(before / area.max(1)),
+                one(before * 2),
+            ]
         } else {
             vec![]
         };
     }
-    let out = row.layer.out as i64;
+    let (out, depth) = (row.layer.out as i64, row.weight[1] as i64);
     vec![
         (before, "that is what comes in; as many channels come out as there are filters".into()),
         (
-            out * before,
-            format!("each filter adds its {before} channels up into one map: {out} filters, {out} maps"),
+            out * depth,
+            format!("each filter adds its {depth} channels up into one map: {out} filters, {out} maps"),
         ),
         (1, "the maps are stacked, not added: one channel for each filter".into()),
         (row.input.n() as i64, "that is the batch; C counts the maps of one picture".into()),
