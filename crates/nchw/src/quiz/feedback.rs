@@ -37,10 +37,9 @@ impl Feedback {
             Verdict::Wrong if all == 1 || !axes => {
                 (format!("Quiz {id}: {given} is not right yet."), again(&id))
             }
-            Verdict::Wrong => (
-                format!("Quiz {id}: {given} is not right yet, but {right} of {all} numbers are."),
-                again(&id),
-            ),
+            Verdict::Wrong => {
+                (format!("Quiz {id}: {given} is not right yet. Right so far: {right} of {all}."), again(&id))
+            }
             Verdict::Unclear => {
                 let (blank, what) = question.place_holder();
                 let next = format!(
@@ -50,7 +49,6 @@ impl Feedback {
                 (format!("Quiz {id}: {given} could not be read as an answer."), next)
             }
         };
-        let head = head.replace(", but 0 of", ": 0 of");
         Feedback {
             id,
             verdict: graded.verdict,

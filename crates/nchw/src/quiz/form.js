@@ -29,14 +29,15 @@
     const boxes = [...form.querySelectorAll('input')];
     const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
     if (!chosen.length) return { right: 0, all: 1, lines: ['✗ nothing is chosen yet'] };
-    const right = chosen.sort().join('') === form.dataset.answer;
-    const says = whole(form, chosen);
+    const sorted = [...chosen].sort();
+    const right = sorted.join('') === form.dataset.answer;
+    const says = whole(form, sorted);
     return { right: right ? 1 : 0, all: 1, lines: [`${right ? '✓' : '✗'} ${chosen.join(' ')}`], says };
   };
 
   const check = (form) => {
     const { right, all, lines, says } = form.dataset.answer ? checkLetters(form) : checkNumbers(form);
-    const head = right === all ? '✓ Right.' : all === 1 ? '✗ Not right yet.' : `✗ Not right yet: ${right} of ${all} numbers are.`;
+    const head = right === all ? '✓ Right.' : all === 1 ? '✗ Not right yet.' : `✗ Not right yet. Right so far: ${right} of ${all}.`;
     const status = form.querySelector('[role=status]');
     const texts = [head, ...(all === 1 && right === all ? [] : lines), ...(says ? [says] : [])];
     status.replaceChildren(

@@ -178,8 +178,12 @@ impl Quiz {
         let Some(hint) = question.hints.get(given) else {
             let list: Vec<String> =
                 question.hints.iter().enumerate().map(|(n, hint)| format!("  {}. {hint}", n + 1)).collect();
+            let again = match question.notebook {
+                "" => String::new(),
+                notebook => format!("\nTo read again: {notebook}"),
+            };
             let text = format!(
-                "Those were all hints for quiz {0}:\n{1}\nThe arithmetic: quiz(\"{0}\").explain()",
+                "Those were all hints for quiz {0}:\n{1}{again}\nThe arithmetic: quiz(\"{0}\").explain()",
                 question.id,
                 list.join("\n")
             );

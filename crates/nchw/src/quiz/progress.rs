@@ -215,8 +215,11 @@ impl Progress {
 
     /// As HTML: one row a topic, with a bar.
     fn html(&self) -> String {
-        let bar = |right: usize, all: usize| {
-            format!("<progress value=\"{right}\" max=\"{all}\">{right} of {all}</progress>")
+        let bar = |topic: Topic, right: usize, all: usize| {
+            let label = format!("{topic}: {right} of {all} right");
+            format!(
+                "<progress aria-label=\"{label}\" value=\"{right}\" max=\"{all}\">{right} of {all}</progress>"
+            )
         };
         let rows: String = self
             .topics
@@ -224,7 +227,7 @@ impl Progress {
             .map(|(topic, right, all)| {
                 format!(
                     "<tr><th scope=\"row\" style=\"text-align:left\">{topic}</th><td>{}</td><td>{right} of {all}</td></tr>",
-                    bar(*right, *all)
+                    bar(*topic, *right, *all)
                 )
             })
             .collect();
@@ -232,7 +235,7 @@ impl Progress {
         let notice =
             self.notice.iter().map(|n| format!("<p>{}</p>", crate::figure::escape(n))).collect::<String>();
         format!(
-            "<table><caption>Quizzes: {right} of {all} right, {} tries</caption>\
+            "<table><caption>Quizzes: {right} of {all} right, tries: {}</caption>\
              <tr><th scope=\"col\">topic</th><th scope=\"col\">bar</th><th scope=\"col\">right</th></tr>{rows}</table>{notice}",
             self.tries
         )
@@ -242,7 +245,7 @@ impl Progress {
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (right, all) = self.total();
-        write!(f, "Quizzes: {right} of {all} right, {} tries", self.tries)?;
+        write!(f, "Quizzes: {right} of {all} right, tries: {}", self.tries)?;
         for (topic, right, all) in &self.topics {
             let filled = right * 20 / all.max(&1);
             let bar = "#".repeat(filled) + &".".repeat(20 - filled);

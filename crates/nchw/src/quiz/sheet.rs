@@ -68,13 +68,7 @@ impl Sheet {
         let answers = self.questions.iter().zip(1..).map(|(question, n)| {
             let steps: Vec<String> =
                 super::explain::arithmetic(question).lines().map(|line| format!("       {line}")).collect();
-            format!(
-                "{n}. **{}** (quiz {}, {})\n\n{}\n",
-                question.typed(),
-                question.id,
-                question.topic,
-                steps.join("\n")
-            )
+            format!("{n}. **{}** (quiz {})\n\n{}\n", question.typed(), source(question), steps.join("\n"))
         });
         format!("# Answers to sheet {}\n\n{}", self.seed, answers.collect::<Vec<_>>().join("\n"))
     }
@@ -106,10 +100,9 @@ impl Sheet {
         let answers = self.questions.iter().map(|question| {
             let steps: Vec<String> = super::explain::arithmetic(question).lines().map(escape).collect();
             format!(
-                "<li><p><b>{}</b> (quiz {}, {})</p><pre>{}</pre></li>",
+                "<li><p><b>{}</b> (quiz {})</p><pre>{}</pre></li>",
                 escape(&question.typed()),
-                question.id,
-                question.topic,
+                source(question),
                 steps.join("\n")
             )
         });
@@ -119,6 +112,12 @@ impl Sheet {
 
 fn options(question: &Question) -> &'static [(char, &'static str)] {
     super::options(question)
+}
+
+/// Where it comes from: `b3, channels, 03-channels`.
+fn source(question: &Question) -> String {
+    let notebook = if question.notebook.is_empty() { "" } else { ", " };
+    format!("{}, {}{notebook}{}", question.id, question.topic, question.notebook)
 }
 
 /// Room for the answer: `N ____ C ____`.

@@ -437,9 +437,9 @@ fn seen(rows: &[Row], name: &str) -> Slips {
     let windows: Vec<Window> =
         rows.iter().filter_map(|row| Window::of(&row.layer, row.input, name)).collect();
     let reach = |window: &Window| window.dilation * (window.kernel - 1);
-    let kernels = windows.iter().map(|window| window.kernel);
+    let mut kernels = windows.iter().map(|window| window.kernel);
     let (sum, product): (i64, i64) = (kernels.clone().sum(), kernels.clone().product());
-    let last = kernels.last().unwrap_or(0);
+    let last = kernels.next_back().unwrap_or(0);
     let mut slips = vec![(
         1 + windows.iter().map(reach).sum::<i64>(),
         "the stride is forgotten: behind a stride or a pooling, one step is several places of the input"
