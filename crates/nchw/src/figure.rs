@@ -200,7 +200,16 @@ fn palette_of(pictures: &[Pixels]) -> Option<Entries<'_>> {
     Some((colours, entry))
 }
 
-fn escape(text: &str) -> String {
+/// Shows HTML where it is understood, and the text elsewhere: for an `evcxr_display`.
+pub(crate) fn show_html(html: &str, text: &str) {
+    println!(
+        "EVCXR_BEGIN_CONTENT text/html\n{html}\nEVCXR_END_CONTENT\n\
+         EVCXR_BEGIN_CONTENT text/plain\n{text}\nEVCXR_END_CONTENT"
+    );
+}
+
+/// Text as it stands in HTML, on one line.
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -8,6 +8,8 @@ mod error;
 mod random;
 mod runtime;
 
+pub mod shapes;
+
 pub mod filter;
 pub mod image;
 pub mod maps;
@@ -22,12 +24,15 @@ mod colour;
 pub mod figure;
 mod panels;
 
+pub mod quiz;
+
 pub mod prelude;
 #[cfg(test)]
 mod testing;
 
 pub use device::{device, machine};
 pub use error::{Error, Result};
+pub use quiz::quiz;
 pub use tch;
 
 /// Called by the kernel while the learner still reads: loads libtorch and has

@@ -10,6 +10,7 @@ pub use crate::{
     machine,
     maps::{feature_maps, pictures},
     matrix::{Matrix, side_by_side},
+    quiz::{self, quiz, quiz_form},
     shapes10::{Place, Shapes10},
     shuffle::{Curve, Permutation, ShuffleSettings, ShuffledPixels, SmallNet, shuffled_pixels},
 };

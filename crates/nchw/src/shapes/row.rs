@@ -1,0 +1,309 @@
+//! One layer on one input: what PyTorch accepts, and every number that follows.
+
+use super::chain::Problem;
+use super::field::{Field, Path};
+use super::layer::{Layer, Op, flatten};
+use super::shape::{LIMIT, Nchw, Pair, Shape, count, product};
+use super::slide::{Axis, Slide};
+use crate::{Error, Result};
+
+/// What a layer does to an input: a row of the [`Table`](super::Table).
+#[derive(Clone)]
+pub struct Row {
+    /// The layer.
+    pub layer: Layer,
+    /// What went in.
+    pub input: Shape,
+    /// What comes out.
+    pub output: Shape,
+    /// The sizes of the weight; empty where there is none. The batch is never in it.
+    pub weight: Vec<u64>,
+    /// The sizes of the bias; empty where there is none.
+    pub bias: Vec<u64>,
+    /// How many numbers are learned: weights and biases.
+    pub parameters: u64,
+    /// Multiplications with an addition, for the whole batch; padding counts as values.
+    ///
+    /// Batch normalisation counts one for each value; pooling, relu and bias
+    /// count none. (torchinfo counts the bias, too, and batch normalisation by
+    /// its parameters.)
+    pub multiply_adds: u64,
+    /// Bytes of the output, at four (fp32) a value, for the whole batch.
+    pub bytes: u64,
+    /// What one output value sees of the chain's input; nothing if that had no rows and columns.
+    pub field: Option<Field>,
+    pub(super) before: Option<Field>,
+    pub(super) slides: Option<[Slide; 2]>,
+    pub(super) path: Option<Path>,
+}
+
+/// Why a layer cannot be laid on an input, and what can.
+#[derive(Clone, Default)]
+pub(super) struct Fault {
+    pub what: String,
+    pub why: String,
+    pub fix: String,
+    /// One mend; there may be more faults behind it. Empty when it is the input that is wrong.
+    pub instead: Vec<Layer>,
+}
+
+impl Layer {
+    /// All numbers of this layer on this input.
+    ///
+    /// Valid exactly when PyTorch's CPU operations accept it, oneDNN's and its
+    /// own, with these exceptions, all on the strict side:
+    /// - An empty batch (N=0) or empty maps are checked like full ones, since a
+    ///   model is defined for one picture; PyTorch skips some checks.
+    /// - A `conv` of a picture without channels is refused; PyTorch gives 0
+    ///   channels, whatever the filters.
+    /// - Global average pooling of flattened values is refused; PyTorch would
+    ///   average over the batch.
+    /// - `linear` on maps is refused unless its `in_channels` is W; PyTorch
+    ///   applies it to the last axis, which is hardly ever meant.
+    ///
+    /// # Shapes
+    /// Maps N C H W, or flattened N features; N=1 where it is left out.
+    ///
+    /// # Errors
+    /// What was expected, what came, on which axis, the likely cause, and what
+    /// to write instead; also when a number would exceed 63 bits.
+    ///
+    /// ```
+    /// use nchw::shapes::conv;
+    /// let row = conv(10, 3).on([32, 3, 7, 9])?;
+    /// assert_eq!(row.output, [32, 10, 5, 7].into());
+    /// assert_eq!(row.weight, [10, 3, 3, 3]); // no 32 in it
+    /// assert_eq!(row.parameters, 280);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn on(&self, input: impl Into<Shape>) -> Result<Row> {
+        let input = input.into();
+        let problem = |fault| Error::new(Problem::new(1, *self, input, fault).to_string());
+        self.row(input, Path::start(input)).map_err(problem)
+    }
+
+    pub(super) fn row(&self, input: Shape, path: Option<Path>) -> Result<Row, Fault> {
+        self.check_numbers(input)?;
+        match (input, self.op) {
+            (_, Op::Flatten | Op::Linear | Op::Relu | Op::BatchNorm | Op::Dropout) => {}
+            (Shape::Flat(_), _) => return Err(self.on_flat(input)),
+            (Shape::Maps(maps), _) => self.check_maps(maps)?,
+        }
+        let slides = self.slides(input, path.as_ref())?;
+        let output = self.output(input, &slides)?;
+        let too_large = || Fault::too_large("the numbers of this layer");
+        let before = path.as_ref().map(|p| p.field().ok_or_else(too_large)).transpose()?;
+        let path = path.map(|p| p.then(slides));
+        let field = path.as_ref().map(|p| p.field().ok_or_else(too_large)).transpose()?;
+        let (weight, bias) = self.weights(input);
+        let parameters = (|| count(&weight)?.checked_add(count(&bias)?).filter(|&n| n <= LIMIT))();
+        Ok(Row {
+            layer: *self,
+            input,
+            output,
+            parameters: parameters.ok_or_else(too_large)?,
+            multiply_adds: self.multiply_adds(input, output, &weight).ok_or_else(too_large)?,
+            bytes: output.elements().and_then(|n| product(&[4, n])).ok_or_else(too_large)?,
+            weight,
+            bias,
+            field,
+            before,
+            slides,
+            path,
+        })
+    }
+
+    /// The window's steps along rows and columns; nothing where every value stays in its place.
+    fn slides(&self, input: Shape, path: Option<&Path>) -> Result<Option<[Slide; 2]>, Fault> {
+        let along = |axis, size| Slide::of(self, axis, size);
+        let (slides, maps) = match (input, self.op) {
+            (Shape::Flat(_), Op::Linear) => return Ok(path.map(Path::everything)),
+            (Shape::Maps(m), Op::Linear) => return Ok(Some([Slide::stay(m.h), Slide::all(m.w)])),
+            (Shape::Maps(m), Op::GlobalAvgPool | Op::GlobalMaxPool) => {
+                return Ok(Some([Slide::all(m.h), Slide::all(m.w)]));
+            }
+            (Shape::Maps(m), op) if op.convolves() || op.pools() => {
+                ([along(Axis::H, m.h), along(Axis::W, m.w)], m)
+            }
+            _ => return Ok(None),
+        };
+        if slides.iter().any(|s| s.size() > i128::from(LIMIT)) {
+            return Err(Fault::too_large("the output's rows or columns"));
+        }
+        for slide in &slides {
+            let fits = if self.op == Op::Conv { slide.room() >= 0 } else { slide.size() >= 1 };
+            if !fits {
+                return Err(self.no_room(maps, slide, &slides));
+            }
+        }
+        Ok(Some(slides))
+    }
+
+    fn output(&self, input: Shape, slides: &Option<[Slide; 2]>) -> Result<Shape, Fault> {
+        let flat = |n, features, batched| Shape::Flat(super::Flat { n, features, batched });
+        Ok(match (input, self.op) {
+            (Shape::Maps(m), Op::Flatten) => {
+                let features = product(&[m.c, m.h, m.w]).ok_or_else(|| Fault::too_large("the features"))?;
+                flat(m.n, features, m.batched)
+            }
+            (Shape::Maps(m), Op::Linear) => Shape::Maps(Nchw { w: self.out, ..m }),
+            (Shape::Flat(f), Op::Linear) => flat(f.n, self.out, f.batched),
+            (Shape::Maps(m), op) => {
+                let c = if op.convolves() { self.out } else { m.c };
+                let [h, w] = slides.map_or([m.h, m.w], |[h, w]| [h.size() as u64, w.size() as u64]);
+                Shape::Maps(Nchw { c, h, w, ..m })
+            }
+            (Shape::Flat(f), _) => Shape::Flat(f),
+        })
+    }
+
+    /// The sizes of weight and bias.
+    fn weights(&self, input: Shape) -> (Vec<u64>, Vec<u64>) {
+        let (channels, last) = channels_and_last(input);
+        let Pair { h, w } = self.kernel;
+        let groups = self.groups.unwrap_or(1);
+        let weight = match self.op {
+            Op::Conv => vec![self.out, channels / groups, h, w],
+            Op::ConvTranspose => vec![channels, self.out / groups, h, w],
+            Op::Linear => vec![self.out, last],
+            Op::BatchNorm => return (vec![channels], vec![channels]),
+            _ => return (vec![], vec![]),
+        };
+        (weight, if self.nobias { vec![] } else { vec![self.out] })
+    }
+
+    fn multiply_adds(&self, input: Shape, output: Shape, weight: &[u64]) -> Option<u64> {
+        match self.op {
+            // Every output value is a dot product as long as one filter.
+            Op::Conv | Op::Linear => product(&[output.elements()?, product(&weight[1..])?]),
+            // Every input value is spread with all that its filters hold.
+            Op::ConvTranspose => product(&[input.elements()?, product(&weight[1..])?]),
+            Op::BatchNorm => output.elements(),
+            _ => Some(0),
+        }
+    }
+
+    /// What can be wrong whatever the rows and columns are.
+    fn check_numbers(&self, input: Shape) -> Result<(), Fault> {
+        if let Some(stranger) = self.given().into_iter().find(|name| !self.op.takes().contains(name)) {
+            return Err(self.stranger(stranger));
+        }
+        let pairs = [self.stride, self.padding, self.dilation, self.output_padding];
+        let pairs = pairs.into_iter().flatten().chain([self.kernel]).flat_map(|p| [p.h, p.w]);
+        let single = [self.out, self.groups.unwrap_or(0), self.input.unwrap_or(0)];
+        if pairs.chain(single).chain(input.sizes()).any(|n| n > LIMIT) {
+            return Err(Fault::too_large("one of the numbers"));
+        }
+        if input.elements().is_none() {
+            return Err(Fault::too_large("the values of the input"));
+        }
+        if self.op == Op::Dropout && !(0.0..=1.0).contains(&self.rate) {
+            return Err(self.rate_outside());
+        }
+        self.check_zeros()?;
+        self.check_channels(input)
+    }
+
+    fn check_zeros(&self) -> Result<(), Fault> {
+        let one = |n: u64| n.max(1);
+        let ones = |p: Pair| Pair { h: one(p.h), w: one(p.w) };
+        let zero = |p: Option<Pair>| p.is_some_and(|p| p.h == 0 || p.w == 0);
+        if self.op.convolves() && self.out == 0 {
+            return Err(self.zero("filters", Layer { out: 1, ..*self }));
+        }
+        if zero(Some(self.kernel)) {
+            return Err(self.zero("kernel size", Layer { kernel: ones(self.kernel), ..*self }));
+        }
+        if zero(self.stride) {
+            return Err(self.zero("stride", Layer { stride: self.stride.map(ones), ..*self }));
+        }
+        if zero(self.dilation) {
+            return Err(self.zero("dilation", Layer { dilation: self.dilation.map(ones), ..*self }));
+        }
+        if self.groups == Some(0) {
+            return Err(self.zero("groups", Layer { groups: Some(1), ..*self }));
+        }
+        Ok(())
+    }
+
+    fn check_channels(&self, input: Shape) -> Result<(), Fault> {
+        let (channels, last) = channels_and_last(input);
+        if self.op == Op::Linear {
+            return self.check_features(input, last);
+        }
+        if !self.op.convolves() && self.op != Op::BatchNorm {
+            return Ok(());
+        }
+        if matches!(input, Shape::Flat(_)) && self.op.convolves() {
+            return Err(self.on_flat(input));
+        }
+        if self.input.is_some_and(|said| said != channels) {
+            return Err(self.wrong_channels(channels, input.n()));
+        }
+        if channels == 0 {
+            return Err(self.empty("C (channels)"));
+        }
+        let groups = self.groups.unwrap_or(1);
+        if self.op.convolves() && (!channels.is_multiple_of(groups) || !self.out.is_multiple_of(groups)) {
+            return Err(self.groups_do_not_divide(channels, groups));
+        }
+        Ok(())
+    }
+
+    fn check_features(&self, input: Shape, last: u64) -> Result<(), Fault> {
+        match input {
+            Shape::Maps(maps) if self.input != Some(last) => Err(self.not_flattened(maps)),
+            _ if self.input.is_some_and(|said| said != last) => Err(self.wrong_features(last)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What can be wrong between the window and the maps, short of the output's size.
+    fn check_maps(&self, maps: Nchw) -> Result<(), Fault> {
+        let strides = self.strides();
+        if self.same && strides != Pair::from(1) {
+            return Err(self.same_with_stride());
+        }
+        for (axis, size) in [("C (channels)", maps.c), ("H (rows)", maps.h), ("W (columns)", maps.w)] {
+            if size == 0 && self.op != Op::GlobalAvgPool {
+                return Err(self.empty(axis));
+            }
+        }
+        let padding = self.padding.unwrap_or(0.into());
+        if self.op.pools() && (padding.h > self.kernel.h / 2 || padding.w > self.kernel.w / 2) {
+            return Err(self.padded_over_half(padding));
+        }
+        let (extra, dilation) = (self.output_padding.unwrap_or(0.into()), self.dilation.unwrap_or(1.into()));
+        let most = Pair { h: strides.h.max(dilation.h) - 1, w: strides.w.max(dilation.w) - 1 };
+        if self.op == Op::ConvTranspose && (extra.h > most.h || extra.w > most.w) {
+            return Err(self.output_padding_too_large(extra, most));
+        }
+        Ok(())
+    }
+
+    /// What to write instead: mended until it holds. Empty when no change of the layer helps.
+    pub(super) fn mended(&self, input: Shape, fault: &Fault) -> Vec<Layer> {
+        let mut instead = fault.instead.clone();
+        for _ in 0..16 {
+            let Some(&last) = instead.last() else { return vec![] };
+            let input =
+                if instead.len() == 2 { flatten().on(input).map(|row| row.output) } else { Ok(input) };
+            let Ok(input) = input else { return vec![] };
+            let Err(next) = last.row(input, None) else { return instead };
+            instead.pop();
+            if next.instead.is_empty() {
+                return vec![];
+            }
+            instead.extend(next.instead);
+        }
+        vec![]
+    }
+}
+
+/// The size of axis 1, and that of the last axis.
+pub(super) fn channels_and_last(input: Shape) -> (u64, u64) {
+    match input {
+        Shape::Maps(m) => (m.c, m.w),
+        Shape::Flat(f) => (f.features, f.features),
+    }
+}

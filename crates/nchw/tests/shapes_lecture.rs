@@ -1,0 +1,181 @@
+//! The lecture's numbers: its quizzes, its table, its receptive field.
+
+#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+
+use nchw::shapes::*;
+
+#[test]
+fn three_by_three_takes_two_off() {
+    assert_eq!(conv(1, 3).on([1, 8, 8]).unwrap().output, [1, 6, 6].into());
+    assert_eq!(conv(1, 3).on([1, 8, 11]).unwrap().output, [1, 6, 9].into());
+    assert_eq!(conv(1, 2).on([1, 3, 3]).unwrap().parameters, 5, "2x2 on 3x3: 4 weights and a bias");
+}
+
+#[test]
+fn a_colour_filter_has_75_weights() {
+    let one = conv(1, 5).nobias().on([3, 32, 40]).unwrap();
+    assert_eq!((one.parameters, one.weight.as_slice()), (75, &[1, 3, 5, 5][..]));
+    let table = chain([conv(2, 5), conv(3, 3)]).on([3, 32, 40]).ok().unwrap();
+    assert_eq!(table.rows[0].weight, [2, 3, 5, 5]);
+    assert_eq!(table.rows[1].weight, [3, 2, 3, 3]);
+    assert_eq!(table.output(), [3, 26, 34].into());
+}
+
+#[test]
+fn quizzes_a_b_and_c() {
+    let net = chain([conv(10, 3), conv(20, 3)]);
+    let one = net.on([3, 7, 7]);
+    assert_eq!((&one.rows[0].weight[..], one.rows[0].output), (&[10, 3, 3, 3][..], [10, 5, 5].into()));
+    assert_eq!((&one.rows[1].weight[..], one.rows[1].output), (&[20, 10, 3, 3][..], [20, 3, 3].into()));
+    assert_eq!((one.rows[0].parameters, one.rows[1].parameters), (280, 1820));
+    assert_eq!((one.rows[0].multiply_adds, one.rows[0].bytes), (27 * 250, 1000));
+
+    let many = net.on([32, 3, 7, 7]);
+    assert_eq!(many.rows[0].output, [32, 10, 5, 5].into());
+    assert_eq!(many.output(), [32, 20, 3, 3].into());
+    for (one, many) in one.rows.iter().zip(&many.rows) {
+        assert_eq!((&one.weight, &one.bias, one.parameters), (&many.weight, &many.bias, many.parameters));
+        assert_eq!((32 * one.multiply_adds, 32 * one.bytes), (many.multiply_adds, many.bytes));
+    }
+}
+
+#[test]
+fn a_1x1_convolution_weighs_maps() {
+    let row = conv(4, 1).nobias().on([7, 9, 11]).unwrap();
+    assert_eq!((&row.weight[..], row.parameters, row.output), (&[4, 7, 1, 1][..], 28, [4, 9, 11].into()));
+    assert_eq!(row.field.unwrap().h.size, 1);
+}
+
+#[test]
+fn pools_keep_channels_and_learn_nothing() {
+    for pool in [max_pool(4), avg_pool(4), global_avg_pool(), global_max_pool()] {
+        let row = pool.on([2, 5, 4, 4]).unwrap();
+        assert_eq!((row.output, row.parameters, row.weight.len()), ([2, 5, 1, 1].into(), 0, 0));
+    }
+}
+
+#[test]
+fn two_pools_see_four_by_four() {
+    let table = chain([max_pool(2), max_pool(2)]).on([1, 8, 12]);
+    let field = table.rows[1].field.unwrap();
+    assert_eq!((field.h.size, field.w.size, field.h.jump, field.h.first), (4, 4, 4.0, 1.5));
+
+    // conv, pool, conv, pool: 3, 4, 4 + 2*2 = 8, 8 + 1*2 = 10.
+    let table = chain([conv(8, 3), max_pool(2), conv(8, 3), max_pool(2)]).on([3, 30, 40]);
+    let sizes = table.rows.iter().map(|row| row.field.unwrap().h.size).collect::<Vec<_>>();
+    assert_eq!(sizes, [3, 4, 8, 10]);
+    assert_eq!(table.rows[3].sees(1, 2).unwrap().rows, (4..14).collect::<Vec<_>>());
+    assert_eq!(table.rows[3].sees(1, 2).unwrap().to_string(), "rows 4 to 13; columns 8 to 17");
+}
+
+#[test]
+fn dilation_leaves_holes() {
+    let row = conv(1, (3, 2)).dilation((2, 3)).on([1, 9, 9]).unwrap();
+    let seen = row.sees(1, 0).unwrap();
+    assert_eq!((seen.rows, seen.cols), (vec![1, 3, 5], vec![0, 3]));
+    assert_eq!((row.field.unwrap().h.size, row.field.unwrap().w.size), (5, 4));
+}
+
+#[test]
+fn a_transposed_convolution_narrows_the_jump() {
+    let table = chain([conv(4, 3).stride(2), conv_transpose(4, 2).stride(2)]).on([1, 21, 31]);
+    let field = table.rows[1].field.unwrap();
+    assert_eq!((field.h.size, field.h.jump), (3, 1.0), "each value sees one value before, that sees three");
+    let table = chain([conv_transpose(4, (3, 2)).stride(2)]).on([1, 9, 9]);
+    let field = table.rows[0].field.unwrap();
+    assert_eq!((field.h.size, field.w.size, field.h.jump), (2, 1, 0.5));
+    let widest = (2..15).map(|row| table.rows[0].sees(row, 4).unwrap().rows.len()).max();
+    assert_eq!(widest, Some(2));
+}
+
+#[test]
+fn flatten_then_linear_sees_everything() {
+    let table = chain([conv(10, 3), flatten(), linear(3)]).on([3, 7, 9]).ok().unwrap();
+    assert_eq!((table.rows[1].output, table.output()), (Shape::from([350]), Shape::from([3])));
+    assert_eq!(table.rows[2].weight, [3, 350]);
+    let field = table.rows[2].field.unwrap();
+    assert_eq!((field.h.size, field.w.size), (7, 9));
+}
+
+#[test]
+fn numbers_explain_themselves() {
+    let row = conv(10, 3).stride(2).on([3, 7, 8]).unwrap();
+    let why = row.explain().to_string();
+    for said in [
+        "H = floor((7 + 2*0 - 1*(3-1) - 1) / 2) + 1 = floor(4 / 2) + 1 = 3",
+        "W = floor((8 + 2*0 - 1*(3-1) - 1) / 2) + 1 = floor(5 / 2) + 1 = 3",
+        "the floor drops a part of 2.50: 1 columns of the padded input are left over",
+        "column 7 (from 0) is never looked at",
+        "C is not yours to choose: it is the channel count of the input",
+        "10*3*3*3 weights + 10 biases = 280",
+        "1 + (3-1)*1*1 = 3",
+    ] {
+        assert!(why.contains(said), "{said}\n{why}");
+    }
+    assert_eq!(format!("{:?}", row.explain_parameters()), "parameters: 10*3*3*3 weights + 10 biases = 280");
+}
+
+#[test]
+fn the_ceil_rule_is_visible() {
+    let why = max_pool(2).stride(3).padding(1).ceil().on([1, 5, 6]).unwrap().explain_output().to_string();
+    assert!(why.contains("W = ceil((6 + 2*1 - 1*(2-1) - 1) / 3) + 1 = ceil(6 / 3) + 1 = 3"), "{why}");
+    let why = avg_pool(2).stride(3).padding(1).ceil().on([1, 4, 4]).unwrap().explain_output().to_string();
+    assert!(
+        why.contains("less 1: the last window would start at 5, in the padding behind 0 to 3; so H = 2"),
+        "{why}"
+    );
+}
+
+#[test]
+fn shapes_are_read_in_many_ways() {
+    for text in ["32x3x7x9", "32 3 7 9", "32, 3, 7, 9", "[32, 3, 7, 9]", "32×3×7×9", " 32 X 3 * 7 x 9 "] {
+        assert_eq!(text.parse::<Shape>().unwrap(), [32, 3, 7, 9].into(), "{text}");
+    }
+    let image: Nchw = "3x7x9".parse().unwrap();
+    assert_eq!((image.n, image.batched, image.to_string().as_str()), (1, false, "3x7x9"));
+    assert_eq!(
+        (image.named().as_str(), Shape::from([5, 80]).named().as_str()),
+        ("C=3 H=7 W=9", "N=5 features=80")
+    );
+    assert_eq!(format!("{:?}", Shape::from([5, 80])), "5x80");
+}
+
+#[test]
+fn chains_are_read_in_many_ways() {
+    let net = chain([
+        conv(10, (3, 5)).stride(2).padding((1, 2)),
+        relu(),
+        conv_transpose(8, 2).stride(2).output_padding(1),
+        avg_pool(3).ceil(),
+        batch_norm(),
+        dropout(0.25),
+        global_avg_pool(),
+        flatten(),
+        linear(10).in_channels(8).nobias(),
+    ]);
+    for text in [
+        "conv 10 3x5 stride 2 padding 1x2; relu; convt 8 2 stride 2 output_padding 1; avgpool 3 ceil; bn; \
+         dropout 0.25; gap; flatten; linear 8->10 nobias",
+        "Conv2d(10, 3x5, stride=2, padding=1x2)\nReLU()\nConvTranspose2d(8, 2, stride=2, output_padding=1)\n\
+         nn.AvgPool2d(3, ceil_mode)\nBatchNorm2d\nDropout(0.25)\nglobal_avg_pool\nflatten\nlinear 8 -> 10 nobias\n",
+        "conv 10 3×5 s 2 p 1x2 -> relu -> deconv 8 2 s 2 outpad 1->avg_pool 3 ceil → bn → drop .25 -> gap -> flat \
+         -> fc 8→10 nobias",
+    ] {
+        assert_eq!(text.parse::<Chain>().unwrap(), net, "{text}");
+    }
+    assert_eq!("conv 4 3 same".parse::<Chain>().unwrap(), chain([conv(4, 3).same()]));
+    assert_eq!("conv 4 3 padding same".parse::<Chain>().unwrap(), chain([conv(4, 3).same()]));
+    assert_eq!("bn 10".parse::<Chain>().unwrap(), chain([batch_norm().in_channels(10)]));
+}
+
+#[test]
+fn the_json_is_complete() {
+    let table = table("2x3x7x9", "conv 10 3x3; linear 10").unwrap();
+    let json: serde_json::Value = serde_json::from_str(&table.to_json()).unwrap();
+    assert_eq!(json["rows"][0]["weight"], serde_json::json!([10, 3, 3, 3]));
+    assert_eq!(json["rows"][0]["output"], serde_json::json!([2, 10, 5, 7]));
+    assert_eq!(json["rows"][0]["field"]["h"]["size"], 3);
+    assert_eq!(json["totals"]["parameters"], 280);
+    assert_eq!(json["problem"]["position"], 2);
+    assert_eq!(json["problem"]["instead"], serde_json::json!(["flatten", "linear 10"]));
+}

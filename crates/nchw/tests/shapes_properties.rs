@@ -1,0 +1,207 @@
+//! What holds for any layers, any numbers and any text.
+
+#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+
+use nchw::shapes::*;
+use proptest::prelude::*;
+
+/// Small numbers mostly, now and then a huge one.
+fn any_number() -> impl Strategy<Value = u64> + Clone {
+    prop_oneof![20 => 0u64..12, 1 => Just(u64::MAX), 1 => (0u32..64).prop_map(|bits| 1 << bits), 1 => any::<u64>()]
+}
+
+fn pair(number: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Pair> + Clone {
+    (number.clone(), number).prop_map(Pair::from)
+}
+
+/// Any layer with any options, also those that it does not understand.
+fn any_layer(number: impl Strategy<Value = u64> + Clone, strangers: bool) -> impl Strategy<Value = Layer> {
+    let pairs = proptest::collection::vec(proptest::option::of(pair(number.clone())), 4);
+    let singles = proptest::collection::vec(proptest::option::of(number.clone()), 2);
+    let flags = any::<[bool; 3]>();
+    (0usize..11, number.clone(), pair(number), pairs, singles, flags, 0.0..=1.0).prop_map(
+        move |(kind, out, kernel, pairs, singles, flags, rate)| {
+            let bases = [
+                conv(out, kernel),
+                conv_transpose(out, kernel),
+                max_pool(kernel),
+                avg_pool(kernel),
+                global_avg_pool(),
+                global_max_pool(),
+                flatten(),
+                linear(out),
+                relu(),
+                batch_norm(),
+                dropout(rate),
+            ];
+            let mut layer = bases[kind];
+            let may = |kinds: &[usize]| strangers || kinds.contains(&kind);
+            if let (Some(stride), true) = (pairs[0], may(&[0, 1, 2, 3])) {
+                layer = layer.stride(stride);
+            }
+            if let (Some(padding), true) = (pairs[1], may(&[0, 1, 2, 3])) {
+                layer = layer.padding(padding);
+            }
+            if let (Some(dilation), true) = (pairs[2], may(&[0, 1, 2])) {
+                layer = layer.dilation(dilation);
+            }
+            if let (Some(extra), true) = (pairs[3], may(&[1])) {
+                layer = layer.output_padding(extra);
+            }
+            if let (Some(groups), true) = (singles[0], may(&[0, 1])) {
+                layer = layer.groups(groups);
+            }
+            if let (Some(channels), true) = (singles[1], may(&[0, 1, 7, 9])) {
+                layer = layer.in_channels(channels);
+            }
+            if flags[0] && may(&[0]) {
+                layer = layer.same();
+            }
+            if flags[1] && may(&[2, 3]) {
+                layer = layer.ceil();
+            }
+            if flags[2] && may(&[0, 1, 7]) {
+                layer = layer.nobias();
+            }
+            layer
+        },
+    )
+}
+
+fn any_shape(number: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Shape> {
+    let sizes = proptest::collection::vec(number, 4);
+    (sizes, 1usize..=4).prop_map(|(s, axes)| match axes {
+        1 => Shape::from([s[0]]),
+        2 => Shape::from([s[0], s[1]]),
+        3 => Shape::from([s[0], s[1], s[2]]),
+        _ => Shape::from([s[0], s[1], s[2], s[3]]),
+    })
+}
+
+/// Layers that fit more often than not.
+fn usual_layer() -> impl Strategy<Value = Layer> {
+    prop_oneof![
+        (1u64..9, pair(1u64..4), pair(0u64..3), pair(1u64..3))
+            .prop_map(|(n, k, p, s)| conv(n, k).padding(p).stride(s)),
+        (1u64..9, pair(1u64..4), pair(1u64..3)).prop_map(|(n, k, d)| conv(n, k).dilation(d).same()),
+        pair(1u64..4).prop_map(max_pool),
+        pair(1u64..4).prop_map(|k| avg_pool(k).stride(2).ceil()),
+        Just(relu()),
+        Just(batch_norm()),
+    ]
+}
+
+/// Everything that a table or a row can be asked for.
+fn ask_everything(table: &Table) {
+    let _ = (table.to_string(), table.to_markdown(), table.to_json());
+    for row in &table.rows {
+        let _ = (row.explain(), row.to_string(), row.sees(0, 0), row.sees(2, 1));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn nothing_panics_on_any_numbers(
+        input in any_shape(any_number()),
+        layers in proptest::collection::vec(any_layer(any_number(), true), 1..6),
+    ) {
+        ask_everything(&chain(layers).on(input));
+    }
+
+    #[test]
+    fn nothing_panics_on_huge_numbers(
+        input in any_shape(0u64..=u64::MAX),
+        layer in any_layer(0u64..=u64::MAX, false),
+    ) {
+        ask_everything(&chain([layer]).on(input));
+    }
+
+    #[test]
+    fn nothing_panics_on_any_text(input in ".{0,30}", text in "[\\PC;\\n\\t]{0,60}") {
+        let _ = (input.parse::<Shape>(), input.parse::<Nchw>(), text.parse::<Chain>(), table("3x7x9", &text));
+    }
+
+    #[test]
+    fn nothing_panics_on_nearly_right_text(text in "((conv|convt|개|maxpool|bn|relu|linear|stride|padding|same|->|→|;|\n|×|[0-9x.-]{1,4}) ?){0,12}") {
+        if let Ok(chain) = text.parse::<Chain>() {
+            ask_everything(&chain.on([2, 3, 7, 9]));
+            prop_assert_eq!(&chain.to_string().parse::<Chain>().unwrap(), &chain);
+        }
+    }
+
+    #[test]
+    fn what_is_shown_reads_back(
+        layers in proptest::collection::vec(any_layer(0u64..100, false), 1..5),
+        shape in any_shape(0u64..100),
+    ) {
+        let net = chain(layers);
+        prop_assert_eq!(&net.to_string().parse::<Chain>().unwrap(), &net);
+        prop_assert_eq!(&net.to_string().replace("; ", " -> ").parse::<Chain>().unwrap(), &net);
+        prop_assert_eq!(shape.to_string().parse::<Shape>().unwrap(), shape);
+    }
+
+    #[test]
+    fn the_batch_changes_no_weight(
+        sizes in [1u64..6, 1..30, 1..30],
+        layers in proptest::collection::vec(prop_oneof![usual_layer(), any_layer(0u64..5, false)], 1..6),
+        n in 0u64..40,
+    ) {
+        let net = chain(layers);
+        let (one, many) = (net.on(sizes), net.on(Shape::from(sizes).with_batch(n)));
+        prop_assert_eq!(one.problem.is_some(), many.problem.is_some());
+        prop_assert_eq!(one.totals.parameters, many.totals.parameters);
+        prop_assert_eq!(one.totals.multiply_adds * n, many.totals.multiply_adds);
+        for (one, many) in one.rows.iter().zip(&many.rows) {
+            prop_assert_eq!((&one.weight, &one.bias, one.field), (&many.weight, &many.bias, many.field));
+            prop_assert_eq!(one.output.with_batch(n), many.output);
+        }
+    }
+
+    #[test]
+    fn the_receptive_field_only_grows(
+        layers in proptest::collection::vec(usual_layer(), 1..6),
+        input in [1u64..4, 20..60, 20..60],
+    ) {
+        let table = chain(layers).on(input);
+        let mut last = (1, 1, 1.0, 1.0);
+        for row in &table.rows {
+            let field = row.field.unwrap();
+            let now = (field.h.size, field.w.size, field.h.jump, field.w.jump);
+            prop_assert!(now.0 >= last.0 && now.1 >= last.1 && now.2 >= last.2 && now.3 >= last.3);
+            let seen = row.sees(0, 0).unwrap();
+            prop_assert!(seen.rows.len() as u64 <= field.h.size && seen.cols.len() as u64 <= field.w.size);
+            last = now;
+        }
+    }
+
+    #[test]
+    fn what_would_fit_fits(
+        input in any_shape(0u64..12),
+        layer in any_layer(0u64..7, true),
+    ) {
+        if let Some(problem) = chain([layer]).on(input).problem {
+            prop_assert!(!problem.what.is_empty() && !problem.why.is_empty() && !problem.fix.is_empty());
+            if !problem.instead.is_empty() {
+                let mended = chain(problem.instead.clone()).on(input);
+                prop_assert!(mended.problem.is_none(), "{}\n{}", problem, mended);
+            }
+        }
+    }
+
+    #[test]
+    fn the_parts_add_up(
+        input in [1u64..5, 1..6, 8..30, 8..30],
+        layers in proptest::collection::vec(usual_layer(), 1..7),
+    ) {
+        let table = chain(layers.clone()).on(input);
+        prop_assert_eq!(table.rows.len() + usize::from(table.problem.is_some()), layers.len().min(table.rows.len() + 1));
+        for row in &table.rows {
+            let count = |sizes: &[u64]| if sizes.is_empty() { 0 } else { sizes.iter().product::<u64>() };
+            prop_assert_eq!(row.parameters, count(&row.weight) + count(&row.bias));
+            prop_assert_eq!(row.bytes, 4 * count(&row.output.sizes()));
+        }
+        prop_assert_eq!(table.totals.bytes, table.rows.iter().map(|row| row.bytes).sum::<u64>());
+    }
+}

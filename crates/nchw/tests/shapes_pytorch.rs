@@ -1,0 +1,147 @@
+//! Layers, chains, receptive fields and famous nets against what PyTorch and torchinfo say.
+//!
+//! The tables stand in `tests/shapes/`, beside the scripts that made them.
+
+#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+
+use nchw::shapes::{Chain, Layer, Shape, table};
+
+fn one_layer(text: &str) -> Layer {
+    text.parse::<Chain>().unwrap().layers[0]
+}
+
+fn sizes(text: &str) -> Vec<u64> {
+    if text == "-" { vec![] } else { text.split('x').map(|size| size.parse().unwrap()).collect() }
+}
+
+fn numbers(text: &str) -> Vec<u64> {
+    text.split(',').filter(|n| !n.is_empty()).map(|n| n.parse().unwrap()).collect()
+}
+
+#[test]
+fn random_layers_give_what_pytorch_gives() {
+    let (mut valid, mut invalid) = (0, 0);
+    for line in include_str!("shapes/layers.txt").lines() {
+        let parts = line.split('|').collect::<Vec<_>>();
+        let (input, layer) = (parts[0].parse::<Shape>().unwrap(), one_layer(parts[1]));
+        let row = layer.on(input);
+        let [_, _, output, weight, biases, parameters] = parts[..] else {
+            assert!(row.is_err(), "PyTorch refuses {line}, and we gave {row:?}");
+            invalid += 1;
+            continue;
+        };
+        let row = row.unwrap_or_else(|error| panic!("PyTorch takes {line}, and we said\n{error}"));
+        assert_eq!(row.output.to_string(), output, "{line}");
+        assert_eq!(row.weight, sizes(weight), "{line}");
+        assert_eq!(row.bias.iter().sum::<u64>(), biases.parse::<u64>().unwrap(), "{line}");
+        assert_eq!(row.parameters, parameters.parse::<u64>().unwrap(), "{line}");
+        assert_eq!(row.bytes, 4 * row.output.sizes().iter().product::<u64>(), "{line}");
+        let said = row.explain().to_string();
+        assert!(said.contains(&format!("output {output}:")), "{said}");
+        valid += 1;
+    }
+    assert!(valid > 3000 && invalid > 1000 && valid + invalid >= 5000, "{valid} valid, {invalid} invalid");
+}
+
+#[test]
+fn random_chains_break_where_pytorch_breaks() {
+    let (mut whole, mut broken) = (0, 0);
+    for line in include_str!("shapes/chains.txt").lines() {
+        let [input, chain, outputs, parameters] = line.split('|').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let got = table(input, chain).unwrap();
+        let mut shapes = got.rows.iter().map(|row| row.output.to_string()).collect::<Vec<_>>();
+        if let Some(problem) = &got.problem {
+            assert_eq!(problem.position, got.rows.len() + 1);
+            shapes.push("x".into());
+            broken += 1;
+        } else {
+            whole += 1;
+        }
+        assert_eq!(shapes.join(">"), outputs, "{line}");
+        assert_eq!(got.totals.parameters.to_string(), parameters, "{line}");
+        assert_eq!(got.totals.multiply_adds, got.rows.iter().map(|row| row.multiply_adds).sum::<u64>());
+        assert_eq!(got.totals.bytes, got.rows.iter().map(|row| row.bytes).sum::<u64>());
+    }
+    assert!(whole > 200 && broken > 200, "{whole} whole, {broken} broken");
+}
+
+#[test]
+fn receptive_fields_are_where_the_gradients_are() {
+    let (mut formula, mut exact) = (0, 0);
+    for line in include_str!("shapes/fields.txt").lines() {
+        let [input, chain, place, rows, cols] = line.split('|').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let got = table(input, chain).unwrap().ok().unwrap();
+        let last = got.rows.last().unwrap();
+        let place = numbers(place);
+        let seen = last.sees(place[0], place[1]).unwrap();
+        assert_eq!((&seen.rows, &seen.cols), (&numbers(rows), &numbers(cols)), "{line}");
+        exact += 1;
+        // size, jump and first centre hold where no padding is seen, and exactly without convt.
+        let input = sizes(input);
+        let field = last.field.unwrap();
+        for (axis, seen, place, input) in
+            [(field.h, seen.rows, place[0], input[2]), (field.w, seen.cols, place[1], input[3])]
+        {
+            if chain.contains("convt") {
+                let span = seen.last().zip(seen.first()).map_or(0, |(last, first)| last - first + 1);
+                assert!(span <= axis.size, "{line}");
+                continue;
+            }
+            let middle = axis.first + place as f64 * axis.jump;
+            let (first, last) =
+                (middle - (axis.size as f64 - 1.0) / 2.0, middle + (axis.size as f64 - 1.0) / 2.0);
+            if first < 0.0 || last > (input - 1) as f64 {
+                continue;
+            }
+            assert_eq!((seen[0] as f64, seen[seen.len() - 1] as f64), (first, last), "{line}");
+            formula += 1;
+        }
+    }
+    assert!(exact >= 300 && formula >= 300, "{exact} exact, {formula} by the formula");
+}
+
+#[test]
+fn famous_nets_cost_what_torchinfo_says() {
+    let mut nets = 0;
+    for net in include_str!("shapes/nets.txt").split('=').skip(1) {
+        let mut lines = net.lines();
+        let head = lines.next().unwrap().split('|').collect::<Vec<_>>();
+        let got = table(head[1], head[2]).unwrap().ok().unwrap();
+        let (mut torchinfo, mut normalised) = (0, 0);
+        for row in &got.rows {
+            let [output, parameters, multiply_adds] =
+                lines.next().unwrap().split('|').collect::<Vec<_>>()[..]
+            else {
+                panic!("{net}")
+            };
+            assert_eq!(row.output.to_string(), output, "{} {}", head[0], row.layer);
+            assert_eq!(row.parameters.to_string(), parameters, "{} {}", head[0], row.layer);
+            let sizes = row.output.sizes();
+            let theirs = if row.layer.to_string() == "bn" {
+                // torchinfo counts scale and shift once for a whole channel; we, one for every value.
+                normalised += row.multiply_adds;
+                assert_eq!(row.multiply_adds, sizes.iter().product::<u64>());
+                sizes[0] * row.parameters
+            } else {
+                // torchinfo counts a bias as one more multiply-add.
+                let biases = row.bias.iter().sum::<u64>();
+                row.multiply_adds + sizes[0] * biases * sizes[2..].iter().product::<u64>()
+            };
+            assert_eq!(theirs.to_string(), multiply_adds, "{} {}", head[0], row.layer);
+            torchinfo += theirs;
+        }
+        assert_eq!(lines.next(), None, "{} has more layers", head[0]);
+        assert_eq!(got.totals.parameters.to_string(), head[3], "{}", head[0]);
+        assert_eq!(torchinfo.to_string(), head[4], "{}", head[0]);
+        // PyTorch's own counter knows neither biases nor batch normalisation, as exactly as we do.
+        assert_eq!((2 * (got.totals.multiply_adds - normalised)).to_string(), head[5], "{}", head[0]);
+        nets += 1;
+    }
+    assert_eq!(nets, 4);
+    let vgg = table("224x3x224x224", "conv 64 3x3 padding 1").unwrap();
+    assert_eq!(vgg.totals.parameters, 1792);
+}
