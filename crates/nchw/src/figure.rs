@@ -162,7 +162,19 @@ impl fmt::Debug for Figure {
     }
 }
 
-fn escape(text: &str) -> String {
+/// Shows HTML in a notebook, and `text` where HTML is not understood.
+///
+/// Notebooks that are not trusted drop scripts and style sheets, so neither
+/// may carry meaning. Called at the end of a cell, by `evcxr_display`.
+pub(crate) fn show_html(html: &str, text: &str) {
+    println!(
+        "EVCXR_BEGIN_CONTENT text/html\n{html}\nEVCXR_END_CONTENT\n\
+         EVCXR_BEGIN_CONTENT text/plain\n{text}\nEVCXR_END_CONTENT"
+    );
+}
+
+/// Text for HTML's content and attributes.
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -38,3 +38,4 @@ pub use layer::{
 pub use row::Row;
 pub use shape::{Flat, Nchw, Pair, Shape};
 pub use table::{Table, Totals};
+pub(crate) use table::commas;
