@@ -200,7 +200,10 @@ fn palette_of(pictures: &[Pixels]) -> Option<Entries<'_>> {
     Some((colours, entry))
 }
 
-/// Shows HTML where it is understood, and the text elsewhere: for an `evcxr_display`.
+/// Shows HTML in a notebook, and `text` where HTML is not understood.
+///
+/// Notebooks that are not trusted drop scripts and style sheets, so neither
+/// may carry meaning. Called at the end of a cell, by `evcxr_display`.
 pub(crate) fn show_html(html: &str, text: &str) {
     println!(
         "EVCXR_BEGIN_CONTENT text/html\n{html}\nEVCXR_END_CONTENT\n\
