@@ -17,6 +17,7 @@ pub mod matrix;
 pub mod shapes10;
 pub mod shuffle;
 mod steps;
+pub mod trace;
 
 mod canvas;
 pub mod chart;
@@ -38,6 +39,7 @@ pub use tch;
 
 /// Called by the kernel while the learner still reads: loads libtorch and has
 /// it compute once, so that the first cell need not wait for it.
+#[doc(hidden)]
 pub fn warm_up() -> tch::Tensor {
     let picture = tch::Tensor::ones([1, 1, 3, 4], (tch::Kind::Float, tch::Device::Cpu));
     let kernel = tch::Tensor::ones([1, 1, 2, 2], (tch::Kind::Float, tch::Device::Cpu));

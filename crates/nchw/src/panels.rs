@@ -37,11 +37,13 @@ pub(crate) struct Panel<'a> {
     pub caption: String,
     /// The width of the content on the page.
     pub width: f64,
+    /// `(top, left, height, width)` of a thick frame, in the content's pixels.
+    pub mark: Option<(usize, usize, usize, usize)>,
 }
 
 impl<'a> Panel<'a> {
     pub(crate) fn new(title: impl Into<String>, content: Content<'a>, width: f64) -> Panel<'a> {
-        Panel { title: title.into(), content, caption: String::new(), width }
+        Panel { title: title.into(), content, caption: String::new(), width, mark: None }
     }
     pub(crate) fn caption(self, caption: impl Into<String>) -> Panel<'a> {
         Panel { caption: caption.into(), ..self }
@@ -127,6 +129,12 @@ impl<'a> Panel<'a> {
             Content::Sign(_) => return,
         };
         canvas.frame(left, y, width, height, INK, 0.5);
+        if let Some((row, column, rows, columns)) = self.mark {
+            let unit = width / size.1 as f64;
+            let [x, y0, w, h] = [column, row, columns, rows].map(|n| n as f64 * unit);
+            // Around what is marked, and never too small to be seen.
+            canvas.frame(left + x - 3.0, y + y0 - 3.0, w.max(2.0) + 6.0, h.max(2.0) + 6.0, MARK, 3.0);
+        }
         // The axes: how many rows, how many columns.
         canvas.text(left - 5.0, middle, &size.0.to_string(), AXES.right());
         canvas.text(left + width / 2.0, y + height + 11.0, &size.1.to_string(), AXES);

@@ -17,5 +17,6 @@ pub use crate::{
     },
     shapes10::{Place, Shapes10},
     shuffle::{Curve, Permutation, ShuffleSettings, ShuffledPixels, SmallNet, shuffled_pixels},
+    trace::receptive_field,
 };
 pub use tch::{self, Device, IndexOp, Kind, Tensor};
