@@ -162,7 +162,10 @@ impl fmt::Debug for Figure {
     }
 }
 
-/// Shows HTML where it is understood, and the text elsewhere: for an `evcxr_display`.
+/// Shows HTML in a notebook, and `text` where HTML is not understood.
+///
+/// Notebooks that are not trusted drop scripts and style sheets, so neither
+/// may carry meaning. Called at the end of a cell, by `evcxr_display`.
 pub(crate) fn show_html(html: &str, text: &str) {
     println!(
         "EVCXR_BEGIN_CONTENT text/html\n{html}\nEVCXR_END_CONTENT\n\
@@ -170,7 +173,7 @@ pub(crate) fn show_html(html: &str, text: &str) {
     );
 }
 
-/// Text as it stands in HTML, on one line.
+/// Text for HTML's content and attributes.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

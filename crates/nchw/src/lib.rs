@@ -23,6 +23,7 @@ pub mod chart;
 mod colour;
 pub mod figure;
 mod panels;
+mod show;
 
 pub mod quiz;
 

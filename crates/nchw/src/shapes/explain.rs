@@ -62,7 +62,9 @@ impl Slide {
         if rest != 0 && !self.ceil {
             let whole = self.room() as f64 / self.stride as f64;
             add(format!(
-                "the floor drops a part of {whole:.2}: {rest} {plural} of the padded input are left over"
+                "the floor drops a part of {whole:.2}: {} of the padded input {} left over",
+                self.axis.count(rest),
+                if rest == 1 { "is" } else { "are" }
             ));
         }
         match self.unread().as_deref() {

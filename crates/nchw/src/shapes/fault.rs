@@ -208,9 +208,9 @@ impl Layer {
         let ceil = if up > 0 { format!(" + {up} by ceil") } else { String::new() };
         Fault::new(
             format!(
-                "axis {letter} ({plural}): expected a window of at most {} {plural} ({input} of the input + \
+                "axis {letter} ({plural}): expected a window of at most {} ({input} of the input + \
                  {before} + {after} of padding{ceil}), and got one of {}: {size}",
-                slide.padded() + up,
+                slide.axis.count(slide.padded() + up),
                 slide.reach() + 1
             ),
             format!(

@@ -38,5 +38,6 @@ pub use layer::{
 };
 pub use row::Row;
 pub use shape::{Flat, Nchw, Pair, Shape};
+pub(crate) use table::commas;
 pub use table::{Table, Totals};
 pub(crate) use text::distance;

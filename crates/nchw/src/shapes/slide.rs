@@ -18,6 +18,11 @@ impl Axis {
         if self == Axis::H { "row" } else { "column" }
     }
 
+    /// `1 row`, `2 rows`.
+    pub(super) fn count(self, number: i128) -> String {
+        format!("{number} {}", if number == 1 { self.singular() } else { self.plural() })
+    }
+
     pub(super) fn plural(self) -> &'static str {
         if self == Axis::H { "rows" } else { "columns" }
     }

@@ -50,14 +50,14 @@ impl Table {
         if self.problem.is_some() { Err(Error::new(self.to_string())) } else { Ok(self) }
     }
 
-    /// The rows as cells, the input first and the totals last.
-    fn cells(&self) -> Vec<[String; 9]> {
+    /// The rows as cells: the head, the input, the layers, the totals.
+    pub(crate) fn cells(&self) -> Vec<[String; 9]> {
         let empty = String::new;
         let row = |name: String, shape: Shape| {
             let [n, c, h, w] = axes(shape);
             [name, n, c, h, w, empty(), empty(), empty(), empty()]
         };
-        let mut cells = vec![row("input".into(), self.input)];
+        let mut cells = vec![HEAD.map(String::from), row("input".into(), self.input)];
         for layer in &self.rows {
             let [name, n, c, h, w, ..] = row(layer.layer.to_string(), layer.output);
             let sees = layer.field.map_or("-".into(), |f| format!("{}x{}", f.h.size, f.w.size));
@@ -92,9 +92,9 @@ impl Table {
     /// As a Markdown table, with the problem below it.
     pub fn to_markdown(&self) -> String {
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | ").replace("->", "→"));
-        let mut text = line(&HEAD.map(String::from));
-        text += "| :-- | --: | --: | --: | --: | --: | --: | --: | --: |\n";
-        self.cells().iter().for_each(|cells| text += &line(cells));
+        let mut lines: Vec<String> = self.cells().iter().map(|cells| line(cells)).collect();
+        lines.insert(1, "| :-- | --: | --: | --: | --: | --: | --: | --: | --: |\n".into());
+        let mut text = lines.concat();
         if let Some(problem) = &self.problem {
             text += &format!("\n```text\n{problem}\n```\n");
         }
@@ -145,7 +145,7 @@ fn axes(shape: Shape) -> [String; 4] {
 }
 
 /// `14714688` as `14,714,688`.
-fn commas(number: u64) -> String {
+pub(crate) fn commas(number: u64) -> String {
     let digits = number.to_string();
     let threes = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
     threes.collect::<Vec<_>>().join(",")
@@ -157,21 +157,26 @@ pub(super) fn width(text: &str) -> usize {
     text.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
 }
 
+/// Rows under each other: names begin at the left, numbers end at the right.
+pub(crate) fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+    let widest = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
+    let widths: [usize; COLUMNS] = std::array::from_fn(widest);
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let fill = " ".repeat(widths[column] - width(cell));
+            line += &if column == 0 { format!("{cell}{fill}") } else { format!("  {fill}{cell}") };
+        }
+        text += line.trim_end();
+        text += "\n";
+    }
+    text
+}
+
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut cells = self.cells();
-        cells.insert(0, HEAD.map(String::from));
-        let widest = |column: usize| cells.iter().map(|row| width(&row[column])).max().unwrap_or(0);
-        let widths: [usize; 9] = std::array::from_fn(widest);
-        for row in &cells {
-            let mut line = String::new();
-            for (column, cell) in row.iter().enumerate() {
-                let fill = " ".repeat(widths[column] - width(cell));
-                // Names begin at the left, numbers end at the right.
-                line += &if column == 0 { format!("{cell}{fill}") } else { format!("  {fill}{cell}") };
-            }
-            writeln!(f, "{}", line.trim_end())?;
-        }
+        f.write_str(&aligned(&self.cells()))?;
         write!(f, "activations: {} bytes", commas(self.totals.bytes))?;
         self.problem.iter().try_for_each(|problem| write!(f, "\n\n{problem}"))
     }

@@ -1,0 +1,35 @@
+//! `nchw` on the command line: one file for each family of commands.
+
+mod quiz;
+mod shapes;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The course on convolutional networks, on the command line.
+///
+/// Exit code: 0 when all is well; 1 when the answer is "no" (layers that do not fit);
+/// 2 when the command could not be read or carried out.
+#[derive(Parser)]
+#[command(name = "nchw", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Shapes(shapes::Args),
+    Quiz(quiz::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Shapes(args) => shapes::run(&args),
+        Command::Quiz(args) => quiz::run(&args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("nchw: {error}");
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,61 @@
+//! `nchw shapes`: the table of a chain of layers.
+
+use nchw::{Error, Result, shapes::Chain, shapes::Shape};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// The table of layers on an input: every shape, weight, cost and receptive field
+///
+/// Example: nchw shapes "3x7x7" "conv 10 3x3; conv 20 3x3"
+#[derive(clap::Args)]
+#[command(after_help = LAYERS)]
+pub struct Args {
+    /// Channels x rows x columns, `3x7x7`; a batch has its N in front, `32x3x7x7`
+    input: String,
+    /// Layers separated by `;`, new lines or `->`
+    layers: String,
+    /// JSON, for other programs: input, rows, totals, problem (null when every layer fits)
+    #[arg(long)]
+    json: bool,
+}
+
+const LAYERS: &str = "\
+Layers:
+  conv 10 3x5       10 filters of 3 rows and 5 columns; `conv 3->10 3x5` names the input's channels, too
+  convt 8 2x2       a transposed convolution
+  maxpool 2         also avgpool; gap and gmp are global average and global max pooling
+  flatten           linear 10, relu, bn, dropout 0.5
+Options, behind their layer:
+  stride 2, padding 1, padding same, dilation 2, groups 2, ceil, output_padding 1, nobias
+  2x3 instead of 2 is 2 along the rows and 3 along the columns
+
+Exit code: 0 when every layer fits; 1 when one does not (the table stops before it, and what is wrong follows on the
+error output); 2 when the text cannot be read.";
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let named = |name: &str, error: Error| Error::new(format!("the {name}: {error}"));
+    let input: Shape = args.input.parse().map_err(|e| named("input", e))?;
+    let chain: Chain = args.layers.parse().map_err(|e| named("layers", e))?;
+    let mut table = chain.on(input);
+    if args.json {
+        print(&table.to_json())?;
+        return Ok(if table.problem.is_some() { ExitCode::from(1) } else { ExitCode::SUCCESS });
+    }
+    let problem = table.problem.take();
+    print(&table.to_string())?;
+    let Some(problem) = problem else { return Ok(ExitCode::SUCCESS) };
+    eprintln!("\n{problem}");
+    Ok(ExitCode::from(1))
+}
+
+/// A line on the standard output; that nobody reads on (`| head`) is no error.
+fn print(text: &str) -> Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::new(format!("the table could not be written: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

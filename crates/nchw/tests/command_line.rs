@@ -1,0 +1,86 @@
+//! The program `nchw`: what it prints, where, and its exit code.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+use std::process::Command;
+
+/// Standard output, error output and exit code.
+fn nchw(args: &[&str]) -> (String, String, i32) {
+    let done = Command::new(env!("CARGO_BIN_EXE_nchw")).args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (text(done.stdout), text(done.stderr), done.status.code().unwrap())
+}
+
+#[test]
+fn the_lecture_s_quizzes_a_to_c() {
+    let (out, err, code) = nchw(&["shapes", "32x3x7x7", "conv 10 3x3; conv 20 3x3"]);
+    let table = "\
+layer        개 N  채 C  행 H  열 W     weight  parameters  multiply-adds  sees (H x W)
+input          32     3     7     7
+conv 10 3x3    32    10     5     5   10x3x3x3         280        216,000           3x3
+conv 20 3x3    32    20     3     3  20x10x3x3       1,820        518,400           5x5
+total                                                2,100        734,400
+activations: 55,040 bytes
+";
+    assert_eq!((out.as_str(), err.as_str(), code), (table, "", 0));
+}
+
+#[test]
+fn layers_that_do_not_fit_give_the_rows_before_and_exit_code_1() {
+    let (out, err, code) = nchw(&["shapes", "3x7x9", "conv 10 3x3; conv 3->20 3x3; flatten"]);
+    let table = "\
+layer        개 N  채 C  행 H  열 W    weight  parameters  multiply-adds  sees (H x W)
+input           1     3     7     9
+conv 10 3x3     1    10     5     7  10x3x3x3         280          9,450           3x3
+total                                                 280          9,450
+activations: 1,400 bytes
+";
+    let problem = "
+layer 2, `conv 3->20 3x3`, does not fit on C=10 H=5 W=7
+  axis C (channels): expected 10 (a filter has as many channels as what it is laid on), and got 3
+  likely cause: the channels of an earlier layer were written, not those of the layer just before
+  instead: 10, or leave the number out: it is not yours to choose; `conv 10->20 3x3` would fit
+";
+    assert_eq!((out.as_str(), err.as_str(), code), (table, problem, 1));
+}
+
+#[test]
+fn text_that_cannot_be_read_gives_its_place_and_exit_code_2() {
+    let (out, err, code) = nchw(&["shapes", "3x7x7", "conv 10 3x3; cnov 20 3x3"]);
+    let place = "\
+nchw: the layers: line 1, column 14: there is no layer `cnov`: did you mean `conv`?
+  conv 10 3x3; cnov 20 3x3
+               ^^^^
+";
+    assert_eq!((out.as_str(), err.as_str(), code), ("", place, 2));
+    let (out, err, code) = nchw(&["shapes", "3x7xq", "relu", "--json"]);
+    let place = "nchw: the input: line 1, column 5: expected a number, and found `q`\n  3x7xq\n      ^\n";
+    assert_eq!((out.as_str(), err.as_str(), code), ("", place, 2));
+}
+
+#[test]
+fn json_holds_everything_and_the_exit_code_stays() {
+    let (out, err, code) = nchw(&["shapes", "--json", "3x7x9", "conv 10 3x3 stride 2"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["rows"][0]["output"], serde_json::json!([10, 3, 4]));
+    assert_eq!(json["problem"], serde_json::Value::Null);
+    assert_eq!((err.as_str(), code), ("", 0));
+    let (out, err, code) = nchw(&["shapes", "3x2x9", "relu; conv 10 3x3", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["rows"].as_array().unwrap().len(), 1);
+    assert_eq!(json["problem"]["position"], 2);
+    assert_eq!((err.as_str(), code), ("", 1));
+}
+
+#[test]
+fn help_tells_the_layers_and_a_missing_argument_is_named() {
+    let (out, _, code) = nchw(&["shapes", "--help"]);
+    for word in ["3x7x7", "conv 10 3x5", "padding same", "Exit code"] {
+        assert!(out.contains(word), "{word} is not in:\n{out}");
+    }
+    assert_eq!(code, 0);
+    let (out, err, code) = nchw(&["shapes", "3x7x7"]);
+    assert!(out.is_empty() && err.contains("<LAYERS>"), "{err}");
+    assert_eq!(code, 2);
+    assert_eq!(nchw(&[]).2, 2);
+}
