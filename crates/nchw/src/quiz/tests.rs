@@ -134,6 +134,19 @@ fn no_question_is_an_orphan() {
     }
 }
 
+/// Pure arithmetic, but for the file that runs the layers.
+#[test]
+fn only_one_file_knows_libtorch_and_none_the_notebook() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/quiz");
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let knows = |word: &str| text.contains(word) && !path.ends_with("tests.rs");
+        assert!(!knows("EVCXR"), "{}", path.display());
+        assert_eq!(knows("tch::"), path.ends_with("run.rs"), "{}", path.display());
+    }
+}
+
 #[test]
 fn chance_makes_questions_of_every_level() {
     for level in 1..=4 {
