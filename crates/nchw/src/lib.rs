@@ -5,8 +5,8 @@
 
 mod device;
 mod error;
-mod panics;
 mod random;
+mod runtime;
 
 pub mod shapes;
 

@@ -13,8 +13,8 @@ use crate::{
 pub(crate) enum Content<'a> {
     /// A picture as it is.
     Picture(Pixels),
-    /// Numbers as colours, with a colour bar.
-    Heat { values: Matrix, palette: Palette, range: (f32, f32) },
+    /// Numbers as colours; maps on one scale share one colour bar.
+    Heat { values: Matrix, palette: Palette, range: (f32, f32), bar: bool },
     /// A small matrix: each number in its coloured cell.
     Cells { matrix: &'a Matrix, palette: Palette, range: (f32, f32), look: Look },
     /// One sign between two panels.
@@ -64,7 +64,7 @@ impl<'a> Panel<'a> {
     pub(crate) fn heat(title: impl Into<String>, values: Matrix, width: f64) -> Panel<'a> {
         let palette = Palette::fitting(values.values());
         let range = palette.clear_range(values.values());
-        Panel::new(title, Content::Heat { values, palette, range }, width)
+        Panel::new(title, Content::Heat { values, palette, range, bar: true }, width)
     }
 
     fn height(&self) -> f64 {
@@ -88,7 +88,7 @@ impl<'a> Panel<'a> {
 
     fn bar(&self) -> f64 {
         match self.content {
-            Content::Heat { range, .. } => 10.0 + colour_bar_width(range),
+            Content::Heat { range, bar: true, .. } => 10.0 + colour_bar_width(range),
             _ => 0.0,
         }
     }
@@ -111,11 +111,13 @@ impl<'a> Panel<'a> {
                 canvas.picture(left, y, width, height, picture);
                 (picture.height as usize, picture.width as usize)
             }
-            Content::Heat { values, palette, range } => {
+            Content::Heat { values, palette, range, bar } => {
                 canvas.picture(left, y, width, height, &coloured(values, *palette, *range));
                 let ends = |(low, high): (f32, f32), v: &f32| (low.min(*v), high.max(*v));
                 let extremes = values.values().iter().fold(*range, ends);
-                canvas.colour_bar(left + width + 10.0, y, height, *palette, *range, extremes);
+                if *bar {
+                    canvas.colour_bar(left + width + 10.0, y, height, *palette, *range, extremes);
+                }
                 (values.height(), values.width())
             }
             Content::Cells { matrix, palette, range, look } => {
