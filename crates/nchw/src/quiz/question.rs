@@ -248,7 +248,11 @@ impl Question {
         // Something that is never right, and that can be seen not to be.
         let blank = if self.zero_can_be() { "99" } else { "0" };
         match names[..] {
-            [one] => (blank.into(), one.into()),
+            ["value"] => (blank.into(), "your number".into()),
+            [one] => (blank.into(), format!("your number ({one})")),
+            _ if matches!(self.ask, Ask::Row(_)) => {
+                (format!("[{}]", vec![blank; names.len()].join(", ")), "your numbers".into())
+            }
             _ => (format!("[{}]", vec![blank; names.len()].join(", ")), names.join(", ")),
         }
     }

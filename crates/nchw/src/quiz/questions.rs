@@ -108,10 +108,10 @@ fn convolution() -> Vec<Question> {
             Convolution,
             1,
             CONVOLUTION,
-            "Every row of the picture is 0 0 0 1 1 1, as before, and the filter is transposed: its rows are \
-             -1 -1 -1, 0 0 0, 1 1 1. Say the first row of the result.",
+            "Every row of the picture is 0 0 0 1 1 1. The filter is the horizontal edge: its rows are -1 -1 -1, \
+             0 0 0, 1 1 1. Say the first row of the result.",
         )
-        .picture("The same six columns; the filter's rows are -1, 0 and 1.")
+        .picture("Six columns: three black, then three white. Beside it a 3x3 filter with the rows -1, 0, 1.")
         .of(STEP, HORIZONTAL, Row(0))
         .answer("0 0 0 0")
         .hint("Inside a window, what stands in the upper row and what in the lower?")
