@@ -6,6 +6,7 @@
 //! to stderr at the very end may come too late to be shown. Other programs
 //! keep Rust's own behaviour.
 
+use crate::error::sentence;
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Write},
@@ -118,11 +119,11 @@ fn shorten(message: &str) -> String {
     };
     let quoted = &message[start + "Torch(\"".len()..];
     let inside = quoted.strip_suffix("\")").unwrap_or(quoted);
-    let sentence = inside.split("\\nException raised from").next().unwrap_or(inside);
+    let unescaped = inside.replace("\\n", "\n").replace("\\\"", "\"");
     format!(
         "the cell panicked; libtorch says: {}\n\
          (the function of the same name with f_ in front returns this as an error: end it with `?`)",
-        sentence.replace("\\n", "\n").replace("\\\"", "\"").trim_end()
+        sentence(&unescaped)
     )
 }
 
@@ -163,6 +164,19 @@ mod tests {
             "{short}"
         );
         assert!(!short.contains("frame") && !short.contains("unwrap"), "{short}");
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_one_sentence() {
+        let raw = "called `Result::unwrap()` on an `Err` value: Torch(\"Could not run 'aten::empty' with arguments \
+                   from the 'CUDA' backend. This could be because the operator doesn't exist for this backend, or \
+                   was omitted. [CPU, Meta].\\n\\nCPU: registered at RegisterCPU.cpp\\nException raised from x\")";
+        let short = shorten(raw);
+        assert!(
+            short.contains("from the 'CUDA' backend. There is no such device here: `device()` gives"),
+            "{short}"
+        );
+        assert!(!short.contains("registered") && !short.contains("Meta"), "{short}");
     }
 
     #[test]
