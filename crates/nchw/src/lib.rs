@@ -10,6 +10,8 @@ mod random;
 
 pub mod shapes;
 
+mod check;
+
 pub mod filter;
 pub mod image;
 pub mod maps;
@@ -29,6 +31,7 @@ pub mod prelude;
 #[cfg(test)]
 mod testing;
 
+pub use check::{check, check_all};
 pub use device::{device, machine};
 pub use error::{Error, Result};
 pub use tch;
