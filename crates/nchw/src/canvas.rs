@@ -205,6 +205,9 @@ pub(crate) fn number(value: f32) -> String {
     if !value.is_finite() {
         return value.to_string();
     }
+    if value.abs() >= 1e6 || (value != 0.0 && value.abs() < 1e-3) {
+        return format!("{value:.1e}").replace('-', "\u{2212}");
+    }
     let digits = match value.abs() {
         a if a >= 100.0 => 0,
         a if a >= 10.0 => 1,
@@ -249,8 +252,11 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let shown = [0.0, -0.0, 3.0, -1.0, 0.333_333, 12.34, 100.4, 1234.0].map(number);
-        assert_eq!(shown, ["0", "0", "3", "\u{2212}1", "0.33", "12.3", "100", "1234"]);
+        let shown = [0.0, -0.0, 3.0, -1.0, 0.333_333, 12.34, 100.4, 1234.0, -2.5e9, 1e-5].map(number);
+        assert_eq!(
+            shown,
+            ["0", "0", "3", "\u{2212}1", "0.33", "12.3", "100", "1234", "\u{2212}2.5e9", "1.0e\u{2212}5"]
+        );
     }
 
     #[test]

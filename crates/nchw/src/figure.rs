@@ -2,7 +2,7 @@
 
 use crate::{Error, Result};
 use base64::Engine as _;
-use std::{fmt, path::Path};
+use std::{collections::HashMap, fmt, path::Path};
 
 /// A picture with its alternative text and its content in words.
 ///
@@ -67,7 +67,16 @@ impl Figure {
         let failed = |e: png::EncodingError| Error::new(format!("could not encode the picture as PNG: {e}"));
         let mut png = Vec::new();
         let mut encoder = png::Encoder::new(&mut png, width, height);
-        encoder.set_color(png::ColorType::Rgb);
+        // Most figures have few colours: an entry of a palette takes a third
+        // of the room, and a notebook holds every figure twice.
+        let palette = palette_of(pictures);
+        match &palette {
+            Some((colours, _)) => {
+                encoder.set_color(png::ColorType::Indexed);
+                encoder.set_palette(colours.concat());
+            }
+            None => encoder.set_color(png::ColorType::Rgb),
+        }
         encoder.set_compression(png::Compression::Balanced);
         if pictures.len() > 1 {
             encoder.set_animated(pictures.len() as u32, 0).map_err(failed)?;
@@ -92,7 +101,13 @@ impl Figure {
             if pictures.len() > 1 {
                 writer.set_frame_delay((stay * 1000.0).round() as u16, 1000).map_err(failed)?;
             }
-            writer.write_image_data(&picture.rgb).map_err(failed)?;
+            match &palette {
+                Some((_, entry)) => {
+                    let entries: Vec<u8> = picture.rgb.chunks(3).map(|pixel| entry[pixel]).collect();
+                    writer.write_image_data(&entries).map_err(failed)?;
+                }
+                None => writer.write_image_data(&picture.rgb).map_err(failed)?,
+            }
         }
         writer.finish().map_err(failed)?;
         Ok(Figure { png, width, height, alt, text })
@@ -162,6 +177,29 @@ impl fmt::Debug for Figure {
     }
 }
 
+/// A PNG's palette: its colours, and the entry of each.
+type Entries<'a> = (Vec<[u8; 3]>, HashMap<&'a [u8], u8>);
+
+/// All colours, and which entry each is; nothing when there are more than 256.
+fn palette_of(pictures: &[Pixels]) -> Option<Entries<'_>> {
+    let (mut colours, mut entry) = (Vec::new(), HashMap::new());
+    for picture in pictures {
+        let mut last: &[u8] = &[];
+        for pixel in picture.rgb.chunks_exact(3) {
+            if pixel == last {
+                continue;
+            }
+            last = pixel;
+            if !entry.contains_key(pixel) {
+                let number = u8::try_from(colours.len()).ok()?;
+                entry.insert(pixel, number);
+                colours.push([pixel[0], pixel[1], pixel[2]]);
+            }
+        }
+    }
+    Some((colours, entry))
+}
+
 /// Shows HTML in a notebook, and `text` where HTML is not understood.
 ///
 /// Notebooks that are not trusted drop scripts and style sheets, so neither
@@ -173,7 +211,7 @@ pub(crate) fn show_html(html: &str, text: &str) {
     );
 }
 
-/// Text for HTML's content and attributes.
+/// Text as it stands in HTML, on one line.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -201,10 +239,19 @@ mod tests {
     }
 
     #[test]
+    fn many_colours_are_kept_all() {
+        let rgb: Vec<u8> = (0..20 * 15).flat_map(|i: u32| [(i % 256) as u8, (i / 256) as u8, 7]).collect();
+        let figure = Figure::still(&Pixels { width: 20, height: 15, rgb: rgb.clone() }, "", "").unwrap();
+        assert_eq!(image::load_from_memory(figure.png()).unwrap().to_rgb8().into_raw(), rgb);
+    }
+
+    #[test]
     fn an_animation_holds_every_frame_and_its_time() {
         let frames = [(plain(4, 2, 10), 0.5), (plain(4, 2, 20), 1.25)];
         let figure = Figure::animation(&frames, "two greys", "").unwrap();
-        let mut reader = png::Decoder::new(std::io::Cursor::new(figure.png())).read_info().unwrap();
+        let mut decoder = png::Decoder::new(std::io::Cursor::new(figure.png()));
+        decoder.set_transformations(png::Transformations::EXPAND);
+        let mut reader = decoder.read_info().unwrap();
         assert_eq!(reader.info().animation_control().unwrap().num_frames, 2);
         let mut buffer = vec![0; reader.output_buffer_size().unwrap()];
         let mut seen = Vec::new();

@@ -241,7 +241,9 @@ fn plain(pixels: DynamicImage) -> DynamicImage {
 }
 
 fn missing(path: &Path, error: &std::io::Error) -> Error {
-    let from = env::current_dir().map(|d| d.display().to_string()).unwrap_or_default();
+    // The folder's name only: notebooks are published with what cells print.
+    let from = env::current_dir().ok().and_then(|d| Some(d.file_name()?.to_string_lossy().into_owned()));
+    let from = from.unwrap_or_default();
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut beside: Vec<String> = fs::read_dir(folder)
         .into_iter()
@@ -258,7 +260,7 @@ fn missing(path: &Path, error: &std::io::Error) -> Error {
         (_, _, true) => format!("; the folder {} holds no pictures", folder.display()),
         _ => format!("; the folder {} holds {}", folder.display(), beside.join(", ")),
     };
-    Error::new(format!("could not open {} (looked from {from}): {error}{hint}", path.display()))
+    Error::new(format!("could not open {} (looked from the folder {from}): {error}{hint}", path.display()))
 }
 
 fn wrong_shape(size: &[i64]) -> String {

@@ -5,8 +5,8 @@
 
 mod device;
 mod error;
-mod panics;
 mod random;
+mod runtime;
 
 pub mod shapes;
 
@@ -19,6 +19,7 @@ pub mod matrix;
 pub mod shapes10;
 pub mod shuffle;
 mod steps;
+pub mod trace;
 
 mod canvas;
 pub mod chart;
@@ -27,6 +28,8 @@ pub mod figure;
 mod panels;
 mod show;
 
+pub mod quiz;
+
 pub mod prelude;
 #[cfg(test)]
 mod testing;
@@ -34,10 +37,12 @@ mod testing;
 pub use check::{check, check_all};
 pub use device::{device, machine};
 pub use error::{Error, Result};
+pub use quiz::quiz;
 pub use tch;
 
 /// Called by the kernel while the learner still reads: loads libtorch and has
 /// it compute once, so that the first cell need not wait for it.
+#[doc(hidden)]
 pub fn warm_up() -> tch::Tensor {
     let picture = tch::Tensor::ones([1, 1, 3, 4], (tch::Kind::Float, tch::Device::Cpu));
     let kernel = tch::Tensor::ones([1, 1, 2, 2], (tch::Kind::Float, tch::Device::Cpu));

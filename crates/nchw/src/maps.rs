@@ -49,16 +49,14 @@ pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
         5..=16 => 4,
         _ => 8,
     };
-    let map_width = 860.0 / columns as f64 - if columns == 8 { 40.0 } else { 115.0 };
+    let map_width = (850.0 / columns as f64 - 50.0).clamp(60.0, 560.0);
     let mut panels = Vec::new();
     for (channel, plane) in values.chunks((height * width) as usize).enumerate() {
         let title = names.get(channel).map_or_else(|| channel.to_string(), |name| (*name).to_owned());
         let map = Matrix::new(height as usize, width as usize, plane.to_vec())?;
-        panels.push(Panel::new(
-            title,
-            Content::Heat { values: map, palette, range },
-            map_width.clamp(70.0, 420.0),
-        ));
+        // One scale for all: one colour bar a row, at its end.
+        let bar = (channel + 1) % columns == 0 || channel + 1 == channels as usize;
+        panels.push(Panel::new(title, Content::Heat { values: map, palette, range, bar }, map_width));
     }
     let mut rows: Vec<Vec<Panel>> = Vec::new();
     while !panels.is_empty() {

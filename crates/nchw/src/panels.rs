@@ -13,8 +13,8 @@ use crate::{
 pub(crate) enum Content<'a> {
     /// A picture as it is.
     Picture(Pixels),
-    /// Numbers as colours, with a colour bar.
-    Heat { values: Matrix, palette: Palette, range: (f32, f32) },
+    /// Numbers as colours; maps on one scale share one colour bar.
+    Heat { values: Matrix, palette: Palette, range: (f32, f32), bar: bool },
     /// A small matrix: each number in its coloured cell.
     Cells { matrix: &'a Matrix, palette: Palette, range: (f32, f32), look: Look },
     /// One sign between two panels.
@@ -37,11 +37,13 @@ pub(crate) struct Panel<'a> {
     pub caption: String,
     /// The width of the content on the page.
     pub width: f64,
+    /// `(top, left, height, width)` of a thick frame, in the content's pixels.
+    pub mark: Option<(usize, usize, usize, usize)>,
 }
 
 impl<'a> Panel<'a> {
     pub(crate) fn new(title: impl Into<String>, content: Content<'a>, width: f64) -> Panel<'a> {
-        Panel { title: title.into(), content, caption: String::new(), width }
+        Panel { title: title.into(), content, caption: String::new(), width, mark: None }
     }
     pub(crate) fn caption(self, caption: impl Into<String>) -> Panel<'a> {
         Panel { caption: caption.into(), ..self }
@@ -64,7 +66,7 @@ impl<'a> Panel<'a> {
     pub(crate) fn heat(title: impl Into<String>, values: Matrix, width: f64) -> Panel<'a> {
         let palette = Palette::fitting(values.values());
         let range = palette.clear_range(values.values());
-        Panel::new(title, Content::Heat { values, palette, range }, width)
+        Panel::new(title, Content::Heat { values, palette, range, bar: true }, width)
     }
 
     fn height(&self) -> f64 {
@@ -88,7 +90,7 @@ impl<'a> Panel<'a> {
 
     fn bar(&self) -> f64 {
         match self.content {
-            Content::Heat { range, .. } => 10.0 + colour_bar_width(range),
+            Content::Heat { range, bar: true, .. } => 10.0 + colour_bar_width(range),
             _ => 0.0,
         }
     }
@@ -111,11 +113,13 @@ impl<'a> Panel<'a> {
                 canvas.picture(left, y, width, height, picture);
                 (picture.height as usize, picture.width as usize)
             }
-            Content::Heat { values, palette, range } => {
+            Content::Heat { values, palette, range, bar } => {
                 canvas.picture(left, y, width, height, &coloured(values, *palette, *range));
                 let ends = |(low, high): (f32, f32), v: &f32| (low.min(*v), high.max(*v));
                 let extremes = values.values().iter().fold(*range, ends);
-                canvas.colour_bar(left + width + 10.0, y, height, *palette, *range, extremes);
+                if *bar {
+                    canvas.colour_bar(left + width + 10.0, y, height, *palette, *range, extremes);
+                }
                 (values.height(), values.width())
             }
             Content::Cells { matrix, palette, range, look } => {
@@ -125,6 +129,12 @@ impl<'a> Panel<'a> {
             Content::Sign(_) => return,
         };
         canvas.frame(left, y, width, height, INK, 0.5);
+        if let Some((row, column, rows, columns)) = self.mark {
+            let unit = width / size.1 as f64;
+            let [x, y0, w, h] = [column, row, columns, rows].map(|n| n as f64 * unit);
+            // Around what is marked, and never too small to be seen.
+            canvas.frame(left + x - 3.0, y + y0 - 3.0, w.max(2.0) + 6.0, h.max(2.0) + 6.0, MARK, 3.0);
+        }
         // The axes: how many rows, how many columns.
         canvas.text(left - 5.0, middle, &size.0.to_string(), AXES.right());
         canvas.text(left + width / 2.0, y + height + 11.0, &size.1.to_string(), AXES);

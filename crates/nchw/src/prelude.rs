@@ -10,11 +10,13 @@ pub use crate::{
     machine,
     maps::{feature_maps, pictures},
     matrix::{Matrix, side_by_side},
+    quiz::{self, quiz, quiz_form},
     shapes::{
         self, Nchw, avg_pool, batch_norm, chain, conv, conv_transpose, dropout, flatten, global_avg_pool,
         global_max_pool, linear, max_pool, relu, table,
     },
     shapes10::{Place, Shapes10},
     shuffle::{Curve, Permutation, ShuffleSettings, ShuffledPixels, SmallNet, shuffled_pixels},
+    trace::receptive_field,
 };
 pub use tch::{self, Device, IndexOp, Kind, Tensor};

@@ -97,7 +97,12 @@ fn evcxr(setup: &str) -> Line {
             Line::Good(format!("{version} ({})", program.display()))
         }
         Ok((version, program)) => Line::Bad(
-            format!("{} says version {version:?}, {} is needed", program.display(), paths::EVCXR),
+            format!(
+                "{} is {}, {} is needed",
+                program.display(),
+                version.as_deref().unwrap_or("of an unknown version"),
+                paths::EVCXR
+            ),
             format!("rm .nchw/steps/evcxr && {setup}"),
         ),
         Err(_) => Line::Bad("not set up".into(), setup.into()),

@@ -21,10 +21,20 @@ pub fn evcxr() -> Result<PathBuf> {
     fs::read_link(&link).with_context(|| "evcxr is not set up yet: `cargo xtask setup`")
 }
 
-/// Whether this program is the evcxr that the kernel is made for.
+/// The version of an evcxr, as the tool that installed it noted it.
+///
+/// evcxr itself cannot be asked: it has no option for it, and a copied binary
+/// of which nothing is known is not worth the risk.
 pub fn evcxr_version(program: &Path) -> Option<String> {
-    let said = run::quiet(Command::new(program).arg("--version")).ok()?;
-    said.split_whitespace().last().map(str::to_owned)
+    let home = program.canonicalize().ok()?.ancestors().nth(2)?.to_path_buf();
+    let cargo = fs::read_to_string(home.join(".crates.toml")).unwrap_or_default();
+    let installed = cargo.lines().find_map(|line| line.strip_prefix("\"evcxr_jupyter ")).map(str::to_owned);
+    let conda = || {
+        let notes = fs::read_dir(home.join("conda-meta")).ok()?;
+        let names = notes.flatten().map(|note| note.file_name().to_string_lossy().into_owned());
+        names.into_iter().find_map(|name: String| Some(name.strip_prefix("evcxr-")?.replace('-', " ")))
+    };
+    installed.or_else(conda)?.split_whitespace().next().map(str::to_owned)
 }
 
 /// Finds evcxr of the right version on the PATH, or installs it for all clones.
@@ -151,6 +161,9 @@ pub fn install(tools: &Tools, source: &libtorch::Source) -> Result<()> {
             "RUST_SRC_PATH": kernel.join("std"),
             "LD_LIBRARY_PATH": env::join_paths(libtorch::library_folders(source)?)?.to_string_lossy(),
             "LIBTORCH": libtorch::folder(),
+            // Threads that wait by spinning take the cores from those that
+            // work, as soon as two kernels run: 25 s became 4 s.
+            "OMP_WAIT_POLICY": "passive",
         },
     });
     let folder = paths::root().join(".venv/share/jupyter/kernels/nchw");
@@ -179,6 +192,10 @@ fn configuration(warm: bool) -> Result<String> {
             root.join("crates/nchw").display()
         );
     }
+    // After its first `?` evcxr knows that cells may have one. Not knowing, it
+    // takes that cell's compile error for a value that cannot show itself, and
+    // prints the figure's name instead of the figure.
+    code += "let nchw_question = Ok::<(), std::fmt::Error>(())?; drop(nchw_question);\n";
     Ok(code)
 }
 
@@ -223,5 +240,27 @@ pub fn probe() -> Result<Probe> {
     match (report["start"].as_f64(), report["cell"].as_f64(), report["device"].as_str()) {
         (Some(start), Some(cell), Some(device)) => Ok(Probe { start, cell, device: device.to_owned() }),
         _ => bail!("the kernel's probe said: {said}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_version_of_evcxr_is_what_cargo_or_conda_noted() {
+        let home = env::temp_dir().join(format!("nchw-evcxr-{}", std::process::id()));
+        let program = home.join("bin/evcxr_jupyter");
+        fs::create_dir_all(home.join("bin")).unwrap();
+        fs::create_dir_all(home.join("conda-meta")).unwrap();
+        fs::write(&program, "").unwrap();
+        assert_eq!(evcxr_version(&program), None, "nobody knows");
+        fs::write(home.join("conda-meta/evcxr-0.20.0-h1234_0.json"), "").unwrap();
+        assert_eq!(evcxr_version(&program).as_deref(), Some("0.20.0"));
+        let note = "[v1]\n\"evcxr 0.17.0 (registry)\" = [\"evcxr\"]\n\"evcxr_jupyter 0.22.0 (registry)\" = [\"evcxr_jupyter\"]\n";
+        fs::write(home.join(".crates.toml"), note).unwrap();
+        assert_eq!(evcxr_version(&program).as_deref(), Some("0.22.0"));
+        fs::remove_dir_all(&home).unwrap();
     }
 }

@@ -97,7 +97,7 @@ fn number_pair(version: &str) -> Option<(u32, u32)> {
 
 /// Free space where the course lives, in GB.
 pub fn free_gb() -> Result<f64> {
-    let disk = rustix::fs::statvfs(&paths::root())?;
+    let disk = rustix::fs::statvfs(paths::root())?;
     Ok((disk.f_bavail * disk.f_frsize) as f64 / 1e9)
 }
 

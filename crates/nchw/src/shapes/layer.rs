@@ -16,24 +16,24 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, PartialEq)]
 pub struct Layer {
-    pub(super) op: Op,
-    pub(super) out: u64,
-    pub(super) kernel: Pair,
-    pub(super) input: Option<u64>,
-    pub(super) stride: Option<Pair>,
-    pub(super) padding: Option<Pair>,
-    pub(super) dilation: Option<Pair>,
-    pub(super) groups: Option<u64>,
-    pub(super) output_padding: Option<Pair>,
-    pub(super) same: bool,
-    pub(super) ceil: bool,
-    pub(super) nobias: bool,
-    pub(super) rate: f64,
+    pub(crate) op: Op,
+    pub(crate) out: u64,
+    pub(crate) kernel: Pair,
+    pub(crate) input: Option<u64>,
+    pub(crate) stride: Option<Pair>,
+    pub(crate) padding: Option<Pair>,
+    pub(crate) dilation: Option<Pair>,
+    pub(crate) groups: Option<u64>,
+    pub(crate) output_padding: Option<Pair>,
+    pub(crate) same: bool,
+    pub(crate) ceil: bool,
+    pub(crate) nobias: bool,
+    pub(crate) rate: f64,
 }
 
 /// The kinds of layer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Op {
+pub(crate) enum Op {
     Conv,
     ConvTranspose,
     MaxPool,
@@ -264,7 +264,7 @@ impl Layer {
         Layer { nobias: true, ..self }
     }
 
-    pub(super) fn strides(&self) -> Pair {
+    pub(crate) fn strides(&self) -> Pair {
         let usual = if self.op.pools() { self.kernel } else { Pair::from(1) };
         self.stride.unwrap_or(usual)
     }

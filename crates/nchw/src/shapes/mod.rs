@@ -32,6 +32,7 @@ mod text;
 pub use chain::{Chain, Problem, chain, table};
 pub use explain::Explanation;
 pub use field::{Field, Seen, Sight};
+pub(crate) use layer::Op;
 pub use layer::{
     Layer, avg_pool, batch_norm, conv, conv_transpose, dropout, flatten, global_avg_pool, global_max_pool,
     linear, max_pool, relu,
@@ -42,3 +43,4 @@ pub use row::Row;
 pub use shape::{Flat, Nchw, Pair, Shape};
 pub(crate) use table::commas;
 pub use table::{Table, Totals};
+pub(crate) use text::distance;

@@ -52,6 +52,8 @@ fn as_kernel(args: &[OsString]) -> Result<()> {
         .args(args)
         .env("EVCXR_TMPDIR", slot)
         .env("EVCXR_CONFIG_DIR", home.join(config))
+        // Says only that it found no evcxr.toml, in the middle of Jupyter's log.
+        .stdout(Stdio::null())
         .exec();
     bail!("could not start evcxr ({error}): run `cargo xtask setup`")
 }

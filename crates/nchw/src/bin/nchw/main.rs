@@ -1,5 +1,6 @@
 //! `nchw` on the command line: one file for each family of commands.
 
+mod quiz;
 mod shapes;
 
 use clap::{Parser, Subcommand};
@@ -19,11 +20,13 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Shapes(shapes::Args),
+    Quiz(quiz::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Shapes(args) => shapes::run(&args),
+        Command::Quiz(args) => quiz::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("nchw: {error}");

@@ -1,0 +1,68 @@
+//! The arithmetic behind an answer, on request.
+
+use super::question::{Ask, Question};
+use crate::shapes::Row;
+
+/// All steps, as lines.
+pub(super) fn arithmetic(question: &Question) -> String {
+    let rows = question.rows();
+    let mut lines: Vec<String> = vec![];
+    let steps = |part: &dyn Fn(&Row) -> String| -> Vec<String> {
+        rows.iter().map(|row| format!("{} on {}\n{}", row.layer, row.input.named(), part(row))).collect()
+    };
+    match question.ask {
+        Ask::Output
+        | Ask::OutputSize
+        | Ask::OutputChannels
+        | Ask::Features
+        | Ask::Unknown(_)
+        | Ask::UnreadColumns => lines.extend(steps(&|row| row.explain_output().to_string())),
+        Ask::Weight | Ask::FilterChannels => {
+            lines.extend(steps(&|row| row.explain_weight().to_string()).pop());
+        }
+        Ask::FilterWeights => lines.extend(rows.last().map(|row| {
+            let each: Vec<String> = row.weight[1..].iter().map(u64::to_string).collect();
+            format!("{}\none of them: {} = {}", row.explain_weight(), each.join("*"), question.answer)
+        })),
+        Ask::Parameters => lines.extend(steps(&|row| row.explain_parameters().to_string()).pop()),
+        Ask::AllParameters => lines.extend(steps(&|row| row.explain_parameters().to_string())),
+        Ask::Field | Ask::FieldSide => lines.extend(steps(&|row| row.explain_field().to_string())),
+        Ask::Row(row) => lines.push(windows(&question.input, &question.layers, row)),
+        Ask::Letters(options) => lines.extend(
+            options
+                .iter()
+                .filter(|(letter, _)| question.answer.contains(*letter))
+                .map(|(letter, meaning)| format!("{letter}: {meaning}")),
+        ),
+    }
+    if !question.why.is_empty() {
+        lines.push(question.why.clone());
+    }
+    lines.join("\n")
+}
+
+/// The sums of one row of a convolution: each window's rows, multiplied and added.
+fn windows(image: &str, filter: &str, row: usize) -> String {
+    let (image, filter) = (channels(image), channels(filter));
+    let (height, width) = (filter[0].len(), filter[0][0].len());
+    let mut lines = vec![];
+    for left in 0..=image[0][0].len() - width {
+        let (mut parts, mut sum) = (vec![], 0);
+        for (map, sheet) in image.iter().zip(&filter) {
+            for (below, weights) in sheet.iter().enumerate().take(height) {
+                let pairs: Vec<(i64, i64)> =
+                    weights.iter().enumerate().map(|(x, w)| (*w, map[row + below][left + x])).collect();
+                sum += pairs.iter().map(|(w, v)| w * v).sum::<i64>();
+                let products: Vec<String> = pairs.iter().map(|(w, v)| format!("{w}*{v}")).collect();
+                parts.push(format!("({})", products.join(" + ")));
+            }
+        }
+        lines.push(format!("window at column {left}: {} = {sum}", parts.join(" + ")));
+    }
+    lines.join("\n")
+}
+
+fn channels(text: &str) -> Vec<Vec<Vec<i64>>> {
+    let row = |row: &str| row.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    text.split('|').map(|channel| channel.split('/').map(row).collect()).collect()
+}

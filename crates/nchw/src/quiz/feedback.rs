@@ -1,0 +1,222 @@
+//! What an answer, a hint or an explanation shows.
+
+use super::answer::Answer;
+use super::blank_of;
+use super::grade::{Mark, Verdict, grade, shown};
+use super::progress::Notice;
+use super::question::{Ask, Question};
+use crate::figure::{escape, show_html};
+use std::fmt;
+
+/// What was right and what was not; as the last expression of a cell it shows itself.
+#[derive(Clone)]
+pub struct Feedback {
+    id: String,
+    verdict: Verdict,
+    marks: Vec<Mark>,
+    /// The line on top.
+    head: String,
+    says: Vec<String>,
+    next: String,
+    notice: Notice,
+}
+
+impl Feedback {
+    pub(super) fn of(question: &Question, answer: &Answer) -> Feedback {
+        let graded = grade(question, answer);
+        let id = question.id.clone();
+        let right = graded.marks.iter().filter(|mark| mark.right).count();
+        let all = graded.marks.len();
+        let given = shown(answer);
+        let axes = !matches!(question.ask, Ask::Row(_) | Ask::Letters(_));
+        let (head, next) = match graded.verdict {
+            Verdict::Right => (
+                format!("Quiz {id}: {given} is right."),
+                format!("How it comes about: quiz(\"{id}\").explain()"),
+            ),
+            Verdict::Wrong if all == 1 || !axes => {
+                (format!("Quiz {id}: {given} is not right yet."), again(&id))
+            }
+            Verdict::Wrong => {
+                (format!("Quiz {id}: {given} is not right yet. Right so far: {right} of {all}."), again(&id))
+            }
+            Verdict::Unclear => {
+                let (blank, what) = question.place_holder();
+                let next = format!(
+                    "Like this, with {what} in place of {}: quiz(\"{id}\").answer({blank})",
+                    blank_of(&blank)
+                );
+                (format!("Quiz {id}: {given} could not be read as an answer."), next)
+            }
+        };
+        Feedback {
+            id,
+            verdict: graded.verdict,
+            marks: graded.marks,
+            head,
+            says: graded.says,
+            next,
+            notice: None,
+        }
+    }
+
+    pub(super) fn of_nothing(says: &str) -> Feedback {
+        Feedback {
+            id: String::new(),
+            verdict: Verdict::Unclear,
+            marks: vec![],
+            head: says.into(),
+            says: vec![],
+            next: String::new(),
+            notice: None,
+        }
+    }
+
+    pub(super) fn with_notice(self, notice: Notice) -> Feedback {
+        Feedback { notice, ..self }
+    }
+
+    /// Whether every part is right.
+    pub fn is_right(&self) -> bool {
+        self.verdict == Verdict::Right
+    }
+
+    /// Right, wrong, or not to be read as an answer.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// The quiz's id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Axis by axis.
+    pub fn marks(&self) -> &[Mark] {
+        &self.marks
+    }
+
+    /// Called by evcxr for the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        show_html(&self.html(), &self.to_string());
+    }
+
+    fn html(&self) -> String {
+        let rows: String = self
+            .marks
+            .iter()
+            .map(|mark| {
+                format!(
+                    "<tr><td>{} {}</td><th scope=\"row\">{}</th><td>{}</td><td style=\"text-align:left\">{}</td></tr>",
+                    sign(mark.right),
+                    word(mark.right),
+                    escape(&mark.name),
+                    escape(&mark.given),
+                    escape(&mark.says)
+                )
+            })
+            .collect();
+        let table = if rows.is_empty() { rows } else { format!("<table>{rows}</table>") };
+        let says: String =
+            self.says.iter().map(|says| format!("<p>{}</p>", escape(&sentence(says)))).collect();
+        let next =
+            if self.next.is_empty() { String::new() } else { format!("<p>{}</p>", escape(&self.next)) };
+        let notice: String = self.notice.iter().map(|n| format!("<p>{}</p>", escape(n))).collect();
+        format!("<p><b>{} {}</b></p>{table}{says}{next}{notice}", self.sign(), escape(&self.head))
+    }
+
+    fn sign(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Right => "✓",
+            Verdict::Wrong => "✗",
+            Verdict::Unclear => "?",
+        }
+    }
+}
+
+fn again(id: &str) -> String {
+    format!("A hint: quiz(\"{id}\").hint()   The arithmetic: quiz(\"{id}\").explain()")
+}
+
+fn sign(right: bool) -> &'static str {
+    if right { "✓" } else { "✗" }
+}
+
+fn word(right: bool) -> &'static str {
+    if right { "right" } else { "not yet" }
+}
+
+/// An axis with its place in 개채행열.
+pub(super) fn named(name: &str) -> String {
+    match name {
+        "N" => "N 개".into(),
+        "C" => "C 채".into(),
+        "H" => "H 행".into(),
+        "W" => "W 열".into(),
+        _ => name.into(),
+    }
+}
+
+/// With a capital and a full stop.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with(['.', '?', '!', ')']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+impl fmt::Display for Feedback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.sign(), self.head)?;
+        for mark in &self.marks {
+            write!(f, "\n  {} {} = {}: {}", sign(mark.right), mark.name, mark.given, word(mark.right))?;
+            if !mark.says.is_empty() {
+                write!(f, " ({})", mark.says)?;
+            }
+        }
+        for says in &self.says {
+            write!(f, "\n  {}", sentence(says))?;
+        }
+        if !self.next.is_empty() {
+            write!(f, "\n{}", self.next)?;
+        }
+        self.notice.iter().try_for_each(|notice| write!(f, "\n{notice}"))
+    }
+}
+
+impl fmt::Debug for Feedback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Some lines: a hint, an explanation. As the last expression of a cell it shows itself.
+#[derive(Clone)]
+pub struct Note(String);
+
+impl Note {
+    pub(super) fn new(text: String, notice: Notice) -> Note {
+        Note(match notice {
+            Some(notice) => format!("{text}\n{notice}"),
+            None => text,
+        })
+    }
+
+    /// Called by evcxr for the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        let lines: Vec<String> = self.0.lines().map(escape).collect();
+        show_html(&format!("<pre>{}</pre>", lines.join("\n")), &self.0);
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

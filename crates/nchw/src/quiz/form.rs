@@ -1,0 +1,191 @@
+//! Questions as forms on the page: no compiling, no network, no mouse needed.
+//!
+//! The script checks with what stands in the form's data attributes. Where
+//! scripts are stripped (an untrusted notebook, GitHub), hints and answer are
+//! there to be folded out.
+
+use super::feedback::{named, sentence};
+use super::grade::letters_in;
+use super::question::{Ask, Part, Question};
+use super::slips::{At, Slip, slips};
+use super::{explain, quiz};
+use crate::figure::{escape, show_html};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::{fmt, time};
+
+const SCRIPT: &str = include_str!("form.js");
+
+/// Some questions to be filled in on the page; as the last expression of a cell they show themselves.
+///
+/// Answers given here are checked on the page and not counted in the progress.
+#[derive(Clone)]
+pub struct Form(Vec<Result<Arc<Question>, String>>);
+
+/// These questions as forms.
+///
+/// ```
+/// use nchw::quiz::quiz_form;
+/// let html = quiz_form(&["a1", "a2"]).html();
+/// assert!(html.matches("<form").count() == 2 && html.contains("<label"));
+/// ```
+pub fn quiz_form(ids: &[&str]) -> Form {
+    Form::of(ids.iter().map(|id| quiz(id).0).collect())
+}
+
+impl Form {
+    pub(super) fn of(questions: Vec<Result<Arc<Question>, String>>) -> Form {
+        Form(questions)
+    }
+
+    /// The forms and their script.
+    pub fn html(&self) -> String {
+        let forms: String = self
+            .0
+            .iter()
+            .map(|question| match question {
+                Ok(question) => form(question, &fresh()),
+                Err(says) => format!("<p>{}</p>", escape(says)),
+            })
+            .collect();
+        format!("{forms}<script>{SCRIPT}</script>")
+    }
+
+    /// Called by evcxr for the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        show_html(&self.html(), &self.to_string());
+    }
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts = self.0.iter().map(|question| match question {
+            Ok(question) => quiz(&question.id).to_string(),
+            Err(says) => says.clone(),
+        });
+        f.write_str(&texts.collect::<Vec<_>>().join("\n\n"))
+    }
+}
+
+impl fmt::Debug for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A piece of an id that no other form on the page has, also one of an earlier run.
+fn fresh() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = time::SystemTime::now().duration_since(time::UNIX_EPOCH).map_or(0, |d| d.as_micros());
+    format!("{now:x}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn form(question: &Question, fresh: &str) -> String {
+    let slips = slips(question);
+    let (attributes, fields) = match question.ask {
+        Ask::Letters(options) => letters(question, options, fresh),
+        _ => numbers(question, &slips, fresh),
+    };
+    let seen = match question.picture.as_str() {
+        "" => String::new(),
+        seen => format!("<p>Seen: {}</p>", escape(seen)),
+    };
+    // `dialog`: sent without the script, it leaves the page as it is.
+    format!(
+        "<form class=\"nchw-quiz\" method=\"dialog\" data-lm-suppress-shortcuts=\"true\" {attributes} \
+         style=\"margin:0 0 1em\"><fieldset style=\"padding:.5em 1em\"><legend><b>Quiz {id}</b> ({topic})</legend>\
+         <p id=\"q-{id}-{fresh}\">{text}</p>{seen}<p>{fields} <button type=\"submit\">Check</button></p>\
+         <div role=\"status\" aria-live=\"polite\"></div>\
+         <p class=\"nchw-off\">The boxes come alive when this cell is run. Until then: \
+         <code>quiz(&quot;{id}&quot;).answer({blank})</code>, or fold out what is below.</p></fieldset></form>{folded}",
+        id = question.id,
+        topic = question.topic,
+        text = escape(&question.text),
+        blank = escape(&question.place_holder().0),
+        folded = folded(question)
+    )
+}
+
+fn folded(question: &Question) -> String {
+    let hints = question.hints.iter().enumerate().map(|(n, hint)| {
+        format!(
+            "<details><summary>Quiz {}: hint {}</summary><p>{}</p></details>",
+            question.id,
+            n + 1,
+            escape(hint)
+        )
+    });
+    let steps: Vec<String> = explain::arithmetic(question).lines().map(escape).collect();
+    format!(
+        "{}<details><summary>Quiz {}: the answer</summary><p><b>{}</b></p><pre>{}</pre></details>",
+        hints.collect::<String>(),
+        question.id,
+        escape(&question.typed()),
+        steps.join("\n")
+    )
+}
+
+fn numbers(question: &Question, slips: &[Slip], fresh: &str) -> (String, String) {
+    let wholes: Vec<_> = slips
+        .iter()
+        .filter_map(|slip| match &slip.at {
+            At::All(answer) => Some(json!([answer, sentence(&slip.says)])),
+            _ => None,
+        })
+        .collect();
+    let parts = question.parts();
+    let fields: Vec<String> = parts
+        .iter()
+        .enumerate()
+        .map(|(place, part)| field(part, place, slips, &format!("a-{}-{place}-{fresh}", question.id)))
+        .collect();
+    (format!("data-wholes=\"{}\"", escape(&json!(wholes).to_string())), fields.join(" "))
+}
+
+fn field(part: &Part, place: usize, slips: &[Slip], id: &str) -> String {
+    // `null` stands for any other number.
+    let known: Vec<_> = slips
+        .iter()
+        .filter_map(|slip| match slip.at {
+            At::Part(at, value) if at == place => Some(json!([value, slip.says])),
+            At::Any(at) if at == place => Some(json!([null, slip.says])),
+            _ => None,
+        })
+        .collect();
+    format!(
+        "<label for=\"{id}\">{name} <input id=\"{id}\" type=\"text\" inputmode=\"numeric\" autocomplete=\"off\" size=\"5\" \
+         data-name=\"{name}\" data-answer=\"{truth}\" data-slips=\"{slips}\"></label>",
+        name = named(&part.name),
+        truth = part.truth,
+        slips = escape(&json!(known).to_string())
+    )
+}
+
+fn letters(question: &Question, options: &[(char, &str)], fresh: &str) -> (String, String) {
+    let sorted = |text: &str| {
+        let mut letters = letters_in(text);
+        letters.sort_unstable();
+        letters
+    };
+    let truth: String = sorted(&question.answer).iter().collect();
+    let wholes: Vec<_> =
+        question.wrong.iter().map(|(wrong, says)| json!([sorted(wrong), sentence(says)])).collect();
+    let kind = if truth.len() > 1 { "checkbox" } else { "radio" };
+    let fields: Vec<String> = options
+        .iter()
+        .map(|(letter, meaning)| {
+            let id = format!("a-{}-{letter}-{fresh}", question.id);
+            format!(
+                "<label for=\"{id}\" style=\"display:block\"><input id=\"{id}\" type=\"{kind}\" \
+                 name=\"a-{}-{fresh}\" value=\"{letter}\"> {letter}: {}</label>",
+                question.id,
+                escape(meaning)
+            )
+        })
+        .collect();
+    (
+        format!("data-answer=\"{truth}\" data-wholes=\"{}\"", escape(&json!(wholes).to_string())),
+        fields.join(""),
+    )
+}

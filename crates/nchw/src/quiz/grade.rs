@@ -1,0 +1,251 @@
+//! An answer against the truth: axis by axis, with the misconception named.
+
+use super::answer::Answer;
+use super::feedback::named;
+use super::question::{Ask, Question};
+use super::slips::{At, slips};
+
+/// How an answer was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Every part is right.
+    Right,
+    /// It can be read, and something in it is wrong.
+    Wrong,
+    /// It cannot be an answer to this question; it does not count as a try.
+    Unclear,
+}
+
+/// One part of an answer.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    /// The axis, or what is counted.
+    pub name: String,
+    /// What was answered.
+    pub given: String,
+    /// Whether it is right.
+    pub right: bool,
+    /// What it is, or what it confuses; empty when nothing is known.
+    pub says: String,
+}
+
+/// What the grader found.
+pub(super) struct Graded {
+    pub verdict: Verdict,
+    pub marks: Vec<Mark>,
+    /// About the answer as a whole.
+    pub says: Vec<String>,
+}
+
+/// Looks at one answer.
+pub(super) fn grade(question: &Question, answer: &Answer) -> Graded {
+    let read = match question.ask {
+        Ask::Letters(options) => {
+            letters(answer, options).map(|given| grade_letters(question, &given, options))
+        }
+        _ => sizes(question, answer).map(|given| grade_numbers(question, &given)),
+    };
+    read.unwrap_or_else(|says| Graded { verdict: Verdict::Unclear, marks: vec![], says: vec![says] })
+}
+
+fn verdict(marks: &[Mark]) -> Verdict {
+    if marks.iter().all(|mark| mark.right) { Verdict::Right } else { Verdict::Wrong }
+}
+
+fn grade_numbers(question: &Question, given: &[i64]) -> Graded {
+    let parts = question.parts();
+    let slips = slips(question);
+    let right: Vec<bool> = parts.iter().zip(given).map(|(part, &value)| part.truth == value).collect();
+    let whole = slips.iter().find(|slip| slip.at == At::All(given.to_vec()));
+    let about = |place: usize, value: i64| {
+        let fits = |at: &At| *at == At::Part(place, value) || *at == At::Any(place);
+        slips.iter().find(|slip| fits(&slip.at)).map(|slip| slip.says.clone())
+    };
+    let mut marks = vec![];
+    for (place, (part, &value)) in parts.iter().zip(given).enumerate() {
+        let meaning = question.ask.meaning(&part.name);
+        let says = match (right[place], whole) {
+            (true, _) => meaning.to_string(),
+            (false, Some(_)) => String::new(),
+            (false, None) => about(place, value).unwrap_or_else(|| too(value, part.truth, meaning)),
+        };
+        marks.push(Mark { name: named(&part.name), given: value.to_string(), right: right[place], says });
+    }
+    Graded { verdict: verdict(&marks), marks, says: whole.iter().map(|slip| slip.says.clone()).collect() }
+}
+
+fn too(value: i64, truth: i64, meaning: &str) -> String {
+    let way = if value > truth { "too large" } else { "too small" };
+    if meaning.is_empty() { way.into() } else { format!("{way}; it counts the {meaning}") }
+}
+
+fn grade_letters(question: &Question, given: &[char], options: &[(char, &str)]) -> Graded {
+    let truth = letters_in(&question.answer);
+    let single = truth.len() == 1;
+    let mut marks = vec![];
+    for (letter, meaning) in options {
+        let (chosen, right) = (given.contains(letter), truth.contains(letter));
+        // Of several choices every letter is judged; of one, only the chosen one.
+        if single && !chosen {
+            continue;
+        }
+        let given = if chosen { "chosen" } else { "not chosen" };
+        marks.push(Mark {
+            name: letter.to_string(),
+            given: given.into(),
+            right: chosen == right,
+            says: meaning.to_string(),
+        });
+    }
+    let known = question.wrong.iter().find(|(wrong, _)| same(&letters_in(wrong), given));
+    let says = known.map(|(_, says)| says.clone());
+    Graded { verdict: verdict(&marks), marks, says: says.into_iter().collect() }
+}
+
+fn same(a: &[char], b: &[char]) -> bool {
+    a.len() == b.len() && a.iter().all(|letter| b.contains(letter))
+}
+
+/// The letters of an answer that is known to be one.
+pub(super) fn letters_in(text: &str) -> Vec<char> {
+    text.chars().filter(|c| c.is_alphabetic()).collect()
+}
+
+fn letters(answer: &Answer, options: &[(char, &str)]) -> Result<Vec<char>, String> {
+    let all: Vec<String> = options.iter().map(|(letter, _)| letter.to_string()).collect();
+    let among = all.join(", ");
+    let example = all[0].as_str();
+    let Answer::Text(text) = answer else {
+        return Err(format!("letters are asked for, among {among}, as in \"{example}\"; no letter came"));
+    };
+    let axes = options.len() == 4 && options[0].0 == 'N';
+    let mut given = vec![];
+    for letter in text.chars().filter(|c| !c.is_whitespace() && !",;+&x×".contains(*c)) {
+        let letter = match (axes, letter) {
+            (true, '개') => 'N',
+            (true, '채') => 'C',
+            (true, '행') => 'H',
+            (true, '열') => 'W',
+            _ => letter.to_ascii_uppercase(),
+        };
+        if !options.iter().any(|(option, _)| *option == letter) {
+            return Err(format!("`{text}` has `{letter}` in it; the letters to choose from are {among}"));
+        }
+        if !given.contains(&letter) {
+            given.push(letter);
+        }
+    }
+    if given.is_empty() {
+        return Err(format!("no letter came; the letters to choose from are {among}"));
+    }
+    Ok(given)
+}
+
+/// The numbers of an answer, if they can be an answer at all.
+fn sizes(question: &Question, answer: &Answer) -> Result<Vec<i64>, String> {
+    let parts = question.parts();
+    let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+    let given = match answer {
+        Answer::Numbers(numbers) => numbers.clone(),
+        Answer::Fraction(number) => return Err(fraction(*number)),
+        Answer::Text(text) => in_text(text, question)?,
+    };
+    let signed = matches!(question.ask, Ask::Row(_));
+    let zero = question.zero_can_be();
+    if given.len() != parts.len() {
+        return Err(another_count(question, &given, &names));
+    }
+    for (name, value) in names.iter().zip(&given) {
+        if *value < 0 && !signed {
+            return Err(format!(
+                "{name} = {value} cannot be: {name} counts something, and nothing is counted below 0"
+            ));
+        }
+        if *value == 0 && !zero {
+            return Err(format!("{name} = 0 cannot be: then there would be nothing at all"));
+        }
+    }
+    Ok(given)
+}
+
+fn fraction(number: f64) -> String {
+    if !number.is_finite() {
+        return format!("{number} is no size: a whole number is asked for");
+    }
+    let (down, up) = (number.floor(), number.ceil());
+    format!(
+        "{number} is not whole. A window stands at a place or it does not: between {down} and {up} you have to \
+         decide (think of the floor)"
+    )
+}
+
+fn another_count(question: &Question, given: &[i64], names: &[&str]) -> String {
+    let (count, expected) = (given.len(), names.len());
+    let what = match expected {
+        1 => format!("one number ({})", names[0]),
+        _ if matches!(question.ask, Ask::Row(_)) => {
+            format!("{expected} numbers, one for each place of the row,")
+        }
+        _ => format!("{expected} numbers ({})", names.join(" ")),
+    };
+    let verb = if expected == 1 { "is" } else { "are" };
+    let came = match count {
+        0 => "none came".to_string(),
+        1 => "one came".to_string(),
+        _ => format!("{count} came"),
+    };
+    let known = slips(question).into_iter().find(|slip| slip.at == At::All(given.to_vec()));
+    if let Some(slip) = known {
+        return format!("{what} {verb} asked for, and {came}; {}", slip.says);
+    }
+    let why = match (question.ask, count) {
+        (Ask::Weight, 5) => "; a batch in front is not part of a weight",
+        (Ask::Weight, 3) => "; of a weight the first, N, is how many filters there are",
+        (Ask::Output, 4) if expected == 3 => "; here one picture is meant, so leave the N out",
+        (Ask::Output, 3) if expected == 4 => "; the N is missing: how many pictures are there?",
+        (Ask::OutputSize | Ask::Field, 3 | 4) => "; only rows and columns are asked for",
+        (Ask::OutputSize | Ask::Field, 1) => "; rows and columns both, even if they are alike",
+        (_, 2..) if expected == 1 => "; a single one is enough here",
+        _ => "",
+    };
+    format!("{what} {verb} asked for, and {came}{why}")
+}
+
+fn in_text(text: &str, question: &Question) -> Result<Vec<i64>, String> {
+    let separates = |c: char| c.is_whitespace() || "xX×*,;()[]".contains(c);
+    let words: Vec<&str> = text.split(separates).filter(|word| !word.is_empty()).collect();
+    let example = match question.parts().len() {
+        1 => "`12` or \"12\"".to_string(),
+        count => {
+            let digits: Vec<String> = (1..=count).map(|digit| digit.to_string()).collect();
+            format!("`[{}]` or \"{}\"", digits.join(", "), digits.join("x"))
+        }
+    };
+    if words.is_empty() {
+        return Err(format!("the answer is empty; write numbers, as in {example}"));
+    }
+    let mut numbers = vec![];
+    for word in words {
+        // `N=20` says which axis it is; the order says it, too.
+        let number = word.rsplit('=').next().unwrap_or(word);
+        match (number.parse::<i64>(), number.parse::<f64>()) {
+            (Ok(whole), _) => numbers.push(whole),
+            (_, Ok(whole)) if whole.fract() == 0.0 => {
+                return Err(format!("`{word}` is beyond all sizes there are"));
+            }
+            (_, Ok(broken)) => return Err(fraction(broken)),
+            _ => return Err(format!("`{word}` is not a number; write numbers, as in {example}")),
+        }
+    }
+    Ok(numbers)
+}
+
+/// What was typed, as it is shown again.
+pub(super) fn shown(answer: &Answer) -> String {
+    match answer {
+        Answer::Numbers(numbers) if numbers.len() == 1 => numbers[0].to_string(),
+        Answer::Numbers(numbers) => format!("{numbers:?}"),
+        Answer::Fraction(number) => number.to_string(),
+        Answer::Text(text) => format!("\"{text}\""),
+    }
+}

@@ -1,0 +1,103 @@
+//! Questions without end, from a seed. What is right, libtorch says.
+
+use super::question::{Ask, Question, Topic};
+use super::run::truth;
+use crate::random::Dice;
+use crate::{Error, Result};
+
+/// The levels there are.
+pub(super) const LEVELS: std::ops::RangeInclusive<u8> = 1..=4;
+
+/// The question of this seed and level, always the same one.
+///
+/// # Errors
+/// When there is no such level.
+pub(super) fn question(seed: u64, level: u8) -> Result<Question> {
+    if !LEVELS.contains(&level) {
+        return Err(Error::new(format!(
+            "there is no level {level}: levels go from 1 (a layer as in the lecture) to 4 (two layers, paper needed)"
+        )));
+    }
+    let mut dice = Dice::new(seed, u64::from(level));
+    // Windows that do not fit are thrown again; most fit.
+    for _ in 0..1000 {
+        let mut question = thrown(seed, level, &mut dice);
+        if let Ok(answer) = truth(&question) {
+            let text: Vec<String> = answer.iter().map(i64::to_string).collect();
+            question.answer = text.join("x");
+            return Ok(question);
+        }
+    }
+    Err(Error::new(format!("no question was found for seed {seed}; take another seed")))
+}
+
+fn thrown(seed: u64, level: u8, dice: &mut Dice) -> Question {
+    let within = |dice: &mut Dice, low: usize, high: usize| low + dice.below(high - low + 1);
+    let batch = [1, 1, 8, 16, 32, 64][dice.below(6)];
+    let channels = [1, 3, 4, 6, 12][dice.below(5)];
+    let (h, w) = (within(dice, 9, 40), within(dice, 9, 40));
+    let input =
+        if batch == 1 { format!("{channels}x{h}x{w}") } else { format!("{batch}x{channels}x{h}x{w}") };
+    let count = if level == 4 { 2 } else { 1 };
+    let mut layers: Vec<String> = (0..count).map(|_| layer(level, dice)).collect();
+    let flat = level == 3 && dice.below(4) == 0;
+    if flat {
+        layers.push("flatten".into());
+    }
+    let layers = layers.join("; ");
+    let conv = layers.rsplit("; ").next().is_some_and(|last| last.starts_with("conv"));
+    let asks = [Ask::Output, Ask::Weight, Ask::Parameters];
+    let ask = match (flat, conv) {
+        (true, _) => Ask::Features,
+        (_, true) => asks[dice.below(asks.len())],
+        _ => Ask::Output,
+    };
+    let wanted = match ask {
+        Ask::Weight => "What is the shape of the last layer's weight?",
+        Ask::Parameters => "How many parameters has the last layer, biases included?",
+        Ask::Features => "How many values has one picture at the end?",
+        _ => "What is the shape of the output?",
+    };
+    let text = format!(
+        "{} {input} {} {layers}. {wanted}",
+        if batch == 1 { "A picture of" } else { "A batch of" },
+        "goes through:"
+    );
+    let id = format!("random-{seed}-{level}");
+    let question = Question::new(&id, Topic::Random, level, "", &text).of(&input, &layers, ask);
+    let hint = match ask {
+        Ask::Weight => "개채행열 for filters: how many, channels of what they are laid on, rows, columns.",
+        Ask::Parameters => "Write the weight's shape first, multiply, and add a bias for each filter.",
+        Ask::Features => "Write the shape before the flatten, then multiply channels, rows and columns.",
+        _ => "개채행열: N stays, C is decided by the filters (pooling keeps it), then rows, then columns.",
+    };
+    question.hint(hint).hint("For each side: input + 2*padding - window, over the stride, floor, + 1.")
+}
+
+/// One layer; more options the higher the level.
+fn layer(level: u8, dice: &mut Dice) -> String {
+    let filters = [5, 8, 10, 16, 20][dice.below(5)];
+    let (kh, kw) = (1 + dice.below(5), 1 + dice.below(5));
+    if dice.below(4) == 0 {
+        let kind = ["maxpool", "avgpool"][dice.below(2)];
+        let size = 2 + dice.below(2);
+        return if level == 1 { format!("{kind} 2") } else { format!("{kind} {size}") };
+    }
+    let mut text = match level {
+        1 => format!("conv {filters} {0}x{0}", [3, 5][dice.below(2)]),
+        _ => format!("conv {filters} {kh}x{kw}"),
+    };
+    let option = |text: &mut String, name: &str, value: usize, plain: usize| {
+        if value != plain {
+            *text += &format!(" {name} {value}");
+        }
+    };
+    if level >= 2 {
+        option(&mut text, "stride", 1 + dice.below(3), 1);
+        option(&mut text, "padding", dice.below(3), 0);
+    }
+    if level >= 3 {
+        option(&mut text, "dilation", 1 + dice.below(2), 1);
+    }
+    text
+}

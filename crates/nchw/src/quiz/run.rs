@@ -1,0 +1,187 @@
+//! The truth: a question's layers, run in libtorch. No other file of the quizzes knows it.
+
+use super::question::{Ask, Question};
+use crate::shapes::{Chain, Layer, Op, Pair, Shape};
+use crate::{Error, Result};
+use tch::{Device, Kind, Tensor};
+
+const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
+
+/// The answer that libtorch gives.
+///
+/// For an unknown in the layers, the answer is put in, and what comes out is
+/// returned by `sizes_out`, which the test compares.
+///
+/// # Errors
+/// When the layers cannot be read, libtorch refuses them, or there are none.
+pub(crate) fn truth(question: &Question) -> Result<Vec<i64>> {
+    if let Ask::Row(row) = question.ask {
+        return convolved_row(&question.input, &question.layers, row);
+    }
+    let run = Run::of(&question.input, &question.filled(&question.answer))?;
+    let out = run.sizes_out();
+    let none = || Error::new("this question has no layer with such a thing");
+    let last = run.learned.last().ok_or_else(none);
+    Ok(match question.ask {
+        Ask::Output => out,
+        Ask::OutputSize => out[out.len() - 2..].to_vec(),
+        Ask::OutputChannels => vec![run.output.size()[1]],
+        Ask::Features => vec![run.output.size()[1]],
+        Ask::Weight => last?.weight.clone().ok_or_else(none)?,
+        Ask::FilterChannels => vec![last?.weight.clone().ok_or_else(none)?[1]],
+        Ask::FilterWeights => vec![last?.weight.clone().ok_or_else(none)?[1..].iter().product()],
+        Ask::Parameters => vec![last?.numbers],
+        Ask::AllParameters => vec![run.learned.iter().map(|l| l.numbers).sum()],
+        Ask::Field => run.field()?.to_vec(),
+        Ask::FieldSide => run.field()?[..1].to_vec(),
+        Ask::UnreadColumns => vec![run.unread_columns()?],
+        Ask::Unknown(_) | Ask::Row(_) | Ask::Letters(_) => return Err(none()),
+    })
+}
+
+/// What comes out of these layers; nothing where libtorch refuses them.
+#[cfg(test)]
+pub(crate) fn sizes_out(input: &str, layers: &str) -> Option<Vec<i64>> {
+    Some(Run::of(input, layers).ok()?.sizes_out())
+}
+
+/// What one layer learns.
+struct Learned {
+    weight: Option<Vec<i64>>,
+    numbers: i64,
+}
+
+const NOTHING: Learned = Learned { weight: None, numbers: 0 };
+
+/// Layers that have been run.
+struct Run {
+    input: Tensor,
+    output: Tensor,
+    batched: bool,
+    /// One for each layer.
+    learned: Vec<Learned>,
+}
+
+impl Run {
+    fn of(input: &str, layers: &str) -> Result<Run> {
+        let Shape::Maps(maps) = input.parse()? else {
+            return Err(Error::new(format!("`{input}` has no rows and columns")));
+        };
+        let sizes = [maps.n, maps.c, maps.h, maps.w].map(|n| n as i64);
+        let input = Tensor::f_ones(sizes, FLOAT)?.set_requires_grad(true);
+        let (mut output, mut learned) = (input.shallow_clone(), vec![]);
+        for layer in layers.parse::<Chain>()?.layers {
+            let (next, numbers) = apply(&layer, &output)?;
+            output = next;
+            learned.push(numbers);
+        }
+        Ok(Run { input, output, batched: maps.batched, learned })
+    }
+
+    /// Without N where one picture was given without it.
+    fn sizes_out(&self) -> Vec<i64> {
+        self.output.size()[usize::from(!self.batched)..].to_vec()
+    }
+
+    /// The rows and columns of the input that the value in the middle depends on.
+    fn field(&self) -> Result<[i64; 2]> {
+        let [_, _, h, w] = self.output.size()[..] else {
+            return Err(Error::new("there are no rows and columns"));
+        };
+        let middle = self.output.narrow(2, h / 2, 1).narrow(3, w / 2, 1);
+        let seen = self.touched(&middle)?;
+        let side = |across: i64| seen.any_dim(across, false).to_kind(Kind::Int64).nonzero();
+        let extent = |places: Tensor| places.max().int64_value(&[]) - places.min().int64_value(&[]) + 1;
+        Ok([extent(side(1)), extent(side(0))])
+    }
+
+    /// How many columns at the end no output value depends on.
+    fn unread_columns(&self) -> Result<i64> {
+        let read = self.touched(&self.output)?.any_dim(0, false).to_kind(Kind::Int64).nonzero();
+        Ok(self.input.size()[3] - 1 - read.max().int64_value(&[]))
+    }
+
+    /// Which rows and columns of the input these values depend on: where their gradient is not 0.
+    fn touched(&self, values: &Tensor) -> Result<Tensor> {
+        let gradient = Tensor::f_run_backward(&[values.sum(Kind::Float)], &[&self.input], false, false)?;
+        Ok(gradient[0].abs().sum_dim_intlist([0i64, 1].as_slice(), false, Kind::Float).not_equal(0))
+    }
+}
+
+fn both(pair: Pair) -> [i64; 2] {
+    [pair.h as i64, pair.w as i64]
+}
+
+/// One layer with all its weights 1.
+fn apply(layer: &Layer, x: &Tensor) -> Result<(Tensor, Learned)> {
+    let (kernel, stride) = (both(layer.kernel), both(layer.strides()));
+    let padding = both(layer.padding.unwrap_or(0.into()));
+    let dilation = both(layer.dilation.unwrap_or(1.into()));
+    let pooled = |y: std::result::Result<Tensor, tch::TchError>| Ok((y?, NOTHING));
+    match layer.op {
+        Op::Conv => convolve(layer, x),
+        // The mean depends on every value of its window, as the largest may.
+        Op::MaxPool if x.requires_grad() && !layer.ceil && dilation == [1, 1] => {
+            let largest = x.f_max_pool2d(kernel, stride, padding, dilation, layer.ceil)?;
+            let mean = x.f_avg_pool2d(kernel, stride, padding, layer.ceil, true, None)?;
+            if largest.size() != mean.size() {
+                return Err(Error::new("max and average pooling disagree on the size"));
+            }
+            Ok((mean, NOTHING))
+        }
+        Op::MaxPool => pooled(x.f_max_pool2d(kernel, stride, padding, dilation, layer.ceil)),
+        Op::AvgPool => pooled(x.f_avg_pool2d(kernel, stride, padding, layer.ceil, true, None)),
+        Op::GlobalAvgPool => pooled(x.f_adaptive_avg_pool2d([1, 1])),
+        Op::GlobalMaxPool => Ok((x.f_adaptive_max_pool2d([1, 1])?.0, NOTHING)),
+        Op::Flatten => pooled(x.f_flatten(1, -1)),
+        Op::Relu => pooled(x.f_relu()),
+        Op::Linear => {
+            let features = *x.size().last().unwrap_or(&0);
+            let weight = Tensor::f_ones([layer.out as i64, features], FLOAT)?;
+            let bias = Tensor::f_zeros([if layer.nobias { 0 } else { layer.out as i64 }], FLOAT)?;
+            let y = x.f_linear(&weight, (!layer.nobias).then_some(&bias))?;
+            Ok((y, learned(&weight, &bias)))
+        }
+        Op::ConvTranspose | Op::BatchNorm | Op::Dropout => {
+            Err(Error::new(format!("no quiz asks about `{layer}`")))
+        }
+    }
+}
+
+fn convolve(layer: &Layer, x: &Tensor) -> Result<(Tensor, Learned)> {
+    let [kh, kw] = both(layer.kernel);
+    let groups = layer.groups.unwrap_or(1) as i64;
+    let out = layer.out as i64;
+    let (stride, dilation) = (both(layer.strides()), both(layer.dilation.unwrap_or(1.into())));
+    // libtorch refuses a weight that cannot be laid on this input.
+    let weight = Tensor::f_ones([out, x.size()[1] / groups.max(1), kh, kw], FLOAT)?;
+    let bias = Tensor::f_zeros([if layer.nobias { 0 } else { out }], FLOAT)?;
+    let given = (!layer.nobias).then_some(&bias);
+    let y = match layer.same {
+        true => x.f_conv2d_padding(&weight, given, stride, "same", dilation, groups)?,
+        false => {
+            let padding = both(layer.padding.unwrap_or(0.into()));
+            x.f_conv2d(&weight, given, stride, padding, dilation, groups)?
+        }
+    };
+    Ok((y, learned(&weight, &bias)))
+}
+
+fn learned(weight: &Tensor, bias: &Tensor) -> Learned {
+    Learned { weight: Some(weight.size()), numbers: (weight.numel() + bias.numel()) as i64 }
+}
+
+fn convolved_row(image: &str, filter: &str, row: usize) -> Result<Vec<i64>> {
+    let result = values(image)?.f_conv2d::<Tensor>(&values(filter)?, None, 1, 0, 1, 1)?;
+    let row = result.f_get(0)?.f_get(0)?.f_get(row as i64)?;
+    Ok(Vec::<f32>::try_from(row)?.into_iter().map(|value| value.round() as i64).collect())
+}
+
+/// Numbers as text, `1 0 / 0 1`, channels separated by `|`, as a tensor 1 C H W.
+fn values(text: &str) -> Result<Tensor> {
+    let channels: Vec<&str> = text.split('|').collect();
+    let rows = channels[0].split('/').count();
+    let numbers: Vec<f32> = text.split([' ', '/', '|']).filter_map(|word| word.parse().ok()).collect();
+    let sizes = [1, channels.len() as i64, rows as i64, (numbers.len() / channels.len() / rows) as i64];
+    Ok(Tensor::from_slice(&numbers).f_view(sizes)?)
+}

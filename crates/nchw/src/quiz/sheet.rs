@@ -1,0 +1,143 @@
+//! A printable sheet of questions for a class, and its answer key.
+
+use super::question::{Ask, Question};
+use super::{QUESTIONS, random};
+use crate::figure::escape;
+use crate::random::Dice;
+use crate::{Error, Result};
+use std::sync::Arc;
+
+/// Questions drawn from a seed, easy ones first.
+pub struct Sheet {
+    seed: u64,
+    questions: Vec<Arc<Question>>,
+}
+
+/// So many questions, the same ones for the same seed. When the manifest has no
+/// more, the rest is made by chance.
+///
+/// # Errors
+/// When none are asked for, or more than 200.
+///
+/// ```
+/// let sheet = nchw::quiz::sheet(7, 10)?;
+/// assert!(sheet.markdown().contains("10. "));
+/// assert!(sheet.key_markdown().contains("Answers"));
+/// # Ok::<(), nchw::Error>(())
+/// ```
+pub fn sheet(seed: u64, count: usize) -> Result<Sheet> {
+    if !(1..=200).contains(&count) {
+        return Err(Error::new(format!("a sheet has from 1 to 200 questions; {count} were asked for")));
+    }
+    let order = Dice::new(seed, 0).order(QUESTIONS.len());
+    let mut questions: Vec<Arc<Question>> =
+        order.iter().take(count).map(|&place| QUESTIONS[place as usize].clone()).collect();
+    for extra in 0..count.saturating_sub(questions.len()) as u64 {
+        let made = random::question(seed.wrapping_mul(1000).wrapping_add(extra), 1 + (extra % 4) as u8)?;
+        questions.push(Arc::new(made));
+    }
+    // Within a level in the order of the course, so that what belongs together stays together.
+    let place = |question: &Arc<Question>| QUESTIONS.iter().position(|q| q.id == question.id);
+    questions.sort_by_key(|question| (question.level, place(question).unwrap_or(usize::MAX)));
+    Ok(Sheet { seed, questions })
+}
+
+impl Sheet {
+    /// The questions, as Markdown.
+    pub fn markdown(&self) -> String {
+        let questions = self.questions.iter().zip(1..).map(|(question, n)| {
+            let options: String = options(question)
+                .iter()
+                .map(|(letter, meaning)| format!("\n   - **{letter}**: {meaning}"))
+                .collect();
+            let seen = match question.picture.as_str() {
+                "" => String::new(),
+                seen => format!("\n\n   *{seen}*"),
+            };
+            format!("{n}. {}{seen}{options}\n\n   {}\n", question.text, blanks(question))
+        });
+        format!(
+            "# 개채행열: shape quiz (sheet {})\n\nName:\n\n{}",
+            self.seed,
+            questions.collect::<Vec<_>>().join("\n")
+        )
+    }
+
+    /// The answers, as Markdown, with the arithmetic.
+    pub fn key_markdown(&self) -> String {
+        let answers = self.questions.iter().zip(1..).map(|(question, n)| {
+            let steps: Vec<String> =
+                super::explain::arithmetic(question).lines().map(|line| format!("       {line}")).collect();
+            format!("{n}. **{}** (quiz {})\n\n{}\n", question.typed(), source(question), steps.join("\n"))
+        });
+        format!("# Answers to sheet {}\n\n{}", self.seed, answers.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// The questions, as an HTML page.
+    pub fn html(&self) -> String {
+        let questions = self.questions.iter().map(|question| {
+            let options: String = options(question)
+                .iter()
+                .map(|(letter, meaning)| format!("<li><b>{letter}</b>: {}</li>", escape(meaning)))
+                .collect();
+            let options = if options.is_empty() { options } else { format!("<ul>{options}</ul>") };
+            let seen = match question.picture.as_str() {
+                "" => String::new(),
+                seen => format!("<p><i>{}</i></p>", escape(seen)),
+            };
+            format!(
+                "<li><p>{}</p>{seen}{options}<p>{}</p></li>",
+                escape(&question.text),
+                escape(&blanks(question))
+            )
+        });
+        let list = format!("<p>Name:</p><ol>{}</ol>", questions.collect::<String>());
+        page(&format!("개채행열: shape quiz (sheet {})", self.seed), &list)
+    }
+
+    /// The answers, as an HTML page, with the arithmetic.
+    pub fn key_html(&self) -> String {
+        let answers = self.questions.iter().map(|question| {
+            let steps: Vec<String> = super::explain::arithmetic(question).lines().map(escape).collect();
+            format!(
+                "<li><p><b>{}</b> (quiz {})</p><pre>{}</pre></li>",
+                escape(&question.typed()),
+                source(question),
+                steps.join("\n")
+            )
+        });
+        page(&format!("Answers to sheet {}", self.seed), &format!("<ol>{}</ol>", answers.collect::<String>()))
+    }
+}
+
+fn options(question: &Question) -> &'static [(char, &'static str)] {
+    super::options(question)
+}
+
+/// Where it comes from: `b3, channels, 03-channels`.
+fn source(question: &Question) -> String {
+    let notebook = if question.notebook.is_empty() { "" } else { ", " };
+    format!("{}, {}{notebook}{}", question.id, question.topic, question.notebook)
+}
+
+/// Room for the answer: `N ____ C ____`.
+fn blanks(question: &Question) -> String {
+    let line = "______";
+    if matches!(question.ask, Ask::Letters(_)) {
+        return format!("Answer: {line}");
+    }
+    let names = question.parts().into_iter().map(|part| match question.ask {
+        Ask::Row(_) => line.to_string(),
+        _ => format!("{} = {line}", part.name),
+    });
+    names.collect::<Vec<_>>().join("  ")
+}
+
+fn page(title: &str, body: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\n\
+         <style>body{{max-width:44em;margin:2em auto;font:11pt/1.5 sans-serif}}\
+         li{{break-inside:avoid;margin-bottom:1.2em}}pre{{white-space:pre-wrap}}</style></head>\n\
+         <body><h1>{title}</h1>{body}</body></html>\n"
+    )
+}

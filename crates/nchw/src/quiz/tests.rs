@@ -1,0 +1,275 @@
+//! The manifest against libtorch, and nothing orphaned.
+
+use super::question::{Ask, Question, numbers};
+use super::run::{sizes_out, truth};
+use super::*;
+use std::{collections::HashSet, fs, path::Path};
+
+fn each(check: impl Fn(&Question) -> Option<String>) {
+    let faults: Vec<String> = QUESTIONS
+        .iter()
+        .filter_map(|question| check(question).map(|fault| format!("{}: {fault}", question.id)))
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn libtorch_gives_every_answer() {
+    each(|question| {
+        if matches!(question.ask, Ask::Letters(_) | Ask::Unknown(_)) {
+            return None;
+        }
+        let answer = numbers(&question.answer);
+        match truth(question) {
+            Ok(found) => {
+                (found != answer).then(|| format!("{answer:?} is answered, libtorch gives {found:?}"))
+            }
+            Err(error) => Some(error.to_string()),
+        }
+    });
+}
+
+/// What comes out is told in the text; only one value of the unknown gives it.
+#[test]
+fn every_unknown_has_one_solution() {
+    each(|question| {
+        let Ask::Unknown(_) = question.ask else { return None };
+        let wanted = sizes_out(&question.input, &question.filled(&question.answer))?;
+        let told = |size: &i64| question.text.contains(&size.to_string());
+        let groups = question.ask == Ask::Unknown("groups");
+        if !groups && !wanted[wanted.len() - 2..].iter().all(told) {
+            return Some(format!("the text does not tell what comes out, {wanted:?}"));
+        }
+        let fits = |value: &i64| {
+            let layers = question.filled(&value.to_string());
+            let table = crate::shapes::table(&question.input, &layers).ok()?;
+            let weight = table.rows.first()?.weight.iter().map(u64::to_string).collect::<Vec<_>>().join("x");
+            let told = !groups || question.text.contains(&weight);
+            (told && sizes_out(&question.input, &layers)? == wanted).then_some(*value)
+        };
+        let solutions: Vec<i64> = (0..40i64).filter_map(|value| fits(&value)).collect();
+        (solutions != numbers(&question.answer)).then(|| format!("{solutions:?} are solutions"))
+    });
+}
+
+/// Quiz e1: in a layer that is laid on an input, only C cannot be changed.
+#[test]
+fn of_a_weight_all_but_c_can_be_chosen() {
+    let input = tch::Tensor::ones([1, 3, 7, 9], (tch::Kind::Float, tch::Device::Cpu));
+    let accepted = |sizes: [i64; 4]| {
+        let weight = tch::Tensor::ones(sizes, (tch::Kind::Float, tch::Device::Cpu));
+        input.f_conv2d::<tch::Tensor>(&weight, None, 1, 0, 1, 1).is_ok()
+    };
+    assert!(accepted([10, 3, 5, 4]));
+    let changed = [[11, 3, 5, 4], [10, 2, 5, 4], [10, 3, 2, 4], [10, 3, 5, 1]];
+    let free: String =
+        "NCHW".chars().zip(changed).filter(|(_, sizes)| accepted(*sizes)).map(|(axis, _)| axis).collect();
+    let answer = &QUESTIONS.iter().find(|question| question.id == "e1").unwrap().answer;
+    assert_eq!(answer.replace(' ', ""), free);
+}
+
+#[test]
+fn every_question_is_whole() {
+    let mut ids = HashSet::new();
+    for question in QUESTIONS.iter() {
+        assert!(ids.insert(&question.id), "two questions are called {}", question.id);
+    }
+    assert!(QUESTIONS.len() >= 60);
+    each(|question| {
+        let enough = !question.hints.is_empty()
+            && question.hints.iter().all(|hint| !hint.trim().is_empty())
+            && !question.text.trim().is_empty()
+            && (1..=4).contains(&question.level);
+        let right = Feedback::of(question, &Answer::Text(question.answer.clone())).is_right();
+        let explained = !explain::arithmetic(question).is_empty();
+        (!enough || !right || !explained)
+            .then(|| format!("hints {enough}, graded right {right}, explained {explained}"))
+    });
+}
+
+/// A known wrong answer is wrong, can be read, and says what it confuses.
+#[test]
+fn every_known_wrong_answer_is_named() {
+    each(|question| {
+        question.wrong.iter().find_map(|(wrong, says)| {
+            let feedback = Feedback::of(question, &Answer::Text(wrong.clone()));
+            // One with another count of numbers is named within the sentence about that.
+            let fault =
+                feedback.is_right() || !feedback.to_string().to_lowercase().contains(&says.to_lowercase());
+            fault.then(|| format!("`{wrong}` gives\n{feedback}"))
+        })
+    });
+}
+
+/// Every question stands in its notebook, and notebooks name no others. A
+/// notebook that has no quiz at all yet is still being written.
+#[test]
+fn no_question_is_an_orphan() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../notebooks/src");
+    each(|question| {
+        let text = fs::read_to_string(folder.join(format!("{}.md", question.notebook))).unwrap_or_default();
+        let ids = ids_in(&text);
+        (!ids.is_empty() && !ids.contains(&question.id.as_str()))
+            .then(|| format!("it is missing in {}, as quiz(\"…\") or in a quiz_form", question.notebook))
+    });
+    for file in fs::read_dir(&folder).into_iter().flatten().flatten() {
+        let text = fs::read_to_string(file.path()).unwrap_or_default();
+        for id in ids_in(&text) {
+            assert!(quiz(id).0.is_ok(), "{}: there is no quiz `{id}`", file.path().display());
+        }
+    }
+}
+
+/// The ids in `quiz("a1")` and `quiz_form(&["a1", "a2"])`; an ellipsis is prose.
+fn ids_in(notebook: &str) -> Vec<&str> {
+    let single = notebook.split("quiz(\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let forms = notebook.split("quiz_form(").skip(1).filter_map(|rest| rest.split(')').next());
+    let listed = forms.flat_map(|list| list.split('"').skip(1).step_by(2));
+    single.chain(listed).filter(|id| !id.contains('…')).collect()
+}
+
+#[test]
+fn ids_are_found_in_notebooks() {
+    let text = "`quiz(\"…\")` and\nquiz(\"b2\").hint()\nquiz_form(&[\n  \"a1\",\n  \"a2\"])";
+    assert_eq!(ids_in(text), ["b2", "a1", "a2"]);
+}
+
+/// Pure arithmetic, but for the file that runs the layers.
+#[test]
+fn only_one_file_knows_libtorch_and_none_the_notebook() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/quiz");
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let knows = |word: &str| text.contains(word) && !path.ends_with("tests.rs");
+        assert!(!knows("EVCXR"), "{}", path.display());
+        assert_eq!(knows("tch::"), path.ends_with("run.rs"), "{}", path.display());
+    }
+}
+
+#[test]
+fn chance_makes_questions_of_every_level() {
+    for level in 1..=4 {
+        let mut kinds = HashSet::new();
+        for seed in 0..50 {
+            let question = random::question(seed, level).unwrap();
+            assert_eq!(numbers(&question.answer), truth(&question).unwrap());
+            assert!(Feedback::of(&question, &Answer::Text(question.answer.clone())).is_right());
+            kinds.insert(question.text.clone());
+        }
+        assert!(kinds.len() > 45, "level {level} repeats itself");
+    }
+    assert!(random(1, 9).to_string().contains("there is no level 9"));
+}
+
+/// The arithmetic of `shapes` and libtorch agree on what chance makes.
+#[test]
+fn chance_is_explained_by_the_arithmetic() {
+    for seed in 0..40 {
+        let question = random::question(seed, 4).unwrap();
+        let rows = question.rows();
+        let last = rows.last().unwrap();
+        let found: Vec<i64> = match question.ask {
+            Ask::Weight => last.weight.iter().map(|&n| n as i64).collect(),
+            Ask::Parameters => vec![last.parameters as i64],
+            _ => last.output.sizes().iter().map(|&n| n as i64).collect(),
+        };
+        assert_eq!(found, numbers(&question.answer), "{}", question.text);
+    }
+}
+
+/// Every text that feedback can be, for reading through. `UPDATE_EXPECT=1` renews it.
+#[test]
+fn feedback_reads_as_agreed() {
+    let mut text = String::new();
+    for question in QUESTIONS.iter() {
+        text += &format!("== {}\n", Quiz(Ok(question.clone())));
+        text += &format!(
+            "-- {} :: {}\n",
+            question.typed(),
+            on_one_line(&feedback_on(question, &question.answer))
+        );
+        for answer in wrong_answers(question) {
+            text += &format!("-- {answer} :: {}\n", on_one_line(&feedback_on(question, &answer)));
+        }
+        text += "\n";
+    }
+    for id in ["conv3", "one2", "a1", "a2", "b2", "c1", "a4", "e1", "why1", "pool3", "pad2"] {
+        let question = quiz(id).0.unwrap();
+        text += &format!("== nonsense for {id}\n");
+        for answer in nonsense() {
+            text += &format!("{}\n", Feedback::of(&question, &answer));
+        }
+        text += "\n";
+    }
+    for id in ["b22", "", "B2", "conv", "전치", "random-1-9", "random-x-1"] {
+        text += &format!("== quiz(\"{id}\")\n{}\n\n", quiz(id));
+    }
+    for id in ["conv3", "b2", "c3", "dilate4", "params5", "field4", "one2", "e1", "chan1", "stride7"] {
+        text += &format!("== explained\n{}\n\n", quiz(id).explain());
+    }
+    for (seed, level) in [(1, 1), (2, 2), (3, 3), (4, 4)] {
+        let question = random(seed, level).0.unwrap();
+        text += &format!("== {}\n", Quiz(Ok(question.clone())));
+        for answer in wrong_answers(&question) {
+            text += &format!("-- {answer} :: {}\n", on_one_line(&feedback_on(&question, &answer)));
+        }
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/quiz/feedback.txt");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, &text).unwrap();
+    }
+    let kept = fs::read_to_string(&file).unwrap_or_default();
+    let first = kept.lines().zip(text.lines()).find(|(kept, now)| kept != now);
+    assert!(kept == text, "the texts differ, first: {first:#?}\nUPDATE_EXPECT=1 renews {}", file.display());
+}
+
+fn feedback_on(question: &Question, answer: &str) -> Feedback {
+    Feedback::of(question, &Answer::Text(answer.into()))
+}
+
+/// Only what is wrong, and why.
+fn on_one_line(feedback: &Feedback) -> String {
+    let told: Vec<String> = feedback
+        .to_string()
+        .lines()
+        .skip(1)
+        .map(str::trim)
+        .filter(|line| !["✓", "A hint:", "How it"].iter().any(|start| line.starts_with(start)))
+        .map(String::from)
+        .collect();
+    if feedback.is_right() { "right".into() } else { told.join(" / ") }
+}
+
+/// Every answer that shows a misconception.
+fn wrong_answers(question: &Question) -> Vec<String> {
+    let truth: Vec<i64> = question.parts().iter().map(|part| part.truth).collect();
+    let mut answers: Vec<String> = question.wrong.iter().map(|(wrong, _)| wrong.clone()).collect();
+    for slip in slips::slips(question) {
+        let mut answer = truth.clone();
+        match slip.at {
+            slips::At::Part(place, value) => answer[place] = value,
+            slips::At::Any(place) => answer[place] += 7,
+            slips::At::All(_) if matches!(question.ask, Ask::Letters(_)) => continue,
+            slips::At::All(numbers) => answer = numbers,
+        }
+        let text: Vec<String> = answer.iter().map(i64::to_string).collect();
+        let text = text.join("x");
+        if !answers.contains(&text) {
+            answers.push(text);
+        }
+    }
+    answers
+}
+
+fn nonsense() -> Vec<Answer> {
+    let numbers =
+        [vec![], vec![-3], vec![0], vec![5, 0], vec![2, 3, 4], vec![0, 1, -2, 3], vec![32, 20, 10, 3, 3]];
+    let texts =
+        ["", "   ", "no idea", "3x", "3xq", "3.5x2", "N", "채", "-1x2x3x4", "99999999999999999999", "X Y"];
+    let mut all: Vec<Answer> = numbers.into_iter().map(Answer::Numbers).collect();
+    all.extend([Answer::Numbers(vec![i64::MAX]), Answer::Fraction(2.5), Answer::Fraction(f64::NAN)]);
+    all.extend(texts.map(|text| Answer::Text(text.into())));
+    all
+}

@@ -1,0 +1,172 @@
+//! What the crate does inside the process that runs a notebook's cells.
+//!
+//! A panic prints its message without the backtrace, which is about evcxr and
+//! the standard library. What a cell prints reaches the notebook whole: evcxr
+//! forgets a last line without a line break (or waits for ever), and what goes
+//! to stderr at the very end may come too late to be shown. Other programs
+//! keep Rust's own behaviour.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Write},
+    panic::PanicHookInfo,
+    time::Duration,
+};
+
+/// Runs when the library is loaded, so that no cell has to ask for it.
+#[used]
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+static ON_LOAD: extern "C" fn() = on_load;
+
+extern "C" fn on_load() {
+    // Set by evcxr for the process that runs the cells.
+    if std::env::var_os("EVCXR_IS_RUNTIME").is_some() {
+        std::panic::set_hook(Box::new(|info| eprintln!("{}", in_words(info))));
+        if let Err(error) = forward_stdout() {
+            eprintln!("what cells print may be shown late: {error}");
+        }
+    }
+}
+
+/// The line by which evcxr knows that a cell has ended.
+const COMPLETE: &[u8] = b"EVCXR_EXECUTION_COMPLETE\n";
+/// The lines that say a panic or an error through `?` has just been printed.
+const FAILED: [&[u8]; 2] = [b"EVCXR_PANIC_NOTIFICATION\n", b"EVCXR_ERROR_OCCURRED\n"];
+
+/// What `print_end` prints, to know that all before it has come.
+const END: &[u8] = b"NCHW_CELL_HAS_PRINTED_ALL\n";
+
+/// Puts a thread between what cells print and evcxr.
+fn forward_stdout() -> io::Result<()> {
+    let original = File::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?);
+    let (reader, writer) = io::pipe()?;
+    std::thread::Builder::new()
+        .name("nchw-stdout".into())
+        .spawn(move || forward(BufReader::new(reader), original, wait_for_stderr, print_end))?;
+    rustix::stdio::dup2_stdout(writer)?;
+    Ok(())
+}
+
+/// Passes lines on. Before a cell's last one it has the line printed that
+/// still waits for its end, and waits until stderr has been read.
+fn forward(mut from: impl BufRead, mut to: impl Write, wait: impl Fn(bool), flush: impl Fn()) {
+    let (mut line, mut failed) = (Vec::new(), false);
+    while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        failed |= FAILED.contains(&line.as_slice());
+        let written = if let Some(unfinished) = line.strip_suffix(COMPLETE) {
+            flush();
+            end_line(&mut to, unfinished)
+        } else if let Some(unfinished) = line.strip_suffix(END) {
+            let printed = end_line(&mut to, unfinished);
+            wait(std::mem::take(&mut failed));
+            printed.and_then(|()| to.write_all(COMPLETE))
+        } else {
+            to.write_all(&line)
+        };
+        if written.and_then(|()| to.flush()).is_err() {
+            return;
+        }
+        line.clear();
+    }
+}
+
+fn end_line(to: &mut impl Write, unfinished: &[u8]) -> io::Result<()> {
+    if unfinished.is_empty() {
+        return Ok(());
+    }
+    to.write_all(unfinished)?;
+    to.write_all(b"\n")
+}
+
+/// Has a line printed after all that cells have printed, also what still waits
+/// in the standard library for a line break. By a thread of its own: whoever
+/// prints may have to wait until what was printed has been read.
+fn print_end() {
+    std::thread::spawn(|| {
+        let _ = io::stdout().write_all(END);
+    });
+}
+
+/// Until evcxr has taken everything from stderr, and had time to show it.
+fn wait_for_stderr(failed: bool) {
+    for _ in 0..200 {
+        if !rustix::io::ioctl_fionread(rustix::stdio::stderr()).is_ok_and(|unread| unread > 0) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(Duration::from_millis(if failed { 60 } else { 3 }));
+}
+
+fn in_words(info: &PanicHookInfo) -> String {
+    let payload = info.payload();
+    let message = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a message");
+    shorten(message)
+}
+
+/// The message as a learner needs it.
+///
+/// tch's functions panic with Rust's text around libtorch's sentence; the
+/// sentence is what helps, and that there is a variant that does not panic.
+fn shorten(message: &str) -> String {
+    let Some(start) = message.find("Torch(\"") else {
+        return format!("the cell panicked: {message}");
+    };
+    let quoted = &message[start + "Torch(\"".len()..];
+    let inside = quoted.strip_suffix("\")").unwrap_or(quoted);
+    let sentence = inside.split("\\nException raised from").next().unwrap_or(inside);
+    format!(
+        "the cell panicked; libtorch says: {}\n\
+         (the function of the same name with f_ in front returns this as an error: end it with `?`)",
+        sentence.replace("\\n", "\n").replace("\\\"", "\"").trim_end()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{forward, shorten};
+    use std::cell::{Cell, RefCell};
+
+    fn forwarded(printed: &str) -> (String, Vec<bool>, usize) {
+        let (mut to, waits, flushed) = (Vec::new(), RefCell::new(Vec::new()), Cell::new(0));
+        let wait = |failed| waits.borrow_mut().push(failed);
+        forward(printed.as_bytes(), &mut to, wait, || flushed.set(flushed.get() + 1));
+        (String::from_utf8(to).unwrap(), waits.into_inner(), flushed.get())
+    }
+
+    #[test]
+    fn a_cell_ends_only_when_all_it_printed_has_come() {
+        let printed = "a\nEVCXR_EXECUTION_COMPLETE\nNCHW_CELL_HAS_PRINTED_ALL\n\
+                       EVCXR_PANIC_NOTIFICATION\nEVCXR_EXECUTION_COMPLETE\nlateNCHW_CELL_HAS_PRINTED_ALL\n";
+        let expected = "a\nEVCXR_EXECUTION_COMPLETE\n\
+                        EVCXR_PANIC_NOTIFICATION\nlate\nEVCXR_EXECUTION_COMPLETE\n";
+        assert_eq!(forwarded(printed), (expected.to_owned(), vec![false, true], 2));
+    }
+
+    #[test]
+    fn a_last_line_without_an_end_gets_one() {
+        let (shown, ..) = forwarded("half a lineEVCXR_EXECUTION_COMPLETE\nNCHW_CELL_HAS_PRINTED_ALL\n");
+        assert_eq!(shown, "half a line\nEVCXR_EXECUTION_COMPLETE\n");
+    }
+
+    #[test]
+    fn a_panic_of_libtorch_keeps_its_sentence_only() {
+        let raw = "called `Result::unwrap()` on an `Err` value: Torch(\"size mismatch, got input (12), \
+                   mat (12x5), vec (3)\\nException raised from meta at Blas.cpp:43\\nframe #0\")";
+        let short = shorten(raw);
+        assert!(
+            short.contains("libtorch says: size mismatch, got input (12), mat (12x5), vec (3)\n"),
+            "{short}"
+        );
+        assert!(!short.contains("frame") && !short.contains("unwrap"), "{short}");
+    }
+
+    #[test]
+    fn another_panic_keeps_its_message() {
+        assert_eq!(shorten("index out of bounds"), "the cell panicked: index out of bounds");
+    }
+}

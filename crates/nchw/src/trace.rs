@@ -1,0 +1,81 @@
+//! A place in a deep map, traced back to the part of the photo it sees.
+
+use crate::{
+    Error, Result,
+    figure::Figure,
+    image::Image,
+    panels::{Content, Panel, Sheet},
+    shapes::Chain,
+};
+
+/// The receptive field on a photo: what the value at `row` and `column` behind
+/// the last layer sees of it, framed, and enlarged beside it.
+///
+/// # Errors
+/// When the layers do not fit the photo, or there is no such place.
+///
+/// # Source
+/// Lecture part 5: a value after two steps stands for a region of the input.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let photo = Image::from_tensor(&Tensor::zeros([1, 3, 30, 40], (Kind::Float, Device::Cpu)))?;
+/// let figure = receptive_field(&photo, &chain([conv(8, 3), max_pool(2), conv(16, 3)]), 4, 6)?;
+/// assert!(figure.alt().contains("sees 8 x 8 pixels"));
+/// # Ok::<(), nchw::Error>(())
+/// ```
+pub fn receptive_field(photo: &Image, layers: &Chain, row: usize, column: usize) -> Result<Figure> {
+    let sizes = [photo.channels(), photo.height(), photo.width()].map(|n| n as u64);
+    let table = layers.on(sizes).ok()?;
+    let last = table.rows.last().ok_or_else(|| Error::new("a receptive field needs at least one layer"))?;
+    let seen = last.sees(row as u64, column as u64)?;
+    // Padding can be seen, too, and is no part of the photo.
+    let span = |places: &[u64]| Some((*places.first()? as usize, *places.last()? as usize + 1));
+    let (Some((top, bottom)), Some((left, right))) = (span(&seen.rows), span(&seen.cols)) else {
+        return Err(Error::new(format!("row {row}, column {column} sees nothing but padding")));
+    };
+    let (height, width) = (bottom - top, right - left);
+    let crop = photo.crop(top, left, height, width)?;
+    let mut whole = Panel::new(photo.name(), Content::Picture(photo.pixels()), photo.page_width(480.0));
+    whole.mark = Some((top, left, height, width));
+    let part = Panel::new("what it sees", Content::Picture(crop.pixels()), crop.page_width(300.0))
+        .caption(format!("rows {top} to {}, columns {left} to {}", bottom - 1, right - 1));
+    let title = format!("Behind {} layers, row {row}, column {column}", table.rows.len());
+    let text = format!("{title}: sees {height} x {width} pixels, from row {top} and column {left}");
+    Sheet {
+        title,
+        rows: vec![vec![whole, part]],
+        lines: vec![format!("It sees {height} \u{d7} {width} pixels")],
+    }
+    .figure(text.clone(), text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shapes::{chain, conv, max_pool};
+    use tch::{Device, Kind, Tensor};
+
+    fn photo() -> Image {
+        Image::from_tensor(&Tensor::zeros([1, 1, 12, 17], (Kind::Float, Device::Cpu))).unwrap()
+    }
+
+    #[test]
+    fn the_box_is_where_the_value_looks() {
+        let figure = receptive_field(&photo(), &chain([conv(2, 3), max_pool(2)]), 1, 3).unwrap();
+        assert!(figure.text().ends_with("sees 4 x 4 pixels, from row 2 and column 6"), "{}", figure.text());
+    }
+
+    #[test]
+    fn at_the_edge_only_the_photo_counts() {
+        let figure = receptive_field(&photo(), &chain([conv(2, 5).padding(2)]), 0, 16).unwrap();
+        assert!(figure.text().ends_with("sees 3 x 3 pixels, from row 0 and column 14"), "{}", figure.text());
+    }
+
+    #[test]
+    fn a_place_that_is_not_there_and_layers_that_do_not_fit() {
+        assert!(receptive_field(&photo(), &chain([conv(2, 3)]), 10, 0).is_err());
+        let error = receptive_field(&photo(), &chain([conv(2, 13)]), 0, 0).unwrap_err().to_string();
+        assert!(error.contains("13"), "{error}");
+    }
+}

@@ -1,0 +1,42 @@
+//! The quiz forms in headless Chromium, by keyboard alone.
+//!
+//! Skipped where the browser's driver is not installed (`requirements/browser.in`
+//! in `.venv-browser`). `NCHW_AXE` names axe-core's `axe.min.js`; with it, the
+//! page is checked for accessibility, too.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+use nchw::quiz::quiz_form;
+use std::{env, fs, path::Path, process::Command};
+
+#[test]
+fn forms_are_answered_by_keyboard_alone() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = env::var_os("NCHW_BROWSER_PYTHON")
+        .map_or_else(|| here.join("../../.venv-browser/bin/python"), Into::into);
+    if !python.exists() {
+        println!("skipped: {} is not there", python.display());
+        return;
+    }
+    let folder = env::temp_dir().join(format!("nchw-quiz-form-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let page = folder.join("forms.html");
+    let forms = quiz_form(&["a3", "b2", "e1", "why1", "chan1", "pool1"]).html();
+    let head = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Forms</title></head>";
+    fs::write(&page, format!("{head}<body><main><h1>Quizzes</h1>{forms}</main></body></html>")).unwrap();
+    let mut test = Command::new(python);
+    test.arg(here.join("tests/quiz/form_by_keyboard.py")).arg(&page).args(env::var_os("NCHW_AXE"));
+    // libtorch's folder is on the loader's path here, and is none of the browser's business.
+    let done = test.env_remove("LD_LIBRARY_PATH").output().unwrap();
+    fs::remove_dir_all(folder).unwrap();
+    let (out, error) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{out}\n{error}");
+    println!("{out}");
+}
+
+#[test]
+fn an_unknown_id_is_said_in_its_place() {
+    let html = quiz_form(&["a1", "a11"]).html();
+    assert!(html.contains("there is no quiz `a11`: did you mean `a1`?"), "{html}");
+    assert_eq!(html.matches("<form").count(), 1);
+}

@@ -1,0 +1,186 @@
+"""The notebook checker, checked: every kind of broken notebook is caught and named with its cell."""
+
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import nbformat
+
+import notebooks
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def source(*cells, first=notebooks.FIRST_CELL):
+    """A notebook in Markdown; a cell is its code, or (tags, code)."""
+    text = "---\njupyter:\n  kernelspec:\n    display_name: Rust (nchw)\n    language: rust\n    name: nchw\n---\n\n# A test\n"
+    for cell in ([first] if first else []) + list(cells):
+        tags, code = cell if isinstance(cell, tuple) else ("", cell)
+        text += f"\n```rust{tags}\n{code}\n```\n"
+    return text
+
+
+class BuildTest(unittest.TestCase):
+    def test_text_of_one_language_and_code_of_all(self):
+        text = source("1 + 1") + '\n<!-- #region lang="en" -->\nHello\n<!-- #endregion -->\n' \
+            + '\n<!-- #region lang="ko" -->\n안녕\n<!-- #endregion -->\n'
+        english = [c.source for c in notebooks.build(text, "x").cells]
+        korean = [c.source for c in notebooks.build(text, "x", "ko").cells]
+        self.assertEqual(english, ["# A test", notebooks.FIRST_CELL, "1 + 1", "Hello"])
+        self.assertEqual(korean, ["# A test", notebooks.FIRST_CELL, "1 + 1", "안녕"])
+
+    def test_tags_are_read_and_unknown_ones_refused(self):
+        built = notebooks.build(source((' tags=["figure", "varies"]', "x")), "x")
+        self.assertEqual(built.cells[-1].metadata["tags"], ["figure", "varies"])
+        with self.assertRaisesRegex(notebooks.Wrong, "cell 3 has tags nobody knows: figur"):
+            notebooks.build(source((' tags=["figur"]', "x")), "x")
+
+    def test_the_first_cell_is_the_same_everywhere(self):
+        notebooks.require_first_cell(notebooks.build(source(), "x"))
+        for wrong in [source("1 + 1", first=None), source(first=":dep nchw")]:
+            with self.assertRaisesRegex(notebooks.Wrong, "the first code cell must be"):
+                notebooks.require_first_cell(notebooks.build(wrong, "x"))
+
+    def test_a_rebuilt_notebook_is_the_same_to_the_byte(self):
+        one, two = (nbformat.writes(notebooks.build(source("1"), "x")) for _ in range(2))
+        self.assertEqual(one, two)
+
+    def test_an_ipynb_without_a_source_is_an_orphan(self):
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "src").mkdir()
+            for name in ["src/a.md", "a.ipynb", "b.ipynb"]:
+                (Path(folder) / name).write_text("")
+            self.assertEqual(notebooks.orphans(Path(folder)), ["b.ipynb"])
+            with self.assertRaisesRegex(SystemExit, "there is no notebook c; there are: a"):
+                notebooks.chosen(Path(folder), ["c"])
+
+
+class StaleTest(unittest.TestCase):
+    def pair(self, old, new):
+        return notebooks.build(source(old), "x"), notebooks.build(source(new), "x")
+
+    def test_another_text_or_tag_or_number_of_cells(self):
+        with self.assertRaisesRegex(notebooks.Wrong, r"stale: cell 3 \(`2`\) is published with another text"):
+            notebooks.require_fresh(*self.pair("1", "2"))
+        with self.assertRaisesRegex(notebooks.Wrong, "with another tags"):
+            notebooks.require_fresh(*self.pair("1", (' tags=["varies"]', "1")))
+        with self.assertRaisesRegex(notebooks.Wrong, "stale: 2 cells are published, the source has 3"):
+            notebooks.require_fresh(notebooks.build(source(), "x"), notebooks.build(source("1"), "x"))
+
+    def test_another_output_unless_it_varies(self):
+        for tags, stale in [("", True), (' tags=["varies"]', False)]:
+            old, new = self.pair((tags, "x"), (tags, "x"))
+            old.cells[2].outputs = [nbformat.v4.new_output("stream", name="stdout", text="1 s")]
+            new.cells[2].outputs = [nbformat.v4.new_output("stream", name="stdout", text="2 s")]
+            if stale:
+                with self.assertRaisesRegex(notebooks.Wrong, "with another output"):
+                    notebooks.require_fresh(old, new)
+            else:
+                notebooks.require_fresh(old, new)
+            old.cells[2].outputs = []
+            with self.assertRaisesRegex(notebooks.Wrong, "with another output"):
+                notebooks.require_fresh(old, new)
+
+    def test_a_path_of_this_machine_is_not_published(self):
+        notebook = notebooks.build(source("x"), "x")
+        notebook.cells[2].outputs = [nbformat.v4.new_output("stream", name="stdout", text="/home/me/nchw/x")]
+        with self.assertRaisesRegex(notebooks.Wrong, "shows a path of this machine"):
+            notebooks.require_no_path(notebook, Path("/home/me/nchw"))
+
+
+class JudgeTest(unittest.TestCase):
+    def judged(self, html, tags=""):
+        cell = notebooks.build(source((tags, "x")), "x").cells[2]
+        cell.outputs = [nbformat.v4.new_output("display_data", data={"text/html": html})]
+        return notebooks.judge(cell)
+
+    def test_a_picture_needs_a_tag_and_an_alternative_text(self):
+        picture, figure = '<img src="data:," alt="{}">', ' tags=["figure"]'
+        self.assertIsNone(self.judged(picture.format("a cat"), figure))
+        self.assertIn("without an alternative text", self.judged(picture.format(""), figure))
+        self.assertIn("tag it `figure`", self.judged(picture.format("a cat")))
+        self.assertIn("shows no picture", self.judged("<p>none</p>", figure))
+
+
+class RunTest(unittest.TestCase):
+    """Through the real kernel; one start each."""
+
+    def wrong(self, *cells, limit=60):
+        notebook = notebooks.build(source(*cells, first=None), "x")
+        with self.assertRaises(notebooks.Wrong) as caught:
+            notebooks.run(notebook, ROOT / "notebooks", limit)
+        return str(caught.exception)
+
+    def test_a_panic(self):
+        message = self.wrong("let a = 1;", 'if a == 1 { panic!("too bad"); }', "a")
+        self.assertIn("cell 3 (`if a == 1 { panic!(\"too bad\"); }`) wrote to stderr", message)
+        self.assertIn("too bad", message)
+        self.assertNotIn("backtrace", message)
+
+    def test_an_error_through_a_question_mark(self):
+        message = self.wrong('"x".parse::<i32>()?;')
+        self.assertIn("cell 2", message)
+        self.assertIn("invalid digit found in string", message)
+
+    def test_a_compile_error(self):
+        message = self.wrong('let a: i32 = "one";')
+        self.assertIn('cell 2 (`let a: i32 = "one";`) failed', message)
+        self.assertIn("mismatched types", message)
+
+    def test_a_cell_that_hangs(self):
+        self.assertIn("cell 2 (`loop {}`) still ran after 8 s", self.wrong("loop {}", limit=8))
+
+    def test_a_cell_that_takes_the_process_with_it(self):
+        self.assertIn("cell 2 (`std::process::abort()`) failed", self.wrong("std::process::abort()"))
+
+    def test_a_kernel_that_dies(self):
+        kill = 'std::process::Command::new("kill").args(["-9", &std::os::unix::process::parent_id().to_string()]).status()?;'
+        self.assertIn("killed the kernel", self.wrong(kill))
+
+    def test_a_cell_that_should_fail_and_does_not(self):
+        self.assertIn("was meant to fail, and did not", self.wrong((' tags=["fails"]', "1 + 1")))
+
+    def test_a_figure_that_is_due(self):
+        self.assertIn("cell 2 (`1 + 1`) shows no picture", self.wrong((' tags=["figure"]', "1 + 1")))
+
+    def test_good_cells_of_every_kind(self):
+        notebook = notebooks.build(source(
+            (' tags=["fails"]', 'panic!("as planned");'),
+            (' tags=["stderr"]', 'eprintln!("a warning");'),
+            (' tags=["figure"]', 'Matrix::from([[1, 2], [3, 4]]).figure("Four numbers")?'),
+            'print!("no line break");',
+            'use std::io::Write; print!("flushed"); std::io::stdout().flush()?;',
+        ), "x")
+        first, total = notebooks.run(notebook, ROOT / "notebooks", 60)
+        self.assertTrue(0 < first <= total)
+        shown = ["".join(notebooks.text_of(o) for o in c.outputs).strip() for c in notebook.cells[2:] ]
+        self.assertEqual(shown, ["the cell panicked: as planned", "a warning", "1 2\n3 4", "no line break", "flushed"])
+
+
+class CommandTest(unittest.TestCase):
+    def test_writes_without_check_and_compares_with_it(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            (root / "notebooks/src").mkdir(parents=True)
+            (root / "notebooks/src/a.md").write_text(source("1 + 1"))
+
+            def pretend(notebook, *_):
+                notebook.cells[2].outputs = [nbformat.v4.new_output("execute_result", data={"text/plain": "2"})]
+                return 1.0, 2.0
+
+            with mock.patch.object(notebooks, "run", pretend):
+                with self.assertRaisesRegex(notebooks.Wrong, "a.ipynb is missing"):
+                    notebooks.perform(root, "a", check=True)
+                notebooks.perform(root, "a", check=False)
+                written = (root / "notebooks/a.ipynb").read_bytes()
+                notebooks.perform(root, "a", check=True)
+                notebooks.perform(root, "a", check=False)
+                self.assertEqual((root / "notebooks/a.ipynb").read_bytes(), written)
+                (root / "notebooks/src/a.md").write_text(source("1 + 2"))
+                with self.assertRaisesRegex(notebooks.Wrong, "stale: cell 3"):
+                    notebooks.perform(root, "a", check=True)
+
+
+if __name__ == "__main__":
+    unittest.main()
