@@ -10,6 +10,8 @@ mod runtime;
 
 pub mod shapes;
 
+mod check;
+
 pub mod filter;
 pub mod image;
 pub mod maps;
@@ -33,6 +35,7 @@ pub mod prelude;
 #[cfg(test)]
 mod testing;
 
+pub use check::{check, check_all};
 pub use device::{device, machine};
 pub use error::{Error, Result};
 pub use quiz::quiz;

@@ -3,7 +3,7 @@
 pub use crate::{
     Error, Result,
     chart::Chart,
-    device,
+    check, check_all, device,
     exercise::{exercise, your_turn},
     figure::Figure,
     filter::{Filter, Filtered},

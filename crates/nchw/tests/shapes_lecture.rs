@@ -104,7 +104,7 @@ fn numbers_explain_themselves() {
     for said in [
         "H = floor((7 + 2*0 - 1*(3-1) - 1) / 2) + 1 = floor(4 / 2) + 1 = 3",
         "W = floor((8 + 2*0 - 1*(3-1) - 1) / 2) + 1 = floor(5 / 2) + 1 = 3",
-        "the floor drops a part of 2.50: 1 columns of the padded input are left over",
+        "the floor drops a part of 2.50: 1 column of the padded input is left over",
         "column 7 (from 0) is never looked at",
         "C is not yours to choose: it is the channel count of the input",
         "10*3*3*3 weights + 10 biases = 280",

@@ -229,6 +229,13 @@ pub fn build_wrapper(tools: &Tools) -> Result<()> {
     watch::watched(&mut shell, "wrapper")
 }
 
+/// The version of the C++ that the wrapper is made of.
+pub fn torch_sys_version() -> String {
+    let lock = fs::read_to_string(paths::root().join("Cargo.lock")).unwrap_or_default();
+    let after = lock.lines().skip_while(|line| *line != "name = \"torch-sys\"").nth(1);
+    after.unwrap_or_default().to_owned()
+}
+
 fn torch_sys_folder(tools: &Tools) -> Result<PathBuf> {
     let mut cargo = Command::new(&tools.cargo);
     cargo.args(["metadata", "--format-version=1", "--locked", "--offline"]).current_dir(paths::root());

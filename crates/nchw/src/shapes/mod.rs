@@ -22,6 +22,7 @@ mod explain;
 mod fault;
 mod field;
 mod layer;
+mod pattern;
 mod row;
 mod shape;
 mod slide;
@@ -36,6 +37,8 @@ pub use layer::{
     Layer, avg_pool, batch_norm, conv, conv_transpose, dropout, flatten, global_avg_pool, global_max_pool,
     linear, max_pool, relu,
 };
+pub(crate) use pattern::Bound;
+pub use pattern::Pattern;
 pub use row::Row;
 pub use shape::{Flat, Nchw, Pair, Shape};
 pub(crate) use table::commas;

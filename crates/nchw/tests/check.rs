@@ -1,0 +1,91 @@
+//! `check`: what fits, and every message in full, kept in `tests/shapes/checks.txt`.
+//!
+//! `UPDATE_EXPECT=1 cargo test --test check` writes the file anew: look at what changed.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+use nchw::prelude::*;
+use std::fmt::Write;
+
+fn zeros(sizes: &[i64]) -> Tensor {
+    Tensor::zeros(sizes, (Kind::Float, Device::Cpu))
+}
+
+#[test]
+fn what_fits_comes_back_as_the_same_tensor() {
+    let pictures = zeros(&[8, 3, 32, 48]);
+    for pattern in
+        ["N C=3 H=32 W=48", "8 3 32 48", "_ 3 _ W", "N, C, rows, columns", "_ _ _ _", "개 채=3 행 열"]
+    {
+        let back = check(&pictures, pattern).unwrap();
+        assert_eq!(back.data_ptr(), pictures.data_ptr(), "{pattern}");
+    }
+    assert!(check(&zeros(&[2, 5, 5]), "N S S").is_ok());
+    assert!(check(&zeros(&[2, 0]), "N 0").is_ok());
+    check_all(&[(&pictures, "N C=3 H W"), (&zeros(&[8]), "N"), (&zeros(&[32, 48]), "H W")]).unwrap();
+}
+
+const WRONG: &[(&[i64], &str)] = &[
+    (&[8, 32, 48, 3], "N C=3 H W"),
+    (&[8, 32, 32, 3], "N C=3 H=32 W=32"),
+    (&[32, 48, 3], "C=3 H W"),
+    (&[32, 48, 3], "N C=3 H W"),
+    (&[8, 3, 32, 48], "N H W C=3"),
+    (&[3, 32, 48], "H W C=3"),
+    (&[8, 3, 48, 32], "N C=3 H=32 W=48"),
+    (&[3, 8, 32, 48], "N=8 C=3 H W"),
+    (&[5, 7], "rows=7 columns=5"),
+    (&[3, 32, 48], "N C=3 H=32 W=48"),
+    (&[8, 32, 48], "N=8 C=1 H W"),
+    (&[32, 48], "N C=1 H=32 W=48"),
+    (&[8, 1, 3, 32, 48], "N C=3 H W"),
+    (&[8, 3, 32, 48], "C=3 H W"),
+    (&[8, 4608], "N C=3 H=32 W=48"),
+    (&[36864], "N C=3 H=32 W=48"),
+    (&[8, 3, 32, 48], "N features=4608"),
+    (&[8, 1, 32, 48], "N C=3 H W"),
+    (&[8, 4, 32, 48], "N C=3 H W"),
+    (&[8, 3, 32, 48], "N C=1 H W"),
+    (&[8, 5, 32, 48], "N C=3 H W"),
+    (&[8, 3, 30, 48], "N C=3 H=32 W=32"),
+    (&[8, 3, 32, 48], "N C=3 S S"),
+    (&[8, 3, 5, 5], "N C=3 S=5 S=6"),
+    (&[], "N C=3 H W"),
+    (&[8, 3, 32, 48], "N"),
+    (&[0, 3, 32, 48], "C=3 H W"),
+    (&[8, 3, 32, 48], ""),
+    (&[8, 3, 32, 48], "8x3x32x48"),
+    (&[8, 3, 32, 48], "N C=three H W"),
+    (&[8, 3, 32, 48], "N C= H W"),
+    (&[8, 3, 32, 48], "N C=-3 H W"),
+    (&[8, 3, 32, 48], "N -1 H W"),
+    (&[8, 3, 32, 48], "N, =3 H W"),
+    (&[8, 3, 32, 48], "N  C:3 H W"),
+    (&[8, 3, 32, 48], "개 채널? H W"),
+];
+
+#[test]
+fn every_message_is_as_it_was_looked_at() {
+    let mut all = String::new();
+    for (sizes, pattern) in WRONG {
+        let error = check(&zeros(sizes), pattern).expect_err(pattern);
+        writeln!(all, "=== {sizes:?} | {pattern}\n{error}\n").unwrap();
+    }
+    let (pictures, labels) = (zeros(&[8, 3, 32, 48]), zeros(&[7]));
+    let error = check_all(&[(&pictures, "N C=3 H W"), (&labels, "N")]).unwrap_err();
+    writeln!(all, "=== pictures and labels\n{error}\n").unwrap();
+    let error = check_all(&[(&pictures, "N C=3 H W"), (&zeros(&[32, 8]), "N H")]).unwrap_err();
+    writeln!(all, "=== pictures and features\n{error}\n").unwrap();
+    let error = check_all(&[(&pictures, "N C=3 H W"), (&labels, "N=seven")]).unwrap_err();
+    writeln!(all, "=== a pattern that cannot be read\n{error}\n").unwrap();
+
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shapes/checks.txt");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::write(path, &all).unwrap();
+    }
+    let expected = std::fs::read_to_string(path).unwrap_or_default();
+    for (got, expected) in all.split("=== ").zip(expected.split("=== ")) {
+        assert_eq!(got, expected);
+    }
+    assert_eq!(all, expected);
+}
