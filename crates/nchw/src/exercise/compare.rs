@@ -1,7 +1,7 @@
 //! Work beside what libtorch gives. What is said never tells the solution:
 //! which axis, which place, why probably; the right number is the learner's.
 
-use super::list::Slip;
+use super::list::{Does, Found, Slip};
 use crate::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
@@ -52,11 +52,7 @@ pub(super) fn sizes(given: &[i64], truth: &[i64], names: &[&str]) -> Vec<String>
 }
 
 /// What differs between two tensors; nothing when they are alike.
-pub(super) fn tensors(
-    given: &Tensor,
-    truth: &Tensor,
-    slips: &[Slip<fn() -> Result<Tensor>>],
-) -> Result<Vec<String>> {
+pub(super) fn tensors(given: &Tensor, truth: &Tensor, slips: &[Slip<Found<Tensor>>]) -> Result<Vec<String>> {
     let (given, truth) = (numbers(given)?, numbers(truth)?);
     // A matrix may come with or without its N = 1 and C = 1.
     let given = match (truth.size()[..].as_ref(), given.dim()) {
@@ -81,8 +77,8 @@ pub(super) fn tensors(
 pub(super) fn functions(
     function: &dyn Fn(&Tensor) -> Result<Tensor>,
     inputs: &[[i64; 4]],
-    truth: fn(&Tensor) -> Result<Tensor>,
-    slips: &[Slip<fn(&Tensor) -> Result<Tensor>>],
+    truth: Does,
+    slips: &[Slip<Does>],
     failed: &mut Option<Error>,
 ) -> Result<Vec<String>> {
     for size in inputs {

@@ -13,11 +13,18 @@ pub(super) struct Task {
     pub id: &'static str,
     /// The notebook in which it stands, without `.md`.
     pub notebook: &'static str,
+    /// What the cell's `your_turn` stands for, where it is less than what is handed in.
+    pub yours: Option<&'static str>,
     pub goal: Goal,
     pub hint: &'static str,
     /// What is said when it is right.
     pub learned: &'static str,
 }
+
+/// Runs something in libtorch.
+pub(super) type Found<T> = fn() -> Result<T>;
+/// Does something to a tensor in libtorch.
+pub(super) type Does = fn(&Tensor) -> Result<Tensor>;
 
 /// A known wrong way, and what it confuses.
 pub(super) struct Slip<F> {
@@ -28,31 +35,22 @@ pub(super) struct Slip<F> {
 /// What is asked for (`what` completes "replace it by …") and how it is judged.
 pub(super) enum Goal {
     /// These numbers.
-    Tensor {
-        what: &'static str,
-        truth: fn() -> Result<Tensor>,
-        slips: &'static [Slip<fn() -> Result<Tensor>>],
-    },
+    Tensor { what: &'static str, truth: Found<Tensor>, slips: &'static [Slip<Found<Tensor>>] },
     /// A weight of this shape, judged by what it does.
     Weight { what: &'static str, sizes: [i64; 4], judge: fn(&Tensor) -> Result<Vec<String>> },
     /// These sizes.
     Sizes {
         what: &'static str,
         names: &'static [&'static str],
-        truth: fn() -> Result<Vec<i64>>,
-        slips: &'static [Slip<fn() -> Result<Vec<i64>>>],
+        truth: Found<Vec<i64>>,
+        slips: &'static [Slip<Found<Vec<i64>>>],
     },
     /// This number.
-    Number { what: &'static str, truth: fn() -> Result<i64>, slips: &'static [Slip<fn() -> Result<i64>>] },
+    Number { what: &'static str, truth: Found<i64>, slips: &'static [Slip<Found<i64>>] },
     /// Layers, judged by what comes out of them.
     Layers { what: &'static str, judge: fn(&Chain) -> Result<Vec<String>> },
     /// A function that does what libtorch does, on inputs of these sizes.
-    Function {
-        what: &'static str,
-        inputs: &'static [[i64; 4]],
-        truth: fn(&Tensor) -> Result<Tensor>,
-        slips: &'static [Slip<fn(&Tensor) -> Result<Tensor>>],
-    },
+    Function { what: &'static str, inputs: &'static [[i64; 4]], truth: Does, slips: &'static [Slip<Does>] },
 }
 
 impl Goal {
@@ -117,7 +115,7 @@ impl Goal {
     }
 }
 
-fn number(given: f64, truth: i64, slips: &[Slip<fn() -> Result<i64>>]) -> Result<Vec<String>> {
+fn number(given: f64, truth: i64, slips: &[Slip<Found<i64>>]) -> Result<Vec<String>> {
     if given == truth as f64 {
         return Ok(vec![]);
     }
@@ -139,13 +137,18 @@ pub(super) static TASKS: [Task; 15] = [
     Task {
         id: "03-1",
         notebook: "03-channels",
-        goal: Goal::Layers { what: "the number of filters, as in `conv(8, 5)`", judge: weights_900 },
+        yours: Some("the number of filters, as in `8`"),
+        goal: Goal::Layers {
+            what: "a layer with the number of filters you found, as in `conv(8, 5)`",
+            judge: weights_900,
+        },
         hint: "how many weights has one filter of 5 x 5 for three channels? How often is that in 900?",
         learned: "The 3 was given and the 5 x 5 too: the number of filters was yours to choose.",
     },
     Task {
         id: "03-2",
         notebook: "03-channels",
+        yours: None,
         goal: Goal::Sizes {
             what: "the four sizes of the second layer's weight, as in `[10, 3, 3, 3]`",
             names: &["N (filters)", "C (channels of each filter)", "H (rows)", "W (columns)"],
@@ -178,6 +181,7 @@ pub(super) static TASKS: [Task; 15] = [
     Task {
         id: "03-3",
         notebook: "03-channels",
+        yours: None,
         goal: Goal::Weight {
             what: "a weight of shape [1, 3, 3, 3]: one filter for red, green, blue (a `Tensor`)",
             sizes: [1, 3, 3, 3],
@@ -189,6 +193,7 @@ pub(super) static TASKS: [Task; 15] = [
     Task {
         id: "03-4",
         notebook: "03-channels",
+        yours: None,
         goal: Goal::Weight {
             what: "the weight of a 1x1 convolution from three maps to two (a `Tensor`)",
             sizes: [2, 3, 1, 1],
@@ -200,6 +205,7 @@ pub(super) static TASKS: [Task; 15] = [
     Task {
         id: "03-5",
         notebook: "03-channels",
+        yours: Some("what comes out of the three channels together"),
         goal: Goal::Function {
             what: "a function that lays the vertical edge on each of three channels by itself and adds up what comes out",
             inputs: &[[1, 3, 6, 9], [2, 3, 5, 7]],
@@ -236,13 +242,18 @@ pub(super) static TASKS: [Task; 15] = [
     Task {
         id: "04-1",
         notebook: "04-padding-stride",
-        goal: Goal::Layers { what: "the padding, as in `conv(4, 7).padding(1)`", judge: keeps_its_size },
+        yours: Some("the padding, as in `1`"),
+        goal: Goal::Layers {
+            what: "a layer with the padding you found, as in `conv(4, 7).padding(1)`",
+            judge: keeps_its_size,
+        },
         hint: "half of the kernel, without the middle",
         learned: "Half of the kernel, without the middle, on every side.",
     },
     Task {
         id: "04-2",
         notebook: "04-padding-stride",
+        yours: None,
         goal: Goal::Sizes {
             what: "channels, rows and columns of what comes out, as in `[8, 50, 75]`",
             names: &["C (channels)", "H (rows)", "W (columns)"],
@@ -268,6 +279,7 @@ pub(super) static TASKS: [Task; 15] = [
     Task {
         id: "04-3",
         notebook: "04-padding-stride",
+        yours: None,
         goal: Goal::Layers {
             what: "two convolutions, as in `chain([conv(8, 3), conv(16, 3)])`",
             judge: quarter_the_size,
@@ -278,6 +290,7 @@ pub(super) static TASKS: [Task; 15] = [
     Task {
         id: "04-4",
         notebook: "04-padding-stride",
+        yours: None,
         goal: Goal::Layers {
             what: "three convolutions, as in `chain([conv(8, 3), conv(8, 3), conv(8, 3)])`",
             judge: sees_15,
@@ -288,6 +301,7 @@ pub(super) static TASKS: [Task; 15] = [
     Task {
         id: "04-5",
         notebook: "04-padding-stride",
+        yours: Some("the picture made soft"),
         goal: Goal::Function {
             what: "a function that takes the mean of 3 x 3 and keeps the size, with the picture's own edge repeated around it",
             inputs: &[[1, 1, 5, 8], [2, 1, 4, 3]],
@@ -313,13 +327,18 @@ pub(super) static TASKS: [Task; 15] = [
     Task {
         id: "05-1",
         notebook: "05-pooling",
-        goal: Goal::Layers { what: "the size of the window, as in `max_pool(2)`", judge: third_of_the_size },
+        yours: Some("the size of the window, as in `2`"),
+        goal: Goal::Layers {
+            what: "a layer with the window you found, as in `max_pool(2)`",
+            judge: third_of_the_size,
+        },
         hint: "how many times does 8 go into 24, and 12 into 36?",
         learned: "The channels stayed 32: pooling never changes them.",
     },
     Task {
         id: "05-2",
         notebook: "05-pooling",
+        yours: None,
         goal: Goal::Tensor {
             what: "the six numbers, as in `Matrix::from([[0, 0, 0], [0, 0, 0]])`",
             truth: || Ok(map_to_pool().tensor().f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?),
@@ -351,6 +370,7 @@ pub(super) static TASKS: [Task; 15] = [
     Task {
         id: "05-3",
         notebook: "05-pooling",
+        yours: None,
         goal: Goal::Number {
             what: "the number of inputs, as in `1000`",
             truth: || features("3x40x56"),
@@ -391,6 +411,7 @@ pub(super) static TASKS: [Task; 15] = [
     Task {
         id: "05-4",
         notebook: "05-pooling",
+        yours: None,
         goal: Goal::Layers {
             what: "a whole network, as in `chain([conv(16, 3), max_pool(2), flatten(), linear(10)])`",
             judge: any_size,
@@ -401,6 +422,7 @@ pub(super) static TASKS: [Task; 15] = [
     Task {
         id: "05-5",
         notebook: "05-pooling",
+        yours: Some("the largest of every 2 x 2 region"),
         goal: Goal::Function {
             what: "a function that does 2 x 2 max pooling with other means than max_pool2d",
             inputs: &[[1, 1, 4, 6], [2, 3, 6, 10]],

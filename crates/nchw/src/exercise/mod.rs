@@ -58,7 +58,7 @@ pub fn your_turn<T>(id: &str) -> Result<T> {
         Ok(task) => format!(
             "exercise {id} is yours: replace `your_turn(\"{id}\")?` by {}, then run the cell again \
              (a hint: exercise(\"{id}\").hint())",
-            task.goal.wanted()
+            task.yours.unwrap_or(task.goal.wanted())
         ),
         Err(says) => says,
     }))

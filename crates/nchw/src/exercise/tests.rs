@@ -37,6 +37,12 @@ fn every_exercise_has_its_place_and_a_hint() {
 }
 
 #[test]
+fn what_is_to_be_typed_fits_where_it_stands() {
+    let says = your_turn::<u64>("05-1").unwrap_err().to_string();
+    assert!(says.contains("by the size of the window, as in `2`, then run"), "{says}");
+}
+
+#[test]
 fn an_unknown_id_says_which_there_are() {
     let says = "there is no exercise `03-9`; there are: 03-1, 03-2";
     assert!(exercise("03-9").check(1).to_string().starts_with(&format!("? {says}")));
@@ -58,10 +64,10 @@ fn another_kind_of_work_is_named() {
     said(&exercise("05-3").check(&zeros), &["expected the number of inputs", "`.numel()`"]);
     said(
         &exercise("03-1").check(12),
-        &["expected the number of filters, as in `conv(8, 5)`", "the number 12"],
+        &["expected a layer with the number of filters you found, as in `conv(8, 5)`", "the number 12"],
     );
     said(&exercise("05-5").check(1.5), &["check_function"]);
-    said(&function("05-1", |x| x.shallow_clone()), &["expected the size of the window", "got a function"]);
+    said(&function("05-1", |x| x.shallow_clone()), &["expected a layer with the window", "got a function"]);
 }
 
 #[test]
@@ -189,7 +195,7 @@ fn a_weight_is_judged_by_what_it_does() {
         &["white wall", "add up to 0"],
     );
     said(&exercise("03-3").check(&flat), &["axis C (channels): 1 is not right"]);
-    said(&exercise("03-3").check(&flat.squeeze()), &["expected 4 sizes, N C H W, and got 2"]);
+    said(&exercise("03-3").check(flat.squeeze()), &["expected 4 sizes, N C H W, and got 2"]);
     said(&exercise("03-3").check(Filter::vertical_edge()), &["axis C"]);
 
     let mixed = |six: [f32; 6]| row(&six, &[2, 3, 1, 1]);
