@@ -189,7 +189,7 @@ fn a_weight_is_judged_by_what_it_does() {
         &["white wall", "add up to 0"],
     );
     said(&exercise("03-3").check(&flat), &["axis C (channels): 1 is not right"]);
-    said(&exercise("03-3").check(&flat.squeeze()), &["expected 4 sizes, N C H W, and got 2"]);
+    said(&exercise("03-3").check(flat.squeeze()), &["expected 4 sizes, N C H W, and got 2"]);
     said(&exercise("03-3").check(Filter::vertical_edge()), &["axis C"]);
 
     let mixed = |six: [f32; 6]| row(&six, &[2, 3, 1, 1]);
