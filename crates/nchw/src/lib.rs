@@ -11,6 +11,8 @@ mod runtime;
 pub mod shapes;
 
 mod check;
+mod hints;
+mod summary;
 
 pub mod filter;
 pub mod image;
@@ -39,6 +41,7 @@ pub use check::{check, check_all};
 pub use device::{device, machine};
 pub use error::{Error, Result};
 pub use quiz::quiz;
+pub use summary::{Summary, SummaryRow, summary};
 pub use tch;
 
 /// Called by the kernel while the learner still reads: loads libtorch and has

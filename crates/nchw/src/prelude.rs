@@ -18,6 +18,7 @@ pub use crate::{
     },
     shapes10::{Place, Shapes10},
     shuffle::{Curve, Permutation, ShuffleSettings, ShuffledPixels, SmallNet, shuffled_pixels},
+    summary,
     trace::receptive_field,
 };
 pub use tch::{self, Device, IndexOp, Kind, Tensor};

@@ -8,9 +8,11 @@
 
 use crate::error::sentence;
 use std::{
+    cell::Cell,
     fs::File,
     io::{self, BufRead, BufReader, Write},
-    panic::PanicHookInfo,
+    panic::{self, AssertUnwindSafe, PanicHookInfo},
+    sync::Once,
     time::Duration,
 };
 
@@ -114,22 +116,56 @@ fn in_words(info: &PanicHookInfo) -> String {
 /// tch's functions panic with Rust's text around libtorch's sentence; the
 /// sentence is what helps, and that there is a variant that does not panic.
 fn shorten(message: &str) -> String {
-    let Some(start) = message.find("Torch(\"") else {
-        return format!("the cell panicked: {message}");
-    };
-    let quoted = &message[start + "Torch(\"".len()..];
+    match refusal(message) {
+        None => format!("the cell panicked: {message}"),
+        Some(sentence) => format!(
+            "the cell panicked; libtorch says: {sentence}\n\
+             (the function of the same name with f_ in front returns this as an error: end it with `?`)"
+        ),
+    }
+}
+
+/// libtorch's sentence in a panic of tch's.
+fn refusal(message: &str) -> Option<String> {
+    let quoted = &message[message.find("Torch(\"")? + "Torch(\"".len()..];
     let inside = quoted.strip_suffix("\")").unwrap_or(quoted);
-    let unescaped = inside.replace("\\n", "\n").replace("\\\"", "\"");
-    format!(
-        "the cell panicked; libtorch says: {}\n\
-         (the function of the same name with f_ in front returns this as an error: end it with `?`)",
-        sentence(&unescaped)
-    )
+    Some(sentence(&inside.replace("\\n", "\n").replace("\\\"", "\"")))
+}
+
+thread_local! {
+    /// Whether a panic of this thread is caught by `caught`, and not to be printed.
+    static CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does what may panic in tch (a module's `forward` cannot return an error).
+/// Instead of printing a panic, gives its message: libtorch's sentence, where
+/// it was libtorch that refused.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !CAUGHT.get() {
+                before(info);
+            }
+        }));
+    });
+    let outer = CAUGHT.replace(true);
+    let done = panic::catch_unwind(AssertUnwindSafe(work));
+    CAUGHT.set(outer);
+    done.map_err(|payload| {
+        let message = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied())
+            .unwrap_or("a panic without a message");
+        refusal(message).map_or_else(|| message.to_owned(), |said| format!("libtorch says: {said}"))
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{forward, shorten};
+    use super::{caught, forward, shorten};
     use std::cell::{Cell, RefCell};
 
     fn forwarded(printed: &str) -> (String, Vec<bool>, usize) {
@@ -182,5 +218,13 @@ mod tests {
     #[test]
     fn another_panic_keeps_its_message() {
         assert_eq!(shorten("index out of bounds"), "the cell panicked: index out of bounds");
+    }
+
+    #[test]
+    fn a_panic_that_is_caught_gives_its_message() {
+        assert_eq!(caught(|| 1 + 1), Ok(2));
+        assert_eq!(caught(|| panic!("seven {}", 7)), Err::<(), _>("seven 7".to_owned()));
+        let wrong = || tch::Tensor::from_slice(&[1.0, 2.0]).view([3]);
+        assert_eq!(caught(wrong).unwrap_err(), "libtorch says: shape '[3]' is invalid for input of size 2");
     }
 }

@@ -73,6 +73,13 @@ pub fn conda_prefix() -> Option<PathBuf> {
     env::var_os("CONDA_PREFIX").filter(|v| !v.is_empty()).map(PathBuf::from)
 }
 
+/// Has `.venv`'s Python find the pages of the conda environment's JupyterLab.
+pub fn conda_jupyterlab(command: &mut Command) {
+    if let Some(lab) = conda_prefix().map(|p| p.join("share/jupyter/lab")).filter(|lab| lab.is_dir()) {
+        command.env("JUPYTERLAB_DIR", lab);
+    }
+}
+
 /// Whether the kernel has an NVIDIA driver loaded.
 pub fn has_nvidia_driver() -> bool {
     Path::new("/proc/driver/nvidia/version").exists() || Path::new("/dev/nvidiactl").exists()

@@ -147,7 +147,7 @@ pub(super) fn count(sizes: &[u64]) -> Option<u64> {
 }
 
 /// `[20, 10, 3, 3]` as `20x10x3x3`.
-pub(super) fn times(sizes: &[u64]) -> String {
+pub(crate) fn times(sizes: &[u64]) -> String {
     sizes.iter().map(u64::to_string).collect::<Vec<_>>().join("x")
 }
 

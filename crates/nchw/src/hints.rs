@@ -1,0 +1,85 @@
+//! What libtorch's sentences about shapes and kinds mean, and what to type.
+
+use crate::shapes::times;
+
+/// The likely cause behind libtorch's sentence, for a layer that got an input of these sizes.
+pub(crate) fn hint(sentence: &str, input: &[u64]) -> Option<String> {
+    let has = |words: &str| sentence.contains(words);
+    if let Some((filters, maps)) = numbers_at(sentence, "to have ", " channels, but got ") {
+        return Some(channels(filters, maps, input.first().copied()));
+    }
+    if has("shapes cannot be multiplied") {
+        return Some(features(sentence, input));
+    }
+    if let Some((channels, made_for)) = numbers_at(sentence, "should contain ", " elements not ") {
+        return Some(format!(
+            "likely cause: batch normalisation has a pair of numbers for each channel; it was made for {made_for} \
+             channels, and {channels} come\ninstead: make it with {channels}"
+        ));
+    }
+    if has("input to conv2d, but got input of size") {
+        let lacks = match input.len() {
+            2 => "a flatten came too early, or `.unsqueeze(0)` is missing twice (batch and channels)",
+            _ => "a batch of maps has four axes, N C H W",
+        };
+        return Some(format!("likely cause: a convolution needs rows and columns; {lacks}"));
+    }
+    if has("Kernel size can't be greater") || has("Output size is too small") {
+        return Some(
+            "likely cause: the window is larger than what it is laid on; strides and pools before left too little\n\
+             instead: a smaller window, more padding, or fewer pools before"
+                .into(),
+        );
+    }
+    if has("should be the same") || has("expected scalar type") || has("must have the same dtype") {
+        return Some(
+            "likely cause: the input and the weights are numbers of different kinds (bytes of a picture, say)\n\
+             instead: `.to_kind(Kind::Float)` on the input"
+                .into(),
+        );
+    }
+    has("on the same device").then(|| {
+        "likely cause: the input is in one memory and the weights in another\n\
+         instead: `.to_device(device())` on the input"
+            .into()
+    })
+}
+
+fn channels(filters: u64, maps: u64, batch: Option<u64>) -> String {
+    let cause = match batch {
+        Some(batch) if batch == filters && batch > 1 => "N was written: the batch is never in a weight",
+        _ => "the channels of an earlier layer were written, not those of the layer just before",
+    };
+    format!(
+        "axis C (channels): a filter has as many channels as what it is laid on; {maps} come, and the filters have \
+         {filters}\nlikely cause: {cause}\ninstead: make the layer for {maps} channels"
+    )
+}
+
+/// `mat1 and mat2 shapes cannot be multiplied (8x250 and 490x10)`.
+fn features(sentence: &str, input: &[u64]) -> String {
+    let made_for =
+        sentence.rsplit(" and ").next().and_then(|tail| tail.split('x').next()).unwrap_or("another number");
+    if input.len() > 2 {
+        let features: u64 = input[1..].iter().product();
+        return format!(
+            "likely cause: maps ({}) came to a linear layer, which takes one row of values for each picture\n\
+             instead: `.flatten(1, -1)` before it makes it {}x{features}",
+            times(input),
+            input[0]
+        );
+    }
+    let got = input.last().copied().unwrap_or(0);
+    format!(
+        "likely cause: a linear layer made for {made_for} features gets {got}; the size before the flatten was \
+         reckoned wrongly\ninstead: make the layer for {got} features"
+    )
+}
+
+/// The numbers on both sides of `between`, the first of them behind `before`.
+fn numbers_at(sentence: &str, before: &str, between: &str) -> Option<(u64, u64)> {
+    let (head, tail) = sentence.split_once(between)?;
+    let first = head.rsplit_once(before)?.1.parse().ok()?;
+    let digits = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
+    Some((first, tail[..digits].parse().ok()?))
+}
