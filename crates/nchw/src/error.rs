@@ -40,6 +40,7 @@ impl From<tch::TchError> for Error {
     fn from(error: tch::TchError) -> Error {
         let text = error.to_string();
         let sentence = text.split("\nException raised from").next().unwrap_or(&text);
+        let sentence = sentence.trim_start_matches("Internal torch error: ");
         Error(format!("libtorch says: {}", sentence.trim_end()))
     }
 }
