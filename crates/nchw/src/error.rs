@@ -38,9 +38,18 @@ impl std::error::Error for Error {}
 impl From<tch::TchError> for Error {
     /// Keeps libtorch's sentence and drops its list of C++ frames.
     fn from(error: tch::TchError) -> Error {
-        let text = error.to_string();
-        let sentence = text.split("\nException raised from").next().unwrap_or(&text);
-        let sentence = sentence.trim_start_matches("Internal torch error: ");
-        Error(format!("libtorch says: {}", sentence.trim_end()))
+        Error(format!("libtorch says: {}", sentence(&error.to_string())))
+    }
+}
+
+/// libtorch's sentence, without its C++ frames and its list of all backends.
+pub(crate) fn sentence(text: &str) -> String {
+    let text = text.split("\nException raised from").next().unwrap_or(text).trim_end();
+    let text = text.strip_prefix("Internal torch error: ").unwrap_or(text);
+    match text.split_once(" This could be because the operator doesn't exist for this backend") {
+        Some((said, _)) => {
+            format!("{said} There is no such device here: `device()` gives the one that is, or the CPU")
+        }
+        None => text.to_owned(),
     }
 }

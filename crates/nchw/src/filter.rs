@@ -226,7 +226,7 @@ impl Filtered {
         let result = if self.filter.makes_a_picture() {
             let picture = Image::from_tensor(&self.map)?.pixels();
             Panel::new("result", Content::Picture(picture), width)
-                .caption(format!("{shape}, {range}, drawn from 0 to 1"))
+                .caption(format!("{shape}, drawn from 0 to 1"))
         } else {
             let answer = self.map.f_sum_dim_intlist([1_i64].as_slice(), true, Kind::Float)?;
             let how = if size[1] > 1 { ", channels added for the drawing" } else { "" };

@@ -31,6 +31,7 @@ pub mod figure;
 mod panels;
 mod show;
 
+pub mod exercise;
 pub mod quiz;
 
 pub mod prelude;

@@ -4,6 +4,7 @@ pub use crate::{
     Error, Result,
     chart::Chart,
     check, check_all, device,
+    exercise::{exercise, your_turn},
     figure::Figure,
     filter::{Filter, Filtered},
     image::Image,

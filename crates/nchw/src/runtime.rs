@@ -6,6 +6,7 @@
 //! to stderr at the very end may come too late to be shown. Other programs
 //! keep Rust's own behaviour.
 
+use crate::error::sentence;
 use std::{
     cell::Cell,
     fs::File,
@@ -115,7 +116,7 @@ fn in_words(info: &PanicHookInfo) -> String {
 /// tch's functions panic with Rust's text around libtorch's sentence; the
 /// sentence is what helps, and that there is a variant that does not panic.
 fn shorten(message: &str) -> String {
-    match sentence(message) {
+    match refusal(message) {
         None => format!("the cell panicked: {message}"),
         Some(sentence) => format!(
             "the cell panicked; libtorch says: {sentence}\n\
@@ -125,11 +126,10 @@ fn shorten(message: &str) -> String {
 }
 
 /// libtorch's sentence in a panic of tch's.
-fn sentence(message: &str) -> Option<String> {
+fn refusal(message: &str) -> Option<String> {
     let quoted = &message[message.find("Torch(\"")? + "Torch(\"".len()..];
     let inside = quoted.strip_suffix("\")").unwrap_or(quoted);
-    let sentence = inside.split("\\nException raised from").next().unwrap_or(inside);
-    Some(sentence.replace("\\n", "\n").replace("\\\"", "\"").trim_end().to_owned())
+    Some(sentence(&inside.replace("\\n", "\n").replace("\\\"", "\"")))
 }
 
 thread_local! {
@@ -159,7 +159,7 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, Stri
             .map(String::as_str)
             .or_else(|| payload.downcast_ref::<&str>().copied())
             .unwrap_or("a panic without a message");
-        sentence(message).map_or_else(|| message.to_owned(), |said| format!("libtorch says: {said}"))
+        refusal(message).map_or_else(|| message.to_owned(), |said| format!("libtorch says: {said}"))
     })
 }
 
@@ -200,6 +200,19 @@ mod tests {
             "{short}"
         );
         assert!(!short.contains("frame") && !short.contains("unwrap"), "{short}");
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_one_sentence() {
+        let raw = "called `Result::unwrap()` on an `Err` value: Torch(\"Could not run 'aten::empty' with arguments \
+                   from the 'CUDA' backend. This could be because the operator doesn't exist for this backend, or \
+                   was omitted. [CPU, Meta].\\n\\nCPU: registered at RegisterCPU.cpp\\nException raised from x\")";
+        let short = shorten(raw);
+        assert!(
+            short.contains("from the 'CUDA' backend. There is no such device here: `device()` gives"),
+            "{short}"
+        );
+        assert!(!short.contains("registered") && !short.contains("Meta"), "{short}");
     }
 
     #[test]

@@ -71,7 +71,7 @@ ROWS = [
     ("imports", "first cell (imports)", "s"),
     ("picture", "start → first picture", "s"),
     ("cell", "ordinary cell", "s"),
-    ("memory", "memory (PSS)", "MiB"),
+    ("memory", "memory", "MiB"),
 ]
 
 
@@ -125,13 +125,36 @@ def descendants(process):
     return found
 
 
+def pages(process):
+    """KiB in memory: (of its own, {file: pages of that file})."""
+    own, files, path = 0, {}, None
+    for line in Path(f"/proc/{process}/smaps").read_text(errors="replace").splitlines():
+        words = line.split()
+        if not words[0].endswith(":"):  # A mapping begins: addresses, rights, offset, device, inode, path.
+            path = " ".join(words[5:]) or None
+        elif words[0] == "Rss:":
+            files[path] = files.get(path, 0) + int(words[1])
+        elif words[0] == "Anonymous:":
+            own += int(words[1])
+            files[path] -= int(words[1])
+    return own, files
+
+
 def memory(process):
-    """Proportional set size of the process tree in MiB: shared pages count once."""
-    total = 0
+    """MiB of the process tree, its shared pages once, as if it were alone on the machine.
+
+    Not the kernel's PSS: that falls with every other kernel that has libtorch open.
+    """
+    total, files = 0, {}
     for each in descendants(process):
-        lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total / 1024
+        try:
+            own, mapped = pages(each)
+        except OSError:  # Gone meanwhile.
+            continue
+        total += own
+        for path, size in mapped.items():
+            files[path] = max(files.get(path, 0), size)
+    return (total + sum(files.values())) / 1024
 
 
 def measure(manager, first, cells):

@@ -8,6 +8,11 @@ Tags of a code cell (```rust tags=["figure"]):
   fails    is meant to fail: compile error, panic, or an error through `?`
   stderr   may write to stderr
   varies   its text differs from run to run (times, what the machine has)
+  exercise is the learner's to write: it holds `your_turn("ID")`, and `fails` with its message
+
+The solutions of NAME's exercises are in `notebooks/solutions/NAME.md`, one cell
+each. They run after the notebook's last cell, in the same kernel, and every
+check in them must say that it is right. They are not published.
 
 A text cell may carry a language (<!-- #region lang="ko" --> … <!-- #endregion -->);
 text without one, and all code, belongs to every language.
@@ -34,8 +39,10 @@ logging.getLogger("jupytext").setLevel(logging.WARNING)
 
 KERNEL = {"kernelspec": {"display_name": "Rust (nchw)", "language": "rust", "name": "nchw"},
           "language_info": {"file_extension": ".rs", "mimetype": "text/rust", "name": "Rust", "version": ""}}
-TAGS = {"figure", "fails", "stderr", "varies"}
+TAGS = {"figure", "fails", "stderr", "varies", "exercise"}
 LIMIT = 180
+YOURS = re.compile(r'your_turn\("([^"]*)"\)')
+CHECKED = re.compile(r'\bexercise\("([^"]*)"\)')
 
 
 class Wrong(Exception):
@@ -73,10 +80,51 @@ def require_first_cell(notebook):
         raise Wrong(f"the first code cell must be, as in every notebook:\n{FIRST_CELL}")
 
 
-def run(notebook, folder, limit=LIMIT):
+def exercises(notebook):
+    """The ids of the exercises that the learner has to solve, in order."""
+    found = []
+    for number, cell in enumerate(notebook.cells, 1):
+        ids = YOURS.findall(cell.source) if cell.cell_type == "code" else []
+        tags = cell.metadata.get("tags", [])
+        if not ids and "exercise" not in tags:
+            continue
+        if not {"exercise", "fails"} <= set(tags):
+            raise Wrong(f"{title(number, cell)} is the learner's to write: tag it `exercise` and `fails`")
+        if len(set(ids)) != 1 or CHECKED.findall(cell.source) != ids[:1]:
+            raise Wrong(f"{title(number, cell)} is an exercise: it must have one id, in "
+                        '`your_turn("ID")` and again in `exercise("ID")`')
+        if ids[0] in found:
+            raise Wrong(f"{title(number, cell)} is exercise {ids[0]} for the second time")
+        found.append(ids[0])
+    return found
+
+
+def solved(notebook, text, name):
+    """The solution of every exercise, in the notebook's order: (id, cell)."""
+    ids, solutions = exercises(notebook), {}
+    for number, cell in enumerate(build(text, name).cells if text else [], 1):
+        if cell.cell_type != "code":
+            continue
+        where = f"notebooks/solutions/{name}.md, {title(number, cell)}"
+        found = CHECKED.findall(cell.source)
+        if len(found) != 1 or YOURS.search(cell.source):
+            raise Wrong(f'{where} must solve one exercise, and check it once with `exercise("ID")`')
+        if found[0] not in ids:
+            raise Wrong(f"{where} solves exercise {found[0]}, which the notebook does not have")
+        if found[0] in solutions:
+            raise Wrong(f"{where} solves exercise {found[0]} for the second time")
+        solutions[found[0]] = cell
+    missing = [exercise for exercise in ids if exercise not in solutions]
+    if missing:
+        raise Wrong(f"no solution in notebooks/solutions/{name}.md for exercise {', '.join(missing)}")
+    return [(exercise, solutions[exercise]) for exercise in ids]
+
+
+def run(notebook, folder, limit=LIMIT, solutions=()):
     """Runs all code cells and keeps their outputs. Seconds to the first output, and in all.
 
-    Stops at the first cell that is wrong.
+    Stops at the first cell that is wrong. The solutions run after all else, so
+    that no cell of the notebook can live on what one of them leaves behind.
     """
     # The author's own quiz answers are no part of a notebook, and not to be changed by a check.
     os.environ["NCHW_PROGRESS"] = os.path.join(tempfile.mkdtemp(prefix="nchw-"), "progress.json")
@@ -97,6 +145,8 @@ def run(notebook, folder, limit=LIMIT):
                 complaint = judge(cell)
                 if complaint:
                     raise Wrong(f"{title(number, cell)} {complaint}")
+            for exercise, cell in solutions:
+                run_solution(client, exercise, cell, limit)
     except RuntimeError as error:
         raise Wrong(f"the kernel did not start ({error}): `cargo xtask doctor` says why") from None
     finally:
@@ -116,6 +166,27 @@ def run_cell(client, cell, number, limit):
         raise Wrong(f"{title(number, cell)} still ran after {limit} s: does it ever end?") from None
     except DeadKernelError:
         raise Wrong(f"{title(number, cell)} killed the kernel") from None
+
+
+def run_solution(client, exercise, cell, limit):
+    # The client counts on the cell being one of its notebook's.
+    client.nb.cells.append(cell)
+    try:
+        run_cell(client, cell, len(client.nb.cells), limit)
+    finally:
+        client.nb.cells.pop()
+    complaint = judge_solution(exercise, cell)
+    if complaint:
+        raise Wrong(f"the solution of exercise {exercise} {complaint}")
+
+
+def judge_solution(exercise, cell):
+    """What is wrong with a solution that has run, or None."""
+    complaint = judge(cell)
+    if complaint:
+        return complaint
+    shown = "\n".join(text_of(o) for o in cell.outputs)
+    return None if f"✓ Exercise {exercise} is right." in shown else f"is not said to be right:\n{shown}"
 
 
 def tidy(outputs):
@@ -164,6 +235,10 @@ def judge(cell):
     tags = cell.metadata.get("tags", [])
     errors = [text_of(o) for o in cell.outputs if o.output_type == "error"]
     stderr = "".join(o.text for o in cell.outputs if o.output_type == "stream" and o.name == "stderr")
+    if "exercise" in tags:
+        exercise = YOURS.search(cell.source).group(1)
+        says = f"exercise {exercise} is yours: "
+        return None if says in stderr else f"was meant to say `{says}…`, and said:\n{stderr or ''.join(errors)}"
     if "fails" in tags:
         return None if errors or stderr else "was meant to fail, and did not"
     if errors:
@@ -224,10 +299,12 @@ def perform(root, name, check):
     folder = root / "notebooks"
     notebook = build((folder / "src" / f"{name}.md").read_text(encoding="utf-8"), name)
     require_first_cell(notebook)
+    answers = folder / "solutions" / f"{name}.md"
+    solutions = solved(notebook, answers.read_text(encoding="utf-8") if answers.exists() else "", name)
     published = folder / f"{name}.ipynb"
     if check and not published.exists():
         raise Wrong(f"notebooks/{name}.ipynb is missing")
-    times = run(notebook, folder)
+    times = run(notebook, folder, solutions=solutions)
     require_no_path(notebook, root)
     nbformat.validate(notebook)
     if check:
@@ -239,7 +316,8 @@ def perform(root, name, check):
 
 def orphans(folder):
     sources = {path.stem for path in (folder / "src").glob("*.md")}
-    return sorted(path.name for path in folder.glob("*.ipynb") if path.stem not in sources)
+    found = sorted(folder.glob("*.ipynb")) + sorted(folder.glob("solutions/*.md"))
+    return [path.relative_to(folder).as_posix() for path in found if path.stem not in sources]
 
 
 def chosen(folder, names):

@@ -49,11 +49,100 @@ class BuildTest(unittest.TestCase):
     def test_an_ipynb_without_a_source_is_an_orphan(self):
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "src").mkdir()
-            for name in ["src/a.md", "a.ipynb", "b.ipynb"]:
+            (Path(folder) / "solutions").mkdir()
+            for name in ["src/a.md", "a.ipynb", "b.ipynb", "solutions/a.md", "solutions/c.md"]:
                 (Path(folder) / name).write_text("")
-            self.assertEqual(notebooks.orphans(Path(folder)), ["b.ipynb"])
+            self.assertEqual(notebooks.orphans(Path(folder)), ["b.ipynb", "solutions/c.md"])
             with self.assertRaisesRegex(SystemExit, "there is no notebook c; there are: a"):
                 notebooks.chosen(Path(folder), ["c"])
+
+
+class ExerciseTest(unittest.TestCase):
+    TAGS = ' tags=["exercise", "fails"]'
+
+    def exercise(self, name):
+        return self.TAGS, f'let a: u64 = your_turn("{name}")?;\nexercise("{name}").check(a)'
+
+    def solution(self, name):
+        return f'let a = 7;\nexercise("{name}").check(a)'
+
+    def notebook(self, *cells):
+        return notebooks.build(source(*cells), "x")
+
+    def solved(self, notebook, *solutions):
+        text = source(*solutions, first=None) if solutions else ""
+        return [(name, cell.source) for name, cell in notebooks.solved(notebook, text, "x")]
+
+    def test_solutions_come_in_the_order_of_the_exercises(self):
+        notebook = self.notebook(self.exercise("3-1"), "1 + 1", self.exercise("3-2"))
+        self.assertEqual(self.solved(notebook, self.solution("3-2"), self.solution("3-1")),
+                         [("3-1", self.solution("3-1")), ("3-2", self.solution("3-2"))])
+        self.assertEqual(self.solved(self.notebook("1 + 1")), [])
+
+    def test_an_exercise_without_a_solution_and_a_solution_without_an_exercise(self):
+        notebook = self.notebook(self.exercise("3-1"), self.exercise("3-2"))
+        for solutions, message in [
+            ([], "no solution in notebooks/solutions/x.md for exercise 3-1, 3-2"),
+            (["3-1"], "no solution in notebooks/solutions/x.md for exercise 3-2"),
+            (["3-1", "3-2", "3-3"], r"cell 4 .* solves exercise 3-3, which the notebook does not have"),
+            (["3-1", "3-2", "3-1"], r"cell 4 .* solves exercise 3-1 for the second time"),
+        ]:
+            with self.assertRaisesRegex(notebooks.Wrong, message):
+                self.solved(notebook, *map(self.solution, solutions))
+        for unsolved in ["1 + 1", self.exercise("3-1")[1]]:
+            with self.assertRaisesRegex(notebooks.Wrong, "must solve one exercise"):
+                self.solved(notebook, unsolved)
+
+    def test_an_exercise_is_tagged_and_has_one_id(self):
+        tags, code = self.exercise("3-1")
+        for cell, message in [
+            (code, r"cell 3 \(.*\) is the learner's to write: tag it `exercise` and `fails`"),
+            ((' tags=["exercise"]', code), "tag it `exercise` and `fails`"),
+            ((tags, "1 + 1"), "it must have one id"),
+            ((tags, code.replace('exercise("3-1")', 'exercise("3-2")')), "it must have one id"),
+        ]:
+            with self.assertRaisesRegex(notebooks.Wrong, message):
+                notebooks.exercises(self.notebook(cell))
+        with self.assertRaisesRegex(notebooks.Wrong, "cell 4 .* is exercise 3-1 for the second time"):
+            notebooks.exercises(self.notebook(self.exercise("3-1"), self.exercise("3-1")))
+
+    def test_an_exercise_must_fail_with_its_own_message(self):
+        cell = self.notebook(self.exercise("3-1")).cells[2]
+        outputs = [
+            ("stderr", "exercise 3-1 is yours: replace it", None),
+            ("stderr", "exercise 3-2 is yours: replace it", "was meant to say `exercise 3-1 is yours: …`"),
+            ("stdout", "exercise 3-1 is yours: ", "was meant to say"),
+        ]
+        for stream, text, message in outputs:
+            cell.outputs = [nbformat.v4.new_output("stream", name=stream, text=text)]
+            if message:
+                self.assertIn(message, notebooks.judge(cell))
+            else:
+                self.assertIsNone(notebooks.judge(cell))
+        # A compile error shows the line, and the line is not the message.
+        cell.outputs = [nbformat.v4.new_output("error", ename="E0425", evalue="", traceback=[cell.source])]
+        self.assertIn("your_turn", notebooks.judge(cell))
+
+    def test_a_solution_must_be_said_to_be_right(self):
+        class Client:
+            def __init__(self, text):
+                self.nb, self.text = nbformat.v4.new_notebook(), text
+
+            def execute_cell(self, cell, number):
+                assert self.nb.cells[number] is cell
+                cell.outputs = [nbformat.v4.new_output("execute_result", data={"text/plain": self.text})]
+
+        (name, cell), = notebooks.solved(self.notebook(self.exercise("3-1")),
+                                         source(self.solution("3-1"), first=None), "x")
+        client = Client("✓ Exercise 3-1 is right.\n  Well done.")
+        notebooks.run_solution(client, name, cell, 1)
+        self.assertEqual(client.nb.cells, [])
+        for text in ["✗ Exercise 3-1 is not right yet.", "✓ Exercise 3-2 is right."]:
+            with self.assertRaisesRegex(notebooks.Wrong, "solution of exercise 3-1 is not said to be right:\n" + text):
+                notebooks.run_solution(Client(text), name, cell, 1)
+        panicked = nbformat.v4.new_output("stream", name="stderr", text="the cell panicked")
+        cell.outputs = [panicked]
+        self.assertIn("the cell panicked", notebooks.judge_solution(name, cell))
 
 
 class StaleTest(unittest.TestCase):
@@ -165,7 +254,7 @@ class CommandTest(unittest.TestCase):
             (root / "notebooks/src").mkdir(parents=True)
             (root / "notebooks/src/a.md").write_text(source("1 + 1"))
 
-            def pretend(notebook, *_):
+            def pretend(notebook, *_, **__):
                 notebook.cells[2].outputs = [nbformat.v4.new_output("execute_result", data={"text/plain": "2"})]
                 return 1.0, 2.0
 

@@ -178,11 +178,10 @@ pub fn install(tools: &Tools, source: &libtorch::Source) -> Result<()> {
 /// The lock file of the course pins what the notebooks are built with: without
 /// it, cargo would look for newer versions, which nobody has downloaded.
 fn configuration(warm: bool) -> Result<String> {
-    let (root, kernel) = (paths::root(), paths::kernel());
+    let root = paths::root();
     let mut code = format!(
-        ":build_env CARGO_BUILD_BUILD_DIR={}\n:build_env CARGO_HOME={}\n:offline 1\n:opt 0\n\
+        ":build_env CARGO_BUILD_BUILD_DIR={{build}}\n:build_env CARGO_HOME={}\n:offline 1\n:opt 0\n\
          !cp '{}' \"$EVCXR_TMPDIR/Cargo.lock\"\n",
-        kernel.join("build").display(),
         cargo_home()?.display(),
         root.join("Cargo.lock").display(),
     );
@@ -207,7 +206,11 @@ pub fn build() -> Result<()> {
     fs::write(&begun, "")?;
     let _ = fs::remove_file(fresh::built_stamp(&kernel));
     let mut probe = Command::new(paths::venv("python"));
-    probe.arg(paths::script("kernel_probe.py")).arg("--build").current_dir(paths::root().join("notebooks"));
+    probe
+        .arg(paths::script("kernel_probe.py"))
+        .arg("--build")
+        .env("NCHW_BUILD", "1")
+        .current_dir(paths::root().join("notebooks"));
     watch::watched(&mut probe, "kernel")?;
     fs::rename(begun, fresh::built_stamp(&kernel))?;
     Ok(())

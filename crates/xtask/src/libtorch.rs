@@ -73,6 +73,13 @@ pub fn conda_prefix() -> Option<PathBuf> {
     env::var_os("CONDA_PREFIX").filter(|v| !v.is_empty()).map(PathBuf::from)
 }
 
+/// Has `.venv`'s Python find the pages of the conda environment's JupyterLab.
+pub fn conda_jupyterlab(command: &mut Command) {
+    if let Some(lab) = conda_prefix().map(|p| p.join("share/jupyter/lab")).filter(|lab| lab.is_dir()) {
+        command.env("JUPYTERLAB_DIR", lab);
+    }
+}
+
 /// Whether the kernel has an NVIDIA driver loaded.
 pub fn has_nvidia_driver() -> bool {
     Path::new("/proc/driver/nvidia/version").exists() || Path::new("/dev/nvidiactl").exists()
@@ -227,6 +234,13 @@ pub fn build_wrapper(tools: &Tools) -> Result<()> {
     shell.env("INCLUDE", include).env("LIB", self::folder().join("lib"));
     shell.env("SHORT", paths::root().join("crates/xtask/cpp/short_errors.h"));
     watch::watched(&mut shell, "wrapper")
+}
+
+/// The version of the C++ that the wrapper is made of.
+pub fn torch_sys_version() -> String {
+    let lock = fs::read_to_string(paths::root().join("Cargo.lock")).unwrap_or_default();
+    let after = lock.lines().skip_while(|line| *line != "name = \"torch-sys\"").nth(1);
+    after.unwrap_or_default().to_owned()
 }
 
 fn torch_sys_folder(tools: &Tools) -> Result<PathBuf> {

@@ -137,9 +137,7 @@ fn lab(no_browser: bool, port: Option<u16>) -> Result<()> {
     if rustix::process::geteuid().is_root() {
         jupyter.arg("--allow-root");
     }
-    if let Some(prefix) = libtorch::conda_prefix().filter(|p| p.join("share/jupyter/lab").is_dir()) {
-        jupyter.env("JUPYTERLAB_DIR", prefix.join("share/jupyter/lab"));
-    }
+    libtorch::conda_jupyterlab(&mut jupyter);
     run::run(&mut jupyter)
 }
 

@@ -147,7 +147,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
         what: "the C++ side of tch, compiled once",
         size: "3 MB; about 40 s",
         result: libtorch::wrapper_folder().join("libtch.so"),
-        stamp: stamp(&[&identity], &["../Cargo.lock", "../crates/xtask/cpp/short_errors.h"])?,
+        stamp: stamp(&[&identity, &libtorch::torch_sys_version()], &["../crates/xtask/cpp/short_errors.h"])?,
         act: &|| libtorch::build_wrapper(&tools),
     };
     for step in [&wrapper, &evcxr] {

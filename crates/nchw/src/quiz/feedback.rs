@@ -195,7 +195,7 @@ impl fmt::Debug for Feedback {
 pub struct Note(String);
 
 impl Note {
-    pub(super) fn new(text: String, notice: Notice) -> Note {
+    pub(crate) fn new(text: String, notice: Notice) -> Note {
         Note(match notice {
             Some(notice) => format!("{text}\n{notice}"),
             None => text,

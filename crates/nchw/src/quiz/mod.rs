@@ -21,7 +21,7 @@ mod progress;
 mod question;
 mod questions;
 mod random;
-mod run;
+pub(crate) mod run;
 mod sheet;
 mod slips;
 

@@ -46,24 +46,24 @@ pub(crate) fn sizes_out(input: &str, layers: &str) -> Option<Vec<i64>> {
 }
 
 /// What one layer learns.
-struct Learned {
-    weight: Option<Vec<i64>>,
+pub(crate) struct Learned {
+    pub(crate) weight: Option<Vec<i64>>,
     numbers: i64,
 }
 
 const NOTHING: Learned = Learned { weight: None, numbers: 0 };
 
 /// Layers that have been run.
-struct Run {
+pub(crate) struct Run {
     input: Tensor,
     output: Tensor,
     batched: bool,
     /// One for each layer.
-    learned: Vec<Learned>,
+    pub(crate) learned: Vec<Learned>,
 }
 
 impl Run {
-    fn of(input: &str, layers: &str) -> Result<Run> {
+    pub(crate) fn of(input: &str, layers: &str) -> Result<Run> {
         let Shape::Maps(maps) = input.parse()? else {
             return Err(Error::new(format!("`{input}` has no rows and columns")));
         };
@@ -79,12 +79,12 @@ impl Run {
     }
 
     /// Without N where one picture was given without it.
-    fn sizes_out(&self) -> Vec<i64> {
+    pub(crate) fn sizes_out(&self) -> Vec<i64> {
         self.output.size()[usize::from(!self.batched)..].to_vec()
     }
 
     /// The rows and columns of the input that the value in the middle depends on.
-    fn field(&self) -> Result<[i64; 2]> {
+    pub(crate) fn field(&self) -> Result<[i64; 2]> {
         let [_, _, h, w] = self.output.size()[..] else {
             return Err(Error::new("there are no rows and columns"));
         };
@@ -143,7 +143,7 @@ fn apply(layer: &Layer, x: &Tensor) -> Result<(Tensor, Learned)> {
             Ok((y, learned(&weight, &bias)))
         }
         Op::ConvTranspose | Op::BatchNorm | Op::Dropout => {
-            Err(Error::new(format!("no quiz asks about `{layer}`")))
+            Err(Error::new(format!("neither a quiz nor an exercise asks about `{layer}`")))
         }
     }
 }

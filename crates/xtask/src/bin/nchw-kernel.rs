@@ -48,14 +48,67 @@ fn as_kernel(args: &[OsString]) -> Result<()> {
     // answers Jupyter, and an error in it would look like a dead kernel. The
     // plain configuration leaves that to the first cell, which shows it.
     let config = if fresh::is_fresh(&home) { "warm" } else { "plain" };
+    // Set-up builds in the folder that all others start from.
+    let build = match env::var_os("NCHW_BUILD") {
+        Some(_) => home.join("build"),
+        None => own_build(&home, &slot)?,
+    };
+    let code = fs::read_to_string(home.join(config).join("init.evcxr"))?;
+    let code = code.replace("{build}", &build.display().to_string());
+    fs::create_dir_all(slot.join("config"))?;
+    fs::write(slot.join("config/init.evcxr"), code)?;
     let error = Command::new(variable("NCHW_EVCXR")?)
         .args(args)
-        .env("EVCXR_TMPDIR", slot)
-        .env("EVCXR_CONFIG_DIR", home.join(config))
+        .env("EVCXR_TMPDIR", &slot)
+        .env("EVCXR_CONFIG_DIR", slot.join("config"))
         // Says only that it found no evcxr.toml, in the middle of Jupyter's log.
         .stdout(Stdio::null())
         .exec();
     bail!("could not start evcxr ({error}): run `cargo xtask setup`")
+}
+
+/// The build folder of this kernel alone, a copy of what set-up built.
+///
+/// Cargo names the library of a cell `libctx.so`, whoever's cell it is: in one
+/// folder, two kernels would now and then run each other's cells.
+fn own_build(home: &Path, slot: &Path) -> Result<PathBuf> {
+    let (build, stamp) = (slot.join("build"), slot.join("build-of"));
+    let built = fs::metadata(fresh::built_stamp(home)).and_then(|m| m.modified());
+    let built = built.map_or_else(|_| "never".into(), |time| format!("{time:?}"));
+    if fs::read_to_string(&stamp).is_ok_and(|of| of == built) {
+        return Ok(build);
+    }
+    if build.exists() {
+        fs::remove_dir_all(&build)?;
+    }
+    let master = home.join("build");
+    if master.is_dir() {
+        copy_tree(&master, &build).with_context(|| format!("could not copy {}", master.display()))?;
+    }
+    fs::write(stamp, built)?;
+    Ok(build)
+}
+
+/// Large files are linked: compilers put new ones in their place, and the copy
+/// takes neither time nor room. Small ones, which cargo overwrites, are copied,
+/// with the times by which cargo knows what is built.
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, new, about) = (entry.path(), to.join(entry.file_name()), entry.metadata()?);
+        // What the compiler keeps for the next cell belongs to the cell.
+        if entry.file_name() == "incremental" {
+            continue;
+        }
+        if about.is_dir() {
+            copy_tree(&path, &new)?;
+        } else if about.len() < 65_536 || fs::hard_link(&path, &new).is_err() {
+            fs::copy(&path, &new)?;
+            File::options().write(true).open(&new)?.set_modified(about.modified()?)?;
+        }
+    }
+    Ok(())
 }
 
 /// The first working folder that no other kernel holds.
@@ -144,6 +197,31 @@ mod tests {
         let mut metadata = json!({"packages": [{"name": "ctx", "id": "a"}], "resolve": null});
         keep_visible(&mut metadata);
         assert_eq!(metadata, json!({"packages": [{"name": "ctx", "id": "a"}], "resolve": null}));
+    }
+
+    #[test]
+    fn every_kernel_builds_in_a_copy_of_its_own_with_the_same_times() {
+        let home = env::temp_dir().join(format!("nchw-builds-{}", std::process::id()));
+        let (deps, slot) = (home.join("build/debug/deps"), home.join("slots/3"));
+        fs::create_dir_all(&deps).unwrap();
+        fs::create_dir_all(&slot).unwrap();
+        fs::write(deps.join("small.d"), "small").unwrap();
+        fs::write(deps.join("large.so"), vec![7; 100_000]).unwrap();
+        fs::write(home.join("built"), "").unwrap();
+        let time = |path: PathBuf| fs::metadata(path).unwrap().modified().unwrap();
+        let build = own_build(&home, &slot).unwrap();
+        for name in ["small.d", "large.so"] {
+            assert_eq!(time(deps.join(name)), time(build.join("debug/deps").join(name)), "{name}");
+        }
+        fs::write(build.join("debug/deps/small.d"), "mine").unwrap();
+        assert_eq!(fs::read_to_string(deps.join("small.d")).unwrap(), "small", "the others keep theirs");
+        own_build(&home, &slot).unwrap();
+        assert_eq!(fs::read_to_string(build.join("debug/deps/small.d")).unwrap(), "mine", "kept");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::write(home.join("built"), "").unwrap();
+        own_build(&home, &slot).unwrap();
+        assert_eq!(fs::read_to_string(build.join("debug/deps/small.d")).unwrap(), "small", "built anew");
+        fs::remove_dir_all(&home).unwrap();
     }
 
     #[test]

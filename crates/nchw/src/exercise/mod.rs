@@ -1,0 +1,204 @@
+//! The exercises at the notebooks' ends: set, checked, and never solved for you.
+//!
+//! ```no_run
+//! use nchw::prelude::*;
+//! let weight: [i64; 4] = [11, 6, 3, 4];
+//! exercise("03-2").check(weight); // right, or what is not right yet and why
+//! exercise("03-2").hint();
+//! ```
+//!
+//! All exercises are in one manifest, `list.rs`. What is right is not written
+//! down there but run, in libtorch.
+
+mod compare;
+mod list;
+mod work;
+
+pub use work::{IntoWork, Work};
+
+use crate::figure::{escape, show_html};
+use crate::quiz::Note;
+use crate::{Error, Result};
+use list::{Goal, TASKS, Task};
+use std::fmt;
+use tch::Tensor;
+
+/// An exercise of a notebook.
+///
+/// An id that is not known is no panic: whatever is asked of it says which ids there are.
+#[derive(Clone)]
+pub struct Exercise(std::result::Result<&'static Task, String>);
+
+/// The exercise with this id: the notebook's number, and which one there.
+///
+/// ```
+/// use nchw::prelude::*;
+/// assert!(exercise("05-3").check(2304).is_right());
+/// let wrong = exercise("05-3").check(2400);
+/// assert!(wrong.to_string().starts_with("✗ Exercise 05-3 is not right yet."));
+/// ```
+pub fn exercise(id: &str) -> Exercise {
+    let found = TASKS.iter().find(|task| task.id == id.trim());
+    Exercise(found.ok_or_else(|| unknown(id)))
+}
+
+/// Stands where the learner's own work goes, and always fails: it says what to do.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let yours: Result<Tensor> = your_turn("03-3");
+/// let says = yours.unwrap_err().to_string();
+/// assert!(says.starts_with("exercise 03-3 is yours: replace `your_turn(\"03-3\")?` by"));
+/// ```
+///
+/// # Errors
+/// Always.
+pub fn your_turn<T>(id: &str) -> Result<T> {
+    Err(Error::new(match exercise(id).0 {
+        Ok(task) => format!(
+            "exercise {id} is yours: replace `your_turn(\"{id}\")?` by {}, then run the cell again \
+             (a hint: exercise(\"{id}\").hint())",
+            task.goal.wanted()
+        ),
+        Err(says) => says,
+    }))
+}
+
+fn unknown(id: &str) -> String {
+    let ids: Vec<&str> = TASKS.iter().map(|task| task.id).collect();
+    let id: String = id.trim().chars().take(40).collect();
+    format!("there is no exercise `{id}`; there are: {}", ids.join(", "))
+}
+
+impl Exercise {
+    /// Looks at your work. A tensor, a [`Matrix`](crate::matrix::Matrix), a
+    /// number, sizes such as `[20, 10, 3, 3]`, or layers: whichever the exercise asks for.
+    pub fn check(&self, work: impl IntoWork) -> Checked {
+        self.checked(|task| task.goal.judge(&work.into_work()))
+    }
+
+    /// Looks at a function of yours, by calling it with inputs of several sizes.
+    ///
+    /// # Errors
+    /// When your function returns one: the `?` behind the call shows it.
+    pub fn check_function(&self, function: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Checked> {
+        let mut failed = None;
+        let checked = self.checked(|task| match &task.goal {
+            Goal::Function { inputs, truth, slips, .. } => {
+                compare::functions(&function, inputs, *truth, slips, &mut failed)
+            }
+            other => Ok(vec![format!(
+                "expected {}, and got a function: write exercise(\"{}\").check(…)",
+                other.wanted(),
+                task.id
+            )]),
+        });
+        failed.map_or(Ok(checked), Err)
+    }
+
+    /// A hint.
+    pub fn hint(&self) -> Note {
+        Note::new(
+            match &self.0 {
+                Ok(task) => format!("Hint for exercise {}: {}", task.id, task.hint),
+                Err(says) => says.clone(),
+            },
+            None,
+        )
+    }
+
+    fn checked(&self, judge: impl FnOnce(&Task) -> Result<Vec<String>>) -> Checked {
+        let task = match &self.0 {
+            Ok(task) => task,
+            Err(says) => return Checked { id: String::new(), says: vec![says.clone()], learned: "" },
+        };
+        let says = judge(task).unwrap_or_else(|refused| vec![refused.to_string()]);
+        Checked { id: task.id.into(), says, learned: task.learned }
+    }
+
+    /// Called by evcxr for the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        self.hint_or_how().evcxr_display();
+    }
+
+    fn hint_or_how(&self) -> Note {
+        Note::new(self.to_string(), None)
+    }
+}
+
+impl fmt::Display for Exercise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Ok(task) => {
+                let call =
+                    if matches!(task.goal, Goal::Function { .. }) { "check_function" } else { "check" };
+                write!(
+                    f,
+                    "Exercise {0} ({1}) asks for {2}.\nTo check yours: exercise(\"{0}\").{call}(…)   \
+                     A hint: exercise(\"{0}\").hint()",
+                    task.id,
+                    task.notebook,
+                    task.goal.wanted()
+                )
+            }
+            Err(says) => f.write_str(says),
+        }
+    }
+}
+
+impl fmt::Debug for Exercise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Whether an exercise is solved; as the last expression of a cell it shows itself.
+#[derive(Clone)]
+pub struct Checked {
+    id: String,
+    /// What is not right yet, in the order in which to mend it.
+    says: Vec<String>,
+    learned: &'static str,
+}
+
+impl Checked {
+    /// Whether it is solved.
+    pub fn is_right(&self) -> bool {
+        self.says.is_empty()
+    }
+
+    /// Called by evcxr for the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        let text = self.to_string();
+        let mut lines = text.lines().map(|line| escape(line.trim()));
+        let head = lines.next().unwrap_or_default();
+        let rest: String = lines.map(|line| format!("<p>{line}</p>")).collect();
+        show_html(&format!("<p><b>{head}</b></p>{rest}"), &text);
+    }
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = &self.id;
+        if id.is_empty() {
+            return write!(f, "? {}", self.says.join("\n"));
+        }
+        if self.is_right() {
+            return write!(f, "✓ Exercise {id} is right.\n  {}", self.learned);
+        }
+        write!(f, "✗ Exercise {id} is not right yet.")?;
+        for line in self.says.iter().flat_map(|says| says.lines()) {
+            write!(f, "\n  {}", line.trim())?;
+        }
+        write!(f, "\nA hint: exercise(\"{id}\").hint()")
+    }
+}
+
+impl fmt::Debug for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests;

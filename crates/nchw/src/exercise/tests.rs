@@ -1,0 +1,269 @@
+use super::*;
+use crate::prelude::*;
+
+fn said(checked: &Checked, words: &[&str]) {
+    let text = checked.to_string();
+    assert!(!checked.is_right(), "{text}");
+    for word in words {
+        assert!(text.contains(word), "`{word}` is not in:\n{text}");
+    }
+}
+
+fn right(checked: &Checked) {
+    assert!(checked.is_right(), "{checked}");
+    assert!(checked.to_string().starts_with(&format!("✓ Exercise {} is right.", checked.id)), "{checked}");
+}
+
+fn function(id: &str, yours: impl Fn(&Tensor) -> Tensor) -> Checked {
+    exercise(id).check_function(|input| Ok(yours(input))).unwrap()
+}
+
+fn row(numbers: &[f32], size: &[i64]) -> Tensor {
+    Tensor::from_slice(numbers).view(size)
+}
+
+#[test]
+fn every_exercise_has_its_place_and_a_hint() {
+    for (n, task) in TASKS.iter().enumerate() {
+        assert!(TASKS[..n].iter().all(|other| other.id != task.id), "{} is there twice", task.id);
+        assert_eq!(task.id.split('-').next(), task.notebook.split('-').next());
+        assert!(exercise(task.id).hint().to_string().len() > 30, "{}", task.id);
+        let says = your_turn::<u64>(task.id).unwrap_err().to_string();
+        assert!(
+            says.starts_with(&format!("exercise {0} is yours: replace `your_turn(\"{0}\")?` by", task.id))
+        );
+        assert!(exercise(task.id).to_string().contains("To check yours"), "{}", task.id);
+    }
+}
+
+#[test]
+fn an_unknown_id_says_which_there_are() {
+    let says = "there is no exercise `03-9`; there are: 03-1, 03-2";
+    assert!(exercise("03-9").check(1).to_string().starts_with(&format!("? {says}")));
+    assert!(exercise("03-9").hint().to_string().starts_with(says));
+    assert!(your_turn::<u64>("03-9").unwrap_err().to_string().starts_with(says));
+}
+
+#[test]
+fn another_kind_of_work_is_named() {
+    let zeros = Tensor::zeros([2, 3, 4, 5], (Kind::Float, Device::Cpu));
+    said(
+        &exercise("03-2").check(&zeros),
+        &["expected the four sizes", "got a tensor of shape [2, 3, 4, 5]", "`.size()`"],
+    );
+    said(
+        &exercise("03-3").check([1, 3, 3, 3]),
+        &["expected a weight", "got the sizes [1, 3, 3, 3]", "from_slice"],
+    );
+    said(&exercise("05-3").check(&zeros), &["expected the number of inputs", "`.numel()`"]);
+    said(
+        &exercise("03-1").check(12),
+        &["expected the number of filters, as in `conv(8, 5)`", "the number 12"],
+    );
+    said(&exercise("05-5").check(1.5), &["check_function"]);
+    said(&function("05-1", |x| x.shallow_clone()), &["expected the size of the window", "got a function"]);
+}
+
+#[test]
+fn layers_are_run_and_judged_by_what_comes_out() {
+    right(&exercise("03-1").check(conv(12, 5)));
+    said(&exercise("03-1").check(conv(8, 5)), &["axis N", "too few", "[8, 3, 5, 5], that is 600"]);
+    said(&exercise("03-1").check(conv(20, 5)), &["too many"]);
+    said(
+        &exercise("03-1").check(conv(12, 3)),
+        &["expected one convolution with filters of 5 x 5", "conv 12 3x3"],
+    );
+    said(&exercise("03-1").check(chain([conv(1, 5), conv(2, 5)])), &["got 2 layers"]);
+
+    right(&exercise("04-1").check(conv(4, 7).padding(3)));
+    right(&exercise("04-1").check(conv(4, 7).same()));
+    said(
+        &exercise("04-1").check(conv(4, 7)),
+        &["axis H (rows): 20 went in and 14 came out: too little padding", "axis W"],
+    );
+    said(&exercise("04-1").check(conv(4, 7).padding(4)), &["too much padding"]);
+
+    right(
+        &exercise("04-3").check(chain([conv(8, 3).stride(2).padding(1), conv(16, 3).stride(2).padding(1)])),
+    );
+    let half = chain([conv(8, 3).stride(2), conv(16, 3).stride(2)]);
+    said(
+        &exercise("04-3").check(&half),
+        &["what comes out is [16, 11, 15]", "axis H (rows): 11", "axis W (columns): 15"],
+    );
+
+    let wide = |a, b, c| chain([conv(8, 3).dilation(a), conv(8, 3).dilation(b), conv(8, 3).dilation(c)]);
+    right(&exercise("04-4").check(wide(1, 2, 4)));
+    right(&exercise("04-4").check(wide(4, 2, 1)));
+    said(
+        &exercise("04-4").check(wide(1, 1, 1)),
+        &["axis H (rows): one value sees 7, and 15 are due: too narrow"],
+    );
+    said(&exercise("04-4").check(wide(4, 4, 4)), &["too wide"]);
+    said(
+        &exercise("04-4").check(chain([conv(8, 3).stride(2), conv(8, 3), conv(8, 3)])),
+        &["stride 1", "conv 8 3x3 stride 2"],
+    );
+
+    right(&exercise("05-1").check(max_pool(3)));
+    said(
+        &exercise("05-1").check(max_pool(2)),
+        &["what comes out is [32, 12, 18]", "axis H (rows): 12 is not right"],
+    );
+    said(&exercise("05-1").check(avg_pool(3)), &["expected one max pooling"]);
+}
+
+#[test]
+fn a_network_for_every_size_needs_a_global_pooling() {
+    let begin = [conv(16, 3).same(), max_pool(2), conv(32, 3).same(), max_pool(2)];
+    let with = |end: &[shapes::Layer]| chain(begin.into_iter().chain(end.iter().copied()));
+    right(&exercise("05-4").check(with(&[global_avg_pool(), flatten(), linear(10)])));
+    right(&exercise("05-4").check(with(&[global_max_pool(), flatten(), linear(10)])));
+    said(&exercise("05-4").check(with(&[flatten(), linear(10)])), &["3 x 32 x 48", "[10, 3072]", "axis C"]);
+    said(&exercise("05-4").check(with(&[global_avg_pool(), flatten(), linear(7)])), &["ten numbers", "[7]"]);
+    said(&exercise("05-4").check(with(&[linear(10)])), &["layer 5", "`flatten` is missing"]);
+    said(
+        &exercise("05-4").check(chain([conv(10, 3), max_pool(2)])),
+        &["at least two convolutions", "got 1 and 1"],
+    );
+    said(
+        &exercise("05-4").check(with(&[dropout(0.5), flatten(), linear(10)])),
+        &["neither a quiz nor an exercise", "dropout"],
+    );
+}
+
+#[test]
+fn sizes_name_the_axis_and_the_confusion() {
+    right(&exercise("03-2").check([11, 6, 3, 4]));
+    right(&exercise("03-2").check(vec![11i64, 6, 3, 4]));
+    for (wrong, words) in [
+        ([16, 6, 3, 4], "16 is the number of pictures"),
+        ([11, 3, 3, 4], "this layer never sees the photo"),
+        ([6, 3, 5, 5], "the first layer's weight"),
+        ([16, 11, 24, 33], "the shape of what comes out"),
+        ([11, 6, 4, 3], "H and W are swapped"),
+        ([6, 11, 3, 4], "N and C are swapped"),
+        ([12, 6, 3, 3], "axis N (filters): 12 is not right"),
+    ] {
+        said(&exercise("03-2").check(wrong), &[words]);
+    }
+    said(&exercise("03-2").check([6, 3, 4]), &["expected 4 sizes, N C H W, and got 3"]);
+    said(&exercise("03-2").check([1, 1, 1, 1, 1]), &["got 5"]);
+
+    right(&exercise("04-2").check([8, 16, 25]));
+    said(&exercise("04-2").check([8, 16, 26]), &["axis W (columns): 26 is not right"]);
+    said(&exercise("04-2").check([8, 16, 24]), &["the padding is forgotten"]);
+    said(&exercise("04-2").check([8, 17, 26]), &["round down"]);
+    said(&exercise("04-2").check([8, 48, 73]), &["the stride is forgotten"]);
+    said(&exercise("04-2").check([1, 8, 16, 25]), &["there is no N"]);
+}
+
+#[test]
+fn a_number_is_too_small_or_a_known_confusion() {
+    right(&exercise("05-3").check(2304));
+    right(&exercise("05-3").check(2304.0));
+    said(&exercise("05-3").check(7), &["7 is too small"]);
+    said(&exercise("05-3").check(99_999), &["too large"]);
+    said(&exercise("05-3").check(96), &["the places of one map"]);
+    said(&exercise("05-3").check(1536), &["the first convolution's"]);
+    said(&exercise("05-3").check(24 * 16 * 24), &["the last pooling is forgotten"]);
+    said(&exercise("05-3").check(24 * 10 * 14), &["no padding here"]);
+    said(&exercise("05-3").check(f64::NAN), &["NaN"]);
+}
+
+#[test]
+fn a_weight_is_judged_by_what_it_does() {
+    let flat = Filter::horizontal_edge().weight();
+    let of = |r: f64, g: f64, b: f64| Tensor::cat(&[&flat * r, &flat * g, &flat * b], 1);
+    right(&exercise("03-3").check(of(-0.5, -0.5, 1.0)));
+    right(&exercise("03-3").check(of(0.0, -2.0, 2.0)));
+    said(&exercise("03-3").check(of(0.0, 0.0, 1.0)), &["(grey) it answers 3", "axis C, must cancel"]);
+    said(
+        &exercise("03-3").check(of(1.0, -0.5, -0.5)),
+        &["answers -1.5, and should be above 0", "axis C = 2"],
+    );
+    let vertical = of(-0.5, -0.5, 1.0).transpose(2, 3);
+    said(&exercise("03-3").check(&vertical), &["*vertical* blue edge", "axes H and W"]);
+    said(
+        &exercise("03-3").check(Tensor::ones([1, 3, 3, 3], (Kind::Double, Device::Cpu))),
+        &["white wall", "add up to 0"],
+    );
+    said(&exercise("03-3").check(&flat), &["axis C (channels): 1 is not right"]);
+    said(&exercise("03-3").check(&flat.squeeze()), &["expected 4 sizes, N C H W, and got 2"]);
+    said(&exercise("03-3").check(Filter::vertical_edge()), &["axis C"]);
+
+    let mixed = |six: [f32; 6]| row(&six, &[2, 3, 1, 1]);
+    right(&exercise("03-4").check(mixed([0.5, 0.5, 0.0, -1.0, 0.0, 1.0])));
+    said(
+        &exercise("03-4").check(mixed([1.0, 1.0, 0.0, 1.0, 0.0, -1.0])),
+        &["it is their sum", "the other way round"],
+    );
+    said(
+        &exercise("03-4").check(mixed([1.0 / 3.0; 6])),
+        &["the mean of all three", "axis C of the second filter, N = 1"],
+    );
+    said(&exercise("03-4").check(mixed([0.0; 6]).view([3, 2, 1, 1])), &["N and C are swapped"]);
+}
+
+#[test]
+fn numbers_are_compared_place_by_place() {
+    let best = Matrix::from([[5, 2, 9], [7, 8, 2]]);
+    right(&exercise("05-2").check(&best));
+    right(&exercise("05-2").check(best.tensor().to_kind(Kind::Int64)));
+    right(&exercise("05-2").check(row(best.values(), &[2, 3])));
+    let one_off = exercise("05-2").check(Matrix::from([[5, 2, 9], [7, 6, 2]]));
+    said(&one_off, &["1 of 6 numbers are not", "N=0 C=0 H=1 W=1", "where 6 came"]);
+    said(&exercise("05-2").check(Matrix::from([[3.0, 0.5, 4.0], [2.0, 4.0, 2.0]])), &["averages"]);
+    said(&exercise("05-2").check(Matrix::from([[12, 2, 16], [8, 16, 8]])), &["sums"]);
+    said(&exercise("05-2").check(best.transpose()), &["H and W are swapped"]);
+    let nan = Matrix::new(2, 3, vec![f32::NAN; 6]).unwrap();
+    said(&exercise("05-2").check(nan), &["6 of 6", "NaN came"]);
+    assert!(!one_off.to_string().contains('8'), "the solution is not told: {one_off}");
+}
+
+#[test]
+fn functions_are_called_with_several_sizes() {
+    let edge = Filter::vertical_edge().weight();
+    let lay = |x: &Tensor, n| x.narrow(1, n, 1).conv2d::<&Tensor>(&edge, None, 1, 0, 1, 1);
+    let added = function("03-5", |x| lay(x, 0) + lay(x, 1) + lay(x, 2));
+    right(&added);
+    let stacked = function("03-5", |x| Tensor::cat(&[lay(x, 0), lay(x, 1), lay(x, 2)], 1));
+    said(&stacked, &["input of shape [1, 3, 6, 9], your function gave [1, 3, 4, 7]", "stacked"]);
+    said(&function("03-5", |x| lay(x, 0)), &["the red channel alone"]);
+    said(&function("03-5", |x| (lay(x, 0) + lay(x, 1) + lay(x, 2)) / 3.0), &["the mean of the three"]);
+    said(&function("03-5", |x| lay(x, 0) + lay(x, 1)), &["of 28 numbers are not"]);
+
+    let mean = |x: Tensor| x.avg_pool2d([3, 3], [1, 1], [0, 0], false, true, None);
+    right(&function("04-5", |x| mean(x.replication_pad2d([1, 1, 1, 1]))));
+    said(&function("04-5", |x| mean(x.constant_pad_nd([1, 1, 1, 1]))), &["made of zeros"]);
+    said(&function("04-5", |x| mean(x.reflection_pad2d([1, 1, 1, 1]))), &["mirrors"]);
+    said(&function("04-5", |x| mean(x.shallow_clone())), &["there is no frame yet"]);
+
+    let regions = |x: &Tensor| {
+        let (n, c, h, w) = x.size4().unwrap();
+        x.view([n, c, h / 2, 2, w / 2, 2])
+    };
+    right(&function("05-5", |x| regions(x).amax([3, 5], false)));
+    said(&function("05-5", |x| regions(x).mean_dim([3, 5].as_slice(), false, Kind::Float)), &["the average"]);
+    said(&function("05-5", |x| x.amax([2, 3], true)), &["that is global"]);
+    said(&function("05-5", |x| regions(x).amax([2, 4], false)), &["axis W (columns): 2"]);
+    // Only one size of input thought of: the second call finds it.
+    let only_one = function("05-5", |x| regions(x).amax([3, 5], false).narrow(0, 0, 1));
+    said(&only_one, &["input of shape [2, 3, 6, 10]", "axis N: 1"]);
+}
+
+#[test]
+fn an_error_of_the_function_is_handed_on() {
+    let begun = exercise("05-5").check_function(|_| your_turn("05-5")).unwrap_err().to_string();
+    assert!(begun.starts_with("exercise 05-5 is yours: replace"), "{begun}");
+    let view = |maps: &Tensor| Ok(maps.f_view([7, 7])?);
+    let failed = exercise("05-5").check_function(view).unwrap_err().to_string();
+    assert!(
+        failed.starts_with("your function, called with an input of shape [1, 1, 4, 6], returned"),
+        "{failed}"
+    );
+    assert!(failed.contains("shape '[7, 7]' is invalid for input of size 24"), "{failed}");
+    // Asked in the wrong way, even a function that fails gets an answer.
+    let asked = exercise("05-1").check_function(|_| your_turn("05-1")).unwrap();
+    said(&asked, &["got a function", "exercise(\"05-1\").check(…)"]);
+}

@@ -1,0 +1,135 @@
+//! What learners may hand in, and what is made of it.
+
+use crate::{
+    filter::Filter,
+    matrix::Matrix,
+    shapes::{Chain, Layer, chain},
+};
+use tch::Tensor;
+
+/// Work that is handed in, not yet looked at.
+#[derive(Debug)]
+pub enum Work {
+    /// Numbers on axes.
+    Tensor(Tensor),
+    /// The sizes of something, or other whole numbers.
+    Sizes(Vec<i64>),
+    /// One number.
+    Number(f64),
+    /// Layers, one after the other.
+    Layers(Chain),
+}
+
+/// Everything that can be handed in: a tensor, a `Matrix`, a `Filter`, a
+/// number, an array or `Vec` of sizes, a layer, a chain.
+pub trait IntoWork {
+    /// The work.
+    fn into_work(self) -> Work;
+}
+
+impl Work {
+    /// What it is, as a message says it.
+    pub(super) fn described(&self) -> String {
+        match self {
+            Work::Tensor(tensor) => format!("a tensor of shape {:?}", tensor.size()),
+            Work::Sizes(sizes) => format!("the sizes {sizes:?}"),
+            Work::Number(number) => format!("the number {number}"),
+            Work::Layers(layers) => format!("the layers `{layers}`"),
+        }
+    }
+}
+
+impl IntoWork for Tensor {
+    fn into_work(self) -> Work {
+        Work::Tensor(self)
+    }
+}
+
+impl IntoWork for &Tensor {
+    fn into_work(self) -> Work {
+        Work::Tensor(self.shallow_clone())
+    }
+}
+
+impl IntoWork for &Matrix {
+    fn into_work(self) -> Work {
+        Work::Tensor(self.tensor())
+    }
+}
+
+impl IntoWork for Matrix {
+    fn into_work(self) -> Work {
+        (&self).into_work()
+    }
+}
+
+impl IntoWork for &Filter {
+    fn into_work(self) -> Work {
+        Work::Tensor(self.weight())
+    }
+}
+
+impl IntoWork for Filter {
+    fn into_work(self) -> Work {
+        (&self).into_work()
+    }
+}
+
+impl IntoWork for Layer {
+    fn into_work(self) -> Work {
+        Work::Layers(chain([self]))
+    }
+}
+
+impl IntoWork for Chain {
+    fn into_work(self) -> Work {
+        Work::Layers(self)
+    }
+}
+
+impl IntoWork for &Chain {
+    fn into_work(self) -> Work {
+        Work::Layers(self.clone())
+    }
+}
+
+macro_rules! numbers {
+    ($($kind:ty),*) => {$(
+        impl IntoWork for $kind {
+            fn into_work(self) -> Work {
+                Work::Number(self as f64)
+            }
+        }
+
+        impl IntoWork for &$kind {
+            fn into_work(self) -> Work {
+                (*self).into_work()
+            }
+        }
+    )*};
+}
+numbers!(i32, i64, u32, u64, usize, f32, f64);
+
+impl<T: crate::quiz::Whole, const N: usize> IntoWork for [T; N] {
+    fn into_work(self) -> Work {
+        Work::Sizes(self.iter().map(|size| size.whole()).collect())
+    }
+}
+
+impl<T: crate::quiz::Whole> IntoWork for Vec<T> {
+    fn into_work(self) -> Work {
+        Work::Sizes(self.iter().map(|size| size.whole()).collect())
+    }
+}
+
+impl<T: crate::quiz::Whole, const N: usize> IntoWork for &[T; N] {
+    fn into_work(self) -> Work {
+        (*self).into_work()
+    }
+}
+
+impl<T: crate::quiz::Whole> IntoWork for &Vec<T> {
+    fn into_work(self) -> Work {
+        self.clone().into_work()
+    }
+}
