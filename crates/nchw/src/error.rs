@@ -45,6 +45,7 @@ impl From<tch::TchError> for Error {
 /// libtorch's sentence, without its C++ frames and its list of all backends.
 pub(crate) fn sentence(text: &str) -> String {
     let text = text.split("\nException raised from").next().unwrap_or(text).trim_end();
+    let text = text.strip_prefix("Internal torch error: ").unwrap_or(text);
     match text.split_once(" This could be because the operator doesn't exist for this backend") {
         Some((said, _)) => {
             format!("{said} There is no such device here: `device()` gives the one that is, or the CPU")

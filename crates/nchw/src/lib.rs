@@ -13,6 +13,7 @@ pub mod shapes;
 mod check;
 mod hints;
 mod summary;
+pub mod typed;
 
 pub mod filter;
 pub mod image;

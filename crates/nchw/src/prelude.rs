@@ -20,5 +20,6 @@ pub use crate::{
     shuffle::{Curve, Permutation, ShuffleSettings, ShuffledPixels, SmallNet, shuffled_pixels},
     summary,
     trace::receptive_field,
+    typed,
 };
 pub use tch::{self, Device, IndexOp, Kind, Tensor};

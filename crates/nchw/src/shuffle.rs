@@ -355,7 +355,7 @@ fn conv(root: &nn::Path, dice: &mut Dice, inputs: i64, outputs: i64) -> nn::Conv
 /// Weights and biases drawn evenly from ±1/√(inputs of a unit): Kaiming-uniform
 /// with a = √5, worked out. Not from libtorch's generator, which is one for the
 /// whole program: another thread's lots would change the weights.
-fn start_as_pytorch(dice: &mut Dice, weight: &Tensor, bias: Option<&Tensor>) {
+pub(crate) fn start_as_pytorch(dice: &mut Dice, weight: &Tensor, bias: Option<&Tensor>) {
     let inputs = weight.numel() / weight.size()[0] as usize;
     let bound = 1.0 / (inputs as f32).sqrt();
     for numbers in [Some(weight), bias].into_iter().flatten() {

@@ -40,8 +40,8 @@ pub use layer::{
 pub(crate) use pattern::Bound;
 pub use pattern::Pattern;
 pub use row::Row;
-pub(crate) use shape::times;
 pub use shape::{Flat, Nchw, Pair, Shape};
+pub(crate) use shape::{count, times};
 pub use table::{Table, Totals};
 pub(crate) use table::{aligned, commas};
 pub(crate) use text::distance;

@@ -142,7 +142,7 @@ pub(super) fn product(numbers: &[u64]) -> Option<u64> {
 }
 
 /// How many numbers a weight of these sizes holds; none when there is no weight.
-pub(super) fn count(sizes: &[u64]) -> Option<u64> {
+pub(crate) fn count(sizes: &[u64]) -> Option<u64> {
     if sizes.is_empty() { Some(0) } else { product(sizes) }
 }
 
