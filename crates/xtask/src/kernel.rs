@@ -45,11 +45,12 @@ pub fn provide_evcxr(tools: &Tools) -> Result<()> {
     let found =
         run::which("evcxr_jupyter").into_iter().chain([ours.clone()]).find(|p| p.is_file() && right(p));
     if found.is_none() {
+        fs::create_dir_all(&home)?;
         let build = paths::cache()?.join("evcxr-build");
         let mut cargo = Command::new(&tools.cargo);
         cargo.args(["install", "--locked", "evcxr_jupyter", "--version", paths::EVCXR, "--force", "--root"]);
         // A folder that stays: interrupted, the next try goes on.
-        cargo.arg(&home).env("CARGO_TARGET_DIR", &build).current_dir(paths::cache()?);
+        cargo.arg(&home).env("CARGO_TARGET_DIR", &build).current_dir(&home);
         for variable in ["RUSTFLAGS", "LIBTORCH", "CARGO_BUILD_BUILD_DIR"] {
             cargo.env_remove(variable);
         }
