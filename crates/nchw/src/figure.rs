@@ -67,8 +67,7 @@ impl Figure {
         let failed = |e: png::EncodingError| Error::new(format!("could not encode the picture as PNG: {e}"));
         let mut png = Vec::new();
         let mut encoder = png::Encoder::new(&mut png, width, height);
-        // Most figures have few colours: an entry of a palette takes a third
-        // of the room, and a notebook holds every figure twice.
+        // Most figures have few colours: an entry of a palette takes a third of the room.
         let palette = palette_of(pictures);
         match &palette {
             Some((colours, _)) => {
@@ -82,6 +81,7 @@ impl Figure {
             encoder.set_animated(pictures.len() as u32, 0).map_err(failed)?;
         }
         let mut writer = encoder.write_header().map_err(failed)?;
+        let mut before: Option<&Pixels> = None;
         for (picture, &stay) in pictures.iter().zip(seconds) {
             let expected = (picture.width * picture.height * 3) as usize;
             if (picture.width, picture.height) != (width, height) || picture.rgb.len() != expected {
@@ -98,16 +98,23 @@ impl Figure {
                     "a frame stays between 0 and 60 seconds; {stay} was asked for"
                 )));
             }
+            // From frame to frame little moves: only the part that does is stored.
+            let part = before.map_or([0, 0, width, height], |before| changed(before, picture));
+            let [x, y, w, h] = part;
             if pictures.len() > 1 {
                 writer.set_frame_delay((stay * 1000.0).round() as u16, 1000).map_err(failed)?;
+                writer.reset_frame_position().map_err(failed)?;
+                writer.set_frame_dimension(w, h).map_err(failed)?;
+                writer.set_frame_position(x, y).map_err(failed)?;
             }
-            match &palette {
-                Some((_, entry)) => {
-                    let entries: Vec<u8> = picture.rgb.chunks(3).map(|pixel| entry[pixel]).collect();
-                    writer.write_image_data(&entries).map_err(failed)?;
-                }
-                None => writer.write_image_data(&picture.rgb).map_err(failed)?,
-            }
+            let rows = picture.rgb.chunks((width * 3) as usize).skip(y as usize).take(h as usize);
+            let pixels = rows.flat_map(|row| &row[(x * 3) as usize..((x + w) * 3) as usize]).copied();
+            let data: Vec<u8> = match &palette {
+                Some((_, entry)) => pixels.collect::<Vec<u8>>().chunks(3).map(|pixel| entry[pixel]).collect(),
+                None => pixels.collect(),
+            };
+            writer.write_image_data(&data).map_err(failed)?;
+            before = Some(picture);
         }
         writer.finish().map_err(failed)?;
         Ok(Figure { png, width, height, alt, text })
@@ -177,6 +184,22 @@ impl fmt::Debug for Figure {
     }
 }
 
+/// `[x, y, width, height]` of the box outside of which two pictures of one size
+/// are the same; never empty.
+fn changed(before: &Pixels, after: &Pixels) -> [u32; 4] {
+    let places = (0..after.width * after.height).filter(|place| {
+        let at = *place as usize * 3;
+        before.rgb[at..at + 3] != after.rgb[at..at + 3]
+    });
+    let found = places.fold(None, |found: Option<[u32; 4]>, place| {
+        let (x, y) = (place % after.width, place / after.width);
+        let [left, top, right, bottom] = found.unwrap_or([x, y, x, y]);
+        Some([left.min(x), top.min(y), right.max(x), bottom.max(y)])
+    });
+    let [left, top, right, bottom] = found.unwrap_or_default();
+    [left, top, right - left + 1, bottom - top + 1]
+}
+
 /// A PNG's palette: its colours, and the entry of each.
 type Entries<'a> = (Vec<[u8; 3]>, HashMap<&'a [u8], u8>);
 
@@ -243,6 +266,27 @@ mod tests {
         let rgb: Vec<u8> = (0..20 * 15).flat_map(|i: u32| [(i % 256) as u8, (i / 256) as u8, 7]).collect();
         let figure = Figure::still(&Pixels { width: 20, height: 15, rgb: rgb.clone() }, "", "").unwrap();
         assert_eq!(image::load_from_memory(figure.png()).unwrap().to_rgb8().into_raw(), rgb);
+    }
+
+    #[test]
+    fn a_frame_stores_what_changed_only() {
+        let first = plain(8, 6, 10);
+        let mut second = first.clone();
+        for (x, y) in [(2, 1), (5, 3)] {
+            second.rgb[(y * 8 + x) * 3..][..3].fill(200);
+        }
+        assert_eq!(changed(&first, &second), [2, 1, 4, 3]);
+        assert_eq!(changed(&first, &first), [0, 0, 1, 1]);
+        let frames = [(first.clone(), 1.0), (second, 1.0), (first.clone(), 1.0), (first, 1.0)];
+        let figure = Figure::animation(&frames, "", "").unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(figure.png())).read_info().unwrap();
+        let mut buffer = vec![0; reader.output_buffer_size().unwrap()];
+        let mut parts = Vec::new();
+        while reader.next_frame(&mut buffer).is_ok() {
+            let control = reader.info().frame_control().unwrap();
+            parts.push([control.x_offset, control.y_offset, control.width, control.height]);
+        }
+        assert_eq!(parts, [[0, 0, 8, 6], [2, 1, 4, 3], [2, 1, 4, 3], [0, 0, 1, 1]]);
     }
 
     #[test]

@@ -22,6 +22,8 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
+from kernels import group_of, kill_group
+
 NOTEBOOKS = Path(__file__).resolve().parents[3] / "notebooks"
 WAIT = 600
 
@@ -163,7 +165,7 @@ def measure(manager, first, cells):
     # Its own standard error is of no interest here, and would break the table.
     with open(os.devnull, "w") as nowhere:
         manager.start_kernel(cwd=str(NOTEBOOKS), stderr=nowhere)
-    group = manager.provisioner.pgid
+    group = group_of(manager)
     client = manager.client()
     client.start_channels()
     try:
@@ -182,15 +184,7 @@ def measure(manager, first, cells):
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-        end_group(group)
-
-
-def end_group(group):
-    """Killed, evcxr leaves behind the process that runs the cells."""
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+        kill_group(group)
 
 
 def rounds_of(kernels, rounds):

@@ -11,6 +11,8 @@ import time
 
 from jupyter_client.manager import KernelManager
 
+import kernels
+
 FIRST = ':dep nchw = { path = "../crates/nchw" }\nuse nchw::prelude::*;'
 WAIT = 3600
 
@@ -39,6 +41,7 @@ def main():
     start = time.monotonic()
     # evcxr prints what cargo compiles on its own standard error.
     manager.start_kernel()
+    group = kernels.group_of(manager)
     client = manager.client()
     client.start_channels()
     try:
@@ -54,6 +57,7 @@ def main():
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+        kernels.kill_group(group)
 
 
 main()

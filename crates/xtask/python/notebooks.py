@@ -22,7 +22,6 @@ import argparse
 import logging
 import os
 import re
-import signal
 import sys
 import tempfile
 import time
@@ -34,6 +33,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
+import kernels
+
 FIRST_CELL = ':dep nchw = { path = "../crates/nchw" }\nuse nchw::prelude::*;'
 logging.getLogger("jupytext").setLevel(logging.WARNING)
 
@@ -41,6 +42,9 @@ KERNEL = {"kernelspec": {"display_name": "Rust (nchw)", "language": "rust", "nam
           "language_info": {"file_extension": ".rs", "mimetype": "text/rust", "name": "Rust", "version": ""}}
 TAGS = {"figure", "fails", "stderr", "varies", "exercise"}
 LIMIT = 180
+WIDTH = re.compile(r'<img [^>]*width="(\d+)"')
+# What makes the parts of a quiz form unique on a page.
+FORM = re.compile(r"nchw-form-[0-9a-f]+")
 YOURS = re.compile(r'your_turn\("([^"]*)"\)')
 CHECKED = re.compile(r'\bexercise\("([^"]*)"\)')
 
@@ -134,7 +138,7 @@ def run(notebook, folder, limit=LIMIT, solutions=()):
     group = None
     try:
         with client.setup_kernel():
-            group = getattr(client.km.provisioner, "pgid", None)
+            group = kernels.group_of(client.km)
             for number, cell in enumerate(notebook.cells, 1):
                 if cell.cell_type != "code":
                     continue
@@ -150,12 +154,7 @@ def run(notebook, folder, limit=LIMIT, solutions=()):
     except RuntimeError as error:
         raise Wrong(f"the kernel did not start ({error}): `cargo xtask doctor` says why") from None
     finally:
-        # Killed, evcxr leaves behind the process that runs the cells.
-        if group:
-            try:
-                os.killpg(group, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        kernels.kill_group(group)
     return first or 0.0, time.monotonic() - start
 
 
@@ -227,7 +226,9 @@ class Pictures(HTMLParser):
 
 
 def alts(output):
-    return Pictures(output.get("data", {}).get("text/html", "")).alts
+    """The alternative texts of an output's pictures, as the kernel sends it or as it is published."""
+    published = output.get("metadata", {}).get("image/png", {}).get("alt")
+    return [published] if published else Pictures(output.get("data", {}).get("text/html", "")).alts
 
 
 def judge(cell):
@@ -256,6 +257,18 @@ def judge(cell):
     return None
 
 
+def publish(notebook):
+    """Keeps one copy of every picture: the PNG, which every viewer shows, with the rest as its metadata.
+
+    The kernel sends a picture as HTML, too, for its alternative text and size; that is half of the file.
+    """
+    for output in (o for cell in notebook.cells for o in cell.get("outputs", [])):
+        data = output.get("data", {})
+        if "image/png" in data and alts(output):
+            output.metadata["image/png"] = {"alt": alts(output)[0], "width": int(WIDTH.search(data["text/html"])[1])}
+            del data["text/html"]
+
+
 def require_no_path(notebook, root):
     for number, cell in enumerate(notebook.cells, 1):
         if str(root) in nbformat.writes(nbformat.v4.new_notebook(cells=[cell])):
@@ -271,8 +284,9 @@ def essence(cell):
     for output in cell.outputs:
         known.append([output.output_type, output.get("name"), sorted(output.get("data", {}))])
         # A compiler's words change with its version, a picture's bytes with the machine.
-        if not {"varies", "fails"} & set(tags):
-            known[-1] += [text_of(output), alts(output)]
+        if "varies" not in tags and output.output_type != "error":
+            html = FORM.sub("", output.get("data", {}).get("text/html", ""))
+            known[-1] += [text_of(output), alts(output), html]
     return known
 
 
@@ -305,6 +319,7 @@ def perform(root, name, check):
     if check and not published.exists():
         raise Wrong(f"notebooks/{name}.ipynb is missing")
     times = run(notebook, folder, solutions=solutions)
+    publish(notebook)
     require_no_path(notebook, root)
     nbformat.validate(notebook)
     if check:

@@ -171,6 +171,29 @@ class StaleTest(unittest.TestCase):
             with self.assertRaisesRegex(notebooks.Wrong, "with another output"):
                 notebooks.require_fresh(old, new)
 
+    def test_what_a_failing_cell_says_unless_the_compiler_says_it(self):
+        tags = ' tags=["fails"]'
+        old, new = self.pair((tags, "x"), (tags, "x"))
+        for notebook, word in [(old, "expected"), (new, "wanted")]:
+            notebook.cells[2].outputs = [nbformat.v4.new_output("error", ename="E0308", evalue=word, traceback=[word])]
+        notebooks.require_fresh(old, new)
+        for notebook, word in [(old, "expected"), (new, "wanted")]:
+            notebook.cells[2].outputs = [nbformat.v4.new_output("stream", name="stderr", text=word)]
+        with self.assertRaisesRegex(notebooks.Wrong, "with another output"):
+            notebooks.require_fresh(old, new)
+
+    def test_a_table_that_is_shown_otherwise_but_not_the_mark_of_a_form(self):
+        for html, stale in [("<p id='nchw-form-{}'>", False), ("<p>{}</p>", True)]:
+            old, new = self.pair("x", "x")
+            for notebook, number in [(old, "1a"), (new, "2b")]:
+                data = {"text/html": html.format(number), "text/plain": "the same"}
+                notebook.cells[2].outputs = [nbformat.v4.new_output("execute_result", data=data)]
+            if stale:
+                with self.assertRaisesRegex(notebooks.Wrong, "with another output"):
+                    notebooks.require_fresh(old, new)
+            else:
+                notebooks.require_fresh(old, new)
+
     def test_a_path_of_this_machine_is_not_published(self):
         notebook = notebooks.build(source("x"), "x")
         notebook.cells[2].outputs = [nbformat.v4.new_output("stream", name="stdout", text="/home/me/nchw/x")]
@@ -233,6 +256,9 @@ class RunTest(unittest.TestCase):
     def test_a_figure_that_is_due(self):
         self.assertIn("cell 2 (`1 + 1`) shows no picture", self.wrong((' tags=["figure"]', "1 + 1")))
 
+    def test_a_cell_that_complains_without_saying_so(self):
+        self.assertIn("cell 2 (`eprintln!(\"careful\");`) wrote to stderr", self.wrong('eprintln!("careful");'))
+
     def test_good_cells_of_every_kind(self):
         notebook = notebooks.build(source(
             (' tags=["fails"]', 'panic!("as planned");'),
@@ -244,6 +270,11 @@ class RunTest(unittest.TestCase):
         first, total = notebooks.run(notebook, ROOT / "notebooks", 60)
         self.assertTrue(0 < first <= total)
         shown = ["".join(notebooks.text_of(o) for o in c.outputs).strip() for c in notebook.cells[2:] ]
+        notebooks.publish(notebook)
+        picture = notebook.cells[4].outputs[0]
+        self.assertEqual(sorted(picture.data), ["image/png", "text/plain"])
+        self.assertIn("Four numbers", picture.metadata["image/png"]["alt"])
+        self.assertEqual(notebooks.alts(picture), [picture.metadata["image/png"]["alt"]])
         self.assertEqual(shown, ["the cell panicked: as planned", "a warning", "1 2\n3 4", "no line break", "flushed"])
 
 

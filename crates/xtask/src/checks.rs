@@ -25,10 +25,11 @@ pub fn test() -> Result<()> {
     let cargo = |args: &[&str]| run::run(&mut with_libtorch(&ready, args)?);
     let lints = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
     let checker = ["-m", "unittest", "--failfast", "test_environment", "test_notebooks"];
-    let checks: [Check; 7] = [
+    let checks: [Check; 8] = [
         ("format", &|| cargo(&["fmt", "--all", "--check"])),
         ("lints", &|| cargo(&lints)),
         ("tests", &|| cargo(&["test", "--locked", "--workspace", "--quiet"])),
+        ("command", &command),
         ("architecture", &architecture),
         ("notebook checker", &|| python(&checker)),
         ("notebooks", &|| notebooks(true, &[])),
@@ -69,6 +70,16 @@ fn with_libtorch(ready: &Ready, args: &[&str]) -> Result<Command> {
     let folders = libtorch::library_folders(&ready.source)?;
     cargo.env("LD_LIBRARY_PATH", paths::prepend("LD_LIBRARY_PATH", &folders)?);
     Ok(cargo)
+}
+
+/// The command `nchw` as it is typed in a shell.
+fn command() -> Result<()> {
+    let mut nchw = Command::new(paths::venv("nchw"));
+    let table = run::quiet(nchw.args(["shapes", "3x7x7", "conv 10 3x3; conv 20 3x3"]).current_dir("/"))?;
+    if !table.contains("20x10x3x3") {
+        bail!("`nchw shapes \"3x7x7\" \"conv 10 3x3; conv 20 3x3\"` printed:\n{table}");
+    }
+    Ok(())
 }
 
 /// Runs Python of the course's environment among the scripts of the chores.

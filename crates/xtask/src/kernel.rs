@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::{
     env, fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -171,6 +172,33 @@ pub fn install(tools: &Tools, source: &libtorch::Source) -> Result<()> {
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("kernel.json"), serde_json::to_string_pretty(&spec)? + "\n")?;
     fs::copy(paths::root().join("crates/xtask/assets/logo-svg.svg"), folder.join("logo-svg.svg"))?;
+    Ok(())
+}
+
+/// Puts the program `nchw` into `.venv/bin`. It is compiled when it is first
+/// called: most learners never do, and set-up need not wait for it.
+pub fn install_command(tools: &Tools, source: &libtorch::Source) -> Result<()> {
+    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
+    let libraries = env::join_paths(libtorch::library_folders(source)?)?;
+    let script = format!(
+        "#!/bin/sh\n\
+         # Written by `cargo xtask setup`: the course's own program, as its source is now.\n\
+         root={root}\n\
+         export LIBTORCH={libtorch}\n\
+         export LD_LIBRARY_PATH={libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\n\
+         if [ ! -x \"${{CARGO_TARGET_DIR:-$root/target}}/debug/nchw\" ]; then\n\
+         \x20 echo 'nchw is compiled when it is first called: 1 to 3 minutes' >&2\n\
+         fi\n\
+         exec {cargo} run --quiet --locked --manifest-path \"$root/Cargo.toml\" --package nchw --bin nchw \\\n\
+         \x20 --config \"$root/.nchw/libtorch.toml\" -- \"$@\"\n",
+        root = quoted(&paths::root()),
+        libtorch = quoted(&libtorch::folder()),
+        libraries = quoted(Path::new(&libraries)),
+        cargo = quoted(&tools.cargo),
+    );
+    let command = paths::venv("nchw");
+    fs::write(&command, script)?;
+    fs::set_permissions(&command, fs::Permissions::from_mode(0o755))?;
     Ok(())
 }
 

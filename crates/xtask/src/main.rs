@@ -88,7 +88,10 @@ enum Bench {
 
 fn main() {
     if let Err(error) = perform(Cli::parse().chore) {
-        eprintln!("\n{error:#}");
+        // What a program wrote first, what to do last: that is where the eye is.
+        for cause in error.chain().rev() {
+            eprintln!("\n{cause}");
+        }
         std::process::exit(1);
     }
 }
@@ -126,6 +129,8 @@ fn lab(no_browser: bool, port: Option<u16>) -> Result<()> {
     let mut jupyter = Command::new(paths::venv("python"));
     jupyter.args(["-m", "jupyterlab", "--LabApp.default_url=/lab/tree/00-start.ipynb"]);
     jupyter.arg(format!("--ServerApp.root_dir={}", paths::root().join("notebooks").display()));
+    // In JupyterLab's terminals the command `nchw` is there.
+    jupyter.env("PATH", paths::prepend("PATH", &[paths::root().join(".venv/bin")])?);
     if no_browser {
         jupyter.arg("--no-browser");
     }

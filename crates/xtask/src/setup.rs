@@ -76,18 +76,26 @@ pub fn setup(wish: Wish) -> Result<Ready> {
     let start = Instant::now();
     let python = Step {
         name: "python",
-        what: if conda {
+        what: if conda.is_some() {
             "JupyterLab of the conda environment, seen from .venv"
         } else {
             "JupyterLab, nbclient and jupytext in .venv"
         },
-        size: if conda { "nothing to download; about 5 s" } else { "60 MB to download; about 30 s" },
+        size: if conda.is_some() {
+            "nothing to download; about 5 s"
+        } else {
+            "60 MB to download; about 30 s"
+        },
         result: paths::venv("python"),
         stamp: stamp(
-            &[&tools.python.display().to_string(), &tools.python_version, &conda.to_string()],
+            &[
+                &tools.python.display().to_string(),
+                &tools.python_version,
+                conda.as_deref().unwrap_or("no conda"),
+            ],
             &["lab.lock"],
         )?,
-        act: &|| make_environment(&tools, conda),
+        act: &|| make_environment(&tools, conda.is_some()),
     };
     let packages = Step {
         name: "packages",
@@ -158,12 +166,13 @@ pub fn setup(wish: Wish) -> Result<Ready> {
         ["../crates/xtask/src/kernel.rs", "../crates/xtask/src/bin/nchw-kernel.rs", "../Cargo.lock"];
     let kernelspec = Step {
         name: "kernel",
-        what: "the Jupyter kernel \"Rust (nchw)\" and JupyterLab's settings, in .venv",
+        what: "the Jupyter kernel \"Rust (nchw)\", JupyterLab's settings and the command nchw, in .venv",
         size: "5 MB; about 10 s",
         result: spec,
         stamp: stamp(&[&identity, &tools.sysroot.display().to_string(), &python.stamp], &kernel_files)?,
         act: &|| {
             kernel::install(&tools, &source)?;
+            kernel::install_command(&tools, &source)?;
             settle_jupyterlab()
         },
     };
@@ -228,11 +237,14 @@ fn stamp(texts: &[&str], files: &[&str]) -> Result<String> {
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Whether the active conda environment brings JupyterLab.
-fn conda_with_jupyter(tools: &Tools) -> bool {
-    let Some(prefix) = libtorch::conda_prefix() else { return false };
+/// The active conda environment, where it brings JupyterLab, and when it was
+/// last changed: made anew at the same place, it is another one.
+fn conda_with_jupyter(tools: &Tools) -> Option<String> {
+    let prefix = libtorch::conda_prefix().filter(|prefix| tools.python.starts_with(prefix))?;
     let modules = "import jupyterlab, nbclient, jupytext";
-    tools.python.starts_with(prefix) && run::quiet(Command::new(&tools.python).args(["-c", modules])).is_ok()
+    run::quiet(Command::new(&tools.python).args(["-c", modules])).ok()?;
+    let changed = fs::metadata(prefix.join("conda-meta/history")).and_then(|history| history.modified());
+    Some(format!("{} {:?}", prefix.display(), changed.ok()))
 }
 
 fn fetch_packages(tools: &Tools) -> Result<()> {

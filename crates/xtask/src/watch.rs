@@ -41,7 +41,7 @@ pub fn watched(command: &mut Command, log_name: &str) -> Result<()> {
             Ok(line) => {
                 writeln!(log, "{line}")?;
                 tail.push(line);
-                if tail.len() > 25 {
+                if tail.len() > 10 {
                     tail.remove(0);
                 }
             }
