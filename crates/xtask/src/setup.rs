@@ -139,7 +139,8 @@ pub fn setup(wish: Wish) -> Result<Ready> {
             Source::WheelCuda => "2.6 GB to download, 6 GB on disk; 5 to 20 minutes",
             Source::Variable(_) | Source::Conda(_) => "nothing to download",
         },
-        result: paths::cargo_config(),
+        // A link into the wheel: gone when `.venv` was made anew.
+        result: libtorch::folder().join("lib/libtorch_cpu.so"),
         stamp: stamp(&[&source.to_string(), &tools.python_version, &tools.host], &[lock])?,
         act: &|| {
             libtorch::install(&source)?;
