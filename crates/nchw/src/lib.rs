@@ -36,6 +36,7 @@ pub mod quiz;
 
 pub mod prelude;
 #[cfg(test)]
+#[path = "../tests/common/mod.rs"]
 mod testing;
 
 pub use check::{check, check_all};

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+mod common;
+
 use nchw::prelude::*;
 use std::fmt::Write;
 
@@ -78,14 +80,5 @@ fn every_message_is_as_it_was_looked_at() {
     writeln!(all, "=== pictures and features\n{error}\n").unwrap();
     let error = check_all(&[(&pictures, "N C=3 H W"), (&labels, "N=seven")]).unwrap_err();
     writeln!(all, "=== a pattern that cannot be read\n{error}\n").unwrap();
-
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shapes/checks.txt");
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        std::fs::write(path, &all).unwrap();
-    }
-    let expected = std::fs::read_to_string(path).unwrap_or_default();
-    for (got, expected) in all.split("=== ").zip(expected.split("=== ")) {
-        assert_eq!(got, expected);
-    }
-    assert_eq!(all, expected);
+    common::as_kept("shapes/checks.txt", &all);
 }

@@ -4,13 +4,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+mod common;
+
+use common::TempFolder;
 use nchw::quiz::{self, Verdict, quiz};
 use std::{env, fs};
 
 #[test]
 fn answers_and_hints_are_remembered_and_forgotten() {
-    let folder = env::temp_dir().join(format!("nchw-quiz-{}", std::process::id()));
-    let file = folder.join("deep").join("progress.json");
+    let folder = TempFolder::new("quiz");
+    let file = folder.path().join("deep").join("progress.json");
     // SAFETY: no other thread of this process reads or changes the environment now.
     unsafe { env::set_var("NCHW_PROGRESS", &file) };
 
@@ -20,7 +23,6 @@ fn answers_and_hints_are_remembered_and_forgotten() {
     a_damaged_file_is_named(&file);
     forgotten(&file);
     where_nothing_can_be_written_it_is_said_once(&file);
-    fs::remove_dir_all(folder).unwrap();
 }
 
 fn every_kind_of_answer_is_taken() {

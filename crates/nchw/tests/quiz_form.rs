@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+mod common;
+
 use nchw::quiz::quiz_form;
 use std::{env, fs, path::Path, process::Command};
 
@@ -18,9 +20,8 @@ fn forms_are_answered_by_keyboard_alone() {
         println!("skipped: {} is not there", python.display());
         return;
     }
-    let folder = env::temp_dir().join(format!("nchw-quiz-form-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let page = folder.join("forms.html");
+    let folder = common::TempFolder::new("quiz-form");
+    let page = folder.path().join("forms.html");
     let forms = quiz_form(&["a3", "b2", "e1", "why1", "chan1", "pool1"]).html();
     let head = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Forms</title></head>";
     fs::write(&page, format!("{head}<body><main><h1>Quizzes</h1>{forms}</main></body></html>")).unwrap();
@@ -28,7 +29,6 @@ fn forms_are_answered_by_keyboard_alone() {
     test.arg(here.join("tests/quiz/form_by_keyboard.py")).arg(&page).args(env::var_os("NCHW_AXE"));
     // libtorch's folder is on the loader's path here, and is none of the browser's business.
     let done = test.env_remove("LD_LIBRARY_PATH").output().unwrap();
-    fs::remove_dir_all(folder).unwrap();
     let (out, error) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{out}\n{error}");
     println!("{out}");

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used)] // in a test, a panic is the report
 
+mod common;
+
 use nchw::shapes::*;
 use std::fmt::Write;
 
@@ -131,16 +133,7 @@ fn every_text_is_as_it_was_looked_at() {
     add("table, markdown", &broken.to_markdown());
     add("table, json", &broken.to_json());
     add("table, as an error", &broken.ok().unwrap_err().to_string());
-
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shapes/texts.txt");
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        std::fs::write(path, &all).unwrap();
-    }
-    let expected = std::fs::read_to_string(path).unwrap_or_default();
-    for (got, expected) in all.split("=== ").zip(expected.split("=== ")) {
-        assert_eq!(got, expected);
-    }
-    assert_eq!(all, expected);
+    common::as_kept("shapes/texts.txt", &all);
 }
 
 #[test]

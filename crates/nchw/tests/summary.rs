@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+mod common;
+
 use nchw::prelude::*;
 use std::fmt::Write;
 use tch::nn;
@@ -62,16 +64,7 @@ fn every_text_is_as_it_was_looked_at() {
     fails("bytes to a linear layer", &[("head", &head)], &zeros(&[8, 60]).to_kind(Kind::Uint8));
     fails("the same name twice", &[("pool", &pool), ("pool", &pool)], &pictures);
     fails("a panic of another kind", &[("mine", &panics)], &pictures);
-
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shapes/summaries.txt");
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        std::fs::write(path, &all).unwrap();
-    }
-    let expected = std::fs::read_to_string(path).unwrap_or_default();
-    for (got, expected) in all.split("=== ").zip(expected.split("=== ")) {
-        assert_eq!(got, expected);
-    }
-    assert_eq!(all, expected);
+    common::as_kept("shapes/summaries.txt", &all);
 }
 
 #[test]

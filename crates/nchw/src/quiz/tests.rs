@@ -215,14 +215,7 @@ fn feedback_reads_as_agreed() {
             text += &format!("-- {answer} :: {}\n", on_one_line(&feedback_on(&question, &answer)));
         }
     }
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/quiz/feedback.txt");
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, &text).unwrap();
-    }
-    let kept = fs::read_to_string(&file).unwrap_or_default();
-    let first = kept.lines().zip(text.lines()).find(|(kept, now)| kept != now);
-    assert!(kept == text, "the texts differ, first: {first:#?}\nUPDATE_EXPECT=1 renews {}", file.display());
+    crate::testing::as_kept("quiz/feedback.txt", &text);
 }
 
 fn feedback_on(question: &Question, answer: &str) -> Feedback {
