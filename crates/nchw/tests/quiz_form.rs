@@ -40,3 +40,22 @@ fn an_unknown_id_is_said_in_its_place() {
     assert!(html.contains("there is no quiz `a11`: did you mean `a1`?"), "{html}");
     assert_eq!(html.matches("<form").count(), 1);
 }
+
+/// Two runs of a notebook, told apart by `nchw-form-[0-9a-f]+` alone.
+#[test]
+fn only_one_pattern_varies_and_no_id_comes_twice() {
+    let html = || quiz_form(&["b2", "e1", "b2"]).html();
+    let (one, other) = (html(), html());
+    let constant = |html: &str| -> Vec<String> {
+        let pieces = html.split("nchw-form-");
+        pieces.map(|piece| piece.trim_start_matches(|c: char| c.is_ascii_hexdigit()).to_string()).collect()
+    };
+    assert_ne!(one, other);
+    assert_eq!(constant(&one), constant(&other));
+    let page = one + &other;
+    let mut ids: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let all = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!((ids.len(), all), (24, 24));
+}

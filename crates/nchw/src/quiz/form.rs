@@ -74,11 +74,13 @@ impl fmt::Debug for Form {
     }
 }
 
-/// A piece of an id that no other form on the page has, also one of an earlier run.
+/// A piece of an id that no other form on the page has, also one of an earlier
+/// run. It is all that varies from run to run: `nchw-form-[0-9a-f]+`, so that
+/// whoever compares two runs can leave it out.
 fn fresh() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let now = time::SystemTime::now().duration_since(time::UNIX_EPOCH).map_or(0, |d| d.as_micros());
-    format!("{now:x}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+    format!("nchw-form-{now:x}{:04x}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 fn form(question: &Question, fresh: &str) -> String {
@@ -95,7 +97,7 @@ fn form(question: &Question, fresh: &str) -> String {
     format!(
         "<form class=\"nchw-quiz\" method=\"dialog\" data-lm-suppress-shortcuts=\"true\" {attributes} \
          style=\"margin:0 0 1em\"><fieldset style=\"padding:.5em 1em\"><legend><b>Quiz {id}</b> ({topic})</legend>\
-         <p id=\"q-{id}-{fresh}\">{text}</p>{seen}<p>{fields} <button type=\"submit\">Check</button></p>\
+         <p>{text}</p>{seen}<p>{fields} <button type=\"submit\">Check</button></p>\
          <div role=\"status\" aria-live=\"polite\"></div>\
          <p class=\"nchw-off\">The boxes come alive when this cell is run. Until then: \
          <code>quiz(&quot;{id}&quot;).answer({blank})</code>, or fold out what is below.</p></fieldset></form>{folded}",
