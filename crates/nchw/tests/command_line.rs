@@ -84,3 +84,18 @@ fn help_tells_the_layers_and_a_missing_argument_is_named() {
     assert_eq!(code, 2);
     assert_eq!(nchw(&[]).2, 2);
 }
+
+#[test]
+fn a_sheet_and_its_key_belong_together() {
+    let sheet = |more: &[&str]| nchw(&[&["quiz", "sheet", "--seed", "7", "--count", "3"], more].concat());
+    let (questions, _, code) = sheet(&[]);
+    assert!(questions.contains("(sheet 7)") && questions.contains("\n3. "), "{questions}");
+    let (answers, _, _) = sheet(&["--key"]);
+    assert!(answers.starts_with("# Answers to sheet 7") && answers.contains("\n3. **"), "{answers}");
+    let (page, _, _) = sheet(&["--html", "--key"]);
+    assert!(page.starts_with("<!doctype html>") && page.matches("<li><p><b>").count() == 3, "{page}");
+    assert_eq!((code, sheet(&[]).0), (0, questions));
+    let (out, err, code) = nchw(&["quiz", "sheet", "--count", "0"]);
+    let says = "nchw: a sheet has from 1 to 200 questions; 0 were asked for\n";
+    assert_eq!((out.as_str(), err.as_str(), code), ("", says, 2));
+}

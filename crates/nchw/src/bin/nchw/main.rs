@@ -4,7 +4,11 @@ mod quiz;
 mod shapes;
 
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use nchw::{Error, Result};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 /// The course on convolutional networks, on the command line.
 ///
@@ -32,4 +36,14 @@ fn main() -> ExitCode {
         eprintln!("nchw: {error}");
         ExitCode::from(2)
     })
+}
+
+/// Text on the standard output; that nobody reads on (`| head`) is no error.
+fn print(what: &str, text: &str) -> Result<()> {
+    match write!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::new(format!("the {what} could not be written: {error}")))
+        }
+        _ => Ok(()),
+    }
 }

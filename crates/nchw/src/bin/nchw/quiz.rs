@@ -1,10 +1,8 @@
 //! `nchw quiz`: questions for a class.
 
-use nchw::{Error, Result, quiz};
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use crate::print;
+use nchw::{Result, quiz};
+use std::process::ExitCode;
 
 /// Quizzes for a class
 #[derive(clap::Args)]
@@ -48,10 +46,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         (true, false) => sheet.html(),
         (true, true) => sheet.key_html(),
     };
-    match write!(io::stdout(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::new(format!("the sheet could not be written: {error}")))
-        }
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    print("sheet", &text)?;
+    Ok(ExitCode::SUCCESS)
 }

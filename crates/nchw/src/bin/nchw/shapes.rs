@@ -1,10 +1,8 @@
 //! `nchw shapes`: the table of a chain of layers.
 
+use crate::print;
 use nchw::{Error, Result, shapes::Chain, shapes::Shape};
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 /// The table of layers on an input: every shape, weight, cost and receptive field
 ///
@@ -40,22 +38,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let chain: Chain = args.layers.parse().map_err(|e| named("layers", e))?;
     let mut table = chain.on(input);
     if args.json {
-        print(&table.to_json())?;
+        print("table", &(table.to_json() + "\n"))?;
         return Ok(if table.problem.is_some() { ExitCode::from(1) } else { ExitCode::SUCCESS });
     }
     let problem = table.problem.take();
-    print(&table.to_string())?;
+    print("table", &format!("{table}\n"))?;
     let Some(problem) = problem else { return Ok(ExitCode::SUCCESS) };
     eprintln!("\n{problem}");
     Ok(ExitCode::from(1))
-}
-
-/// A line on the standard output; that nobody reads on (`| head`) is no error.
-fn print(text: &str) -> Result<()> {
-    match writeln!(io::stdout(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::new(format!("the table could not be written: {error}")))
-        }
-        _ => Ok(()),
-    }
 }
