@@ -3,7 +3,7 @@
 use super::compare;
 use super::work::Work;
 use crate::quiz::run::Run;
-use crate::shapes::{Chain, Layer, Op};
+use crate::shapes::{Chain, Layer, Op, Shape};
 use crate::{Error, Result, filter::Filter, matrix::Matrix};
 use tch::{Device, Kind, Tensor};
 
@@ -482,10 +482,10 @@ impl Run {
 
 /// The layers run on this input, or where they break.
 fn ran(layers: &Chain, input: &str) -> Result<Run> {
-    let table = crate::shapes::table(input, &layers.to_string())?;
-    match table.problem {
+    let input: Shape = input.parse()?;
+    match layers.on(input).problem {
         Some(problem) => Err(Error::new(problem.to_string())),
-        None => Run::of(input, &layers.to_string()),
+        None => Run::on(input, layers),
     }
 }
 

@@ -10,11 +10,6 @@
 //! All exercises are in one manifest, `list.rs`. What is right is not written
 //! down there but run, in libtorch.
 
-#![allow(
-    clippy::type_complexity,
-    reason = "a slip is a name with the work that makes it, of each kind of work"
-)]
-
 mod compare;
 mod list;
 mod work;
@@ -123,11 +118,7 @@ impl Exercise {
 
     /// Called by evcxr for the last expression of a cell.
     pub fn evcxr_display(&self) {
-        self.hint_or_how().evcxr_display();
-    }
-
-    fn hint_or_how(&self) -> Note {
-        Note::new(self.to_string(), None)
+        Note::new(self.to_string(), None).evcxr_display();
     }
 }
 

@@ -11,7 +11,6 @@ use std::fmt;
 /// What was right and what was not; as the last expression of a cell it shows itself.
 #[derive(Clone)]
 pub struct Feedback {
-    id: String,
     verdict: Verdict,
     marks: Vec<Mark>,
     /// The line on top.
@@ -24,7 +23,7 @@ pub struct Feedback {
 impl Feedback {
     pub(super) fn of(question: &Question, answer: &Answer) -> Feedback {
         let graded = grade(question, answer);
-        let id = question.id.clone();
+        let id = &question.id;
         let right = graded.marks.iter().filter(|mark| mark.right).count();
         let all = graded.marks.len();
         let given = shown(answer);
@@ -35,10 +34,10 @@ impl Feedback {
                 format!("How it comes about: quiz(\"{id}\").explain()"),
             ),
             Verdict::Wrong if all == 1 || !axes => {
-                (format!("Quiz {id}: {given} is not right yet."), again(&id))
+                (format!("Quiz {id}: {given} is not right yet."), again(id))
             }
             Verdict::Wrong => {
-                (format!("Quiz {id}: {given} is not right yet. Right so far: {right} of {all}."), again(&id))
+                (format!("Quiz {id}: {given} is not right yet. Right so far: {right} of {all}."), again(id))
             }
             Verdict::Unclear => {
                 let (blank, what) = question.place_holder();
@@ -49,20 +48,11 @@ impl Feedback {
                 (format!("Quiz {id}: {given} could not be read as an answer."), next)
             }
         };
-        Feedback {
-            id,
-            verdict: graded.verdict,
-            marks: graded.marks,
-            head,
-            says: graded.says,
-            next,
-            notice: None,
-        }
+        Feedback { verdict: graded.verdict, marks: graded.marks, head, says: graded.says, next, notice: None }
     }
 
     pub(super) fn of_nothing(says: &str) -> Feedback {
         Feedback {
-            id: String::new(),
             verdict: Verdict::Unclear,
             marks: vec![],
             head: says.into(),
@@ -84,11 +74,6 @@ impl Feedback {
     /// Right, wrong, or not to be read as an answer.
     pub fn verdict(&self) -> Verdict {
         self.verdict
-    }
-
-    /// The quiz's id.
-    pub fn id(&self) -> &str {
-        &self.id
     }
 
     /// Axis by axis.

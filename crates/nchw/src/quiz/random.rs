@@ -59,9 +59,8 @@ fn thrown(seed: u64, level: u8, dice: &mut Dice) -> Question {
         _ => "What is the shape of the output?",
     };
     let text = format!(
-        "{} {input} {} {layers}. {wanted}",
-        if batch == 1 { "A picture of" } else { "A batch of" },
-        "goes through:"
+        "{} of {input} goes through: {layers}. {wanted}",
+        if batch == 1 { "A picture" } else { "A batch" }
     );
     let id = format!("random-{seed}-{level}");
     let question = Question::new(&id, Topic::Random, level, "", &text).of(&input, &layers, ask);

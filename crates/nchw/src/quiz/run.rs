@@ -64,14 +64,18 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn of(input: &str, layers: &str) -> Result<Run> {
-        let Shape::Maps(maps) = input.parse()? else {
+        Run::on(input.parse()?, &layers.parse()?)
+    }
+
+    pub(crate) fn on(input: Shape, layers: &Chain) -> Result<Run> {
+        let Shape::Maps(maps) = input else {
             return Err(Error::new(format!("`{input}` has no rows and columns")));
         };
         let sizes = [maps.n, maps.c, maps.h, maps.w].map(|n| n as i64);
         let input = Tensor::f_ones(sizes, FLOAT)?.set_requires_grad(true);
         let (mut output, mut learned) = (input.shallow_clone(), vec![]);
-        for layer in layers.parse::<Chain>()?.layers {
-            let (next, numbers) = apply(&layer, &output)?;
+        for layer in &layers.layers {
+            let (next, numbers) = apply(layer, &output)?;
             output = next;
             learned.push(numbers);
         }

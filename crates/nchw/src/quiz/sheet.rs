@@ -1,7 +1,7 @@
 //! A printable sheet of questions for a class, and its answer key.
 
 use super::question::{Ask, Question};
-use super::{QUESTIONS, random};
+use super::{QUESTIONS, options, random};
 use crate::figure::escape;
 use crate::random::Dice;
 use crate::{Error, Result};
@@ -108,10 +108,6 @@ impl Sheet {
         });
         page(&format!("Answers to sheet {}", self.seed), &format!("<ol>{}</ol>", answers.collect::<String>()))
     }
-}
-
-fn options(question: &Question) -> &'static [(char, &'static str)] {
-    super::options(question)
 }
 
 /// Where it comes from: `b3, channels, 03-channels`.

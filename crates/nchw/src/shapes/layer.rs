@@ -48,20 +48,6 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    pub(super) const ALL: [Op; 11] = [
-        Op::Conv,
-        Op::ConvTranspose,
-        Op::MaxPool,
-        Op::AvgPool,
-        Op::GlobalAvgPool,
-        Op::GlobalMaxPool,
-        Op::Flatten,
-        Op::Linear,
-        Op::Relu,
-        Op::BatchNorm,
-        Op::Dropout,
-    ];
-
     /// Its name in the text of a chain.
     pub(super) fn name(self) -> &'static str {
         match self {

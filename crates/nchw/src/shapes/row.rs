@@ -38,7 +38,7 @@ pub struct Row {
 }
 
 /// Why a layer cannot be laid on an input, and what can.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Fault {
     pub what: String,
     pub why: String,

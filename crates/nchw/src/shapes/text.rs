@@ -90,7 +90,7 @@ fn word_length(rest: &str) -> usize {
     rest.char_indices().find(ends).map_or(rest.len(), |(at, _)| at)
 }
 
-/// The names of the layers; the first of each is the one that suggestions use.
+/// What each layer may be called, and each option; of an option the first name is the one that suggestions know.
 const NAMES: [(Op, &[&str]); 11] = [
     (Op::Conv, &["conv", "convolution"]),
     (Op::ConvTranspose, &["convt", "convtranspose", "transposedconv", "deconv", "tconv"]),
@@ -278,7 +278,7 @@ impl<'a> Words<'a> {
         let names = NAMES.iter().flat_map(|(op, names)| names.iter().map(|name| (*name, op.name())));
         let hint = match nearest(name.word, names) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("layers are {}", Op::ALL.map(Op::name).join(", ")),
+            None => format!("layers are {}", NAMES.map(|(op, _)| op.name()).join(", ")),
         };
         self.error(name.span, &format!("there is no layer `{}`: {hint}", name.word))
     }
