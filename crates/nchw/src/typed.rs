@@ -23,7 +23,7 @@ use crate::{
     check::sizes,
     hints::hint,
     random::Dice,
-    shapes::{self, Pair, Shape, count, times},
+    shapes::{self, Pair, Shape, chain, count, times},
     shuffle::start_as_pytorch,
 };
 use std::{
@@ -71,8 +71,6 @@ pub trait Step: fmt::Debug + Send {
 /// Source: PyTorch `torch.nn.Conv2d`; lecture parts 2 and 3.
 pub struct Conv<const IN: usize, const OUT: usize> {
     layer: shapes::Layer,
-    stride: Pair,
-    padding: Pair,
     /// Weight and bias; or why they could not be made, which `forward` says.
     numbers: Result<[Tensor; 2], String>,
 }
@@ -105,19 +103,17 @@ impl<const IN: usize, const OUT: usize> Conv<IN, OUT> {
         const { assert!(IN > 0 && OUT > 0, "a convolution has at least 1 channel and at least 1 filter") }
         let kernel = kernel.into();
         let layer = shapes::conv(OUT as u64, kernel).in_channels(IN as u64);
-        Conv { layer, stride: 1.into(), padding: 0.into(), numbers: first_numbers(IN, OUT, kernel) }
+        Conv { layer, numbers: first_numbers(IN, OUT, kernel) }
     }
 
     /// How many rows and columns the window moves at a time.
     pub fn stride(self, stride: impl Into<Pair>) -> Conv<IN, OUT> {
-        let stride = stride.into();
-        Conv { layer: self.layer.stride(stride), stride, ..self }
+        Conv { layer: self.layer.stride(stride), ..self }
     }
 
     /// How many rows and columns of zeros are put on each side.
     pub fn padding(self, padding: impl Into<Pair>) -> Conv<IN, OUT> {
-        let padding = padding.into();
-        Conv { layer: self.layer.padding(padding), padding, ..self }
+        Conv { layer: self.layer.padding(padding), ..self }
     }
 
     /// Puts a layer behind this one. It must take `OUT` channels.
@@ -147,7 +143,8 @@ impl<const IN: usize, const OUT: usize> Conv<IN, OUT> {
     /// what came, the likely cause, and what to write instead.
     pub fn forward(&self, maps: &Tensor) -> Result<Tensor> {
         let [weight, bias] = self.numbers()?;
-        maps.f_conv2d(weight, Some(bias), axes(self.stride), axes(self.padding), [1, 1], 1)
+        let padding = self.layer.padding.unwrap_or(0.into());
+        maps.f_conv2d(weight, Some(bias), self.layer.strides().axes(), padding.axes(), [1, 1], 1)
             .map_err(|error| explained(self.layer, maps, error))
     }
 }
@@ -215,7 +212,7 @@ impl MaxPool {
 
 impl Step for MaxPool {
     fn forward(&self, maps: &Tensor) -> Result<Tensor> {
-        let kernel = axes(self.kernel);
+        let kernel = self.kernel.axes();
         maps.f_max_pool2d(kernel, kernel, [0, 0], [1, 1], false)
             .map_err(|error| explained(shapes::max_pool(self.kernel), maps, error))
     }
@@ -254,18 +251,9 @@ pub fn lay_on(filters: &Tensor, maps: &Tensor) -> Result<Tensor> {
 /// libtorch's sentence, and what it means.
 fn explained(layer: shapes::Layer, maps: &Tensor, error: TchError) -> Error {
     let (said, sizes) = (Error::from(error).to_string(), sizes(maps));
-    let shape: Option<Shape> = match sizes[..] {
-        [features] => Some([features].into()),
-        [n, features] => Some([n, features].into()),
-        [c, h, w] => Some([c, h, w].into()),
-        [n, c, h, w] => Some([n, c, h, w].into()),
-        _ => None,
-    };
-    let problem = shape.and_then(|shape| layer.on(shape).err()).map(|problem| problem.to_string());
-    // The layer stands alone here.
-    let problem = problem.map(|text| text.replacen("layer 1, ", "", 1).replacen("`, does", "` does", 1));
-    let hint = problem.or_else(|| hint(&said, &sizes)).map_or(String::new(), |text| format!("\n{text}"));
-    Error::new(format!("{said}{hint}"))
+    let problem = Shape::of(&sizes).and_then(|shape| chain([layer]).on(shape).problem);
+    let problem = problem.map(|problem| problem.alone()).or_else(|| hint(&said, &sizes));
+    Error::new(format!("{said}{}", problem.map_or(String::new(), |text| format!("\n{text}"))))
 }
 
 /// Weight and bias as PyTorch's `Conv2d` starts with.
@@ -284,10 +272,6 @@ fn first_numbers(channels: usize, filters: usize, kernel: Pair) -> Result<[Tenso
     let (weight, bias) = (zeros(&shape)?, zeros(&shape[..1])?);
     start_as_pytorch(&mut Dice::new(SEED, MADE.fetch_add(1, Ordering::Relaxed)), &weight, Some(&bias));
     Ok([weight.set_requires_grad(true), bias.set_requires_grad(true)])
-}
-
-fn axes(pair: Pair) -> [i64; 2] {
-    [pair.h, pair.w].map(|size| i64::try_from(size).unwrap_or(i64::MAX))
 }
 
 impl<const IN: usize, const OUT: usize> fmt::Debug for Conv<IN, OUT> {

@@ -1,7 +1,7 @@
 //! The truth: a question's layers, run in libtorch. No other file of the quizzes knows it.
 
 use super::question::{Ask, Question};
-use crate::shapes::{Chain, Layer, Op, Pair, Shape};
+use crate::shapes::{Chain, Layer, Op, Shape};
 use crate::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
@@ -112,15 +112,11 @@ impl Run {
     }
 }
 
-fn both(pair: Pair) -> [i64; 2] {
-    [pair.h as i64, pair.w as i64]
-}
-
 /// One layer with all its weights 1.
 fn apply(layer: &Layer, x: &Tensor) -> Result<(Tensor, Learned)> {
-    let (kernel, stride) = (both(layer.kernel), both(layer.strides()));
-    let padding = both(layer.padding.unwrap_or(0.into()));
-    let dilation = both(layer.dilation.unwrap_or(1.into()));
+    let (kernel, stride) = (layer.kernel.axes(), layer.strides().axes());
+    let padding = layer.padding.unwrap_or(0.into()).axes();
+    let dilation = layer.dilation.unwrap_or(1.into()).axes();
     let pooled = |y: std::result::Result<Tensor, tch::TchError>| Ok((y?, NOTHING));
     match layer.op {
         Op::Conv => convolve(layer, x),
@@ -153,10 +149,10 @@ fn apply(layer: &Layer, x: &Tensor) -> Result<(Tensor, Learned)> {
 }
 
 fn convolve(layer: &Layer, x: &Tensor) -> Result<(Tensor, Learned)> {
-    let [kh, kw] = both(layer.kernel);
+    let [kh, kw] = layer.kernel.axes();
     let groups = layer.groups.unwrap_or(1) as i64;
     let out = layer.out as i64;
-    let (stride, dilation) = (both(layer.strides()), both(layer.dilation.unwrap_or(1.into())));
+    let (stride, dilation) = (layer.strides().axes(), layer.dilation.unwrap_or(1.into()).axes());
     // libtorch refuses a weight that cannot be laid on this input.
     let weight = Tensor::f_ones([out, x.size()[1] / groups.max(1), kh, kw], FLOAT)?;
     let bias = Tensor::f_zeros([if layer.nobias { 0 } else { out }], FLOAT)?;
@@ -164,7 +160,7 @@ fn convolve(layer: &Layer, x: &Tensor) -> Result<(Tensor, Learned)> {
     let y = match layer.same {
         true => x.f_conv2d_padding(&weight, given, stride, "same", dilation, groups)?,
         false => {
-            let padding = both(layer.padding.unwrap_or(0.into()));
+            let padding = layer.padding.unwrap_or(0.into()).axes();
             x.f_conv2d(&weight, given, stride, padding, dilation, groups)?
         }
     };

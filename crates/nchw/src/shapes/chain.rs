@@ -117,6 +117,22 @@ impl Problem {
         let Fault { what, why, fix, .. } = fault;
         Problem { position, layer, input, what, why, fix, instead }
     }
+
+    /// What stands behind the layer's name.
+    fn says(&self) -> String {
+        let Problem { input, what, why, fix, instead, .. } = self;
+        let fits = if instead.is_empty() {
+            String::new()
+        } else {
+            format!("; `{}` would fit", chain(instead.clone()))
+        };
+        format!("does not fit on {}\n  {what}\n  likely cause: {why}\n  instead: {fix}{fits}", input.named())
+    }
+
+    /// The same of a layer that belongs to no chain.
+    pub(crate) fn alone(&self) -> String {
+        format!("`{}` {}", self.layer, self.says())
+    }
 }
 
 impl FromStr for Chain {
@@ -136,12 +152,7 @@ impl fmt::Display for Chain {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "layer {}, `{}`, does not fit on {}", self.position, self.layer, self.input.named())?;
-        write!(f, "  {}\n  likely cause: {}\n  instead: {}", self.what, self.why, self.fix)?;
-        if self.instead.is_empty() {
-            return Ok(());
-        }
-        write!(f, "; `{}` would fit", chain(self.instead.clone()))
+        write!(f, "layer {}, `{}`, {}", self.position, self.layer, self.says())
     }
 }
 

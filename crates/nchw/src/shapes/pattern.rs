@@ -1,7 +1,7 @@
 //! `N C=3 H=32 W=32`: what a shape should be, and in words how another differs.
 
 use super::shape::{count, number, times};
-use super::text::{Span, pointed};
+use super::text::{Span, pointed, words};
 use crate::{Error, Result};
 use std::{fmt, str::FromStr};
 
@@ -312,34 +312,19 @@ impl FromStr for Pattern {
 
     fn from_str(text: &str) -> Result<Pattern> {
         let gap = |c: char| c.is_whitespace() || c == ',';
-        let mut axes = Vec::new();
-        let mut from = 0;
-        for word in text.split(gap) {
-            if !word.is_empty() {
-                axes.push(axis(text, word, from)?);
-            }
-            // A gap is one character, but not always one byte.
-            from += word.len() + text[from + word.len()..].chars().next().map_or(0, char::len_utf8);
-        }
+        let axes = words(text, gap).map(|(word, span)| axis(text, word, span)).collect::<Result<Vec<_>>>()?;
         if axes.is_empty() {
             return Err(Error::new(
                 "expected the axes of a shape, and found none: write, say, `N C=3 H=32 W=32`",
             ));
         }
-        Ok(Pattern { text: axes_shown(text), axes })
+        let text = words(text, gap).map(|(word, _)| word).collect::<Vec<_>>().join(" ");
+        Ok(Pattern { text, axes })
     }
 }
 
-fn axes_shown(text: &str) -> String {
-    text.split(|c: char| c.is_whitespace() || c == ',')
-        .filter(|w| !w.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// One axis of a pattern, from this byte of the text.
-fn axis(text: &str, word: &str, from: usize) -> Result<Axis> {
-    let span: Span = (from, from + word.len());
+/// One axis of a pattern, from this place of the text.
+fn axis(text: &str, word: &str, span: Span) -> Result<Axis> {
     if word == "_" {
         return Ok(Axis { name: None, size: None });
     }
@@ -353,7 +338,7 @@ fn axis(text: &str, word: &str, from: usize) -> Result<Axis> {
     }
     let (name, size) = match word.split_once('=') {
         Some((name, size)) => {
-            let behind = from + name.len() + 1;
+            let behind = span.0 + name.len() + 1;
             (name, Some(number(text, size, (behind, span.1))?))
         }
         None => (word, None),

@@ -1,6 +1,6 @@
 //! Sizes in N, C, H, W order, and what is left of them after a flatten.
 
-use super::text::{Span, pointed};
+use super::text::{Span, pointed, words};
 use crate::{Error, Result};
 use std::{fmt, str::FromStr};
 
@@ -68,6 +68,13 @@ pub enum Shape {
     Flat(Flat),
 }
 
+impl Pair {
+    /// Rows and columns as tch wants them; what is beyond 63 bits is the largest there is.
+    pub(crate) fn axes(self) -> [i64; 2] {
+        [self.h, self.w].map(|size| i64::try_from(size).unwrap_or(i64::MAX))
+    }
+}
+
 impl Nchw {
     /// A batch of `n` pictures.
     pub fn new(n: u64, c: u64, h: u64, w: u64) -> Nchw {
@@ -90,6 +97,17 @@ impl Nchw {
 }
 
 impl Shape {
+    /// The shape of these sizes; nothing when they are none or more than four.
+    pub(crate) fn of(sizes: &[u64]) -> Option<Shape> {
+        Some(match *sizes {
+            [features] => [features].into(),
+            [n, features] => [n, features].into(),
+            [c, h, w] => [c, h, w].into(),
+            [n, c, h, w] => [n, c, h, w].into(),
+            _ => return None,
+        })
+    }
+
     /// How many pictures; 1 when there is no batch axis.
     pub fn n(&self) -> u64 {
         match self {
@@ -275,27 +293,15 @@ impl FromStr for Shape {
     /// Reads `3x7x7`, `32x3x7x7`, `[32, 3, 7, 7]`, `3 7 7`, `3×7×7`; one or two sizes are flattened values.
     fn from_str(text: &str) -> Result<Shape> {
         let separates = |c: char| c.is_whitespace() || "xX×*,()[]".contains(c);
-        let mut sizes = Vec::new();
-        let mut from = 0;
-        for word in text.split(separates) {
-            // Where the word stands is its distance from the start of the text.
-            let at = from + text[from..].find(word).unwrap_or(0);
-            from = at + word.len();
-            if !word.is_empty() {
-                sizes.push(number(text, word, (at, from))?);
-            }
-        }
-        match sizes[..] {
-            [features] => Ok([features].into()),
-            [n, features] => Ok([n, features].into()),
-            [c, h, w] => Ok([c, h, w].into()),
-            [n, c, h, w] => Ok([n, c, h, w].into()),
-            _ => Err(Error::new(format!(
+        let sizes = words(text, separates).map(|(word, span)| number(text, word, span));
+        let sizes = sizes.collect::<Result<Vec<u64>>>()?;
+        Shape::of(&sizes).ok_or_else(|| {
+            Error::new(format!(
                 "expected a shape of three sizes (channels x rows x columns, `3x7x7`) or four with the batch in \
                  front (`32x3x7x7`), and `{text}` has {}",
                 sizes.len()
-            ))),
-        }
+            ))
+        })
     }
 }
 

@@ -21,6 +21,13 @@ pub(super) fn pointed(text: &str, (from, to): Span, message: &str) -> Error {
     Error::new(format!("line {number}, column {column}: {message}\n  {shown}\n  {blank}{carets}"))
 }
 
+/// The words between separators, and where each stands.
+pub(super) fn words(text: &str, separates: impl Fn(char) -> bool) -> impl Iterator<Item = (&str, Span)> {
+    let placed = move |word: &'_ str| word.as_ptr() as usize - text.as_ptr() as usize;
+    let spans = text.split(separates).map(move |word| (word, (placed(word), placed(word) + word.len())));
+    spans.filter(|(word, _)| !word.is_empty())
+}
+
 /// A word of a layer, and where it stands.
 #[derive(Clone, Copy)]
 struct Word<'a> {
