@@ -2,6 +2,18 @@
 
 use std::fmt;
 
+/// `Debug` as `Display`, so that a value in a cell reads well.
+macro_rules! debug_as_display {
+    ($($name:ty),*) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        }
+    )*};
+}
+pub(crate) use debug_as_display;
+
 /// What went wrong, in words that say what to do next.
 ///
 /// `Debug` prints the same as `Display`, so that `unwrap()` and a cell's `?`
@@ -27,11 +39,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+debug_as_display!(Error);
 
 impl std::error::Error for Error {}
 

@@ -4,6 +4,7 @@ use crate::{
     Error, Result,
     canvas::number,
     colour::Palette,
+    error::debug_as_display,
     figure::Figure,
     panels::{Look, Panel, Sheet},
 };
@@ -188,11 +189,7 @@ impl fmt::Display for Matrix {
     }
 }
 
-impl fmt::Debug for Matrix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(Matrix);
 
 #[cfg(test)]
 mod tests {

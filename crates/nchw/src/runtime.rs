@@ -8,6 +8,7 @@
 
 use crate::error::sentence;
 use std::{
+    any::Any,
     cell::Cell,
     fs::File,
     io::{self, BufRead, BufReader, Write},
@@ -102,13 +103,12 @@ fn wait_for_stderr(failed: bool) {
 }
 
 fn in_words(info: &PanicHookInfo) -> String {
-    let payload = info.payload();
-    let message = payload
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| payload.downcast_ref::<&str>().copied())
-        .unwrap_or("a panic without a message");
-    shorten(message)
+    shorten(message(info.payload()))
+}
+
+fn message(payload: &dyn Any) -> &str {
+    let formatted = payload.downcast_ref::<String>().map(String::as_str);
+    formatted.or(payload.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message")
 }
 
 /// The message as a learner needs it.
@@ -154,11 +154,7 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, Stri
     let done = panic::catch_unwind(AssertUnwindSafe(work));
     CAUGHT.set(outer);
     done.map_err(|payload| {
-        let message = payload
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| payload.downcast_ref::<&str>().copied())
-            .unwrap_or("a panic without a message");
+        let message = message(&*payload);
         refusal(message).map_or_else(|| message.to_owned(), |said| format!("libtorch says: {said}"))
     })
 }

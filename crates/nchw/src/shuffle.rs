@@ -9,7 +9,7 @@
 
 use crate::random::Dice;
 use crate::shapes10::Shapes10;
-use crate::{Error, Result};
+use crate::{Error, Result, error::debug_as_display};
 use std::{fmt, time::Instant};
 use tch::nn::{self, Module, OptimizerConfig};
 use tch::{Device, Kind, Reduction, Tensor};
@@ -413,11 +413,7 @@ impl fmt::Display for ShuffledPixels {
     }
 }
 
-impl fmt::Debug for ShuffledPixels {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(ShuffledPixels);
 
 /// Trains a fully connected and a convolutional network, each on plain and on
 /// shuffled pictures, from the same start; then shows the two that learned

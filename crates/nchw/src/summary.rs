@@ -3,6 +3,7 @@
 use crate::{
     Error, Result,
     check::sizes,
+    error::debug_as_display,
     figure::show_html,
     hints::hint,
     runtime::caught,
@@ -184,11 +185,7 @@ impl fmt::Display for Summary {
     }
 }
 
-impl fmt::Debug for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(Summary);
 
 impl fmt::Debug for SummaryRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

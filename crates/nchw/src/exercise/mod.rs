@@ -18,7 +18,7 @@ pub use work::{IntoWork, Work};
 
 use crate::figure::{escape, show_html};
 use crate::quiz::Note;
-use crate::{Error, Result};
+use crate::{Error, Result, error::debug_as_display};
 use list::{Goal, TASKS, Task};
 use std::fmt;
 use tch::Tensor;
@@ -142,11 +142,7 @@ impl fmt::Display for Exercise {
     }
 }
 
-impl fmt::Debug for Exercise {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(Exercise);
 
 /// Whether an exercise is solved; as the last expression of a cell it shows itself.
 #[derive(Clone)]
@@ -190,11 +186,7 @@ impl fmt::Display for Checked {
     }
 }
 
-impl fmt::Debug for Checked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(Checked);
 
 #[cfg(test)]
 mod tests;

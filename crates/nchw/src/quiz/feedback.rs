@@ -5,6 +5,7 @@ use super::blank_of;
 use super::grade::{Mark, Verdict, grade, shown};
 use super::progress::Notice;
 use super::question::{Ask, Question};
+use crate::error::debug_as_display;
 use crate::figure::{escape, show_html};
 use std::fmt;
 
@@ -169,11 +170,7 @@ impl fmt::Display for Feedback {
     }
 }
 
-impl fmt::Debug for Feedback {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(Feedback);
 
 /// Some lines: a hint, an explanation. As the last expression of a cell it shows itself.
 #[derive(Clone)]
@@ -200,8 +197,4 @@ impl fmt::Display for Note {
     }
 }
 
-impl fmt::Debug for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+debug_as_display!(Note);

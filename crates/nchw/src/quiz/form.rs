@@ -9,6 +9,7 @@ use super::grade::letters_in;
 use super::question::{Ask, Part, Question};
 use super::slips::{At, Slip, slips};
 use super::{explain, quiz};
+use crate::error::debug_as_display;
 use crate::figure::{escape, show_html};
 use serde_json::json;
 use std::sync::Arc;
@@ -68,11 +69,7 @@ impl fmt::Display for Form {
     }
 }
 
-impl fmt::Debug for Form {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(Form);
 
 /// A piece of an id that no other form on the page has, also one of an earlier
 /// run. It is all that varies from run to run: `nchw-form-[0-9a-f]+`, so that

@@ -35,7 +35,7 @@ pub use sheet::{Sheet, sheet};
 
 use crate::figure::{escape, show_html};
 use crate::shapes::distance;
-use crate::{Error, Result};
+use crate::{Error, Result, error::debug_as_display};
 use question::{Ask, Question};
 use std::{
     fmt,
@@ -289,11 +289,7 @@ impl fmt::Display for Quiz {
     }
 }
 
-impl fmt::Debug for Quiz {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_as_display!(Quiz);
 
 #[cfg(test)]
 mod tests;

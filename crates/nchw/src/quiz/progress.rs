@@ -6,6 +6,8 @@
 //! memory.
 
 use super::question::Topic;
+use crate::error::debug_as_display;
+use crate::figure::{escape, show_html};
 use serde_json::{Map, Value, json};
 use std::{
     env, fmt, fs, io,
@@ -173,7 +175,7 @@ fn write(file: &Path, entries: &Entries) -> io::Result<()> {
 }
 
 /// How many questions of each topic are answered.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Progress {
     /// Topic, answered right, all there are.
     pub topics: Vec<(Topic, usize, usize)>,
@@ -210,7 +212,7 @@ impl Progress {
 
     /// Called by evcxr for the last expression of a cell.
     pub fn evcxr_display(&self) {
-        crate::figure::show_html(&self.html(), &self.to_string());
+        show_html(&self.html(), &self.to_string());
     }
 
     /// As HTML: one row a topic, with a bar.
@@ -232,8 +234,7 @@ impl Progress {
             })
             .collect();
         let (right, all) = self.total();
-        let notice =
-            self.notice.iter().map(|n| format!("<p>{}</p>", crate::figure::escape(n))).collect::<String>();
+        let notice: String = self.notice.iter().map(|n| format!("<p>{}</p>", escape(n))).collect();
         format!(
             "<table><caption>Quizzes: {right} of {all} right, tries: {}</caption>\
              <tr><th scope=\"col\">topic</th><th scope=\"col\">bar</th><th scope=\"col\">right</th></tr>{rows}</table>{notice}",
@@ -254,6 +255,8 @@ impl fmt::Display for Progress {
         self.notice.iter().try_for_each(|notice| write!(f, "\n{notice}"))
     }
 }
+
+debug_as_display!(Progress);
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use super::{QUESTIONS, options, random};
 use crate::figure::escape;
 use crate::random::Dice;
 use crate::{Error, Result};
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// Questions drawn from a seed, easy ones first.
 pub struct Sheet {
@@ -127,6 +127,12 @@ fn blanks(question: &Question) -> String {
         _ => format!("{} = {line}", part.name),
     });
     names.collect::<Vec<_>>().join("  ")
+}
+
+impl fmt::Debug for Sheet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sheet {} with {} questions", self.seed, self.questions.len())
+    }
 }
 
 fn page(title: &str, body: &str) -> String {

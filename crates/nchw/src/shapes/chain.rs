@@ -3,10 +3,10 @@
 use super::field::Path;
 use super::layer::Layer;
 use super::row::{Fault, Row};
-use super::shape::{LIMIT, Shape, debug_as_display};
+use super::shape::{LIMIT, Shape};
 use super::table::{Table, Totals};
 use super::text;
-use crate::{Error, Result};
+use crate::{Error, Result, error::debug_as_display};
 use std::{fmt, str::FromStr};
 
 /// Layers one after the other, from code or from text.

@@ -3,9 +3,10 @@
 use super::field::{Sight, ranges};
 use super::layer::{Layer, Op};
 use super::row::channels_and_last;
-use super::shape::{Shape, count, debug_as_display, times};
+use super::shape::{Shape, count, times};
 use super::slide::Slide;
 use super::{Pair, Row};
+use crate::error::debug_as_display;
 use std::fmt;
 
 /// Some lines that say where a number comes from; in a notebook they show as they are.

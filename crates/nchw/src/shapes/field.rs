@@ -1,9 +1,9 @@
 //! The receptive field: how much of the chain's input one value sees.
 
 use super::Row;
-use super::shape::{LIMIT, Shape, debug_as_display};
+use super::shape::{LIMIT, Shape};
 use super::slide::Slide;
-use crate::{Error, Result};
+use crate::{Error, Result, error::debug_as_display};
 use std::fmt;
 
 /// What one value sees of the chain's input, along rows and columns.

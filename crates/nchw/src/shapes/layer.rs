@@ -1,6 +1,7 @@
 //! Descriptions of layers: what the learner chooses, before any input is known.
 
-use super::shape::{Pair, debug_as_display};
+use super::shape::Pair;
+use crate::error::debug_as_display;
 use std::fmt;
 
 /// One layer, described but not yet applied to anything.

@@ -2,7 +2,7 @@
 
 use super::shape::{count, number, times};
 use super::text::{Span, pointed, words};
-use crate::{Error, Result};
+use crate::{Error, Result, error::debug_as_display};
 use std::{fmt, str::FromStr};
 
 /// The expected sizes of a tensor, axis by axis.
@@ -358,4 +358,4 @@ impl fmt::Display for Pattern {
     }
 }
 
-super::shape::debug_as_display!(Pattern);
+debug_as_display!(Pattern);

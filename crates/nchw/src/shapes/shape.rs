@@ -1,7 +1,7 @@
 //! Sizes in N, C, H, W order, and what is left of them after a flatten.
 
 use super::text::{Span, pointed, words};
-use crate::{Error, Result};
+use crate::{Error, Result, error::debug_as_display};
 use std::{fmt, str::FromStr};
 
 /// One number for the rows and one for the columns: a kernel, a stride, a padding.
@@ -193,17 +193,6 @@ impl fmt::Display for Flat {
     }
 }
 
-/// `Debug` as `Display`, so that a value in a cell reads well.
-macro_rules! debug_as_display {
-    ($($name:ty),*) => {$(
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                std::fmt::Display::fmt(self, f)
-            }
-        }
-    )*};
-}
-pub(super) use debug_as_display;
 debug_as_display!(Pair, Nchw, Flat, Shape);
 
 impl From<u64> for Pair {

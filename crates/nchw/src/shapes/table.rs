@@ -2,8 +2,8 @@
 
 use super::chain::Problem;
 use super::row::Row;
-use super::shape::{Shape, debug_as_display, times};
-use crate::{Error, Result};
+use super::shape::{Shape, times};
+use crate::{Error, Result, error::debug_as_display};
 use serde_json::json;
 use std::fmt;
 
