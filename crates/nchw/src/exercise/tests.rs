@@ -27,6 +27,9 @@ fn every_exercise_has_its_place_and_a_hint() {
     for (n, task) in TASKS.iter().enumerate() {
         assert!(TASKS[..n].iter().all(|other| other.id != task.id), "{} is there twice", task.id);
         assert_eq!(task.id.split('-').next(), task.notebook.split('-').next());
+        let notebook = format!("{}/../../notebooks/src/{}.md", env!("CARGO_MANIFEST_DIR"), task.notebook);
+        let yours = format!("your_turn(\"{}\")", task.id);
+        assert!(std::fs::read_to_string(notebook).unwrap().contains(&yours), "{} is in no cell", task.id);
         assert!(exercise(task.id).hint().to_string().len() > 30, "{}", task.id);
         let says = your_turn::<u64>(task.id).unwrap_err().to_string();
         assert!(
