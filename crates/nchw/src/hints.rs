@@ -1,12 +1,16 @@
 //! What libtorch's sentences about shapes and kinds mean, and what to type.
 
-use crate::shapes::times;
+use crate::shapes::{DEPTH, NO_ROOM, times, why_these_channels};
 
 /// The likely cause behind libtorch's sentence, for a layer that got an input of these sizes.
 pub(crate) fn hint(sentence: &str, input: &[u64]) -> Option<String> {
     let has = |words: &str| sentence.contains(words);
     if let Some((filters, maps)) = numbers_at(sentence, "to have ", " channels, but got ") {
-        return Some(channels(filters, maps, input.first().copied()));
+        return Some(format!(
+            "axis C (channels): {DEPTH}; {maps} come, and the filters have {filters}\nlikely cause: {}\n\
+             instead: make the layer for {maps} channels",
+            why_these_channels(filters, input.first().copied().unwrap_or(0))
+        ));
     }
     if has("shapes cannot be multiplied") {
         return Some(features(sentence, input));
@@ -25,11 +29,10 @@ pub(crate) fn hint(sentence: &str, input: &[u64]) -> Option<String> {
         return Some(format!("likely cause: a convolution needs rows and columns; {lacks}"));
     }
     if has("Kernel size can't be greater") || has("Output size is too small") {
-        return Some(
+        return Some(format!(
             "likely cause: the window is larger than what it is laid on; strides and pools before left too little\n\
-             instead: a smaller window, more padding, or fewer pools before"
-                .into(),
-        );
+             instead: {NO_ROOM}"
+        ));
     }
     if has("should be the same") || has("expected scalar type") || has("must have the same dtype") {
         return Some(
@@ -43,17 +46,6 @@ pub(crate) fn hint(sentence: &str, input: &[u64]) -> Option<String> {
          instead: `.to_device(device())` on the input"
             .into()
     })
-}
-
-fn channels(filters: u64, maps: u64, batch: Option<u64>) -> String {
-    let cause = match batch {
-        Some(batch) if batch == filters && batch > 1 => "N was written: the batch is never in a weight",
-        _ => "the channels of an earlier layer were written, not those of the layer just before",
-    };
-    format!(
-        "axis C (channels): a filter has as many channels as what it is laid on; {maps} come, and the filters have \
-         {filters}\nlikely cause: {cause}\ninstead: make the layer for {maps} channels"
-    )
 }
 
 /// `mat1 and mat2 shapes cannot be multiplied (8x250 and 490x10)`.

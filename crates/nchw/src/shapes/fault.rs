@@ -17,6 +17,21 @@ impl Fault {
     }
 }
 
+/// The rule behind every wrong number of channels.
+pub(crate) const DEPTH: &str = "a filter has as many channels as what it is laid on";
+
+/// Why somebody made filters with so many channels for a batch of `n`.
+pub(crate) fn why_these_channels(said: u64, n: u64) -> &'static str {
+    if said == n && n > 1 {
+        "N was written: the batch is never in a weight"
+    } else {
+        "the channels of an earlier layer were written, not those of the layer just before"
+    }
+}
+
+/// What to do when a window does not fit.
+pub(crate) const NO_ROOM: &str = "a smaller window, more padding, or fewer pools before";
+
 /// The axis of a pair on which something holds: `on axis H (rows)`.
 fn axis(h: bool, w: bool) -> &'static str {
     match (h, w) {
@@ -76,17 +91,10 @@ impl Layer {
     pub(super) fn wrong_channels(&self, channels: u64, n: u64) -> Fault {
         let said = self.input.unwrap_or(0);
         let (what, why) = match self.op {
-            Op::Conv | Op::ConvTranspose if said == n && n > 1 => (
-                "a filter has as many channels as what it is laid on",
-                "N was written: the batch is never in a weight",
-            ),
             Op::BatchNorm => {
                 ("one pair of numbers for each channel", "the channels of another layer were written")
             }
-            _ => (
-                "a filter has as many channels as what it is laid on",
-                "the channels of an earlier layer were written, not those of the layer just before",
-            ),
+            _ => (DEPTH, why_these_channels(said, n)),
         };
         Fault::new(
             format!("axis C (channels): expected {channels} ({what}), and got {said}"),
@@ -217,7 +225,7 @@ impl Layer {
                 "the window{dilated} is larger than what it is laid on ({}): strides and pools before left too little",
                 maps.named()
             ),
-            "a smaller window, more padding, or fewer pools before",
+            NO_ROOM,
             if kernel.h == 0 || kernel.w == 0 { vec![] } else { vec![Layer { kernel, ..*self }] },
         )
     }

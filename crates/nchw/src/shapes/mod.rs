@@ -31,6 +31,7 @@ mod text;
 
 pub use chain::{Chain, Problem, chain, table};
 pub use explain::Explanation;
+pub(crate) use fault::{DEPTH, NO_ROOM, why_these_channels};
 pub use field::{Field, Seen, Sight};
 pub(crate) use layer::Op;
 pub use layer::{
