@@ -43,7 +43,7 @@ pub use check::{check, check_all};
 pub use device::{device, machine};
 pub use error::{Error, Result};
 pub use quiz::quiz;
-pub use summary::{Summary, SummaryRow, summary};
+pub use summary::{Named, Summary, SummaryRow, named, summary};
 pub use tch;
 
 /// Called by the kernel while the learner still reads: loads libtorch and has

@@ -11,6 +11,7 @@ pub use crate::{
     machine,
     maps::{feature_maps, pictures},
     matrix::{Matrix, side_by_side},
+    named,
     quiz::{self, quiz, quiz_form},
     shapes::{
         self, Nchw, avg_pool, batch_norm, chain, conv, conv_transpose, dropout, flatten, global_avg_pool,

@@ -9,6 +9,7 @@
 
 use crate::random::Dice;
 use crate::shapes10::Shapes10;
+use crate::summary::{Layered, Layers};
 use crate::{Error, Result, error::debug_as_display};
 use std::{fmt, time::Instant};
 use tch::nn::{self, Module, OptimizerConfig};
@@ -166,6 +167,8 @@ impl Curve {
 pub struct SmallNet {
     name: &'static str,
     weights: nn::VarStore,
+    /// One for each of the layers.
+    names: &'static [&'static str],
     layers: nn::Sequential,
 }
 
@@ -179,12 +182,13 @@ impl SmallNet {
         let root = weights.root();
         let layers = nn::seq()
             .add_fn(|pictures| pictures.flatten(1, -1))
-            .add(linear(&root, &mut dice, 3 * 32 * 32, 128))
+            .add(linear(&root / "linear1", &mut dice, 3 * 32 * 32, 128))
             .add_fn(Tensor::relu)
-            .add(linear(&root, &mut dice, 128, 64))
+            .add(linear(&root / "linear2", &mut dice, 128, 64))
             .add_fn(Tensor::relu)
-            .add(linear(&root, &mut dice, 64, 10));
-        SmallNet { name: "MLP", weights, layers }
+            .add(linear(&root / "linear3", &mut dice, 64, 10));
+        let names = &["flatten", "linear1", "relu1", "linear2", "relu2", "linear3"];
+        SmallNet { name: "MLP", weights, names, layers }
     }
 
     /// A convolutional network: three times 3 × 3 convolution and pooling,
@@ -197,14 +201,23 @@ impl SmallNet {
         let weights = nn::VarStore::new(Device::Cpu);
         let root = weights.root();
         let layers = nn::seq()
-            .add(conv(&root, &mut dice, 3, 16))
+            .add(conv(&root / "conv1", &mut dice, 3, 16))
             .add_fn(|maps| maps.relu().max_pool2d_default(2))
-            .add(conv(&root, &mut dice, 16, 32))
+            .add(conv(&root / "conv2", &mut dice, 16, 32))
             .add_fn(|maps| maps.relu().max_pool2d_default(2))
-            .add(conv(&root, &mut dice, 32, 64))
+            .add(conv(&root / "conv3", &mut dice, 32, 64))
             .add_fn(|maps| maps.relu().mean_dim([2i64, 3].as_slice(), false, Kind::Float))
-            .add(linear(&root, &mut dice, 64, 10));
-        SmallNet { name: "CNN", weights, layers }
+            .add(linear(&root / "linear", &mut dice, 64, 10));
+        let names = &[
+            "conv1",
+            "relu1, max pool",
+            "conv2",
+            "relu2, max pool",
+            "conv3",
+            "relu3, global mean",
+            "linear",
+        ];
+        SmallNet { name: "CNN", weights, names, layers }
     }
 
     /// How many weights and biases it learns.
@@ -319,16 +332,32 @@ impl SmallNet {
         Ok(agreeing(&self.predict(&data.images)?, &data.labels)? / data.labels.size()[0] as f64)
     }
 
-    /// A score for each class. Every picture first loses its mean colour and
-    /// gets a contrast of 1: what is left is the same whatever the order of
-    /// its pixels, so neither network is favoured.
+    /// A score for each class.
     fn scores(&self, images: &Tensor) -> Result<Tensor> {
-        let numbers = images.f_to_kind(Kind::Float)?;
-        let centred = numbers.f_sub(&numbers.f_mean_dim([2i64, 3].as_slice(), true, Kind::Float)?)?;
-        let contrast =
-            centred.f_square()?.f_mean_dim([1i64, 2, 3].as_slice(), true, Kind::Float)?.f_sqrt()?;
-        // An even picture has no contrast to divide by.
-        Ok(self.layers.forward(&centred.f_div(&contrast.f_clamp_min(1.0)?)?))
+        Ok(self.layers.forward(&evened(images)?))
+    }
+}
+
+/// Every picture without its mean colour and with a contrast of 1: what is left
+/// is the same whatever the order of its pixels, so neither network is favoured.
+fn evened(images: &Tensor) -> Result<Tensor> {
+    let numbers = images.f_to_kind(Kind::Float)?;
+    let centred = numbers.f_sub(&numbers.f_mean_dim([2i64, 3].as_slice(), true, Kind::Float)?)?;
+    let contrast = centred.f_square()?.f_mean_dim([1i64, 2, 3].as_slice(), true, Kind::Float)?.f_sqrt()?;
+    // An even picture has no contrast to divide by.
+    Ok(centred.f_div(&contrast.f_clamp_min(1.0)?)?)
+}
+
+impl Layered for SmallNet {
+    fn layers(&self) -> Result<Layers> {
+        Ok(Layers::named(["contrast 1"].iter().chain(self.names).copied(), Some(&self.weights)))
+    }
+
+    fn outputs(&self, images: &Tensor, count: usize) -> Result<Vec<Tensor>> {
+        check_images("the pictures", images)?;
+        let evened = evened(images)?;
+        let behind = if count > 1 { self.layers.forward_all(&evened, Some(count - 1)) } else { vec![] };
+        Ok(std::iter::once(evened).chain(behind).collect())
     }
 }
 
@@ -339,15 +368,15 @@ impl fmt::Debug for SmallNet {
 }
 
 /// A fully connected layer that starts as PyTorch's does; tch's starts wider.
-fn linear(root: &nn::Path, dice: &mut Dice, inputs: i64, outputs: i64) -> nn::Linear {
-    let layer = nn::linear(root, inputs, outputs, Default::default());
+fn linear(path: nn::Path, dice: &mut Dice, inputs: i64, outputs: i64) -> nn::Linear {
+    let layer = nn::linear(path, inputs, outputs, Default::default());
     start_as_pytorch(dice, &layer.ws, layer.bs.as_ref());
     layer
 }
 
 /// A 3 × 3 convolution that keeps rows and columns, started as PyTorch's.
-fn conv(root: &nn::Path, dice: &mut Dice, inputs: i64, outputs: i64) -> nn::Conv2D {
-    let layer = nn::conv2d(root, inputs, outputs, 3, nn::ConvConfig { padding: 1, ..Default::default() });
+fn conv(path: nn::Path, dice: &mut Dice, inputs: i64, outputs: i64) -> nn::Conv2D {
+    let layer = nn::conv2d(path, inputs, outputs, 3, nn::ConvConfig { padding: 1, ..Default::default() });
     start_as_pytorch(dice, &layer.ws, layer.bs.as_ref());
     layer
 }
@@ -600,7 +629,7 @@ mod tests {
     /// standard deviation that divided by sqrt(3).
     #[test]
     fn weights_start_as_pytorchs_do() {
-        let conv = conv(&nn::VarStore::new(Device::Cpu).root(), &mut Dice::new(1, 0), 32, 64);
+        let conv = conv(nn::VarStore::new(Device::Cpu).root(), &mut Dice::new(1, 0), 32, 64);
         let bound = 1.0 / (32.0 * 9.0_f64).sqrt();
         assert!(conv.ws.abs().max().double_value(&[]) <= bound);
         let spread = conv.ws.std(true).double_value(&[]);

@@ -25,6 +25,7 @@ use crate::{
     random::Dice,
     shapes::{self, Pair, Shape, chain, count, times},
     shuffle::start_as_pytorch,
+    summary::{Layered, Layers},
 };
 use std::{
     fmt,
@@ -194,6 +195,20 @@ impl<const IN: usize, const OUT: usize> Step for Net<IN, OUT> {
 
     fn variables(&self) -> Vec<Tensor> {
         Net::variables(self)
+    }
+}
+
+impl<const IN: usize, const OUT: usize> Layered for Net<IN, OUT> {
+    fn layers(&self) -> Result<Layers> {
+        Ok(Layers::shown(self.steps.iter().map(|step| (format!("{step:?}"), step.variables()))))
+    }
+
+    fn outputs(&self, input: &Tensor, count: usize) -> Result<Vec<Tensor>> {
+        let mut given: Vec<Tensor> = Vec::new();
+        for step in &self.steps[..count] {
+            given.push(step.forward(given.last().unwrap_or(input))?);
+        }
+        Ok(given)
     }
 }
 

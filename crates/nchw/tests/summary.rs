@@ -7,6 +7,7 @@
 mod common;
 
 use nchw::prelude::*;
+use nchw::typed::{Conv, MaxPool, Relu};
 use std::fmt::Write;
 use tch::nn;
 
@@ -40,16 +41,19 @@ fn every_text_is_as_it_was_looked_at() {
     ];
     let mut all = String::new();
     let mut add = |case: &str, text: String| writeln!(all, "=== {case}\n{text}\n").unwrap();
-    let whole = summary(&vs, &net, &pictures).unwrap();
+    let whole = summary(&named(&vs, &net), &pictures).unwrap();
     assert_eq!(whole.rows.iter().map(|row| row.parameters.unwrap()).sum::<u64>(), whole.parameters.unwrap());
     assert_eq!(whole.parameters, Some(280 + 20 + 244));
     add("a whole net, and layers that were left out", whole.to_string());
-    add("without a VarStore", summary(None, &net[..2], &pictures).unwrap().to_string());
-    add("one picture without its batch", summary(&vs, &net[..1], &zeros(&[3, 7, 9])).unwrap().to_string());
-    add("no layers", summary(None, &[], &zeros(&[2, 3, 4, 5, 6])).unwrap().to_string());
+    add("without a VarStore", summary(&named(None, &net[..2]), &pictures).unwrap().to_string());
+    add(
+        "one picture without its batch",
+        summary(&named(&vs, &net[..1]), zeros(&[3, 7, 9])).unwrap().to_string(),
+    );
+    add("no layers", summary(&named(None, &[]), &zeros(&[2, 3, 4, 5, 6])).unwrap().to_string());
 
     let mut fails = |case: &str, layers: &[(&str, &dyn nn::ModuleT)], input: &Tensor| {
-        add(case, summary(&vs, layers, input).expect_err(case).to_string());
+        add(case, summary(&named(&vs, layers), input).expect_err(case).to_string());
     };
     fails("an earlier layer's channels", &[("conv1", &conv1), ("conv2", &wrong)], &pictures);
     fails("the batch in the weight", &[("conv1", &conv1), ("conv3", &batch)], &pictures);
@@ -64,6 +68,7 @@ fn every_text_is_as_it_was_looked_at() {
     fails("bytes to a linear layer", &[("head", &head)], &zeros(&[8, 60]).to_kind(Kind::Uint8));
     fails("the same name twice", &[("pool", &pool), ("pool", &pool)], &pictures);
     fails("a panic of another kind", &[("mine", &panics)], &pictures);
+    networks(&mut add);
     common::as_kept("shapes/summaries.txt", &all);
 }
 
@@ -72,6 +77,66 @@ fn nothing_is_learned_and_nothing_changes() {
     let vs = nn::VarStore::new(Device::Cpu);
     let norm = nn::batch_norm2d(vs.root() / "norm", 3, Default::default());
     let before: Vec<f32> = Vec::try_from(&norm.running_mean).unwrap();
-    summary(&vs, &[("norm", &norm)], &Tensor::ones([8, 3, 7, 9], (Kind::Float, Device::Cpu))).unwrap();
+    let pictures = Tensor::ones([8, 3, 7, 9], (Kind::Float, Device::Cpu));
+    summary(&named(&vs, &[("norm", &norm)]), &pictures).unwrap();
     assert_eq!(Vec::<f32>::try_from(&norm.running_mean).unwrap(), before);
+    let mean = norm.running_mean.shallow_clone();
+    summary(&nn::seq_t().add(norm), &pictures).unwrap();
+    assert_eq!(Vec::<f32>::try_from(&mean).unwrap(), before);
+}
+
+/// Networks that are given as they are.
+fn networks(add: &mut impl FnMut(&str, String)) {
+    let vs = nn::VarStore::new(Device::Cpu);
+    let conv = |inputs, filters| nn::conv2d(vs.root(), inputs, filters, 3, Default::default());
+    let pictures = zeros(&[8, 3, 7, 9]);
+    let net = nn::seq().add(conv(3, 10)).add_fn(Tensor::relu).add(conv(10, 20));
+    add("a Sequential", summary(&net, &pictures).unwrap().to_string());
+    add(
+        "a Sequential, too small for its third layer",
+        summary(&net, &zeros(&[8, 3, 4, 9])).unwrap_err().to_string(),
+    );
+    add(
+        "a Sequential, too small for its first layer",
+        summary(&net, &zeros(&[8, 3, 2, 9])).unwrap_err().to_string(),
+    );
+    let net = nn::seq_t()
+        .add(conv(3, 10))
+        .add(nn::batch_norm2d(vs.root(), 10, Default::default()))
+        .add_fn_t(|maps, train| maps.dropout(0.5, train));
+    add("a SequentialT", summary(&net, &pictures).unwrap().to_string());
+    add("a SequentialT on other channels", summary(&net, &zeros(&[8, 4, 7, 9])).unwrap_err().to_string());
+    add("a Sequential without layers", summary(&nn::seq(), &pictures).unwrap().to_string());
+
+    let bytes = zeros(&[8, 3, 32, 32]).to_kind(Kind::Uint8);
+    for net in [SmallNet::mlp(1), SmallNet::cnn(1)] {
+        let whole = summary(&net, &bytes).unwrap();
+        assert_eq!(whole.parameters, Some(net.parameters() as u64));
+        assert_eq!(whole.rows.last().unwrap().output, [8, 10]);
+        add(&format!("{net:?}"), whole.to_string());
+    }
+    let grey = zeros(&[8, 1, 32, 32]).to_kind(Kind::Uint8);
+    add("a small net on grey pictures", summary(&SmallNet::cnn(1), &grey).unwrap_err().to_string());
+
+    let net = Conv::<3, 10>::new(3).then(Relu).then(Conv::<10, 20>::new((2, 3)).then(MaxPool::new(2)));
+    let whole = summary(&net, &pictures).unwrap();
+    let learned: usize = net.variables().iter().map(Tensor::numel).sum();
+    assert_eq!(whole.parameters, Some(learned as u64));
+    add("typed layers", whole.to_string());
+    add("typed layers on other channels", summary(&net, &zeros(&[8, 4, 7, 9])).unwrap_err().to_string());
+    let net = Conv::<3, 10>::new(3).then(Relu).then(MaxPool::new(6));
+    add("a typed layer that is too large", summary(&net, &pictures).unwrap_err().to_string());
+}
+
+#[test]
+fn the_compiler_says_how_to_name_the_layers_of_a_net_of_one_s_own() {
+    let own = ["struct Mine;", "let _ = nchw::summary(&Mine, nchw::tch::Tensor::new());"];
+    let (fits, said) = common::compiled("summary-own", &own);
+    assert!(!fits);
+    for line in [
+        "error[E0277]: `summary` cannot look into `Mine`\n",
+        "give them by name, in their order: `summary(&named(&vs, &[(\"conv1\", &net.conv1), (\"relu\", &relu)]), &input)`",
+    ] {
+        assert!(said.contains(line), "expected {line} in\n{said}");
+    }
 }

@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
+mod common;
+
+use common::compiled;
 use nchw::prelude::*;
 use nchw::typed::{Conv, MaxPool, Net, Relu, lay_on};
-use std::{env, fs, path::PathBuf, process::Command};
 
 fn zeros(sizes: &[i64]) -> Tensor {
     Tensor::zeros(sizes, (Kind::Float, Device::Cpu))
@@ -89,27 +91,14 @@ fn the_mistake_at_run_time() {
     );
 }
 
-/// What rustc says of a program that uses the crate, without linking it.
-fn compiled(name: &str, line: &str) -> (bool, String) {
-    let deps = env::current_exe().unwrap().parent().unwrap().to_path_buf();
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let source = folder.join(format!("{name}.rs"));
-    fs::write(&source, format!("use nchw::typed::*;\npub fn cell() {{\n    {line}\n}}\n")).unwrap();
-    let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()));
-    rustc.args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata"]);
-    rustc.arg("-L").arg(format!("dependency={}", deps.display()));
-    rustc.arg("--extern").arg(format!("nchw={}", deps.join("libnchw.rlib").display())).arg(&source);
-    let said = rustc.arg("-o").arg(folder.join(format!("{name}.rmeta"))).output().unwrap();
-    (said.status.success(), String::from_utf8(said.stderr).unwrap())
-}
-
 #[test]
 fn the_compiler_says_it_in_the_lecture_s_words() {
+    let typed = "use nchw::typed::*;";
     let right = "let _net = Conv::<3, 10>::new(3).then(Relu).then(Conv::<10, 20>::new(3));";
-    let (fits, said) = compiled("right", right);
+    let (fits, said) = compiled("typed-right", &[typed, right]);
     assert!(fits, "{said}");
     let wrong = "let _net = Conv::<3, 10>::new(3).then(Relu).then(Conv::<3, 20>::new(3));";
-    let (fits, said) = compiled("wrong", wrong);
+    let (fits, said) = compiled("typed-wrong", &[typed, wrong]);
     assert!(!fits);
     let lines = [
         "error[E0277]: a filter's channels must equal the channels of what it is laid on: 10 channels come, and \

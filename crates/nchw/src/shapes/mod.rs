@@ -43,6 +43,6 @@ pub use pattern::Pattern;
 pub use row::Row;
 pub use shape::{Flat, Nchw, Pair, Shape};
 pub(crate) use shape::{count, times};
+pub(crate) use table::{HEAD, aligned, commas};
 pub use table::{Table, Totals};
-pub(crate) use table::{aligned, commas};
 pub(crate) use text::distance;

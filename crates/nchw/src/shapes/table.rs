@@ -33,7 +33,8 @@ pub struct Totals {
     pub bytes: u64,
 }
 
-const HEAD: [&str; 9] =
+/// The columns of a table; that of a network that has run ends with the parameters.
+pub(crate) const HEAD: [&str; 9] =
     ["layer", "개 N", "채 C", "행 H", "열 W", "weight", "parameters", "multiply-adds", "sees (H x W)"];
 
 impl Table {

@@ -5,6 +5,7 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// Texts that were looked at, kept in a file under `tests/`.
@@ -20,7 +21,8 @@ pub fn as_kept(file: &str, text: &str) {
         return;
     }
     let same = kept.lines().zip(text.lines()).take_while(|(kept, now)| kept == now).count();
-    let around = |text: &str| text.lines().skip(same.saturating_sub(3)).take(7).collect::<Vec<_>>().join("\n");
+    let around =
+        |text: &str| text.lines().skip(same.saturating_sub(3)).take(7).collect::<Vec<_>>().join("\n");
     panic!(
         "{file} differs from line {} on\n--- kept\n{}\n--- now\n{}\n--- UPDATE_EXPECT=1 writes it anew",
         same + 1,
@@ -48,4 +50,20 @@ impl Drop for TempFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Whether rustc takes these lines of a program that uses the crate (which is
+/// not linked), and what it says.
+pub fn compiled(name: &str, lines: &[&str]) -> (bool, String) {
+    let deps = env::current_exe().expect("a test is a file").parent().expect("in a folder").to_path_buf();
+    let folder = TempFolder::new(name);
+    let source = folder.path().join("cell.rs");
+    let cell = format!("pub fn cell() {{\n    {}\n}}\n", lines.join("\n    "));
+    fs::write(&source, cell).expect("the program can be written");
+    let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()));
+    rustc.args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata"]);
+    rustc.arg("-L").arg(format!("dependency={}", deps.display()));
+    rustc.arg("--extern").arg(format!("nchw={}", deps.join("libnchw.rlib").display())).arg(&source);
+    let said = rustc.arg("-o").arg(folder.path().join("cell.rmeta")).output().expect("rustc runs");
+    (said.status.success(), String::from_utf8_lossy(&said.stderr).into_owned())
 }
