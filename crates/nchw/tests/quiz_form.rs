@@ -1,8 +1,9 @@
 //! The quiz forms in headless Chromium, by keyboard alone.
 //!
-//! Skipped where the browser's driver is not installed (`requirements/browser.in`
-//! in `.venv-browser`). `NCHW_AXE` names axe-core's `axe.min.js`; with it, the
-//! page is checked for accessibility, too.
+//! That needs the browser's driver (`requirements/browser.in`), so a plain
+//! `cargo test` ignores it; `cargo xtask test` runs it, in its step "browser".
+//! `NCHW_BROWSER_PYTHON` is a Python with selenium. `NCHW_AXE` names axe-core's
+//! `axe.min.js`; with it, the page is checked for accessibility, too.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
@@ -12,14 +13,11 @@ use nchw::quiz::quiz_form;
 use std::{env, fs, path::Path, process::Command};
 
 #[test]
+#[ignore = "needs a browser: the step \"browser\" of `cargo xtask test` runs it"]
 fn forms_are_answered_by_keyboard_alone() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = env::var_os("NCHW_BROWSER_PYTHON")
         .map_or_else(|| here.join("../../.venv-browser/bin/python"), Into::into);
-    if !python.exists() {
-        println!("skipped: {} is not there", python.display());
-        return;
-    }
     let folder = common::TempFolder::new("quiz-form");
     let page = folder.path().join("forms.html");
     let forms = quiz_form(&["a3", "b2", "e1", "why1", "chan1", "pool1"]).html();
@@ -28,7 +26,7 @@ fn forms_are_answered_by_keyboard_alone() {
     let mut test = Command::new(python);
     test.arg(here.join("tests/quiz/form_by_keyboard.py")).arg(&page).args(env::var_os("NCHW_AXE"));
     // libtorch's folder is on the loader's path here, and is none of the browser's business.
-    let done = test.env_remove("LD_LIBRARY_PATH").output().unwrap();
+    let done = test.env_remove("LD_LIBRARY_PATH").output().expect("a Python with selenium: NCHW_BROWSER_PYTHON");
     let (out, error) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{out}\n{error}");
     println!("{out}");

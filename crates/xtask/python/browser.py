@@ -9,6 +9,7 @@ nothing in the clone changes but `test-artifacts/`, where the screenshots go.
 """
 
 import argparse
+import functools
 import json
 import os
 import secrets
@@ -399,15 +400,21 @@ def judge(browser, cells, name):
     return [w for w in wrong + [trouble(cells, state(browser))] if w]
 
 
-def test(browser, server, name, cells):
-    """The whole visit: what to print about it. Raises with all that is wrong."""
-    ready = open_notebook(browser, *server, name, cells)
-    shoot(browser, f"{name}-opened")
+def run_all(browser, cells, name):
+    """Runs the notebook that is open: seconds to the first picture and to the end."""
     click_run_all(browser)
     try:
-        first, total = watch_run(browser, cells)
+        return watch_run(browser, cells)
     finally:
         shoot(browser, f"{name}-run")
+
+
+def look(name, python, browser, server, folder):
+    """The whole visit: what to print about it. Raises with all that is wrong."""
+    cells = make_notebook(python, name, folder)
+    ready = open_notebook(browser, *server, name, cells)
+    shoot(browser, f"{name}-opened")
+    first, total = run_all(browser, cells, name)
     wrong = judge(browser, cells, name)
     if wrong:
         raise Wrong("\n".join(wrong))
@@ -416,14 +423,14 @@ def test(browser, server, name, cells):
     return f"{name}: kernel ready {ready:.1f} s after opening, {picture}, all after {total:.1f} s; {figures} figures seen"
 
 
-def visit(python, name, folder):
+def visit(python, folder, test):
+    """What `test(python, browser, server, notebooks)` says, of a JupyterLab and a browser made for it."""
     notebooks, environment = lay_out(folder), marked_environment(folder)
-    cells = make_notebook(python, name, notebooks)
     browser = None
     try:
         server = start_server(python, notebooks, environment)
         browser = start_browser(folder, environment)
-        return test(browser, server, name, cells)
+        return test(python, browser, server, notebooks)
     finally:
         try:
             if browser:
@@ -432,22 +439,32 @@ def visit(python, name, folder):
             end_processes()
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="browser.py")
-    parser.add_argument("name")
-    # Not resolved: a virtual environment's Python is a link, and its path says which environment.
-    parser.add_argument("--jupyter", type=os.path.abspath, required=True, metavar="PYTHON")
-    arguments = parser.parse_args()
+def perform(python, name, test):
+    """Prints what the visit says; on a wrong one ends with it. `name` is how its screenshots begin."""
     # Ended from outside, it still ends what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     ARTIFACTS.mkdir(exist_ok=True)
-    for old in ARTIFACTS.glob(f"{arguments.name}-*.png"):
+    for old in ARTIFACTS.glob(f"{name}-*.png"):
         old.unlink()
     with tempfile.TemporaryDirectory(prefix="nchw-browser-", ignore_cleanup_errors=True) as folder:
         try:
-            print(visit(arguments.jupyter, arguments.name, Path(folder)))
+            print(visit(python, Path(folder), test))
         except Wrong as wrong:
-            sys.exit(f"{wrong}\n(screenshots: {ARTIFACTS.relative_to(ROOT)}/{arguments.name}-*.png)")
+            sys.exit(f"{wrong}\n(screenshots: {ARTIFACTS.relative_to(ROOT)}/{name}-*.png)")
+
+
+def parser_of(program):
+    parser = argparse.ArgumentParser(prog=program)
+    # Not resolved: a virtual environment's Python is a link, and its path says which environment.
+    parser.add_argument("--jupyter", type=os.path.abspath, required=True, metavar="PYTHON")
+    return parser
+
+
+def main():
+    parser = parser_of("browser.py")
+    parser.add_argument("name")
+    arguments = parser.parse_args()
+    perform(arguments.jupyter, arguments.name, functools.partial(look, arguments.name))
 
 
 if __name__ == "__main__":

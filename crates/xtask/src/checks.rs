@@ -9,6 +9,7 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -33,7 +34,7 @@ pub fn test() -> Result<()> {
         ("architecture", &architecture),
         ("notebook checker", &|| python(&checker)),
         ("notebooks", &|| notebooks(true, &[])),
-        ("browser", &browser),
+        ("browser", &|| browser(&ready)),
     ];
     let mut failed = Vec::new();
     for (name, check) in &checks {
@@ -151,15 +152,49 @@ fn environment(name: &str, lock: &str) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// Opens a notebook in JupyterLab and runs it as a person would.
-fn browser() -> Result<()> {
+/// axe-core, the accessibility rules that a page is held against, beside the browser's driver.
+fn axe(environment: &Path) -> Result<Option<PathBuf>> {
+    if run::which("npm").is_none() {
+        println!("skipped: the accessibility check, for npm is not installed (Debian: apt-get install npm)");
+        return Ok(None);
+    }
+    let requirements = paths::root().join("requirements");
+    let stamp = fs::read(requirements.join("package-lock.json"))?;
+    let stamp_file = environment.join("axe-stamp");
+    let script = environment.join("node_modules/axe-core/axe.min.js");
+    if !(script.exists() && fs::read(&stamp_file).is_ok_and(|s| s == stamp)) {
+        println!("  installing axe-core beside it");
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(requirements.join(file), environment.join(file))?;
+        }
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(environment);
+        run::quiet(&mut npm)?;
+        fs::write(stamp_file, stamp)?;
+    }
+    Ok(Some(script))
+}
+
+/// What a person sees and types: the quiz forms as a page, then notebooks in JupyterLab.
+fn browser(ready: &Ready) -> Result<()> {
     if run::which("chromium").is_none() {
         println!("skipped: Chromium is not installed (Debian: apt-get install chromium chromium-driver)");
         return Ok(());
     }
     let driver = environment(".venv-browser", "browser.lock")?;
+    let axe = axe(&paths::root().join(".venv-browser"))?;
+    let forms = ["test", "--locked", "-p", "nchw", "--test", "quiz_form", "--quiet", "--", "--ignored", "--nocapture"];
+    let mut cargo = with_libtorch(ready, &forms)?;
+    run::run(cargo.env("NCHW_BROWSER_PYTHON", &driver).envs(axe.iter().map(|axe| ("NCHW_AXE", axe))))?;
+    visit(&driver, "browser.py", &["02-convolution"])?;
+    let axe: Vec<&OsStr> = axe.iter().flat_map(|axe| [OsStr::new("--axe"), axe.as_os_str()]).collect();
+    visit(&driver, "test_form_in_lab.py", &axe)
+}
+
+/// Opens a notebook in JupyterLab and uses it as a person would.
+fn visit(driver: &Path, script: &str, arguments: &[impl AsRef<OsStr>]) -> Result<()> {
     let mut python = Command::new(driver);
-    python.arg(paths::script("browser.py")).arg("02-convolution");
+    python.arg(paths::script(script)).args(arguments);
     python.arg("--jupyter").arg(paths::venv("python"));
     libtorch::conda_jupyterlab(&mut python);
     run::run(python.current_dir(paths::root()))

@@ -6,8 +6,10 @@ axe.min.js is axe-core's (npm pack axe-core); with it, the page is checked for a
 """
 
 import json
+import os
 import pathlib
 import re
+import shutil
 import sys
 
 from selenium import webdriver
@@ -18,9 +20,14 @@ from selenium.webdriver.common.keys import Keys
 class Page:
     def __init__(self):
         options = webdriver.ChromeOptions()
-        for argument in ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage"]:
+        options.binary_location = shutil.which("chromium")
+        for argument in ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--no-proxy-server"]:
             options.add_argument(argument)
-        self.driver = webdriver.Chrome(options=options)
+        # Named, for selenium would look for a driver in the net, and ask for ours through a proxy.
+        os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
+        driver = shutil.which("chromedriver")
+        assert driver, "chromedriver is not installed (Debian: apt-get install chromium-driver)"
+        self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
 
     def press(self, *keys, held=None):
         chain = ActionChains(self.driver)
