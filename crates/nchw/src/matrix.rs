@@ -147,7 +147,7 @@ impl Matrix {
 }
 
 /// Several small matrices beside each other, each with its title, wrapped into
-/// rows that fit the page. All of one sign share one colour scale.
+/// rows that fit the page. Each has a colour scale of its own.
 ///
 /// # Errors
 /// When there is none, or one is too large to read.
@@ -157,9 +157,13 @@ pub fn side_by_side(title: &str, matrices: &[(&str, &Matrix)]) -> Result<Figure>
     }
     let mut rows: Vec<Vec<Panel>> = vec![Vec::new()];
     let mut used = 0.0;
+    let signed = matrices.iter().any(|(_, matrix)| matrix.palette() == Palette::Signed);
     for (name, matrix) in matrices {
         matrix.require_readable()?;
-        let panel = Panel::cells(*name, matrix, matrix.palette(), Look::default());
+        // Zeros beside signed numbers are as white as the zeros among them.
+        let empty = signed && matrix.values.iter().all(|v| *v == 0.0);
+        let palette = if empty { Palette::Signed } else { matrix.palette() };
+        let panel = Panel::cells(*name, matrix, palette, Look::default());
         let width = panel.width + 60.0;
         if used + width > 940.0 && used > 0.0 {
             rows.push(Vec::new());

@@ -183,7 +183,8 @@ fn browser(ready: &Ready) -> Result<()> {
     }
     let driver = environment(".venv-browser", "browser.lock")?;
     let axe = axe(&paths::root().join(".venv-browser"))?;
-    let forms = ["test", "--locked", "-p", "nchw", "--test", "quiz_form", "--quiet", "--", "--ignored", "--nocapture"];
+    let forms = "test --locked -p nchw --test quiz_form --quiet -- --ignored --nocapture";
+    let forms: Vec<&str> = forms.split(' ').collect();
     let mut cargo = with_libtorch(ready, &forms)?;
     run::run(cargo.env("NCHW_BROWSER_PYTHON", &driver).envs(axe.iter().map(|axe| ("NCHW_AXE", axe))))?;
     visit(&driver, "browser.py", &["02-convolution"])?;
