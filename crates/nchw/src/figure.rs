@@ -178,9 +178,12 @@ impl Figure {
     }
 }
 
+/// When a cell's last expression gives away a variable, evcxr prints it like
+/// this instead of showing it; so this says how it is seen all the same.
 impl fmt::Debug for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Figure {} x {}: {}", self.width, self.height, self.alt)
+        writeln!(f, "Figure {} x {}: {}", self.width, self.height, self.alt)?;
+        write!(f, "(to see it: `let figure = ...;`, and then `figure` alone on the last line)")
     }
 }
 

@@ -50,7 +50,7 @@ fn every_text_is_as_it_was_looked_at() {
         "one picture without its batch",
         summary(&named(&vs, &net[..1]), zeros(&[3, 7, 9])).unwrap().to_string(),
     );
-    add("no layers", summary(&named(None, &[]), &zeros(&[2, 3, 4, 5, 6])).unwrap().to_string());
+    add("no layers", summary(&named(None, &[]), zeros(&[2, 3, 4, 5, 6])).unwrap().to_string());
 
     let mut fails = |case: &str, layers: &[(&str, &dyn nn::ModuleT)], input: &Tensor| {
         add(case, summary(&named(&vs, layers), input).expect_err(case).to_string());
@@ -94,18 +94,18 @@ fn networks(add: &mut impl FnMut(&str, String)) {
     add("a Sequential", summary(&net, &pictures).unwrap().to_string());
     add(
         "a Sequential, too small for its third layer",
-        summary(&net, &zeros(&[8, 3, 4, 9])).unwrap_err().to_string(),
+        summary(&net, zeros(&[8, 3, 4, 9])).unwrap_err().to_string(),
     );
     add(
         "a Sequential, too small for its first layer",
-        summary(&net, &zeros(&[8, 3, 2, 9])).unwrap_err().to_string(),
+        summary(&net, zeros(&[8, 3, 2, 9])).unwrap_err().to_string(),
     );
     let net = nn::seq_t()
         .add(conv(3, 10))
         .add(nn::batch_norm2d(vs.root(), 10, Default::default()))
         .add_fn_t(|maps, train| maps.dropout(0.5, train));
     add("a SequentialT", summary(&net, &pictures).unwrap().to_string());
-    add("a SequentialT on other channels", summary(&net, &zeros(&[8, 4, 7, 9])).unwrap_err().to_string());
+    add("a SequentialT on other channels", summary(&net, zeros(&[8, 4, 7, 9])).unwrap_err().to_string());
     add("a Sequential without layers", summary(&nn::seq(), &pictures).unwrap().to_string());
 
     let bytes = zeros(&[8, 3, 32, 32]).to_kind(Kind::Uint8);
@@ -123,7 +123,7 @@ fn networks(add: &mut impl FnMut(&str, String)) {
     let learned: usize = net.variables().iter().map(Tensor::numel).sum();
     assert_eq!(whole.parameters, Some(learned as u64));
     add("typed layers", whole.to_string());
-    add("typed layers on other channels", summary(&net, &zeros(&[8, 4, 7, 9])).unwrap_err().to_string());
+    add("typed layers on other channels", summary(&net, zeros(&[8, 4, 7, 9])).unwrap_err().to_string());
     let net = Conv::<3, 10>::new(3).then(Relu).then(MaxPool::new(6));
     add("a typed layer that is too large", summary(&net, &pictures).unwrap_err().to_string());
 }
