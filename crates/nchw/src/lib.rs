@@ -15,6 +15,7 @@ mod hints;
 mod summary;
 pub mod typed;
 
+pub mod data;
 pub mod filter;
 pub mod image;
 pub mod maps;

@@ -3,7 +3,9 @@
 pub use crate::{
     Error, Result,
     chart::Chart,
-    check, check_all, device,
+    check, check_all,
+    data::{Cifar10, Dataset, Examples, open_batch},
+    device,
     exercise::{exercise, your_turn},
     figure::Figure,
     filter::{Filter, Filtered},

@@ -187,9 +187,9 @@ pub fn install_command(tools: &Tools, source: &libtorch::Source) -> Result<()> {
          export LIBTORCH={libtorch}\n\
          export LD_LIBRARY_PATH={libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\n\
          if [ ! -x \"${{CARGO_TARGET_DIR:-$root/target}}/debug/nchw\" ]; then\n\
-         \x20 echo 'nchw is compiled when it is first called: 1 to 3 minutes' >&2\n\
+         \x20 echo 'nchw is compiled when it is first called: 2 to 4 minutes' >&2\n\
          fi\n\
-         exec {cargo} run --quiet --locked --manifest-path \"$root/Cargo.toml\" --package nchw --bin nchw \\\n\
+         exec {cargo} run --quiet --locked --manifest-path \"$root/Cargo.toml\" --package nchw --features fetch --bin nchw \\\n\
          \x20 --config \"$root/.nchw/libtorch.toml\" -- \"$@\"\n",
         root = quoted(&paths::root()),
         libtorch = quoted(&libtorch::folder()),
