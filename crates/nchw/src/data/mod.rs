@@ -1,11 +1,14 @@
 //! CIFAR-10: where it is looked for, and what it is once it is in memory.
 
 mod binary;
+#[cfg(feature = "fetch")]
+pub mod fetch;
+mod samples;
 
 pub use binary::{Records, read_records};
 
 use crate::{Error, Result, error::debug_as_display, shapes::commas, shapes10::Shapes10};
-use binary::{PIXELS, RECORD, SIDE};
+use binary::{RECORD, SIDE};
 use std::{
     env, fmt, fs,
     path::{Path, PathBuf},
@@ -140,12 +143,19 @@ impl Dataset {
     /// # Errors
     /// When `NCHW_DATA` names a folder without the set: that was meant to be used.
     pub fn cifar10_or_stand_in() -> Result<Dataset> {
-        let missing = match Cifar10::find() {
+        let looked = match look() {
             Ok(found) => return Ok(found),
-            Err(error) if env::var_os("NCHW_DATA").is_some() => return Err(error),
-            Err(error) => error,
+            Err(_) if env::var_os("NCHW_DATA").is_some() => return Cifar10::find(),
+            Err(looked) => looked,
         };
-        let _ = missing;
+        let why = match looked.into_iter().find_map(|(_, error)| error) {
+            Some(error) => format!("CIFAR-10 cannot be used ({error})"),
+            None => "CIFAR-10 is not here".into(),
+        };
+        println!(
+            "{why}: Shapes-10, drawn by this course, stands in. It is far easier: what it reaches says nothing about \
+             CIFAR-10. For the real one, `nchw data fetch` in a terminal (170 MB), then this cell again."
+        );
         Dataset::shapes10(10_000, 2_000, 1)
     }
 
@@ -193,27 +203,136 @@ impl Cifar10 {
     /// gives the file, the record and the byte.
     pub fn open(folder: impl AsRef<Path>) -> Result<Dataset> {
         let folder = folder.as_ref();
-        let mut train = Records::default();
-        for name in &FILES[..5] {
-            train.append(read_file(&folder.join(name), PER_FILE)?);
-        }
-        let test = read_file(&folder.join(FILES[5]), PER_FILE)?;
-        Ok(Dataset {
-            name: "CIFAR-10".into(),
-            classes: Cifar10::NAMES,
-            train: Examples::from_records(&train)?,
-            test: Examples::from_records(&test)?,
+        read_set(folder, &folder.display().to_string(), PER_FILE)
+    }
+
+    /// Reads CIFAR-10 from where it is kept: the folder that `NCHW_DATA` names,
+    /// and no other when it names one; else `datasets/cifar-10-batches-bin` of
+    /// the course, or the user's cache folder.
+    ///
+    /// # Shapes
+    /// as [`Cifar10::open`]
+    ///
+    /// # Errors
+    /// When it is in none of the places (the message lists them), or damaged.
+    pub fn find() -> Result<Dataset> {
+        look().map_err(|looked| {
+            let line = |(place, error): &(Candidate, Option<Error>)| match error {
+                Some(error) => format!("\n  {}: {error}", place.name),
+                None => format!("\n  {}: not there", place.name),
+            };
+            Error::new(format!(
+                "CIFAR-10 is in no place where it is looked for:{}\n\
+                 `nchw data fetch` in a terminal downloads it (170 MB), `nchw data import FILE` takes it from a stick; \
+                 NCHW_DATA=FOLDER names a folder that has it",
+                looked.iter().map(line).collect::<String>()
+            ))
         })
     }
 
-    /// Reads CIFAR-10 from where it is kept.
+    /// The first 20 test pictures, which are part of the program: exact, for a
+    /// look without any download.
+    ///
+    /// # Shapes
+    /// → `images` `[20, 3, 32, 32]`, `labels` `[20]`
     ///
     /// # Errors
-    /// When it is in none of the places.
-    pub fn find() -> Result<Dataset> {
-        let folder = env::var_os("NCHW_DATA").map(PathBuf::from);
-        Cifar10::open(folder.unwrap_or_else(|| Path::new("datasets").join(FOLDER)))
+    /// None is expected.
+    pub fn samples() -> Result<Examples> {
+        Examples::from_records(&samples::samples()?)
     }
+}
+
+/// A place where CIFAR-10 is looked for.
+pub struct Candidate {
+    /// How messages call it: notebooks are published with what cells print, and
+    /// the folders of one's home are nobody's business.
+    pub name: String,
+    /// The folder that would hold the six files.
+    pub folder: PathBuf,
+}
+
+/// The places where CIFAR-10 is looked for, in this order.
+pub fn candidates() -> Vec<Candidate> {
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(folder) = set("NCHW_DATA") {
+        return vec![Candidate { name: "the folder that NCHW_DATA names".into(), folder }];
+    }
+    let mut found = Vec::new();
+    // From a notebook's own folder, the course's `datasets` is one level up.
+    let here = env::current_dir().unwrap_or_default();
+    let above = here.ancestors().find(|folder| folder.join("datasets").is_dir());
+    let clone = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    for root in above.into_iter().chain(clone.filter(|&clone| above != Some(clone))) {
+        let folder = root.join("datasets").join(FOLDER);
+        let whose = if Some(root) == clone { "of the course" } else { "above the folder of this process" };
+        found.push(Candidate { name: format!("datasets/{FOLDER} {whose}"), folder });
+    }
+    // As `cargo xtask` has it.
+    let caches = [
+        set("NCHW_CACHE").map(|cache| ("NCHW_CACHE", cache)),
+        set("XDG_CACHE_HOME").map(|cache| ("XDG_CACHE_HOME/nchw", cache.join("nchw"))),
+        env::home_dir().map(|home| ("~/.cache/nchw", home.join(".cache/nchw"))),
+    ];
+    if let Some((name, cache)) = caches.into_iter().flatten().next() {
+        found.push(Candidate { name: format!("{name}/{FOLDER}"), folder: cache.join(FOLDER) });
+    }
+    found
+}
+
+/// The set from the first place that has it whole; else what each place has.
+fn look() -> std::result::Result<Dataset, Vec<(Candidate, Option<Error>)>> {
+    let mut looked = Vec::new();
+    for place in candidates() {
+        let read = match place.folder.is_dir() {
+            true => read_set(&place.folder, &place.name, PER_FILE).map_err(Some),
+            false => Err(None),
+        };
+        match read {
+            Ok(set) => return Ok(set),
+            Err(error) => looked.push((place, error)),
+        }
+    }
+    Err(looked)
+}
+
+/// The six files of a folder, which messages call `name`.
+fn read_set(folder: &Path, name: &str, per_file: usize) -> Result<Dataset> {
+    let missing: Vec<&str> = FILES.into_iter().filter(|file| !folder.join(file).is_file()).collect();
+    if !missing.is_empty() {
+        // The folder in which the archive was unpacked does as well.
+        let inside = folder.join(FOLDER);
+        if inside.is_dir() {
+            return read_set(&inside, &format!("{name}/{FOLDER}"), per_file);
+        }
+        return Err(Error::new(format!("{name}: {}", incomplete(folder, &missing))));
+    }
+    let read = |file: &str| read_file(&folder.join(file), &format!("{name}/{file}"), per_file);
+    let mut train = Records::default();
+    for file in &FILES[..5] {
+        train.append(read(file)?);
+    }
+    Ok(Dataset {
+        name: "CIFAR-10".into(),
+        classes: Cifar10::NAMES,
+        train: Examples::from_records(&train)?,
+        test: Examples::from_records(&read(FILES[5])?)?,
+    })
+}
+
+/// What a folder is that lacks some of the files.
+fn incomplete(folder: &Path, missing: &[&str]) -> String {
+    let has = |file: &str| folder.join(file).exists();
+    let why = if !folder.is_dir() {
+        "there is no such folder".into()
+    } else if has("data_batch_1") {
+        "this is the Python version (data_batch_1 without .bin); the binary version is needed".into()
+    } else if has("cifar-10-binary.tar.gz") {
+        "the archive lies there packed: `nchw data import` with its path unpacks it".into()
+    } else {
+        format!("missing there: {}", missing.join(", "))
+    };
+    format!("expected the six files data_batch_1.bin to data_batch_5.bin and test_batch.bin; {why}")
 }
 
 /// The pictures of one file in CIFAR-10's binary format, any number of them.
@@ -231,19 +350,18 @@ pub fn open_batch(path: impl AsRef<Path>) -> Result<Examples> {
 }
 
 /// A file that must hold just `count` records.
-fn read_file(path: &Path, count: usize) -> Result<Records> {
-    let what = path.display().to_string();
+fn read_file(path: &Path, what: &str, count: usize) -> Result<Records> {
     let bytes = fs::read(path).map_err(|e| Error::new(format!("could not read {what}: {e}")))?;
-    let records = read_records(&bytes, &what)?;
+    let records = read_records(&bytes, what)?;
     if records.labels.len() != count {
         return Err(Error::new(format!(
-            "{what}: expected {} records ({} bytes), got {} ({} bytes)",
+            "{what}: expected {} records ({} bytes), got {} ({} bytes): the file was cut off or is another one; \
+             `nchw data fetch` puts the set there anew",
             commas(count as u64),
             commas((count * RECORD) as u64),
             commas(records.labels.len() as u64),
             commas(bytes.len() as u64)
         )));
     }
-    debug_assert_eq!(records.pixels.len(), count * PIXELS);
     Ok(records)
 }

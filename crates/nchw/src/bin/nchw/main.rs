@@ -1,5 +1,6 @@
 //! `nchw` on the command line: one file for each family of commands.
 
+mod data;
 mod quiz;
 mod shapes;
 
@@ -12,7 +13,8 @@ use std::{
 
 /// The course on convolutional networks, on the command line.
 ///
-/// Exit code: 0 when all is well; 1 when the answer is "no" (layers that do not fit);
+/// Exit code: 0 when all is well; 1 when the answer is "no" (layers that do not fit,
+/// data that is not there);
 /// 2 when the command could not be read or carried out.
 #[derive(Parser)]
 #[command(name = "nchw", version)]
@@ -25,12 +27,14 @@ struct Cli {
 enum Command {
     Shapes(shapes::Args),
     Quiz(quiz::Args),
+    Data(data::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Shapes(args) => shapes::run(&args),
         Command::Quiz(args) => quiz::run(&args),
+        Command::Data(args) => data::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("nchw: {error}");
