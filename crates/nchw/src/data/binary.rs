@@ -99,3 +99,90 @@ fn other_kind(bytes: &[u8]) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A picture with another number in each corner of each channel.
+    fn corners(label: u8) -> (Vec<u8>, [[u8; 4]; 3]) {
+        let mut record = vec![0; RECORD];
+        record[0] = label;
+        let mut numbers = [[0; 4]; 3];
+        for (channel, numbers) in numbers.iter_mut().enumerate() {
+            let places = [(0, 0), (0, SIDE - 1), (SIDE - 1, 0), (SIDE - 1, SIDE - 1)];
+            for (corner, (row, column)) in places.into_iter().enumerate() {
+                numbers[corner] = (10 + 70 * channel + 13 * corner) as u8;
+                record[1 + channel * SIDE * SIDE + row * SIDE + column] = numbers[corner];
+            }
+        }
+        (record, numbers)
+    }
+
+    #[test]
+    fn every_corner_of_every_channel_is_in_its_place() {
+        let (first, numbers) = corners(3);
+        let bytes = [first, corners(9).0].concat();
+        let examples = super::super::Examples::from_records(&read_records(&bytes, "two").unwrap()).unwrap();
+        assert_eq!(examples.images.size(), [2, 3, 32, 32]);
+        let at = |place: [i64; 4]| examples.images.int64_value(&place);
+        for (channel, [top_left, top_right, bottom_left, bottom_right]) in numbers.into_iter().enumerate() {
+            let channel = channel as i64;
+            assert_eq!(at([0, channel, 0, 0]), i64::from(top_left));
+            assert_eq!(at([0, channel, 0, 31]), i64::from(top_right), "the last column of the first row");
+            assert_eq!(at([0, channel, 31, 0]), i64::from(bottom_left), "the last row's first column");
+            assert_eq!(at([1, channel, 31, 31]), i64::from(bottom_right));
+        }
+        assert_eq!(Vec::<i64>::try_from(&examples.labels).unwrap(), [3, 9]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_record_and_byte() {
+        let says = |bytes: &[u8], words: &[&str]| {
+            let error = read_records(bytes, "data_batch_3.bin").unwrap_err().to_string();
+            assert!(error.starts_with("data_batch_3.bin: "), "{error}");
+            words.iter().for_each(|word| assert!(error.contains(word), "expected `{word}` in: {error}"));
+        };
+        let mut bytes = vec![7; 3 * RECORD];
+        says(&bytes[..2 * RECORD + 5], &["record 2, which begins at byte 6,146, has 5 of its 3073"]);
+        bytes[2 * RECORD] = 10;
+        says(&bytes, &["record 2 (of 3), byte 6,146: expected a label from 0 to 9, got 10"]);
+        says(&[], &["the file is empty"]);
+        says(&[0; 3074 * 2], &["CIFAR-100's, which has two labels"]);
+        says(&[0x1f, 0x8b, 0, 0], &["it is packed (gzip)", "nchw data import"]);
+        says(b"PAR1....", &["a Parquet file"]);
+        says(&[0x80, 2, 0], &["the Python version"]);
+        says(b"<!doctype html>", &["a web page"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn reading_gives_back_what_was_written(labels in prop::collection::vec(0..10u8, 1..8), salt: u8) {
+            let picture = |n: usize| (0..PIXELS).map(move |at| (at as u8).wrapping_mul(31).wrapping_add(n as u8) ^ salt);
+            let file: Vec<u8> = labels.iter().enumerate()
+                .flat_map(|(n, &label)| std::iter::once(label).chain(picture(n))).collect();
+            let records = read_records(&file, "file").unwrap();
+            prop_assert_eq!(&records.labels, &labels);
+            prop_assert_eq!(records.pixels, (0..labels.len()).flat_map(picture).collect::<Vec<u8>>());
+        }
+
+        #[test]
+        fn a_label_above_9_is_found_wherever_it_is(count in 1..8usize, which: prop::sample::Index, label in 10..=255u8) {
+            let mut file = vec![5; count * RECORD];
+            let wrong = which.index(count);
+            file[wrong * RECORD] = label;
+            let error = read_records(&file, "file").unwrap_err().to_string();
+            let place = format!("record {wrong} (of {count}), byte {}: ", commas((wrong * RECORD) as u64));
+            prop_assert!(error.contains(&place) && error.contains(&format!("got {label}")), "{}", error);
+        }
+
+        #[test]
+        fn what_is_cut_off_is_refused(count in 1..5usize, cut in 1..RECORD) {
+            let error = read_records(&vec![0; count * RECORD - cut], "file").unwrap_err().to_string();
+            prop_assert!(error.contains(&format!("has {} of its 3073", RECORD - cut)), "{}", error);
+        }
+    }
+}

@@ -365,3 +365,109 @@ fn read_file(path: &Path, what: &str, count: usize) -> Result<Records> {
     }
     Ok(records)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempFolder;
+
+    /// Six files of `count` records; the label is the file's number.
+    fn files(folder: &Path, count: usize) {
+        for (number, name) in FILES.iter().enumerate() {
+            let record = [&[number as u8][..], &[number as u8 * 20; 3072]].concat();
+            fs::write(folder.join(name), record.repeat(count)).unwrap();
+        }
+    }
+
+    #[test]
+    fn six_files_are_one_set_in_their_order() {
+        let folder = TempFolder::new("data-six");
+        let inside = folder.path().join(FOLDER);
+        fs::create_dir(&inside).unwrap();
+        files(&inside, 2);
+        // The folder itself, or the one in which the archive was unpacked.
+        for from in [folder.path(), &inside] {
+            let set = read_set(from, "here", 2).unwrap();
+            let labels = Vec::<i64>::try_from(&set.train.labels).unwrap();
+            assert_eq!(labels, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]);
+            assert_eq!(Vec::<i64>::try_from(&set.test.labels).unwrap(), [5, 5]);
+            assert_eq!(set.train.images.size(), [10, 3, 32, 32]);
+            assert_eq!(set.train.images.int64_value(&[9, 2, 31, 0]), 80);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_short_is_told() {
+        let folder = TempFolder::new("data-short");
+        files(folder.path(), 2);
+        fs::write(folder.path().join(FILES[3]), [0; 3073]).unwrap();
+        let error = read_set(folder.path(), "here", 2).unwrap_err().to_string();
+        assert!(
+            error.contains("here/data_batch_4.bin: expected 2 records (6,146 bytes), got 1 (3,073 bytes)"),
+            "{error}"
+        );
+        fs::remove_file(folder.path().join(FILES[3])).unwrap();
+        let error = read_set(folder.path(), "here", 2).unwrap_err().to_string();
+        assert!(error.contains("missing there: data_batch_4.bin"), "{error}");
+        fs::write(folder.path().join("data_batch_1"), "").unwrap();
+        let error = Cifar10::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("the Python version"), "{error}");
+        let error = Cifar10::open(folder.path().join("none")).unwrap_err().to_string();
+        assert!(error.contains("there is no such folder"), "{error}");
+        let error = open_batch(folder.path().join("none.bin")).unwrap_err().to_string();
+        assert!(error.contains("could not read") && error.contains("none.bin"), "{error}");
+    }
+
+    #[test]
+    fn the_samples_are_the_first_of_the_test_set() {
+        let samples = Cifar10::samples().unwrap();
+        let labels = Vec::<i64>::try_from(&samples.labels).unwrap();
+        assert_eq!(labels, [3, 8, 8, 0, 6, 6, 1, 6, 3, 1, 0, 9, 5, 7, 9, 8, 5, 7, 8, 6]);
+        assert_eq!(samples.images.size(), [20, 3, 32, 32]);
+        // Read another way, as a photo: every corner the same.
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/samples/cifar10_01_8.png");
+        let photo = crate::image::Image::open(file).unwrap();
+        assert_eq!(samples.images.narrow(0, 1, 1), photo.tensor_u8());
+        assert_ne!(samples.images.narrow(0, 1, 1).transpose(2, 3), photo.tensor_u8());
+        // The first test picture begins with these bytes of red, green and blue.
+        let first = |channel| samples.images.int64_value(&[0, channel, 0, 0]);
+        assert_eq!([first(0), first(1), first(2)], [158, 112, 49]);
+    }
+
+    #[test]
+    fn the_stand_in_says_what_it_is() {
+        let set = Dataset::shapes10(20, 10, 7).unwrap();
+        assert_eq!((set.train.len(), set.test.len()), (20, 10));
+        let said = format!("{set:?}");
+        assert_eq!(
+            said,
+            "Shapes-10 (stand-in: drawn by this course): 20 pictures to train on, 10 to test with, each [3, 32, 32] \
+             (C, H, W); ten classes: circle, ring, square, frame, triangle, cross, star, heart, moon, arrow"
+        );
+        // None of the pictures to test with was trained on.
+        let whole = Shapes10::draw(30, 7).unwrap();
+        assert_eq!(set.test.images, whole.images.narrow(0, 20, 10));
+        assert_eq!(set.to_device(Device::Cpu).unwrap().train.labels, set.train.labels);
+        let error = Dataset::shapes10(0, 10, 7).unwrap_err().to_string();
+        assert!(error.contains("train = 0 and test = 10"), "{error}");
+    }
+
+    #[test]
+    fn the_whole_set_where_there_is_one() {
+        // A folder in the real format, for those who have it.
+        let Some(folder) = env::var_os("NCHW_DATA") else { return };
+        let set = Cifar10::open(&folder).unwrap();
+        assert_eq!(
+            (set.train.images.size(), set.test.images.size()),
+            (vec![50_000, 3, 32, 32], vec![10_000, 3, 32, 32])
+        );
+        for (part, each) in [(&set.train, 5000), (&set.test, 1000)] {
+            let counts = part.labels.bincount::<tch::Tensor>(None, 10);
+            assert_eq!(Vec::<i64>::try_from(&counts).unwrap(), [each; 10]);
+        }
+        let batch = open_batch(Path::new(&folder).join(FILES[5])).unwrap();
+        assert_eq!(batch.images, set.test.images);
+        assert!(format!("{set:?}").starts_with("CIFAR-10: 50,000 pictures to train on, 10,000 to test with"));
+        assert_eq!(Cifar10::find().unwrap().test.labels, set.test.labels);
+    }
+}

@@ -234,30 +234,32 @@ fn pour(
 
 /// No answer at all.
 fn unanswered(error: ureq::Error, limits: &Limits) -> Trouble {
+    const UNKNOWN: &str = "its name is not known here: is there a network? (a proxy goes into HTTPS_PROXY)";
+    let untrusted = |said: &dyn std::fmt::Display| {
+        format!(
+            "its certificate is not trusted ({said}): some networks read along; bring the archive on a stick"
+        )
+    };
     let why = match error {
-        ureq::Error::HostNotFound => {
-            "its name is not known here: is there a network? (a proxy goes into HTTPS_PROXY)".into()
-        }
-        ureq::Error::ConnectionFailed => "it cannot be reached: is there a network?".into(),
+        ureq::Error::HostNotFound => UNKNOWN.into(),
         ureq::Error::ConnectProxyFailed(said) => format!(
             "the proxy does not let us through ({said}): look at HTTPS_PROXY, and at NO_PROXY for hosts that need none"
         ),
-        ureq::Error::Timeout(_) => {
-            format!("no answer within {} s", limits.patience.max(limits.window).as_secs_f64().ceil())
-        }
+        ureq::Error::Timeout(_) => format!("no answer within {:.0} s", limits.patience.as_secs_f64().ceil()),
         ureq::Error::RequireHttpsOnly(_) => {
             "it leads to an address without TLS, which is not followed".into()
         }
-        ureq::Error::Rustls(said) => format!(
-            "its certificate is not trusted ({said}): some networks read along; bring the archive on a stick instead"
-        ),
-        ureq::Error::Io(e) if e.kind() == ErrorKind::ConnectionRefused => {
-            "it refuses the connection: it is down".into()
-        }
-        ureq::Error::Io(e) if certificate(&e) => format!(
-            "its certificate is not trusted ({e}): some networks read along; bring the archive on a stick instead"
-        ),
-        ureq::Error::Io(e) => return Trouble::Dropped(format!("the connection broke ({e})")),
+        ureq::Error::Rustls(said) => untrusted(&said),
+        ureq::Error::Io(e) if certificate(&e) => untrusted(&e),
+        ureq::Error::Io(e) if e.to_string().contains("lookup address") => UNKNOWN.into(),
+        ureq::Error::Io(e) => match e.kind() {
+            ErrorKind::ConnectionRefused => "it refuses the connection: it is down".into(),
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                format!("it cannot be reached ({e}): is there a network?")
+            }
+            _ => return Trouble::Dropped(format!("the connection broke ({e})")),
+        },
+        ureq::Error::ConnectionFailed => "it cannot be reached: is there a network?".into(),
         other => format!("no answer that can be used ({other})"),
     };
     Trouble::Failed(why)

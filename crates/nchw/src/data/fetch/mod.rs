@@ -162,9 +162,12 @@ pub fn fetch(
             }
         }
     }
+    let kept = match work.downloads().iter().map(|path| download::size(path)).sum() {
+        0 => "`nchw data fetch` tries again".into(),
+        kept => format!("{} bytes are kept: `nchw data fetch` goes on from there", commas(kept)),
+    };
     Err(Error::new(format!(
-        "no source gave CIFAR-10:{}\nWhat was downloaded is kept: `nchw data fetch` goes on from there. \
-         Or bring {} on a stick: `nchw data import FILE`",
+        "no source gave CIFAR-10:{}\n{kept}. Or bring {} on a stick: `nchw data import FILE`",
         told.concat(),
         spec.archive.name
     )))
