@@ -15,7 +15,6 @@ mod hints;
 mod summary;
 pub mod typed;
 
-pub mod data;
 pub mod filter;
 pub mod image;
 pub mod maps;
@@ -24,6 +23,8 @@ pub mod shapes10;
 pub mod shuffle;
 mod steps;
 pub mod trace;
+
+pub mod data;
 
 mod canvas;
 pub mod chart;

@@ -4,7 +4,6 @@
 
 #[path = "common/archive.rs"]
 mod archive;
-#[allow(dead_code)]
 mod common;
 mod server;
 
@@ -475,6 +474,9 @@ fn two_at_once_are_refused() {
     t.whole();
 }
 
+/// Puts one more thing into an archive.
+type Add<'a> = &'a dyn Fn(&mut tar::Builder<Vec<u8>>);
+
 /// What comes out of an archive, or why nothing does.
 fn unpacked(spec: &Spec, packed: &[u8]) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
@@ -490,7 +492,7 @@ fn unpacked(spec: &Spec, packed: &[u8]) -> Result<Vec<String>, String> {
 fn only_what_is_expected_comes_out_of_an_archive() {
     let published = published();
     assert_eq!(unpacked(&published.spec, &published.archive).unwrap().len(), 6);
-    let with = |add: &dyn Fn(&mut tar::Builder<Vec<u8>>)| {
+    let with = |add: Add| {
         let mut tar = tar::Builder::new(Vec::new());
         folder(&mut tar);
         for (name, bytes) in &published.files[..5] {
@@ -509,7 +511,7 @@ fn only_what_is_expected_comes_out_of_an_archive() {
     };
     let test = &published.files[5].1;
     let zeros = vec![0; PER_FILE * 3073];
-    let cases: [(&str, &dyn Fn(&mut tar::Builder<Vec<u8>>)); 10] = [
+    let cases: [(&str, Add); 10] = [
         ("test_batch.bin is missing in it", &|_| ()),
         ("is none of the set's files", &|tar| entry(tar, "../../.bashrc", test)),
         ("is none of the set's files", &|tar| entry(tar, "/etc/cron.d/x", test)),

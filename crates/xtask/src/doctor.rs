@@ -159,7 +159,7 @@ fn cifar() -> Line {
     };
     match candidates.into_iter().flatten().find(whole) {
         Some(folder) => Line::Good(folder.display().to_string()),
-        None => Line::Note("not found; the notebooks use the embedded Shapes-10 and 20 pictures".into()),
+        None => Line::Note("not found; Shapes-10 stands in (`nchw data fetch` downloads it, 170 MB)".into()),
     }
 }
 

@@ -20,7 +20,15 @@ pub fn is_fresh(kernel: &Path) -> bool {
         return false;
     };
     // What is compiled into the crate; its tests are not.
-    let parts = ["src", "assets", "build.rs", "Cargo.toml", "../../Cargo.toml", "../../Cargo.lock"];
+    let parts = [
+        "src",
+        "assets",
+        "build.rs",
+        "Cargo.toml",
+        "../../datasets/samples",
+        "../../Cargo.toml",
+        "../../Cargo.lock",
+    ];
     parts.iter().all(|part| newest(&root.join("crates/nchw").join(part)) <= built)
 }
 

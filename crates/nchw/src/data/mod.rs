@@ -143,19 +143,12 @@ impl Dataset {
     /// # Errors
     /// When `NCHW_DATA` names a folder without the set: that was meant to be used.
     pub fn cifar10_or_stand_in() -> Result<Dataset> {
-        let looked = match look() {
+        let looked = match look(candidates()) {
             Ok(found) => return Ok(found),
-            Err(_) if env::var_os("NCHW_DATA").is_some() => return Cifar10::find(),
+            Err(looked) if env::var_os("NCHW_DATA").is_some() => return Err(not_found(&looked)),
             Err(looked) => looked,
         };
-        let why = match looked.into_iter().find_map(|(_, error)| error) {
-            Some(error) => format!("CIFAR-10 cannot be used ({error})"),
-            None => "CIFAR-10 is not here".into(),
-        };
-        println!(
-            "{why}: Shapes-10, drawn by this course, stands in. It is far easier: what it reaches says nothing about \
-             CIFAR-10. For the real one, `nchw data fetch` in a terminal (170 MB), then this cell again."
-        );
+        println!("{}", stands_in(&looked));
         Dataset::shapes10(10_000, 2_000, 1)
     }
 
@@ -216,18 +209,7 @@ impl Cifar10 {
     /// # Errors
     /// When it is in none of the places (the message lists them), or damaged.
     pub fn find() -> Result<Dataset> {
-        look().map_err(|looked| {
-            let line = |(place, error): &(Candidate, Option<Error>)| match error {
-                Some(error) => format!("\n  {}: {error}", place.name),
-                None => format!("\n  {}: not there", place.name),
-            };
-            Error::new(format!(
-                "CIFAR-10 is in no place where it is looked for:{}\n\
-                 `nchw data fetch` in a terminal downloads it (170 MB), `nchw data import FILE` takes it from a stick; \
-                 NCHW_DATA=FOLDER names a folder that has it",
-                looked.iter().map(line).collect::<String>()
-            ))
-        })
+        look(candidates()).map_err(|looked| not_found(&looked))
     }
 
     /// The first 20 test pictures, which are part of the program: exact, for a
@@ -280,10 +262,13 @@ pub fn candidates() -> Vec<Candidate> {
     found
 }
 
+/// A place where there is no whole set, and what is wrong with what is there.
+type Looked = (Candidate, Option<Error>);
+
 /// The set from the first place that has it whole; else what each place has.
-fn look() -> std::result::Result<Dataset, Vec<(Candidate, Option<Error>)>> {
+fn look(places: Vec<Candidate>) -> std::result::Result<Dataset, Vec<Looked>> {
     let mut looked = Vec::new();
-    for place in candidates() {
+    for place in places {
         let read = match place.folder.is_dir() {
             true => read_set(&place.folder, &place.name, PER_FILE).map_err(Some),
             false => Err(None),
@@ -294,6 +279,30 @@ fn look() -> std::result::Result<Dataset, Vec<(Candidate, Option<Error>)>> {
         }
     }
     Err(looked)
+}
+
+fn not_found(looked: &[Looked]) -> Error {
+    let line = |(place, error): &Looked| match error {
+        Some(error) => format!("\n  {error}"),
+        None => format!("\n  {}: not there", place.name),
+    };
+    Error::new(format!(
+        "CIFAR-10 is in no place where it is looked for:{}\n\
+         `nchw data fetch` in a terminal downloads it (170 MB), `nchw data import FILE` takes it from a stick; \
+         NCHW_DATA=FOLDER names a folder that has it",
+        looked.iter().map(line).collect::<String>()
+    ))
+}
+
+fn stands_in(looked: &[Looked]) -> String {
+    let why = match looked.iter().find_map(|(_, error)| error.as_ref()) {
+        Some(error) => format!("CIFAR-10 cannot be used ({error})"),
+        None => "CIFAR-10 is not here".into(),
+    };
+    format!(
+        "{why}: Shapes-10, drawn by this course, stands in. It is far easier: what it reaches says nothing about \
+         CIFAR-10. For the real one: `nchw data fetch` in a terminal (170 MB), then this cell again."
+    )
 }
 
 /// The six files of a folder, which messages call `name`.
@@ -450,6 +459,29 @@ mod tests {
         assert_eq!(set.to_device(Device::Cpu).unwrap().train.labels, set.train.labels);
         let error = Dataset::shapes10(0, 10, 7).unwrap_err().to_string();
         assert!(error.contains("train = 0 and test = 10"), "{error}");
+    }
+
+    #[test]
+    fn every_place_that_was_looked_at_is_told() {
+        let folder = TempFolder::new("data-places");
+        files(folder.path(), 2);
+        let place = |name: &str, folder: PathBuf| Candidate { name: name.into(), folder };
+        let places = vec![place("one", folder.path().join("none")), place("two", folder.path().into())];
+        let looked = look(places).unwrap_err();
+        let said = not_found(&looked).to_string();
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines[1], "  one: not there");
+        assert!(lines[2].starts_with("  two/data_batch_1.bin: expected 10,000 records"), "{said}");
+        assert!(lines[3].contains("`nchw data fetch`") && lines[3].contains("NCHW_DATA=FOLDER"), "{said}");
+        // What is broken is told where something else stands in for it, too.
+        let said = stands_in(&looked);
+        assert!(said.starts_with("CIFAR-10 cannot be used (two/data_batch_1.bin: "), "{said}");
+        let said = stands_in(&looked[..1]);
+        assert!(
+            said.starts_with("CIFAR-10 is not here: Shapes-10, drawn by this course, stands in."),
+            "{said}"
+        );
+        assert!(said.contains("`nchw data fetch`") && !said.contains('\n'), "{said}");
     }
 
     #[test]

@@ -13,9 +13,8 @@ use std::{
 
 /// The course on convolutional networks, on the command line.
 ///
-/// Exit code: 0 when all is well; 1 when the answer is "no" (layers that do not fit,
-/// data that is not there);
-/// 2 when the command could not be read or carried out.
+/// Exit code: 0 when all is well; 1 when the answer is "no" (layers that do not fit, data
+/// that is not there); 2 when the command could not be read or carried out.
 #[derive(Parser)]
 #[command(name = "nchw", version)]
 struct Cli {
