@@ -10,7 +10,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{ErrorKind, Read, Write},
     path::Path,
-    time::Instant,
+    time::{Duration, Instant},
 };
 use ureq::{Agent, Body, http::Response, tls::TlsConfig};
 
@@ -56,9 +56,11 @@ pub(super) fn download(
     watch: &mut dyn Watch,
 ) -> Result<(), Trouble> {
     let mut in_vain = 0;
+    // One for all connections: hanging up often is no way round the floor.
+    let mut pace = Pace { floor, window: limits.window, since: Instant::now(), bytes: 0 };
     loop {
         let before = size(path);
-        let why = match transfer(agent, url, file, path, floor, limits, watch) {
+        let why = match transfer(agent, url, file, path, &mut pace, limits, watch) {
             Err(Trouble::Dropped(why)) => why,
             other => return other,
         };
@@ -78,6 +80,28 @@ pub(super) fn download(
     }
 }
 
+/// How fast it goes, window by window.
+struct Pace {
+    floor: Option<f64>,
+    window: Duration,
+    since: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    /// Counts more bytes; at the end of a window, the rate if it is below the floor.
+    fn too_slow(&mut self, got: usize) -> Option<f64> {
+        self.bytes += got as u64;
+        let spent = self.since.elapsed();
+        if spent < self.window {
+            return None;
+        }
+        let rate = self.bytes as f64 / spent.as_secs_f64();
+        (self.since, self.bytes) = (Instant::now(), 0);
+        self.floor.filter(|&floor| rate < floor).map(|_| rate)
+    }
+}
+
 /// How much of a file there is.
 pub(super) fn size(path: &Path) -> u64 {
     path.metadata().map_or(0, |data| data.len())
@@ -88,7 +112,7 @@ fn transfer(
     url: &str,
     file: &Sealed,
     path: &Path,
-    floor: Option<f64>,
+    pace: &mut Pace,
     limits: &Limits,
     watch: &mut dyn Watch,
 ) -> Result<(), Trouble> {
@@ -109,7 +133,7 @@ fn transfer(
     }
     let mut answer = request.call().map_err(|e| unanswered(e, limits))?;
     let skip = first_byte(&answer, file, have)?;
-    let ended = pour(&mut answer, file, have - skip, skip, &mut to, floor, limits, watch);
+    let ended = pour(&mut answer, file, have - skip, skip, &mut to, pace, watch);
     // Before anyone looks at the size again, or goes on from there.
     to.flush().map_err(stop)?;
     ended.map_err(|trouble| match trouble {
@@ -177,21 +201,18 @@ enum Pour {
 }
 
 /// The body, from byte `at` of the file on, of which the first `skip` are here.
-#[expect(clippy::too_many_arguments, reason = "two ends of a pipe, and what is known of both")]
 fn pour(
     answer: &mut Response<Body>,
     file: &Sealed,
     mut at: u64,
     mut skip: u64,
     to: &mut File,
-    floor: Option<f64>,
-    limits: &Limits,
+    pace: &mut Pace,
     watch: &mut dyn Watch,
 ) -> Result<(), Pour> {
     let failed = |why: String| Pour::Trouble(Trouble::Failed(why));
     let mut body = answer.body_mut().as_reader();
     let mut buffer = vec![0; 1 << 16];
-    let (mut since, mut since_at) = (Instant::now(), at);
     while at < file.bytes {
         let got = match body.read(&mut buffer) {
             Ok(0) => {
@@ -220,13 +241,8 @@ fn pour(
         skip -= known;
         to.write_all(&bytes[known as usize..]).map_err(Pour::Write)?;
         watch.at(at);
-        let spent = since.elapsed();
-        if spent >= limits.window {
-            let rate = (at - since_at) as f64 / spent.as_secs_f64();
-            if floor.is_some_and(|floor| rate < floor) {
-                return Err(Pour::Trouble(Trouble::Slow(rate)));
-            }
-            (since, since_at) = (Instant::now(), at);
+        if let Some(rate) = pace.too_slow(got) {
+            return Err(Pour::Trouble(Trouble::Slow(rate)));
         }
     }
     Ok(())

@@ -208,7 +208,11 @@ pub fn import(spec: &Spec, from: &Path, folder: &Path) -> Result<bool> {
                 let path = files.join(&file.name);
                 let mut source = File::open(&path)
                     .map_err(|e| Error::new(format!("could not read {}: {e}", path.display())))?;
-                file.copy(&mut source, &mut work.create(&file.name)?, &what)?;
+                file.copy(&mut source, &mut work.create(&file.name)?, &what).map_err(|error| {
+                    Error::new(format!(
+                        "{error}. A set of other pictures can be used where it lies: NCHW_DATA={what}"
+                    ))
+                })?;
             }
             return work.finish().map(|()| true);
         }
