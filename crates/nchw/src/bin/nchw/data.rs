@@ -9,7 +9,11 @@ use nchw::{
         fetch::{self, Limits, Source, Spec, Verdict, Watch},
     },
 };
-use std::{env, path::PathBuf, process::ExitCode};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// CIFAR-10: where it is, and how it comes here
 #[derive(clap::Args)]
@@ -48,7 +52,8 @@ struct Fetch {
 
 /// Checks every size, label and byte of the set
 ///
-/// Exit code: 0 when it is byte for byte what was published; 1 when it is not; 2 when it cannot be read.
+/// Exit code: 0 when it is byte for byte what was published, or what `nchw data` made of the Parquet files; 1 when it
+/// is not; 2 when it cannot be read.
 #[derive(clap::Args)]
 struct Verify {
     /// The folder with the six files [default: where it is found]
@@ -133,10 +138,11 @@ fn import(args: &Import) -> Result<ExitCode> {
     arrived(fetch::import(&Spec::cifar10(), &args.file, &to)?, &to)
 }
 
-fn arrived(new: bool, to: &std::path::Path) -> Result<ExitCode> {
+fn arrived(new: bool, to: &Path) -> Result<ExitCode> {
     let what = if new { "CIFAR-10 is in" } else { "CIFAR-10 was there already, whole, in" };
     let mut text = format!("{what} {}\n", to.display());
-    if !candidates().iter().any(|place| place.folder == to) {
+    let real = |folder: &Path| folder.canonicalize().ok();
+    if !candidates().iter().any(|place| real(&place.folder) == real(to)) {
         text += &format!("The course looks elsewhere: set NCHW_DATA={}\n", to.display());
     }
     print("folder", &text)?;
@@ -148,7 +154,10 @@ fn arrived(new: bool, to: &std::path::Path) -> Result<ExitCode> {
 fn target(wish: Option<PathBuf>) -> Result<PathBuf> {
     let folder = wish.or_else(|| candidates().pop().map(|place| place.folder));
     let folder = folder.ok_or_else(|| Error::new("no home folder is known: name a folder with --to DIR"))?;
-    // With its own name, also for `.`: something is put beside it.
+    // The folder itself and not a link to it, for something is put beside it.
+    if let Ok(real) = folder.canonicalize() {
+        return Ok(real);
+    }
     let here = env::current_dir().map_err(|e| Error::new(format!("this folder is gone: {e}")))?;
     Ok(here.join(folder).components().collect())
 }
