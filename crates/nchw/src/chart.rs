@@ -4,7 +4,7 @@ use crate::{
     Error, Result,
     canvas::{Canvas, INK, PALE_INK, Text, number, rgb, scaled, text_width},
     colour::LINES,
-    figure::{Figure, PIXEL_RATIO},
+    figure::{Figure, PIXEL_RATIO, Pixels},
 };
 use plotters::{
     prelude::{ChartBuilder, Circle, Cross, IntoDrawingArea, LineSeries, TriangleMarker},
@@ -56,6 +56,10 @@ impl Chart {
     /// # Errors
     /// When there is no line, more than six, or one without a finite value.
     pub fn figure(&self) -> Result<Figure> {
+        Figure::still(&self.pixels()?, self.alt(), self.in_words())
+    }
+
+    fn pixels(&self) -> Result<Pixels> {
         self.check()?;
         let finite = || self.lines.iter().flat_map(|(_, v)| v).copied().filter(|v| v.is_finite());
         let (low, high) =
@@ -146,7 +150,7 @@ impl Chart {
             canvas.text(x + 14.0, at, &self.lines[i].0, name.left().colour(LINES[i % LINES.len()]));
         }
         canvas.text(WIDTH / 2.0, HEIGHT - 18.0, &self.across, Text::new(16.0));
-        Figure::still(&canvas.finish()?, self.alt(), self.in_words())
+        canvas.finish()
     }
 
     /// Shows itself as the last expression of a cell.
@@ -193,6 +197,16 @@ impl Chart {
         let lines: Vec<String> = self.lines.iter().map(ends).collect();
         format!("Chart: {}. {} over {}: {}", self.title, self.up, self.across, lines.join("; "))
     }
+}
+
+/// Charts one below the other, as one figure.
+pub(crate) fn stacked(charts: &[Chart]) -> Result<Figure> {
+    let pictures: Vec<Pixels> = charts.iter().map(Chart::pixels).collect::<Result<_>>()?;
+    let (width, height) = (pictures.first().map_or(0, |p| p.width), pictures.iter().map(|p| p.height).sum());
+    let rgb = pictures.into_iter().flat_map(|p| p.rgb).collect();
+    let join =
+        |text: fn(&Chart) -> String, with: &str| charts.iter().map(text).collect::<Vec<_>>().join(with);
+    Figure::still(&Pixels { width, height, rgb }, join(Chart::alt, ". "), join(Chart::in_words, "\n\n"))
 }
 
 #[cfg(test)]

@@ -21,6 +21,11 @@ pub mod maps;
 pub mod matrix;
 pub mod shapes10;
 pub mod shuffle;
+
+pub mod net;
+pub mod train;
+mod weights;
+
 mod steps;
 pub mod trace;
 

@@ -14,6 +14,7 @@ pub use crate::{
     maps::{feature_maps, pictures},
     matrix::{Matrix, side_by_side},
     named,
+    net::{LectureNet, Plan},
     quiz::{self, quiz, quiz_form},
     shapes::{
         self, Nchw, avg_pool, batch_norm, chain, conv, conv_transpose, dropout, flatten, global_avg_pool,
@@ -23,6 +24,7 @@ pub use crate::{
     shuffle::{Curve, Permutation, ShuffleSettings, ShuffledPixels, SmallNet, shuffled_pixels},
     summary,
     trace::receptive_field,
+    train::{Precision, Recipe, evaluate, train},
     typed,
 };
 pub use tch::{self, Device, IndexOp, Kind, Tensor};

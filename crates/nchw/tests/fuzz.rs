@@ -7,11 +7,15 @@
 
 #[path = "common/archive.rs"]
 mod archive;
+mod common;
 
 use archive::{gzip, packed, published};
-use nchw::data::{
-    fetch::{self, Sealed},
-    read_records,
+use nchw::{
+    data::{
+        fetch::{self, Sealed},
+        read_records,
+    },
+    net::{LectureNet, Plan},
 };
 use proptest::{
     prelude::*,
@@ -26,6 +30,7 @@ use std::{
     rc::Rc,
     time::{Duration, Instant},
 };
+use tch::{Device, Kind, Tensor};
 
 /// Tries inputs until the time is over.
 fn for_a_while<S: Strategy>(inputs: S, mut test: impl FnMut(S::Value) -> Result<(), TestCaseError>) {
@@ -107,6 +112,39 @@ fn the_reader_of_the_binary_format() {
                 prop_assert!(again == bytes && records.labels.iter().all(|&label| label <= 9));
             }
             Err(error) => prop_assert!(error.to_string().starts_with("file.bin: "), "{}", error),
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_reader_of_weights() {
+    let folder = common::TempFolder::new("fuzz-weights");
+    let path = folder.path().join("weights.safetensors");
+    LectureNet::new(Plan { maps: [1, 2, 3], pooling: true }, 1, Device::Cpu).unwrap().save(&path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    // Without its hash, so that damage behind the head is read, too; the head keeps its length.
+    let text = String::from_utf8_lossy(&whole[..4000]).into_owned();
+    let at = text.find("\"sha256\"").unwrap();
+    let mut unsealed = whole.clone();
+    unsealed[at + 1..at + 7].copy_from_slice(b"nohash");
+    let head = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let arbitrary = prop::collection::vec(any::<u8>(), 0..3000);
+    let damaged = {
+        let whole = whole.clone();
+        changes().prop_map(move |changes| changed(&whole, &changes))
+    };
+    let in_head = (any::<Index>(), any::<u8>(), changes()).prop_map(move |(at, byte, changes)| {
+        let mut bytes = unsealed.clone();
+        bytes[at.index(head)] = byte;
+        changed(&bytes, &changes)
+    });
+    let pictures = Tensor::zeros([2, 3, 32, 32], (Kind::Uint8, Device::Cpu));
+    for_a_while(prop_oneof![1 => arbitrary, 3 => damaged, 3 => in_head], |bytes| {
+        std::fs::write(&path, &bytes).unwrap();
+        match LectureNet::load(&path) {
+            Ok(net) => prop_assert_eq!(net.logits(&pictures).unwrap().size(), [2, 10]),
+            Err(error) => prop_assert!(error.to_string().contains("weights.safetensors: "), "{}", error),
         }
         Ok(())
     });

@@ -26,8 +26,8 @@ pub fn test() -> Result<()> {
     let ready = setup::setup(Wish::Any)?;
     let cargo = |args: &[&str]| run::run(&mut with_libtorch(&ready, args)?);
     // With what the program `nchw` needs, which notebooks are spared.
-    let lints = "clippy --locked --workspace --all-targets --features nchw/fetch -- -D warnings";
-    let tests = "test --locked --workspace --features nchw/fetch --quiet";
+    let lints = "clippy --locked --workspace --all-targets --features nchw/program -- -D warnings";
+    let tests = "test --locked --workspace --features nchw/program --quiet";
     let words = |line: &'static str| line.split(' ').collect::<Vec<_>>();
     let checker = ["-m", "unittest", "--failfast", "test_environment", "test_notebooks"];
     let checks: [Check; 9] = [
@@ -80,7 +80,7 @@ fn with_libtorch(ready: &Ready, args: &[&str]) -> Result<Command> {
 
 /// Bytes that nobody meant, for a minute, or for `NCHW_FUZZ_SECONDS`.
 fn fuzz(ready: &Ready) -> Result<()> {
-    let line = "test --locked -p nchw --features fetch --test fuzz --quiet -- --nocapture";
+    let line = "test --locked -p nchw --features program --test fuzz --quiet -- --nocapture";
     let mut cargo = with_libtorch(ready, &line.split(' ').collect::<Vec<_>>())?;
     if env::var_os("NCHW_FUZZ_SECONDS").is_none() {
         cargo.env("NCHW_FUZZ_SECONDS", "60");
@@ -205,7 +205,7 @@ fn browser(ready: &Ready) -> Result<()> {
     }
     let driver = environment(".venv-browser", "browser.lock")?;
     let axe = axe(&paths::root().join(".venv-browser"))?;
-    let forms = "test --locked -p nchw --features fetch --test quiz_form --quiet -- --ignored --nocapture";
+    let forms = "test --locked -p nchw --features program --test quiz_form --quiet -- --ignored --nocapture";
     let forms: Vec<&str> = forms.split(' ').collect();
     let mut cargo = with_libtorch(ready, &forms)?;
     run::run(cargo.env("NCHW_BROWSER_PYTHON", &driver).envs(axe.iter().map(|axe| ("NCHW_AXE", axe))))?;
@@ -230,4 +230,13 @@ pub fn bench_kernel(rounds: u32) -> Result<()> {
     python.arg(paths::script("bench_kernel.py")).arg("--python").arg(peer);
     python.arg("--rounds").arg(rounds.to_string());
     run::run(python.current_dir(paths::root().join("notebooks")))
+}
+
+/// `cargo xtask bench train`.
+pub fn bench_train(rounds: u32) -> Result<()> {
+    let peer = environment(".venv-bench", "bench.lock")?;
+    let mut python = Command::new(paths::venv("python"));
+    python.arg(paths::script("bench_train.py")).arg("--nchw").arg(paths::venv("nchw"));
+    python.arg("--python").arg(peer).arg("--rounds").arg(rounds.to_string());
+    run::run(&mut python)
 }

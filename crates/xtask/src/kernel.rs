@@ -189,7 +189,7 @@ pub fn install_command(tools: &Tools, source: &libtorch::Source) -> Result<()> {
          if [ ! -x \"${{CARGO_TARGET_DIR:-$root/target}}/debug/nchw\" ]; then\n\
          \x20 echo 'nchw is compiled when it is first called: 2 to 4 minutes' >&2\n\
          fi\n\
-         exec {cargo} run --quiet --locked --manifest-path \"$root/Cargo.toml\" --package nchw --features fetch --bin nchw \\\n\
+         exec {cargo} run --quiet --locked --manifest-path \"$root/Cargo.toml\" --package nchw --features program --bin nchw \\\n\
          \x20 --config \"$root/.nchw/libtorch.toml\" -- \"$@\"\n",
         root = quoted(&paths::root()),
         libtorch = quoted(&libtorch::folder()),

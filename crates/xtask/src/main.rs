@@ -84,6 +84,12 @@ enum Bench {
         #[arg(long, default_value_t = 5)]
         rounds: u32,
     },
+    /// Training pictures a second, beside PyTorch's eager mode and its compiler
+    Train {
+        /// How often each is measured
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+    },
 }
 
 fn main() {
@@ -118,6 +124,10 @@ fn perform(chore: Chore) -> Result<()> {
         Chore::Bench { what: Bench::Kernel { rounds } } => {
             setup::setup(Wish::Any)?;
             checks::bench_kernel(rounds)
+        }
+        Chore::Bench { what: Bench::Train { rounds } } => {
+            setup::setup(Wish::Any)?;
+            checks::bench_train(rounds)
         }
         Chore::Clean { all } => clean(all),
     }

@@ -1,7 +1,8 @@
 //! CIFAR-10: where it is looked for, and what it is once it is in memory.
 
+mod album;
 mod binary;
-#[cfg(feature = "fetch")]
+#[cfg(feature = "program")]
 pub mod fetch;
 mod samples;
 
@@ -145,7 +146,9 @@ impl Dataset {
     pub fn cifar10_or_stand_in() -> Result<Dataset> {
         let looked = match look(candidates()) {
             Ok(found) => return Ok(found),
-            Err(looked) if env::var_os("NCHW_DATA").is_some() => return Err(not_found(&looked)),
+            Err(looked) if env::var_os("NCHW_DATA").is_some_and(|set| !set.is_empty()) => {
+                return Err(not_found(&looked));
+            }
             Err(looked) => looked,
         };
         println!("{}", stands_in(&looked));

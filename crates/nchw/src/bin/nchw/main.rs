@@ -1,8 +1,10 @@
 //! `nchw` on the command line: one file for each family of commands.
 
 mod data;
+mod eval;
 mod quiz;
 mod shapes;
+mod train;
 
 use clap::{Parser, Subcommand};
 use nchw::{Error, Result};
@@ -27,6 +29,8 @@ enum Command {
     Shapes(shapes::Args),
     Quiz(quiz::Args),
     Data(data::Args),
+    Train(train::Args),
+    Eval(eval::Args),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +38,8 @@ fn main() -> ExitCode {
         Command::Shapes(args) => shapes::run(&args),
         Command::Quiz(args) => quiz::run(&args),
         Command::Data(args) => data::run(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Eval(args) => eval::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("nchw: {error}");

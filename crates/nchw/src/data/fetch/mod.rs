@@ -4,7 +4,7 @@
 //! against size and SHA-256, and then renamed. Interrupted, the same call goes
 //! on with what lies there.
 //!
-//! Only the program `nchw` is compiled with this (cargo feature `fetch`).
+//! Only the program `nchw` is compiled with this (cargo feature `program`).
 
 pub mod archive;
 mod download;

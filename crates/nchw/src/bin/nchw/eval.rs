@@ -1,0 +1,50 @@
+//! `nchw eval`: how good weights are.
+
+use crate::print;
+use nchw::{
+    Error, Result,
+    data::{Cifar10, open_batch},
+    net::LectureNet,
+    train::evaluate,
+};
+use serde_json::json;
+use std::{path::PathBuf, process::ExitCode};
+
+/// Test the weights of a network: accuracy, class by class, and what is taken for what
+#[derive(clap::Args)]
+pub struct Args {
+    /// The weights, a file of `nchw train` (weights.safetensors) or of `LectureNet::save`
+    #[arg(long)]
+    weights: PathBuf,
+    /// The folder of CIFAR-10's binary files; its test pictures are asked
+    #[arg(long, conflicts_with = "batch")]
+    data: Option<PathBuf>,
+    /// A file of any number of pictures in CIFAR-10's binary format
+    #[arg(long)]
+    batch: Option<PathBuf>,
+    /// JSON, for other programs
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let net = LectureNet::load(&args.weights)?.to_device(nchw::device())?;
+    let examples = match (&args.batch, &args.data) {
+        (Some(file), _) => open_batch(file)?,
+        (None, Some(folder)) => Cifar10::open(folder)?.test,
+        (None, None) => Cifar10::find()?.test,
+    };
+    if examples.is_empty() {
+        return Err(Error::new("there is no picture in the file, so there is nothing to test"));
+    }
+    let plain = evaluate(&net, &examples, Cifar10::NAMES, false)?;
+    let flips = evaluate(&net, &examples, Cifar10::NAMES, true)?;
+    if args.json {
+        let text = json!({ "plain": plain.json(), "flips": flips.json() }).to_string() + "\n";
+        print("report", &text)?;
+    } else {
+        let more = format!("with each picture mirrored, too: {:.2} %", 100.0 * flips.accuracy());
+        print("report", &format!("{plain}\n{more}\n"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,75 @@
+//! What a data set looks like: a strip of pictures for every class.
+
+use super::Dataset;
+use crate::{
+    Result,
+    figure::Figure,
+    image::Image,
+    panels::{Content, Panel, Sheet},
+    shapes::commas,
+};
+use tch::Tensor;
+
+/// Pictures in the strip of a class.
+const EACH: usize = 6;
+/// The width of a strip on the page.
+const WIDTH: f64 = 396.0;
+
+impl Dataset {
+    /// How many pictures of each class there are, to train on and to test with.
+    pub fn balance(&self) -> [(usize, usize); 10] {
+        let count = |labels: &Tensor, class: usize| -> usize {
+            let found = labels.f_eq(class as i64).and_then(|same| same.f_sum(tch::Kind::Int64));
+            found.and_then(|sum| sum.f_int64_value(&[])).map_or(0, |n| n as usize)
+        };
+        std::array::from_fn(|class| (count(&self.train.labels, class), count(&self.test.labels, class)))
+    }
+
+    /// The first training pictures of every class, with how many there are.
+    ///
+    /// # Errors
+    /// When the labels are no whole numbers.
+    pub fn figure(&self) -> Result<Figure> {
+        let labels = Vec::<i64>::try_from(&self.train.labels)?;
+        let mut panels = Vec::new();
+        let mut words = Vec::new();
+        for (class, (train, test)) in self.balance().into_iter().enumerate() {
+            let name = self.classes[class];
+            words.push(format!("{name}: {} and {}", commas(train as u64), commas(test as u64)));
+            let places: Vec<i64> =
+                (0..labels.len() as i64).filter(|&i| labels[i as usize] == class as i64).take(EACH).collect();
+            if places.is_empty() {
+                continue;
+            }
+            let strip = self.train.images.f_index_select(0, &Tensor::f_from_slice(&places)?)?;
+            // One picture beside the other: N x C x H x W becomes C x H x (N W).
+            let wide = strip.f_permute([1, 2, 0, 3])?.f_reshape([1, 3, 32, -1])?;
+            let width = WIDTH * places.len() as f64 / EACH as f64;
+            panels.push(Panel::new(
+                format!("{class}  {name}"),
+                Content::Picture(Image::from_tensor(&wide)?.pixels()),
+                width,
+            ));
+        }
+        let mut rows: Vec<Vec<Panel>> = Vec::new();
+        while !panels.is_empty() {
+            rows.push(panels.drain(..2.min(panels.len())).collect());
+        }
+        let (train, test) = (commas(self.train.len() as u64), commas(self.test.len() as u64));
+        let line = format!("{train} pictures to train on, {test} to test with");
+        let alt = format!(
+            "{}: the first training pictures of each class. To train on and to test with: {}",
+            self.name,
+            words.join("; ")
+        );
+        Sheet { title: self.name.clone(), rows, lines: vec![line] }.figure(alt, words.join("\n"))
+    }
+
+    /// Shows itself as the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        match self.figure() {
+            Ok(figure) => figure.evcxr_display(),
+            Err(_) => println!("{self}"),
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! The lecture's network for CIFAR-10 (part 7).
+//!
+//! Three blocks of 3 × 3 convolutions, each ended by max pooling, and a head
+//! that looks at everything: `[conv ×2, pool] [conv ×3, pool] [conv ×3, pool]`.
+
+use crate::{
+    Error, Result, check,
+    error::debug_as_display,
+    random::Dice,
+    shapes::{Chain, Layer, Op, batch_norm, chain, conv, flatten, linear, max_pool, relu},
+    shuffle::start_as_pytorch,
+    summary::{Layered, Layers},
+    weights::Weights,
+};
+use serde_json::{Value, json};
+use std::{collections::HashMap, fmt, path::Path};
+use tch::{Device, Kind, Tensor, nn};
+
+/// Mean and standard deviation of the training pictures' red, green and blue,
+/// for bytes between 0 and 1: what the network sees is `(picture - MEAN) / DEVIATION`.
+pub const MEAN: [f32; 3] = [0.4914, 0.4822, 0.4465];
+/// See [`MEAN`].
+pub const DEVIATION: [f32; 3] = [0.2470, 0.2435, 0.2616];
+
+/// How many classes there are.
+pub const CLASSES: i64 = 10;
+/// How many convolutions the three blocks have.
+const CONVOLUTIONS: [usize; 3] = [2, 3, 3];
+/// The stream of lots for first weights.
+const FIRST_WEIGHTS: u64 = u64::MAX;
+
+/// What an experiment changes about the network; the default is the lecture's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// How many maps each of the three blocks gives.
+    pub maps: [i64; 3],
+    /// Whether each block ends with max pooling.
+    pub pooling: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan { maps: [32, 64, 128], pooling: true }
+    }
+}
+
+impl Plan {
+    /// The layers with their names, in order, as the shape checker knows them.
+    pub fn layers(&self) -> Vec<(String, Layer)> {
+        let mut layers = Vec::new();
+        for (block, (maps, convolutions)) in (1..).zip(self.maps.into_iter().zip(CONVOLUTIONS)) {
+            for number in 1..=convolutions {
+                let name = |kind: &str| format!("block{block}.{kind}{number}");
+                // Batch normalisation has a bias of its own.
+                layers.push((name("conv"), conv(maps as u64, 3).same().nobias()));
+                layers.push((name("norm"), batch_norm()));
+                layers.push((name("relu"), relu()));
+            }
+            if self.pooling {
+                layers.push((format!("block{block}.pool"), max_pool(2)));
+            }
+        }
+        layers.push(("flatten".into(), flatten()));
+        layers.push(("head".into(), linear(CLASSES as u64)));
+        layers
+    }
+
+    /// Names and sizes of all that the network learns and remembers.
+    fn variables(&self) -> Result<Vec<(String, Vec<i64>)>> {
+        if self.maps.iter().any(|maps| !(1..=4096).contains(maps)) {
+            return Err(Error::new(format!(
+                "expected 1 to 4096 maps in each of the three blocks, got {:?}; the lecture's are [32, 64, 128]",
+                self.maps
+            )));
+        }
+        let table = self.chain().on([1, 3, 32, 32]).ok()?;
+        let mut variables = Vec::new();
+        for ((name, layer), row) in self.layers().into_iter().zip(&table.rows) {
+            let size = |sizes: &[u64]| sizes.iter().map(|n| *n as i64).collect::<Vec<i64>>();
+            let norm = layer.op == Op::BatchNorm;
+            let parts: &[(&str, &[u64], bool)] = &[
+                ("weight", &row.weight, true),
+                ("bias", &row.bias, true),
+                ("running_mean", &row.bias, norm),
+                ("running_var", &row.bias, norm),
+            ];
+            let there = parts.iter().filter(|(_, sizes, there)| *there && !sizes.is_empty());
+            variables.extend(there.map(|(part, sizes, _)| (format!("{name}.{part}"), size(sizes))));
+        }
+        Ok(variables)
+    }
+
+    /// As it stands in a file of weights.
+    fn in_words(&self) -> String {
+        json!({ "maps": self.maps, "pooling": self.pooling }).to_string()
+    }
+
+    fn parse(text: &str) -> Option<Plan> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        let maps: Vec<i64> = value["maps"].as_array()?.iter().map(Value::as_i64).collect::<Option<_>>()?;
+        Some(Plan { maps: maps.try_into().ok()?, pooling: value["pooling"].as_bool()? })
+    }
+
+    /// The layers as a chain, for `chain.on([32, 3, 32, 32])`.
+    pub fn chain(&self) -> Chain {
+        chain(self.layers().into_iter().map(|(_, layer)| layer))
+    }
+}
+
+/// The lecture's network.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let net = LectureNet::new(Plan::default(), 7, Device::Cpu)?;
+/// let pictures = Tensor::zeros([5, 3, 32, 32], (Kind::Uint8, Device::Cpu));
+/// assert_eq!(net.logits(&pictures)?.size(), [5, 10]);
+/// assert_eq!(net.map(&pictures, "block2")?.size(), [5, 64, 8, 8]);
+/// # Ok::<(), nchw::Error>(())
+/// ```
+///
+/// # Source
+/// Lecture part 7.
+pub struct LectureNet {
+    plan: Plan,
+    variables: nn::VarStore,
+    steps: Vec<(String, Step)>,
+}
+
+/// A layer with what it learned.
+enum Step {
+    Conv { weight: Tensor },
+    Norm { weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor },
+    Relu,
+    Pool,
+    Flatten,
+    Linear { weight: Tensor, bias: Tensor },
+}
+
+impl LectureNet {
+    /// A network that has learned nothing, started as PyTorch starts it: weights
+    /// drawn evenly from ±1/√(inputs of a filter). The same seed gives the same
+    /// weights on every machine.
+    ///
+    /// # Errors
+    /// When the plan has a block without maps, or the device is not there.
+    pub fn new(plan: Plan, seed: u64, device: Device) -> Result<LectureNet> {
+        let sizes: HashMap<String, Vec<i64>> = plan.variables()?.into_iter().collect();
+        let variables = nn::VarStore::new(device);
+        let mut dice = Dice::new(seed, FIRST_WEIGHTS);
+        let mut steps = Vec::new();
+        for (name, layer) in plan.layers() {
+            let path = name.split('.').fold(variables.root(), |path, part| path / part);
+            let size = |what: &str| sizes.get(&format!("{name}.{what}")).map_or(&[][..], Vec::as_slice);
+            let (weight, maps) = (size("weight"), size("bias"));
+            steps.push((
+                name,
+                match layer.op {
+                    Op::Conv => {
+                        let weight = path.zeros("weight", weight);
+                        start_as_pytorch(&mut dice, &weight, None);
+                        Step::Conv { weight }
+                    }
+                    Op::BatchNorm => Step::Norm {
+                        weight: path.ones("weight", maps),
+                        bias: path.zeros("bias", maps),
+                        mean: path.zeros_no_train("running_mean", maps),
+                        variance: path.ones_no_train("running_var", maps),
+                    },
+                    Op::Linear => {
+                        let (weight, bias) = (path.zeros("weight", weight), path.zeros("bias", maps));
+                        start_as_pytorch(&mut dice, &weight, Some(&bias));
+                        Step::Linear { weight, bias }
+                    }
+                    Op::Relu => Step::Relu,
+                    Op::MaxPool => Step::Pool,
+                    _ => Step::Flatten,
+                },
+            ));
+        }
+        Ok(LectureNet { plan, variables, steps })
+    }
+    /// A network with weights that were kept, in a file of [`LectureNet::save`] or of PyTorch.
+    ///
+    /// # Errors
+    /// When the file cannot be read or was damaged, or its tensors have other
+    /// names or shapes than the network's: the message lists what differs.
+    pub fn load(path: impl AsRef<Path>) -> Result<LectureNet> {
+        let path = path.as_ref();
+        let Weights { tensors, notes } = Weights::read(path)?;
+        let plan = match notes.get("plan") {
+            Some(text) => Plan::parse(text)
+                .ok_or_else(|| Error::new(format!("{}: its plan `{text}` cannot be read", path.display())))?,
+            None => Plan::default(),
+        };
+        let loaded = LectureNet::from_tensors(plan, &tensors, Device::Cpu);
+        loaded.map_err(|e| Error::new(format!("{}: {e}", path.display())))
+    }
+
+    /// Keeps the weights in a file (safetensors), with their hash and the plan.
+    ///
+    /// # Errors
+    /// When the file cannot be written; what was there before is untouched then.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let notes = HashMap::from([("plan".to_owned(), self.plan.in_words())]);
+        Weights { tensors: self.variables(), notes }.write(path.as_ref())
+    }
+
+    /// A network with these weights.
+    pub(crate) fn from_tensors(
+        plan: Plan,
+        tensors: &[(String, Tensor)],
+        device: Device,
+    ) -> Result<LectureNet> {
+        let given: HashMap<&str, &Tensor> = tensors.iter().map(|(name, t)| (name.as_str(), t)).collect();
+        // Before anything is made: a damaged file may ask for more memory than there is.
+        let expected = plan.variables()?;
+        let mut differs = Vec::new();
+        for (name, size) in &expected {
+            match given.get(name.as_str()) {
+                None => differs.push(format!("`{name}` {size:?} is missing")),
+                Some(t) if t.size() != *size => {
+                    differs.push(format!("`{name}`: expected {size:?}, got {:?}", t.size()));
+                }
+                Some(_) => {}
+            }
+        }
+        // PyTorch counts the batches that batch normalisation has seen.
+        let known = |name: &str| {
+            expected.iter().any(|(own, _)| own == name) || name.ends_with(".num_batches_tracked")
+        };
+        let unknown = tensors.iter().filter(|(name, _)| !known(name));
+        differs.extend(unknown.map(|(name, _)| format!("`{name}` is unknown")));
+        let more = differs.len().saturating_sub(5);
+        differs.truncate(5);
+        if more > 0 {
+            differs.push(format!("and {more} more"));
+        }
+        if !differs.is_empty() {
+            let [one, two, three] = plan.maps;
+            return Err(Error::new(format!(
+                "these are not the weights of a LectureNet of {one}, {two} and {three} maps: {}",
+                differs.join("; ")
+            )));
+        }
+        let net = LectureNet::new(plan, 0, device)?;
+        for (name, mut place) in net.variables() {
+            if let Some(tensor) = given.get(name.as_str()) {
+                tch::no_grad(|| place.f_copy_(tensor))?;
+            }
+        }
+        Ok(net)
+    }
+
+    /// The same network on another device.
+    ///
+    /// # Errors
+    /// When the device is not there.
+    pub fn to_device(&self, device: Device) -> Result<LectureNet> {
+        LectureNet::from_tensors(self.plan, &self.variables(), device)
+    }
+
+    /// Where the network computes.
+    pub fn device(&self) -> Device {
+        self.variables.device()
+    }
+
+    /// What the network was made by.
+    pub fn plan(&self) -> Plan {
+        self.plan
+    }
+
+    /// How many weights and biases it learns.
+    pub fn parameters(&self) -> i64 {
+        self.variables.trainable_variables().iter().map(|v| v.numel() as i64).sum()
+    }
+
+    /// A score for each class; the largest is the answer, `softmax(-1, Kind::Float)`
+    /// makes probabilities of them.
+    ///
+    /// # Shapes
+    /// `[N, 3, 32, 32]`, bytes or numbers from 0 to 1 → `[N, 10]`
+    ///
+    /// # Errors
+    /// When the shape or the kind is another.
+    pub fn logits(&self, pictures: &Tensor) -> Result<Tensor> {
+        let size = pictures.size();
+        if size.len() != 4 || size[2..] != [32, 32] {
+            let _ = check(pictures, "N C=3 H=32 W=32")?;
+        }
+        tch::no_grad(|| self.forward(&normalised(pictures, self.device(), Kind::Float)?, false))
+    }
+
+    /// The maps after one layer, such as `block1.conv2`, or after a block, such as `block1`.
+    ///
+    /// # Shapes
+    /// `[N, 3, H, W]`, bytes or numbers from 0 to 1 → `[N, C, H', W']`. H and W are
+    /// free up to the last block; what comes after it needs 32 × 32.
+    ///
+    /// # Errors
+    /// When there is no such layer (the message lists them), or the shape is another.
+    pub fn map(&self, pictures: &Tensor, name: &str) -> Result<Tensor> {
+        let last = self.names().rposition(|layer| layer == name || within(layer, name));
+        let Some(last) = last else {
+            let names: Vec<&str> = self.names().collect();
+            return Err(Error::new(format!(
+                "there is no layer `{name}`; expected block1, block2, block3 or one of: {}",
+                names.join(", ")
+            )));
+        };
+        Ok(self.run(pictures, last + 1)?.swap_remove(last).1)
+    }
+
+    /// The maps after every layer, with the layers' names, in order.
+    ///
+    /// # Shapes
+    /// `[N, 3, 32, 32]`, bytes or numbers from 0 to 1 → from `[N, 32, 32, 32]` to `[N, 10]`
+    ///
+    /// # Errors
+    /// When the shape or the kind is another.
+    pub fn maps(&self, pictures: &Tensor) -> Result<Vec<(String, Tensor)>> {
+        self.run(pictures, self.steps.len())
+    }
+
+    /// The layers' names, in order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> + DoubleEndedIterator {
+        self.steps.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// What the first `count` layers give.
+    fn run(&self, pictures: &Tensor, count: usize) -> Result<Vec<(String, Tensor)>> {
+        tch::no_grad(|| {
+            let mut maps = normalised(pictures, self.device(), Kind::Float)?;
+            let mut all = Vec::with_capacity(count);
+            for (name, step) in &self.steps[..count] {
+                maps = step.apply(&maps, false)?;
+                all.push((name.clone(), maps.shallow_clone()));
+            }
+            Ok(all)
+        })
+    }
+
+    /// The scores for pictures that are normalised already, computed in their kind
+    /// (the head always in fp32). In training, batch normalisation takes the
+    /// batch's own mean and remembers it.
+    ///
+    /// # Shapes
+    /// `[N, 3, 32, 32]` → `[N, 10]`, fp32
+    pub(crate) fn forward(&self, pictures: &Tensor, training: bool) -> Result<Tensor> {
+        let mut maps = pictures.shallow_clone();
+        for (_, step) in &self.steps {
+            maps = step.apply(&maps, training)?;
+        }
+        Ok(maps)
+    }
+
+    /// All that it learned, batch normalisation's means and variances too, by
+    /// name and in the order of the names.
+    pub(crate) fn variables(&self) -> Vec<(String, Tensor)> {
+        let mut all: Vec<(String, Tensor)> = self.variables.variables().into_iter().collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        all
+    }
+}
+
+impl Step {
+    fn apply(&self, maps: &Tensor, training: bool) -> Result<Tensor> {
+        Ok(match self {
+            Step::Conv { weight } => {
+                maps.f_conv2d(&weight.f_to_kind(maps.kind())?, None::<&Tensor>, 1, 1, 1, 1)?
+            }
+            Step::Norm { weight, bias, mean, variance } => {
+                let learned = [weight, bias, mean, variance].map(Some);
+                let [weight, bias, mean, variance] = learned;
+                maps.f_batch_norm(weight, bias, mean, variance, training, 0.1, 1e-5, true)?
+            }
+            // Nothing that learns needs what came before it.
+            Step::Relu if training => maps.shallow_clone().f_relu_()?,
+            Step::Relu => maps.f_relu()?,
+            Step::Pool => maps.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?,
+            Step::Flatten => maps.f_flatten(1, -1)?,
+            Step::Linear { weight, bias } => maps.f_to_kind(Kind::Float)?.f_linear(weight, Some(bias))?,
+        })
+    }
+}
+
+/// Pictures as the network sees them: around 0, with a spread of about 1, and in
+/// memory with the channels last, which is how convolutions are fastest.
+///
+/// # Shapes
+/// `[N, 3, H, W]`, bytes or numbers from 0 to 1 → `[N, 3, H, W]`
+fn normalised(pictures: &Tensor, device: Device, kind: Kind) -> Result<Tensor> {
+    let _ = check(pictures, "N C=3 H W")?;
+    let scale = match pictures.kind() {
+        Kind::Uint8 => 255.0,
+        Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16 => 1.0,
+        other => {
+            return Err(Error::new(format!(
+                "expected pictures as bytes from 0 to 255 (kind Uint8) or as numbers from 0 to 1 (kind Float), \
+                 got kind {other:?}: `pictures.to_kind(Kind::Uint8)`"
+            )));
+        }
+    };
+    let along = |numbers: [f32; 3]| Tensor::f_from_slice(&numbers)?.f_view([1, 3, 1, 1])?.f_to_device(device);
+    let pictures = pictures.f_to_device(device)?.f_to_kind(Kind::Float)? / scale;
+    let pictures = (pictures - along(MEAN)?) / along(DEVIATION)?;
+    channels_last(&pictures.f_to_kind(kind)?)
+}
+
+/// The same maps, with the channels of a place beside each other in memory.
+pub(crate) fn channels_last(maps: &Tensor) -> Result<Tensor> {
+    Ok(maps.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
+}
+
+/// Whether a layer belongs to a block: `block1.pool` to `block1`.
+fn within(layer: &str, block: &str) -> bool {
+    layer.strip_prefix(block).is_some_and(|rest| rest.starts_with('.'))
+}
+
+impl Layered for LectureNet {
+    fn layers(&self) -> Result<Layers> {
+        Ok(Layers::named(self.names(), Some(&self.variables)))
+    }
+
+    fn outputs(&self, pictures: &Tensor, count: usize) -> Result<Vec<Tensor>> {
+        Ok(self.run(pictures, count)?.into_iter().map(|(_, maps)| maps).collect())
+    }
+}
+
+impl fmt::Display for LectureNet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [one, two, three] = self.plan.maps;
+        let pooling = if self.plan.pooling { "" } else { ", without pooling" };
+        write!(f, "LectureNet of {one}, {two} and {three} maps{pooling}: {} parameters", self.parameters())
+    }
+}
+
+debug_as_display!(LectureNet);

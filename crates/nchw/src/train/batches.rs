@@ -1,0 +1,166 @@
+//! Pictures in batches: mixed, mirrored and moved anew in every epoch.
+//!
+//! The whole set lies on the device, a pixel to a number, so that one lookup
+//! gives a batch whose pictures are already mirrored and moved. All lots are
+//! drawn from the seed and the epoch: a training that goes on later draws the same.
+
+use crate::{
+    Error, Result,
+    data::Examples,
+    net::{DEVIATION, MEAN, channels_last},
+    random::Dice,
+};
+use tch::{Device, Kind, Tensor};
+
+/// Rows and columns.
+const SIDE: i64 = 32;
+
+pub(crate) struct Batches {
+    /// `[N * H * W]`, a pixel's red, green and blue (and nothing) in 32 bits.
+    pixels: Tensor,
+    /// `[N]`, Int64.
+    labels: Tensor,
+    /// `[1, 3, 1, 1]`: a byte times `scale` plus `offset` is what the network sees.
+    scale: Tensor,
+    offset: Tensor,
+    device: Device,
+}
+
+/// What is drawn by lot for one epoch.
+pub(crate) struct Epoch {
+    /// The pictures, in their order.
+    order: Vec<i64>,
+    mirrored: Vec<bool>,
+    /// Rows and columns by which each is moved.
+    moved: Vec<[i64; 2]>,
+}
+
+impl Batches {
+    pub(crate) fn new(examples: &Examples, device: Device) -> Result<Batches> {
+        check_examples(examples)?;
+        let images = channels_last(&examples.images)?.f_permute([0, 2, 3, 1])?;
+        let filled = images.f_constant_pad_nd([0, 1])?.f_contiguous()?;
+        let along = |numbers: [f32; 3]| -> Result<Tensor> {
+            Ok(Tensor::f_from_slice(&numbers)?.f_view([1, 3, 1, 1])?.f_to_device(device)?)
+        };
+        let inverse = DEVIATION.map(|deviation| 1.0 / deviation);
+        Ok(Batches {
+            pixels: filled.f_view_dtype(Kind::Int)?.f_view([-1])?.f_to_device(device)?,
+            labels: examples.labels.f_to_device(device)?,
+            scale: along(inverse.map(|inverse| inverse / 255.0))?,
+            offset: along([0, 1, 2].map(|c| -MEAN[c] * inverse[c]))?,
+            device,
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.labels.size()[0] as usize
+    }
+
+    /// The lots of one epoch.
+    pub(crate) fn epoch(&self, seed: u64, epoch: usize, flip: bool, shift: usize) -> Epoch {
+        let mut dice = Dice::new(seed, 1 + epoch as u64);
+        let order = dice.order(self.len());
+        // In every second epoch each picture is mirrored: it is seen both ways
+        // equally often, sooner than by chance (Jordan, 2024, arXiv:2404.00498).
+        let mut first = Dice::new(seed, 0);
+        let mirrored = (0..self.len()).map(|_| flip && (first.below(2) + epoch) % 2 == 1).collect();
+        let mut draw = || dice.below(2 * shift + 1) as i64 - shift as i64;
+        let moved = (0..self.len()).map(|_| [draw(), draw()]).collect();
+        Epoch { order, mirrored, moved }
+    }
+
+    /// Pictures `from..from + count` of an epoch's order, and their labels.
+    ///
+    /// # Shapes
+    /// → `[count, 3, 32, 32]` of this kind, `[count]`
+    pub(crate) fn batch(
+        &self,
+        epoch: &Epoch,
+        from: usize,
+        count: usize,
+        kind: Kind,
+    ) -> Result<(Tensor, Tensor)> {
+        let pictures = &epoch.order[from..from + count];
+        // Where row 0, 1, … of every picture is read, and each column: [count, 32].
+        let mut rows = Vec::with_capacity(count * SIDE as usize);
+        let mut columns = Vec::with_capacity(count * SIDE as usize);
+        for &picture in pictures {
+            let [down, right] = epoch.moved[picture as usize];
+            let mirrored = epoch.mirrored[picture as usize];
+            rows.extend((0..SIDE).map(|y| (picture * SIDE + inside(y - down)) * SIDE));
+            columns.extend((0..SIDE).map(|x| {
+                let x = inside(x - right);
+                if mirrored { SIDE - 1 - x } else { x }
+            }));
+        }
+        let place = |numbers: &[i64], size: [i64; 3]| -> Result<Tensor> {
+            Ok(Tensor::f_from_slice(numbers)?.f_to_device(self.device)?.f_view(size)?)
+        };
+        let n = count as i64;
+        let places = place(&rows, [n, SIDE, 1])? + place(&columns, [n, 1, SIDE])?;
+        let labels =
+            self.labels.f_index_select(0, &Tensor::f_from_slice(pictures)?.f_to_device(self.device)?)?;
+        Ok((self.seen(&self.pixels.f_index_select(0, &places.f_view([-1])?)?, kind)?, labels))
+    }
+
+    /// Pictures as they are, in their own order.
+    ///
+    /// # Shapes
+    /// → `[count, 3, 32, 32]` of this kind, `[count]`
+    pub(crate) fn plain(&self, from: usize, count: usize, kind: Kind) -> Result<(Tensor, Tensor)> {
+        let area = SIDE * SIDE;
+        let pixels = self.pixels.f_narrow(0, from as i64 * area, count as i64 * area)?;
+        Ok((self.seen(&pixels, kind)?, self.labels.f_narrow(0, from as i64, count as i64)?))
+    }
+
+    /// Pixels as the network sees them, channels last in memory.
+    fn seen(&self, pixels: &Tensor, kind: Kind) -> Result<Tensor> {
+        let bytes = pixels.f_view_dtype(Kind::Uint8)?.f_view([-1, SIDE, SIDE, 4])?;
+        let colours = bytes.f_narrow(3, 0, 3)?.f_permute([0, 3, 1, 2])?.f_to_kind(Kind::Float)?;
+        let numbers = self.offset.f_addcmul(&colours, &self.scale)?;
+        channels_last(&numbers.f_to_kind(kind)?)
+    }
+}
+
+/// Beyond the edge the picture is mirrored: row -1 is row 1 once more.
+fn inside(place: i64) -> i64 {
+    let last = SIDE - 1;
+    if place < 0 {
+        -place
+    } else if place > last {
+        2 * last - place
+    } else {
+        place
+    }
+}
+
+/// An error when these are not labelled pictures of 32 x 32.
+pub(crate) fn check_examples(examples: &Examples) -> Result<()> {
+    let _ = crate::check(&examples.images, "N C=3 H=32 W=32")?;
+    let (images, labels) = (examples.images.size(), examples.labels.size());
+    if labels != [images[0]] || images[0] == 0 {
+        return Err(Error::new(format!(
+            "expected a label for each picture: images {images:?} and labels [{}], got labels {labels:?}",
+            images[0]
+        )));
+    }
+    for (what, tensor, kind) in
+        [("images", &examples.images, Kind::Uint8), ("labels", &examples.labels, Kind::Int64)]
+    {
+        if tensor.kind() != kind {
+            return Err(Error::new(format!(
+                "{what}: expected kind {kind:?}, got {:?}: `{what}.to_kind(Kind::{kind:?})`",
+                tensor.kind()
+            )));
+        }
+    }
+    let (least, most) =
+        (examples.labels.f_min()?.f_int64_value(&[])?, examples.labels.f_max()?.f_int64_value(&[])?);
+    if least < 0 || most > 9 {
+        return Err(Error::new(format!(
+            "expected labels from 0 to 9, ten classes, got {least} to {most}. Do they count from 1? Then: `labels - 1`"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! How good a network is: accuracy, class by class, what is taken for what, and
+//! the mistakes it is surest of.
+
+use super::batches::{Batches, check_examples};
+use crate::{
+    Error, Result,
+    colour::Palette,
+    data::{Dataset, Examples},
+    error::debug_as_display,
+    figure::Figure,
+    maps::pictures,
+    matrix::Matrix,
+    net::LectureNet,
+    panels::{Look, Panel, Sheet},
+};
+use serde_json::{Value, json};
+use std::fmt;
+use tch::{Kind, Tensor};
+
+/// Pictures at a time.
+const BATCH: usize = 500;
+
+/// What a network answered to pictures whose class is known. See [`evaluate`].
+#[derive(Clone, PartialEq)]
+pub struct Report {
+    /// What the labels 0 to 9 stand for.
+    pub classes: [&'static str; 10],
+    /// The class of every picture.
+    pub labels: Vec<usize>,
+    /// The class that the network took it for.
+    pub answers: Vec<usize>,
+    /// The probability that the network gave its answer.
+    pub sureness: Vec<f32>,
+}
+
+/// Asks a network for the class of every picture.
+///
+/// With `flips`, each picture is shown mirrored, too, and the mean of both
+/// scores decides.
+///
+/// # Shapes
+/// `images` `[N, 3, 32, 32]` bytes, `labels` `[N]`
+///
+/// # Errors
+/// When a shape, a kind or a label is another.
+pub fn evaluate(
+    net: &LectureNet,
+    examples: &Examples,
+    classes: [&'static str; 10],
+    flips: bool,
+) -> Result<Report> {
+    check_examples(examples)?;
+    let all = Batches::new(examples, net.device())?;
+    let mut report = Report { classes, labels: vec![], answers: vec![], sureness: vec![] };
+    tch::no_grad(|| -> Result<()> {
+        for from in (0..all.len()).step_by(BATCH) {
+            let (pictures, labels) = all.plain(from, BATCH.min(all.len() - from), Kind::Float)?;
+            let mut logits = net.forward(&pictures, false)?;
+            if flips {
+                logits = (logits + net.forward(&pictures.f_flip([3])?, false)?) / 2.0;
+            }
+            let (sureness, answers) = logits.f_softmax(1, Kind::Float)?.f_max_dim(1, false)?;
+            let whole = |tensor: &Tensor| -> Result<Vec<usize>> {
+                Ok(Vec::<i64>::try_from(tensor)?.into_iter().map(|n| n as usize).collect())
+            };
+            report.labels.extend(whole(&labels)?);
+            report.answers.extend(whole(&answers)?);
+            report.sureness.extend(Vec::<f32>::try_from(&sureness)?);
+        }
+        Ok(())
+    })?;
+    Ok(report)
+}
+
+impl Report {
+    /// The share of right answers, 0 to 1.
+    pub fn accuracy(&self) -> f64 {
+        let right = self.labels.iter().zip(&self.answers).filter(|(label, answer)| label == answer).count();
+        right as f64 / self.labels.len() as f64
+    }
+
+    /// The share of right answers of each class, 0 to 1; nothing where the class has no picture.
+    pub fn class_accuracy(&self) -> [Option<f64>; 10] {
+        let confusion = self.confusion();
+        std::array::from_fn(|class| {
+            let all: u64 = confusion[class].iter().sum();
+            (all > 0).then(|| confusion[class][class] as f64 / all as f64)
+        })
+    }
+
+    /// How often a class (the row) was taken for a class (the column).
+    pub fn confusion(&self) -> [[u64; 10]; 10] {
+        let mut counts = [[0; 10]; 10];
+        for (label, answer) in self.labels.iter().zip(&self.answers) {
+            counts[*label][*answer] += 1;
+        }
+        counts
+    }
+
+    /// The confusion matrix as a figure: in a row what the pictures are, in a
+    /// column what they were taken for, in % of the row.
+    ///
+    /// # Errors
+    /// When the picture cannot be drawn.
+    pub fn figure(&self) -> Result<Figure> {
+        let confusion = self.confusion();
+        let share = |row: &[u64; 10]| {
+            let all = row.iter().sum::<u64>().max(1) as f32;
+            row.map(|count| (100.0 * count as f32 / all).round())
+        };
+        let matrix = Matrix::new(10, 10, confusion.iter().flat_map(share).collect())?;
+        let title = format!("What was taken for what, in %: {:.1} % right", 100.0 * self.accuracy());
+        let panel = Panel::cells(
+            "row: what it is, column: the answer",
+            &matrix,
+            Palette::Sequential,
+            Look::default(),
+        );
+        let names = (0..10).map(|class| format!("{class} {}", self.classes[class])).collect::<Vec<_>>();
+        let lines = vec![names[..5].join("   "), names[5..].join("   ")];
+        Sheet { title: title.clone(), rows: vec![vec![panel]], lines }
+            .figure(format!("{title}. {}", self.worst()), self.to_string())
+    }
+
+    /// The two classes most often taken for one another, in a sentence.
+    fn worst(&self) -> String {
+        let confusion = self.confusion();
+        let pairs = (0..10).flat_map(|a| (0..10).map(move |b| (a, b))).filter(|(a, b)| a != b);
+        match pairs.max_by_key(|&(a, b)| confusion[a][b]) {
+            Some((a, b)) if confusion[a][b] > 0 => format!(
+                "Most often, a {} was taken for a {}: {} times",
+                self.classes[a], self.classes[b], confusion[a][b]
+            ),
+            _ => "Nothing was taken for anything else".into(),
+        }
+    }
+
+    /// The places of the wrong answers, the surest first.
+    pub fn mistakes(&self) -> Vec<usize> {
+        let wrong = |place: &usize| self.labels[*place] != self.answers[*place];
+        let mut places: Vec<usize> = (0..self.labels.len()).filter(wrong).collect();
+        places.sort_by(|a, b| self.sureness[*b].total_cmp(&self.sureness[*a]));
+        places
+    }
+
+    /// The `count` surest mistakes as pictures, each with what it is, what it was
+    /// taken for, and how surely.
+    ///
+    /// # Shapes
+    /// `examples`: the ones the report is about
+    ///
+    /// # Errors
+    /// When there was no mistake, or these are other pictures.
+    pub fn surest_mistakes(&self, examples: &Examples, count: usize) -> Result<Figure> {
+        if examples.len() != self.labels.len() {
+            return Err(Error::new(format!(
+                "the report is about {} pictures, these are {}: expected the ones it was made of",
+                self.labels.len(),
+                examples.len()
+            )));
+        }
+        let places: Vec<i64> =
+            self.mistakes().into_iter().take(count.clamp(1, 64)).map(|p| p as i64).collect();
+        if places.is_empty() {
+            return Err(Error::new("there was no mistake to show: every answer was right"));
+        }
+        let name = |place: &i64| {
+            let place = *place as usize;
+            let [is, taken] = [self.labels[place], self.answers[place]].map(|class| self.classes[class]);
+            format!("{is}: {taken}? {:.0} %", 100.0 * self.sureness[place])
+        };
+        let names: Vec<String> = places.iter().map(name).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let images = examples.images.f_index_select(0, &Tensor::f_from_slice(&places)?)?;
+        pictures("The surest mistakes: what it is, and what it was taken for", &images, &names)
+    }
+
+    /// Everything for other programs.
+    pub fn json(&self) -> Value {
+        json!({
+            "pictures": self.labels.len(),
+            "accuracy": self.accuracy(),
+            "classes": self.classes,
+            "class_accuracy": self.class_accuracy(),
+            "confusion": self.confusion(),
+        })
+    }
+
+    /// Shows itself as the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        match self.figure() {
+            Ok(figure) => figure.evcxr_display(),
+            Err(_) => println!("{self}"),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (confusion, shares) = (self.confusion(), self.class_accuracy());
+        let widest = self.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        writeln!(f, "{:.2} % of {} pictures right", 100.0 * self.accuracy(), self.labels.len())?;
+        write!(f, "{:widest$}   right  taken for:", "")?;
+        for class in 0..10 {
+            write!(f, "{class:>6}")?;
+        }
+        for (class, row) in confusion.iter().enumerate() {
+            let share = shares[class].map_or("-".into(), |share| format!("{:.1} %", 100.0 * share));
+            write!(f, "\n{:widest$} {share:>8}  {class:>10}", self.classes[class])?;
+            for count in row {
+                write!(f, "{count:>6}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+debug_as_display!(Report);
+
+impl Dataset {
+    /// How a network does on the test pictures. See [`evaluate`].
+    ///
+    /// # Errors
+    /// When a shape, a kind or a label is another than the network's.
+    pub fn judge(&self, net: &LectureNet) -> Result<Report> {
+        evaluate(net, &self.test, self.classes, false)
+    }
+}

@@ -1,0 +1,364 @@
+//! A training in the background: the notebook stays alive, and the same cell,
+//! run again after whatever happened, goes on from the last checkpoint.
+
+use super::{
+    recipe::Recipe,
+    trainer::{EpochLog, Trainer},
+};
+use crate::{
+    Error, Result,
+    chart::{Chart, stacked},
+    data::Dataset,
+    error::debug_as_display,
+    figure::Figure,
+    net::LectureNet,
+    runtime::caught,
+};
+use std::{
+    fmt,
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// The file with the weights of a training that is over.
+const WEIGHTS: &str = "weights.safetensors";
+/// Steps between two looks at whether to stop.
+const STEPS: usize = 4;
+
+/// A training that goes on in the background. See [`train`].
+#[derive(Clone)]
+pub struct Run(Arc<Shared>);
+
+struct Shared {
+    recipe: Recipe,
+    identity: String,
+    folder: PathBuf,
+    stop: AtomicBool,
+    now: Mutex<Status>,
+    changed: Condvar,
+}
+
+/// Where a training stands.
+#[derive(Clone, PartialEq)]
+pub struct Status {
+    /// Whether it goes on, and if not, why.
+    pub state: State,
+    /// How many epochs there are in all.
+    pub epochs: usize,
+    /// The part of all steps that is done, 0 to 1.
+    pub done: f64,
+    /// Seconds of learning so far, without the tests and the pauses.
+    pub seconds: f64,
+    /// What every epoch that is over showed.
+    pub log: Vec<EpochLog>,
+    /// What it is trained on, on which device, in which numbers.
+    pub about: String,
+    /// Where checkpoint and log are.
+    pub folder: PathBuf,
+    /// Epochs that a checkpoint brought along.
+    pub resumed: usize,
+}
+
+/// Whether a training goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// It learns.
+    Running,
+    /// [`Run::stop`] was called; the same cell goes on.
+    Stopped,
+    /// All epochs are over.
+    Done,
+    /// It could not go on, and why.
+    Failed(String),
+}
+
+/// All trainings of this process that go on.
+static RUNNING: Mutex<Vec<Arc<Shared>>> = Mutex::new(Vec::new());
+
+/// A lock that a panic elsewhere does not close.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Trains the lecture's network by a recipe, in the background.
+///
+/// Returns at once: ask for [`Run::status`] and [`Run::curve`], or
+/// [`Run::wait`]. After every epoch a checkpoint is written. Called again with
+/// the same recipe and data, it goes on from there, whatever happened in
+/// between; a training that is over is not done again (delete its folder, or
+/// change the seed).
+///
+/// ```
+/// use nchw::prelude::*;
+/// # let folder = std::env::temp_dir().join(format!("nchw-doc-train-{}", std::process::id()));
+/// let data = Dataset::shapes10(64, 32, 1)?;
+/// let recipe = Recipe { epochs: 1, batch: 32, folder: Some(folder.clone()), ..Recipe::quick() };
+/// let run = train(recipe, &data)?;
+/// let net = run.wait()?;
+/// assert_eq!(net.logits(&data.test.images)?.size(), [32, 10]);
+/// # std::fs::remove_dir_all(folder).unwrap();
+/// # Ok::<(), nchw::Error>(())
+/// ```
+///
+/// # Shapes
+/// `images` `[N, 3, 32, 32]` bytes, `labels` `[N]`, in both parts of `data`
+///
+/// # Errors
+/// When a choice of the recipe makes no sense, the data has another shape, the
+/// folder holds another training or cannot be written, or another program
+/// trains in it.
+///
+/// # Source
+/// Lecture part 7; the recipe is that of PyTorch's and many others' one-cycle
+/// trainings (Smith and Topin, 2018, arXiv:1708.07120).
+pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
+    let mut trainer = Trainer::new(recipe, data)?;
+    let recipe = trainer.recipe.clone();
+    let identity = trainer.identity();
+    let folder = recipe.folder.clone();
+    let folder = folder.unwrap_or_else(|| {
+        let runs = std::env::var_os("NCHW_RUNS").filter(|runs| !runs.is_empty()).unwrap_or("runs".into());
+        Path::new(&runs).join(format!("{}-{identity}", recipe.name))
+    });
+    let cannot =
+        |e: &dyn fmt::Display| Error::new(format!("the folder {} cannot be used: {e}", folder.display()));
+    fs::create_dir_all(&folder).map_err(|e| cannot(&e))?;
+    let folder = folder.canonicalize().map_err(|e| cannot(&e))?;
+    let mut running = lock(&RUNNING);
+    running.retain(|shared| lock(&shared.now).state == State::Running);
+    if let Some(shared) = running.iter().find(|shared| shared.folder == folder) {
+        if shared.identity == identity {
+            return Ok(Run(shared.clone()));
+        }
+        return Err(Error::new(format!(
+            "another training goes on in {}: stop it first (`run.stop()`), or give this one a folder of its own",
+            folder.display()
+        )));
+    }
+    let lock_file = File::create(folder.join("lock")).map_err(|e| cannot(&e))?;
+    match lock_file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(Error::new(format!(
+                "another program trains in {} already (another notebook, or `nchw train`): wait for it, \
+                 or give this training a folder of its own",
+                folder.display()
+            )));
+        }
+        Err(TryLockError::Error(e)) => return Err(cannot(&e)),
+    }
+    trainer.resume(&folder)?;
+    let shared = Arc::new(Shared {
+        now: Mutex::new(Status {
+            state: State::Running,
+            epochs: trainer.epochs,
+            done: trainer.done(),
+            seconds: trainer.position.seconds,
+            log: trainer.log.clone(),
+            about: format!("{} on {}", recipe.name, trainer.about()),
+            folder: folder.clone(),
+            resumed: trainer.log.len(),
+        }),
+        recipe,
+        identity,
+        folder,
+        stop: AtomicBool::new(false),
+        changed: Condvar::new(),
+    });
+    let own = shared.clone();
+    std::thread::Builder::new()
+        .name("nchw-train".into())
+        .spawn(move || {
+            let ended = caught(|| own.learn(trainer)).unwrap_or_else(|panic| Err(Error::new(panic)));
+            drop(lock_file);
+            own.tell(|now| now.state = ended.unwrap_or_else(|error| State::Failed(error.to_string())));
+        })
+        .map_err(|e| cannot(&e))?;
+    running.push(shared.clone());
+    Ok(Run(shared))
+}
+
+impl Shared {
+    /// Everything that is left to learn.
+    fn learn(&self, mut trainer: Trainer) -> Result<State> {
+        trainer.fit_minutes()?;
+        self.tell(|now| now.epochs = trainer.epochs);
+        while !trainer.is_done() {
+            if self.stop.load(Ordering::Relaxed) {
+                trainer.save(&self.folder)?;
+                return Ok(State::Stopped);
+            }
+            trainer.learn(STEPS)?;
+            let over = trainer.position.step == trainer.steps();
+            if over {
+                trainer.end_epoch()?;
+                trainer.save(&self.folder)?;
+            }
+            self.tell(|now| {
+                (now.done, now.seconds) = (trainer.done(), trainer.position.seconds);
+                if over {
+                    now.log = trainer.log.clone();
+                }
+            });
+        }
+        trainer.network().save(self.folder.join(WEIGHTS))?;
+        Ok(State::Done)
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut lock(&self.now));
+        self.changed.notify_all();
+    }
+}
+
+impl Run {
+    /// Where it stands.
+    pub fn status(&self) -> Status {
+        lock(&self.0.now).clone()
+    }
+
+    /// Loss and accuracy of the epochs so far, as a figure.
+    ///
+    /// # Errors
+    /// When no epoch is over yet.
+    pub fn curve(&self) -> Result<Figure> {
+        let status = self.status();
+        if status.log.is_empty() {
+            return Err(Error::new(format!("no epoch is over yet, so there is no curve: {status}")));
+        }
+        let line = |value: fn(&EpochLog) -> f64| status.log.iter().map(value).collect::<Vec<f64>>();
+        let accuracy = Chart::new(format!("Accuracy: {}", status.about), "epoch", "right answers in %")
+            .line("test", &line(|epoch| 100.0 * epoch.accuracy))
+            .line("training", &line(|epoch| 100.0 * epoch.train_accuracy));
+        let loss = Chart::new("Loss", "epoch", "cross-entropy").line("training", &line(|epoch| epoch.loss));
+        stacked(&[accuracy, loss])
+    }
+
+    /// Waits until it ends, and prints a line an epoch → the trained network.
+    ///
+    /// # Errors
+    /// When it was stopped or could not go on; what to do then.
+    pub fn wait(&self) -> Result<LectureNet> {
+        let mut told = 0;
+        let mut now = lock(&self.0.now);
+        println!("{}", now.about);
+        loop {
+            for line in now.log.iter().skip(told) {
+                println!("{}", now.line(line));
+            }
+            told = now.log.len();
+            match &now.state {
+                State::Running => {}
+                State::Done => break,
+                State::Stopped => return Err(Error::new(format!("{now}"))),
+                State::Failed(why) => return Err(Error::new(why)),
+            }
+            now = self.0.changed.wait(now).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+        drop(now);
+        self.net()
+    }
+
+    /// The network as it was after the last epoch (its averaged weights).
+    ///
+    /// # Errors
+    /// When no epoch is over yet.
+    pub fn net(&self) -> Result<LectureNet> {
+        let status = self.status();
+        if status.log.is_empty() {
+            return Err(Error::new(format!("no epoch is over yet, so there is no network yet: {status}")));
+        }
+        Trainer::network_of(&self.0.folder, &self.0.recipe)
+    }
+
+    /// Ends it after the step it is at; the checkpoint it leaves is where the
+    /// same cell goes on.
+    pub fn stop(&self) -> Status {
+        self.0.stop.store(true, Ordering::Relaxed);
+        let now = lock(&self.0.now);
+        let running = |now: &mut Status| now.state == State::Running;
+        let limit = Duration::from_secs(120);
+        let ended = self.0.changed.wait_timeout_while(now, limit, running);
+        ended.unwrap_or_else(std::sync::PoisonError::into_inner).0.clone()
+    }
+
+    /// Shows its status as the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        println!("{self}");
+    }
+}
+
+impl Status {
+    /// One epoch as a line: bar, loss, accuracy, rate, time left.
+    pub fn line(&self, log: &EpochLog) -> String {
+        const LENGTH: usize = 20;
+        let full = LENGTH * log.epoch / self.epochs;
+        let left = log.seconds / log.epoch as f64 * (self.epochs - log.epoch) as f64;
+        format!(
+            "epoch {:3} of {} {}{} loss {:.3}  test {:5.1} %  rate {:.3}  {}, {} left",
+            log.epoch,
+            self.epochs,
+            "█".repeat(full),
+            "░".repeat(LENGTH - full),
+            log.loss,
+            100.0 * log.accuracy,
+            log.rate,
+            duration(log.seconds),
+            duration(left)
+        )
+    }
+}
+
+/// Seconds as a clock would say them.
+fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Running => "running".to_owned(),
+            State::Stopped => "stopped (the same cell goes on from here)".into(),
+            State::Done => "done".into(),
+            State::Failed(why) => format!("failed: {why}"),
+        };
+        write!(
+            f,
+            "{}: {state}, {:.1} of {} epochs",
+            self.about,
+            self.done * self.epochs as f64,
+            self.epochs
+        )?;
+        if let Some(last) = self.log.last() {
+            write!(f, ", {last}, {:.0} pictures/s", last.speed)?;
+        }
+        if self.state == State::Running && self.done > 0.0 {
+            write!(f, ", {} left", duration(self.seconds / self.done * (1.0 - self.done)))?;
+        }
+        write!(f, "; kept in {}", shown(&self.folder))
+    }
+}
+
+/// As seen from where the program stands.
+fn shown(folder: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    folder.strip_prefix(here).unwrap_or(folder).display().to_string()
+}
+
+debug_as_display!(Status, Run);
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.status().fmt(f)
+    }
+}

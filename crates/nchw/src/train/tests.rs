@@ -1,0 +1,291 @@
+use super::{Precision, Recipe, State, train, trainer::Trainer};
+use crate::{
+    data::{Dataset, Examples},
+    net::{LectureNet, Plan},
+    testing::TempFolder,
+};
+use std::path::Path;
+use tch::{Device, Kind, Reduction, Tensor};
+
+/// A small set, and a recipe that is over in a second.
+fn small() -> (Recipe, Dataset) {
+    let plan = Plan { maps: [4, 6, 8], ..Plan::default() };
+    let recipe = Recipe {
+        name: "small".into(),
+        plan,
+        epochs: 3,
+        batch: 16,
+        peak_rate: 0.05,
+        device: Device::Cpu,
+        precision: Precision::Fp32,
+        ..Recipe::lecture()
+    };
+    (recipe, Dataset::shapes10(100, 40, 3).unwrap())
+}
+
+/// Something to be learned in seconds: what tells the classes is which channel
+/// is bright, and how bright.
+fn colours() -> Dataset {
+    let part = |count: usize| {
+        let mut dice = crate::random::Dice::new(count as u64, 0);
+        let mut bytes = Vec::new();
+        for n in 0..count {
+            let class = n % 10;
+            let level = |channel: usize| if channel == class % 3 { 70 + 50 * (class / 3) } else { 20 };
+            bytes.extend((0..3072).map(|i| (level(i / 1024) + dice.below(30)) as u8));
+        }
+        let labels: Vec<i64> = (0..count as i64).map(|n| n % 10).collect();
+        let images = Tensor::from_slice(&bytes).view([count as i64, 3, 32, 32]);
+        Examples { images, labels: Tensor::from_slice(&labels) }
+    };
+    Dataset { name: "colours".into(), classes: [""; 10], train: part(320), test: part(100) }
+}
+
+/// Whatever a training has learned, in one list.
+fn weights(folder: &Path) -> Vec<(String, Vec<f32>)> {
+    let file = crate::weights::Weights::read(&super::trainer::checkpoint(folder)).unwrap();
+    file.tensors.into_iter().map(|(name, t)| (name, Vec::try_from(t.view([-1])).unwrap())).collect()
+}
+
+/// PyTorch's numbers: what, name, shape, and norm with eight numbers.
+fn frozen() -> Vec<(&'static str, &'static str, Vec<i64>, Vec<f64>)> {
+    fn numbers<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Vec<T> {
+        text.split(' ').map(|n| n.parse().unwrap()).collect()
+    }
+    let lines = include_str!("../../tests/net/pytorch.txt").lines();
+    lines
+        .map(|line| {
+            let fields: Vec<&str> = line.split("; ").collect();
+            (fields[0], fields[1], numbers(fields[2]), numbers(fields[3]))
+        })
+        .collect()
+}
+
+/// Compares a tensor with PyTorch's line of it.
+fn agrees(what: &str, name: &str, tensor: &Tensor) {
+    let all = frozen();
+    let (.., size, expected) = all.iter().find(|(w, n, ..)| (*w, *n) == (what, name)).unwrap();
+    assert_eq!(&tensor.size(), size, "{what} {name}");
+    let flat: Vec<f64> = Vec::try_from(tensor.to_kind(Kind::Double).contiguous().view([-1])).unwrap();
+    let norm = flat.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let spread = (0..8).map(|i| flat[(flat.len() - 1) * i / 7]);
+    for (got, expected) in std::iter::once(norm).chain(spread).zip(expected) {
+        let allowed = 1e-4 * (1.0 + expected.abs());
+        assert!((got - expected).abs() < allowed, "{what} {name}: {got} is not {expected}");
+    }
+}
+
+/// As in pytorch.py.
+fn by_formula(name: &str, size: &[i64], number: usize) -> Tensor {
+    let count: i64 = size.iter().product();
+    let numbers = (0..count).map(|i| {
+        let wave = (1.0 + 0.7 * i as f64 + number as f64).sin();
+        let number = match name {
+            _ if name.ends_with("running_var") => 1.0 + 0.3 * wave,
+            _ if name.contains("norm") => f64::from(name.ends_with("weight")) + 0.1 * wave,
+            _ if size.len() > 1 => wave / (size[1..].iter().product::<i64>() as f64).sqrt(),
+            _ => wave,
+        };
+        number as f32
+    });
+    Tensor::from_slice(&numbers.collect::<Vec<f32>>()).view(size)
+}
+
+fn pictures() -> Tensor {
+    let bytes: Vec<u8> = (0..6 * 3 * 32 * 32)
+        .map(|i: i64| {
+            let (n, c, h, w) = (i / 3072, i / 1024 % 3, i / 32 % 32, i % 32);
+            ((41 * n + 31 * c + 7 * h * h + 13 * w + 5 * h * w) % 256) as u8
+        })
+        .collect();
+    Tensor::from_slice(&bytes).view([6, 3, 32, 32])
+}
+
+#[test]
+fn the_network_and_its_steps_are_pytorchs() {
+    let examples = || Examples { images: pictures(), labels: Tensor::from_slice(&[3i64, 0, 9, 5, 1, 7]) };
+    let data = Dataset { name: "formula".into(), classes: [""; 10], train: examples(), test: examples() };
+    let recipe = Recipe {
+        epochs: 10_000,
+        warm_up: 0.0,
+        peak_rate: 0.05,
+        flip: false,
+        shift: 0,
+        head_pace: 1.0,
+        device: Device::Cpu,
+        precision: Precision::Fp32,
+        ..Recipe::lecture()
+    };
+    let mut trainer = Trainer::new(recipe, &data).unwrap();
+    let net = trainer.learning();
+    for (number, (name, variable)) in net.variables().into_iter().enumerate() {
+        tch::no_grad(|| variable.shallow_clone().copy_(&by_formula(&name, &variable.size(), number)));
+    }
+    agrees("asked", "logits", &net.logits(&pictures()).unwrap());
+    for step in 0..2 {
+        let net = trainer.learning();
+        // Batch normalisation remembers what it sees: this look must leave no trace.
+        let kept: Vec<Tensor> = net.variables().iter().map(|(_, v)| v.detach().copy()).collect();
+        let seen = trainer.seen_plainly().unwrap();
+        let logits = net.forward(&seen, true).unwrap();
+        agrees(&format!("step {step}"), "logits", &logits);
+        let loss = logits.cross_entropy_loss::<Tensor>(&data.train.labels, None, Reduction::Mean, -100, 0.1);
+        agrees(&format!("step {step}"), "loss", &loss.view([1]));
+        let learned: Vec<(String, Tensor)> =
+            net.variables().into_iter().filter(|(_, v)| v.requires_grad()).collect();
+        let variables: Vec<&Tensor> = learned.iter().map(|(_, v)| v).collect();
+        for ((name, _), gradient) in
+            learned.iter().zip(Tensor::run_backward(&[&loss], &variables, false, false))
+        {
+            agrees(&format!("gradient {step}"), name, &gradient);
+        }
+        for ((_, variable), kept) in net.variables().into_iter().zip(&kept) {
+            tch::no_grad(|| variable.shallow_clone().copy_(kept));
+        }
+        trainer.learn(1).unwrap();
+        trainer.end_epoch().unwrap();
+    }
+    for (name, variable) in trainer.learning().variables() {
+        agrees("after", &name, &variable);
+    }
+}
+
+#[test]
+fn stopped_at_any_step_it_ends_with_the_very_same_weights() {
+    let (recipe, data) = small();
+    let undisturbed = TempFolder::new("train-whole");
+    let whole = Recipe { folder: Some(undisturbed.path().into()), ..recipe.clone() };
+    let net = train(whole, &data).unwrap().wait().unwrap();
+    // Stopped after every single step, and begun anew from the file each time.
+    let folder = TempFolder::new("train-steps");
+    for epoch in 0..recipe.epochs {
+        for step in 0..6 {
+            let mut trainer = Trainer::new(recipe.clone(), &data).unwrap();
+            trainer.resume(folder.path()).unwrap();
+            assert_eq!((trainer.position.epoch, trainer.position.step), (epoch, step));
+            trainer.learn(1).unwrap();
+            if step == 5 {
+                trainer.end_epoch().unwrap();
+            }
+            trainer.save(folder.path()).unwrap();
+        }
+    }
+    assert_eq!(weights(undisturbed.path()), weights(folder.path()));
+    // What is kept, what is handed out and what is read again is the same network.
+    let kept = LectureNet::load(undisturbed.path().join("weights.safetensors")).unwrap();
+    let asked = |net: &LectureNet| net.logits(&data.test.images).unwrap();
+    assert_eq!(asked(&net), asked(&kept));
+    let lines = std::fs::read_to_string(undisturbed.path().join("log.jsonl")).unwrap();
+    assert_eq!(lines.lines().count(), 3);
+}
+
+#[test]
+fn it_learns_and_another_seed_learns_something_else() {
+    let data = colours();
+    let folder = TempFolder::new("train-learns");
+    let (recipe, _) = small();
+    let recipe = |seed| Recipe {
+        seed,
+        epochs: 6,
+        plan: Plan { maps: [8, 16, 32], ..Plan::default() },
+        folder: Some(folder.path().join(seed.to_string())),
+        ..recipe.clone()
+    };
+    let run = train(recipe(1), &data).unwrap();
+    let net = run.wait().unwrap();
+    let log = run.status().log;
+    assert!(log[5].loss < 0.8 * log[0].loss, "{log:?}");
+    assert!(log[5].accuracy > 0.3, "{log:?}");
+    let report = data.judge(&net).unwrap();
+    assert!((report.accuracy() - log[5].accuracy).abs() < 1e-9);
+    assert!(
+        run.curve().unwrap().alt().contains("colours, 320 + 100 pictures"),
+        "{}",
+        run.curve().unwrap().alt()
+    );
+    let other = train(recipe(2), &data).unwrap().wait().unwrap();
+    assert_ne!(net.logits(&data.test.images).unwrap(), other.logits(&data.test.images).unwrap());
+    // Over is over: the same recipe again is done at once, and the network is the same.
+    let again = train(recipe(1), &data).unwrap();
+    assert_eq!(
+        again.wait().unwrap().logits(&data.test.images).unwrap(),
+        net.logits(&data.test.images).unwrap()
+    );
+    assert_eq!(again.status().state, State::Done);
+}
+
+#[test]
+fn stop_leaves_a_checkpoint_and_the_same_cell_goes_on() {
+    let (recipe, data) = small();
+    let folder = TempFolder::new("train-stop");
+    let recipe = Recipe { epochs: 400, folder: Some(folder.path().into()), ..recipe };
+    let run = train(recipe.clone(), &data).unwrap();
+    // Asked for again while it goes on, it is the same training.
+    let same = train(recipe.clone(), &data).unwrap();
+    let other = train(Recipe { epochs: 5, ..recipe.clone() }, &data).map(drop).unwrap_err().to_string();
+    assert!(other.contains("another training goes on in") && other.contains("run.stop()"), "{other}");
+    let stopped = same.stop();
+    assert_eq!(stopped.state, State::Stopped);
+    assert!(stopped.to_string().contains("the same cell goes on"), "{stopped}");
+    assert!(run.wait().unwrap_err().to_string().contains("stopped"));
+    let done = stopped.done;
+    let run = train(recipe.clone(), &data).unwrap();
+    assert!(run.status().done >= done);
+    assert_eq!(run.stop().state, State::Stopped);
+    let error = train(Recipe { peak_rate: 0.1, ..recipe }, &data).map(drop).unwrap_err().to_string();
+    assert!(error.contains("peak_rate 0.05 there, 0.1 here"), "{error}");
+}
+
+#[test]
+fn steps_that_are_too_large_are_told_and_the_last_good_weights_stay() {
+    let (recipe, data) = small();
+    let folder = TempFolder::new("train-nan");
+    let recipe = Recipe { folder: Some(folder.path().into()), peak_rate: 1e-3, epochs: 3, ..recipe };
+    let mut trainer = Trainer::new(recipe.clone(), &data).unwrap();
+    trainer.learn(6).unwrap();
+    trainer.end_epoch().unwrap();
+    trainer.save(folder.path()).unwrap();
+    let good = weights(folder.path());
+    // A picture cannot spoil it; a weight that is no number can.
+    let (_, weight) = trainer.learning().variables().swap_remove(0);
+    let _ = tch::no_grad(|| weight.shallow_clone().fill_(f64::NAN));
+    let error = trainer.learn(1).unwrap_err().to_string();
+    assert!(error.contains("the loss became NaN in epoch 2 of 3"), "{error}");
+    assert!(error.contains("the peak rate of 0.001 is too high: try 0.00025"), "{error}");
+    assert_eq!(weights(folder.path()), good);
+    // Really: a rate that no network survives.
+    let folder = TempFolder::new("train-too-fast");
+    let recipe = Recipe {
+        folder: Some(folder.path().into()),
+        peak_rate: 100.0,
+        label_smoothing: 0.0,
+        epochs: 30,
+        ..recipe
+    };
+    let run = train(Recipe { momentum: 0.99, weight_decay: 0.9, ..recipe }, &data).unwrap();
+    let error = run.wait().unwrap_err().to_string();
+    assert!(error.contains("the loss became") && error.contains("try 25"), "{error}");
+    assert!(matches!(run.status().state, State::Failed(_)));
+}
+
+#[test]
+fn choices_without_sense_are_refused() {
+    let (recipe, data) = small();
+    let refused = |recipe: Recipe| train(recipe, &data).map(drop).unwrap_err().to_string();
+    assert_eq!(refused(Recipe { epochs: 0, ..recipe.clone() }), "epochs: expected 1 to 10000, got 0");
+    assert!(
+        refused(Recipe { batch: 1, ..recipe.clone() }).starts_with("batch: expected at least 2 pictures")
+    );
+    assert!(refused(Recipe { peak_rate: 0.0, ..recipe.clone() }).contains("a step size above 0"));
+    assert!(refused(Recipe { average: 1.0, ..recipe.clone() }).contains("average: expected a number from 0"));
+    let plan = Plan { maps: [4, 0, 8], ..Plan::default() };
+    assert!(
+        refused(Recipe { plan, ..recipe.clone() }).contains("[4, 0, 8]; the lecture's are [32, 64, 128]")
+    );
+    let mut changed = recipe.clone();
+    changed.set("peak_rate=0.3").unwrap();
+    assert_eq!(changed.peak_rate, 0.3);
+    assert!(changed.set("peak_rate=fast").unwrap_err().to_string().contains("`fast` is no value"));
+    assert!(changed.set("speed=3").unwrap_err().to_string().contains("expected epochs, minutes"));
+    assert!(Recipe::preset("slow").unwrap_err().to_string().contains("expected quick, lecture or best"));
+}

@@ -1,0 +1,439 @@
+//! The training itself, step by step. Between any two steps it can be written
+//! to disk, and read again it does the very same steps as if nothing had happened.
+
+use super::{
+    batches::{Batches, Epoch, check_examples},
+    recipe::Recipe,
+};
+use crate::{
+    Error, Result,
+    data::Dataset,
+    net::LectureNet,
+    weights::{Weights, replace},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::HashMap,
+    fmt,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+use tch::{Kind, Reduction, Tensor};
+
+/// What one epoch showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochLog {
+    /// Its number; the first is 1.
+    pub epoch: usize,
+    /// Mean loss of the training pictures, while they were learned.
+    pub loss: f64,
+    /// Share of training pictures answered rightly, while they were learned.
+    pub train_accuracy: f64,
+    /// Share of test pictures answered rightly, by the averaged weights.
+    pub accuracy: f64,
+    /// The step size at its end.
+    pub rate: f64,
+    /// Seconds of learning since the start, without the tests and the pauses.
+    pub seconds: f64,
+    /// Training pictures to a second.
+    pub speed: f64,
+}
+
+/// Where a training stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// Epochs that are over.
+    pub epoch: usize,
+    /// Steps done of the one that is not.
+    pub step: usize,
+    /// Loss and right answers of this epoch's pictures so far, added up.
+    loss: f64,
+    right: f64,
+    /// Seconds of learning, all in all, and those of this epoch.
+    pub seconds: f64,
+    epoch_seconds: f64,
+}
+
+pub(crate) struct Trainer {
+    pub recipe: Recipe,
+    /// How many epochs there will be: the recipe's, or what fits its minutes.
+    pub epochs: usize,
+    train: Batches,
+    test: Batches,
+    data: String,
+    net: LectureNet,
+    /// The same network with averaged weights: what is tested and kept.
+    averaged: LectureNet,
+    learned: Vec<Learned>,
+    pub position: Position,
+    pub log: Vec<EpochLog>,
+    lots: Option<Epoch>,
+}
+
+/// What the steps change.
+struct Learned {
+    name: String,
+    variable: Tensor,
+    velocity: Tensor,
+    /// How strongly it is drawn to 0.
+    decay: f64,
+    /// What the step size is multiplied with.
+    pace: f64,
+}
+
+/// The file that a training goes on from.
+pub(crate) fn checkpoint(folder: &Path) -> PathBuf {
+    folder.join("checkpoint.safetensors")
+}
+
+/// What a checkpoint is called, so that other files are not taken for one.
+const FORMAT: &str = "nchw training 1";
+/// Steps by whose time the epochs that fit the minutes are judged, after as many to warm up.
+const TRIAL_STEPS: usize = 8;
+
+impl Trainer {
+    pub(crate) fn new(recipe: Recipe, data: &Dataset) -> Result<Trainer> {
+        recipe.check()?;
+        check_examples(&data.test)?;
+        let device = recipe.device;
+        let net = LectureNet::new(recipe.plan, recipe.seed, device)?;
+        let averaged = LectureNet::new(recipe.plan, recipe.seed, device)?;
+        let learned = net
+            .variables()
+            .into_iter()
+            .filter(|(_, variable)| variable.requires_grad())
+            .map(|(name, variable)| {
+                let velocity = variable.f_detach()?.f_zeros_like()?;
+                let decay = if variable.dim() > 1 { recipe.weight_decay } else { 0.0 };
+                let pace = if name.starts_with("head.") { recipe.head_pace } else { 1.0 };
+                Ok(Learned { name, variable, velocity, decay, pace })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Trainer {
+            epochs: recipe.epochs,
+            train: Batches::new(&data.train, device)?,
+            test: Batches::new(&data.test, device)?,
+            data: fingerprint(data)?,
+            net,
+            averaged,
+            learned,
+            position: Position::default(),
+            log: vec![],
+            lots: None,
+            recipe,
+        })
+    }
+
+    /// Pictures of one step; a small set is one batch.
+    fn batch(&self) -> usize {
+        self.recipe.batch.min(self.train.len())
+    }
+
+    /// Steps of an epoch. Pictures that fill no batch are left out; others in every epoch.
+    pub(crate) fn steps(&self) -> usize {
+        (self.train.len() / self.batch()).max(1)
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.position.epoch >= self.epochs
+    }
+
+    /// The part of all steps that is done.
+    pub(crate) fn done(&self) -> f64 {
+        let Position { epoch, step, .. } = self.position;
+        (epoch * self.steps() + step) as f64 / (self.epochs * self.steps()) as f64
+    }
+
+    /// Takes up to `count` steps, to the end of the epoch at most.
+    ///
+    /// # Errors
+    /// When the loss is no number any more; the last checkpoint is untouched.
+    pub(crate) fn learn(&mut self, count: usize) -> Result<()> {
+        let Position { epoch, step: first, .. } = self.position;
+        let Recipe { seed, flip, shift, .. } = self.recipe;
+        if self.lots.is_none() {
+            self.lots = Some(self.train.epoch(seed, epoch, flip, shift));
+        }
+        let Some(lots) = self.lots.take() else { return Ok(()) };
+        let start = Instant::now();
+        let last = (first + count).min(self.steps());
+        let float = (Kind::Float, self.recipe.device);
+        let (mut loss, mut right) = (Tensor::f_zeros([], float)?, Tensor::f_zeros([], float)?);
+        for step in first..last {
+            let (step_loss, step_right) = self.step(&lots, step)?;
+            loss += step_loss;
+            right += step_right;
+            self.position.step = step + 1;
+        }
+        // Once for all steps: on a GPU, looking at a number means waiting for it.
+        self.position.loss += loss.f_double_value(&[])? * self.batch() as f64;
+        self.position.right += right.f_double_value(&[])?;
+        let seconds = start.elapsed().as_secs_f64();
+        self.position.seconds += seconds;
+        self.position.epoch_seconds += seconds;
+        self.lots = Some(lots);
+        if !self.position.loss.is_finite() {
+            return Err(Error::new(format!(
+                "the loss became {} in epoch {} of {}, at a step size of {:.3}: the steps were too large. \
+                 Likely the peak rate of {} is too high: try {}. The weights of the last whole epoch are kept",
+                self.position.loss,
+                epoch + 1,
+                self.epochs,
+                self.recipe.rate(self.done()),
+                self.recipe.peak_rate,
+                self.recipe.peak_rate / 4.0
+            )));
+        }
+        Ok(())
+    }
+
+    /// One step → the loss and how many of the batch were answered rightly.
+    fn step(&mut self, lots: &Epoch, step: usize) -> Result<(Tensor, Tensor)> {
+        let Recipe { momentum, label_smoothing, precision, .. } = self.recipe;
+        let rate = self.recipe.rate(self.done());
+        let (pictures, labels) =
+            self.train.batch(lots, step * self.batch(), self.batch(), precision.kind())?;
+        let logits = self.net.forward(&pictures, true)?;
+        let loss =
+            logits.f_cross_entropy_loss(&labels, None::<Tensor>, Reduction::Mean, -100, label_smoothing)?;
+        let variables: Vec<&Tensor> = self.learned.iter().map(|learned| &learned.variable).collect();
+        let gradients = Tensor::f_run_backward(&[&loss], &variables, false, false)?;
+        tch::no_grad(|| -> Result<()> {
+            for (learned, mut gradient) in self.learned.iter_mut().zip(gradients) {
+                let Learned { variable, velocity, decay, pace, .. } = learned;
+                if *decay > 0.0 {
+                    gradient = gradient.f_add(&variable.f_mul_scalar(*decay)?)?;
+                }
+                let _ = velocity.f_mul_scalar_(momentum)?.f_add_(&gradient)?;
+                let change =
+                    gradient.f_add(&velocity.f_mul_scalar(momentum)?)?.f_mul_scalar(-rate * *pace)?;
+                let _ = variable.f_add_(&change)?;
+            }
+            self.average()
+        })?;
+        let right = logits.f_argmax(1, false)?.f_eq_tensor(&labels)?.f_sum(Kind::Float)?;
+        Ok((loss.detach(), right))
+    }
+
+    /// Moves the averaged network towards the one that learns.
+    fn average(&self) -> Result<()> {
+        let step = self.position.epoch * self.steps() + self.position.step;
+        let over = self.recipe.average * (self.epochs * self.steps()) as f64;
+        // In the beginning the mean of all, or the first weights would weigh most.
+        let weight = 1.0 / over.min(step as f64 / 2.0).max(1.0);
+        for ((_, mut averaged), (_, now)) in self.averaged.variables().into_iter().zip(self.net.variables()) {
+            let _ = averaged.f_lerp_(&now, weight)?;
+        }
+        Ok(())
+    }
+
+    /// Tests what was learned, and writes the epoch's line of the log.
+    pub(crate) fn end_epoch(&mut self) -> Result<()> {
+        let seen = (self.steps() * self.batch()) as f64;
+        let Position { epoch, loss, right, seconds, epoch_seconds, .. } = self.position;
+        self.log.push(EpochLog {
+            epoch: epoch + 1,
+            loss: loss / seen,
+            train_accuracy: right / seen,
+            accuracy: self.test()?,
+            rate: self.recipe.rate(self.done()),
+            seconds,
+            speed: seen / epoch_seconds,
+        });
+        self.position = Position { epoch: epoch + 1, seconds, ..Position::default() };
+        self.lots = None;
+        Ok(())
+    }
+
+    /// The share of test pictures that the averaged network answers rightly.
+    fn test(&self) -> Result<f64> {
+        let mut right = 0;
+        tch::no_grad(|| -> Result<()> {
+            for from in (0..self.test.len()).step_by(500) {
+                let count = 500.min(self.test.len() - from);
+                let (pictures, labels) = self.test.plain(from, count, self.recipe.precision.kind())?;
+                let answers = self.averaged.forward(&pictures, false)?.f_argmax(1, false)?;
+                right += answers.f_eq_tensor(&labels)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
+            }
+            Ok(())
+        })?;
+        Ok(right as f64 / self.test.len() as f64)
+    }
+
+    /// Settles how many epochs fit the recipe's minutes. The steps it tries are
+    /// taken back: another machine's speed must not change the first weights.
+    pub(crate) fn fit_minutes(&mut self) -> Result<()> {
+        if self.recipe.minutes <= 0.0 || self.position != Position::default() {
+            return Ok(());
+        }
+        let before = self.weights();
+        self.learn(TRIAL_STEPS)?;
+        self.position.seconds = 0.0;
+        let already = self.position.step;
+        self.learn(TRIAL_STEPS)?;
+        let tried = (self.position.step - already).max(1);
+        let epoch = self.position.seconds / tried as f64 * self.steps() as f64;
+        // Only whole epochs: no less than one, and the last of them is the best.
+        self.epochs = ((self.recipe.minutes * 60.0 / epoch) as usize).clamp(1, self.recipe.epochs);
+        self.restore(&before)?;
+        self.position = Position::default();
+        self.lots = None;
+        Ok(())
+    }
+
+    /// Everything that a training is, as tensors by name.
+    fn weights(&self) -> Vec<(String, Tensor)> {
+        let copy = |tensor: &Tensor| tensor.detach().copy();
+        let net = self.net.variables().into_iter().map(|(name, t)| (format!("net.{name}"), copy(&t)));
+        let averaged =
+            self.averaged.variables().into_iter().map(|(name, t)| (format!("averaged.{name}"), copy(&t)));
+        let velocity = self.learned.iter().map(|l| (format!("momentum.{}", l.name), copy(&l.velocity)));
+        net.chain(averaged).chain(velocity).collect()
+    }
+
+    /// Puts tensors back where [`Trainer::weights`] took them from.
+    fn restore(&mut self, weights: &[(String, Tensor)]) -> Result<()> {
+        let by_name: HashMap<&str, &Tensor> = weights.iter().map(|(name, t)| (name.as_str(), t)).collect();
+        let own = self.net.variables().into_iter().map(|(name, t)| (format!("net.{name}"), t));
+        let own =
+            own.chain(self.averaged.variables().into_iter().map(|(name, t)| (format!("averaged.{name}"), t)));
+        let velocity =
+            self.learned.iter().map(|l| (format!("momentum.{}", l.name), l.velocity.shallow_clone()));
+        for (name, mut place) in own.chain(velocity) {
+            let found = by_name.get(name.as_str()).filter(|found| found.size() == place.size());
+            let Some(found) = found else {
+                return Err(Error::new(format!(
+                    "the checkpoint has no `{name}` of shape {:?}: it belongs to another network",
+                    place.size()
+                )));
+            };
+            tch::no_grad(|| place.f_copy_(found))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the checkpoint and the log, both whole or not at all.
+    pub(crate) fn save(&self, folder: &Path) -> Result<()> {
+        let choices: serde_json::Map<String, Value> =
+            self.recipe.choices().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let notes = json!({
+            "format": FORMAT, "choices": choices, "epochs": self.epochs, "data": self.data,
+            "position": self.position, "log": self.log, "minutes": self.recipe.minutes,
+        });
+        let notes = HashMap::from([("training".to_owned(), notes.to_string())]);
+        Weights { tensors: self.weights(), notes }.write(&checkpoint(folder))?;
+        let lines: Vec<String> = self.log.iter().map(|line| json!(line).to_string() + "\n").collect();
+        replace(&folder.join("log.jsonl"), lines.concat().as_bytes())
+    }
+
+    /// Goes on where a checkpoint was written; without one, does nothing.
+    ///
+    /// # Errors
+    /// When the checkpoint belongs to another recipe or other data (the message
+    /// says what differs), or cannot be read.
+    pub(crate) fn resume(&mut self, folder: &Path) -> Result<()> {
+        let path = checkpoint(folder);
+        if !path.exists() {
+            return Ok(());
+        }
+        let Weights { tensors, notes } = Weights::read(&path)?;
+        let not_ours = || Error::new(format!("{} is no checkpoint of a training", path.display()));
+        let notes: Notes = notes
+            .get("training")
+            .and_then(|text| serde_json::from_str(text).ok())
+            .filter(|notes: &Notes| notes.format == FORMAT)
+            .ok_or_else(not_ours)?;
+        let mut differs: Vec<String> = Vec::new();
+        for (name, mine) in self.recipe.choices() {
+            let theirs = notes.choices.get(name).unwrap_or(&Value::Null);
+            if *theirs != mine {
+                differs.push(format!("{name} {theirs} there, {mine} here"));
+            }
+        }
+        if notes.data != self.data {
+            differs.push(format!("the data: {} there, {} here", notes.data, self.data));
+        }
+        if !differs.is_empty() {
+            return Err(Error::new(format!(
+                "{} holds a training by another recipe: {}. Give this one a folder of its own, or delete that one",
+                folder.display(),
+                differs.join("; ").replace('"', "")
+            )));
+        }
+        self.restore(&tensors)?;
+        (self.epochs, self.position, self.log) = (notes.epochs, notes.position, notes.log);
+        self.lots = None;
+        Ok(())
+    }
+
+    /// The network with averaged weights.
+    pub(crate) fn network(&self) -> &LectureNet {
+        &self.averaged
+    }
+
+    /// The same of a checkpoint.
+    pub(crate) fn network_of(folder: &Path, recipe: &Recipe) -> Result<LectureNet> {
+        let Weights { tensors, .. } = Weights::read(&checkpoint(folder))?;
+        let averaged =
+            tensors.into_iter().filter_map(|(name, t)| Some((name.strip_prefix("averaged.")?.to_owned(), t)));
+        LectureNet::from_tensors(recipe.plan, &averaged.collect::<Vec<_>>(), recipe.device)
+    }
+
+    /// What it learns from, where, and in which numbers.
+    pub(crate) fn about(&self) -> String {
+        let data = self.data.rsplit_once(", ").map_or(self.data.as_str(), |(data, _)| data);
+        let device = if self.recipe.device == tch::Device::Cpu { "CPU" } else { "CUDA" };
+        format!("{data}; {device}, {}", self.recipe.precision)
+    }
+
+    /// What tells this training from others: by recipe and by data.
+    pub(crate) fn identity(&self) -> String {
+        let text = format!("{:?} {} {}", self.recipe.choices(), self.recipe.minutes, self.data);
+        format!("{:x}", Sha256::digest(text))[..6].to_owned()
+    }
+}
+
+#[cfg(test)]
+impl Trainer {
+    pub(crate) fn learning(&self) -> &LectureNet {
+        &self.net
+    }
+
+    pub(crate) fn seen_plainly(&self) -> Result<Tensor> {
+        Ok(self.train.plain(0, self.train.len(), self.recipe.precision.kind())?.0)
+    }
+}
+
+/// What stands beside the tensors of a checkpoint.
+#[derive(Deserialize)]
+struct Notes {
+    format: String,
+    choices: serde_json::Map<String, Value>,
+    epochs: usize,
+    data: String,
+    position: Position,
+    log: Vec<EpochLog>,
+}
+
+/// The name of a data set and a number that other pictures would not give.
+fn fingerprint(data: &Dataset) -> Result<String> {
+    let mut hasher = Sha256::new();
+    for examples in [&data.train, &data.test] {
+        for tensor in [&examples.images, &examples.labels] {
+            let plain = tensor.f_to_device(tch::Device::Cpu)?.f_contiguous()?;
+            let mut bytes = vec![0; plain.numel() * plain.kind().elt_size_in_bytes()];
+            plain.f_copy_data_u8(&mut bytes, plain.numel())?;
+            hasher.update(&bytes);
+        }
+    }
+    let hash = format!("{:x}", hasher.finalize());
+    Ok(format!("{}, {} + {} pictures, {}", data.name, data.train.len(), data.test.len(), &hash[..8]))
+}
+
+impl fmt::Display for EpochLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "loss {:.3}, test {:.1} %", self.loss, 100.0 * self.accuracy)
+    }
+}

@@ -1,0 +1,169 @@
+//! Files of weights: safetensors that know their own hash, written whole or not at all.
+
+use crate::{Error, Result};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::{self, Write},
+    path::Path,
+};
+use tch::{Device, Kind, Tensor};
+
+/// Tensors by name, with notes about them.
+pub(crate) struct Weights {
+    pub tensors: Vec<(String, Tensor)>,
+    pub notes: HashMap<String, String>,
+}
+
+/// The note that holds the hash of all tensors.
+const HASH: &str = "sha256";
+
+impl Weights {
+    /// Writes the file beside itself first and renames it then, so that nobody ever
+    /// reads half a file: not after a crash, a full disk or a `kill -9` either.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let stored: Vec<Stored> = self.tensors.iter().map(Stored::from_tensor).collect::<Result<_>>()?;
+        let mut notes = self.notes.clone();
+        notes.insert(HASH.into(), hash(stored.iter().map(Stored::parts)));
+        let cannot =
+            |e: &dyn std::fmt::Display| Error::new(format!("{} could not be written: {e}", path.display()));
+        let views = stored.iter().map(|s| Ok((s.name, TensorView::new(s.kind, s.size.clone(), &s.bytes)?)));
+        let views: Vec<_> = views
+            .collect::<std::result::Result<_, safetensors::SafeTensorError>>()
+            .map_err(|e| cannot(&e))?;
+        let bytes = safetensors::serialize(views, &Some(notes)).map_err(|e| cannot(&e))?;
+        replace(path, &bytes)
+    }
+
+    /// Reads a file and compares its hash.
+    ///
+    /// # Errors
+    /// When there is no such file, it is no safetensors file, or it was damaged.
+    pub fn read(path: &Path) -> Result<Weights> {
+        let bytes = fs::read(path)
+            .map_err(|e| Error::new(format!("the weights {} could not be read: {e}", path.display())))?;
+        Weights::parse(&bytes).map_err(|e| Error::new(format!("{}: {e}", path.display())))
+    }
+
+    /// Reads the bytes of a file.
+    pub fn parse(bytes: &[u8]) -> Result<Weights> {
+        let broken = |e: safetensors::SafeTensorError| {
+            Error::new(format!(
+                "this is not a whole safetensors file ({} bytes; {e:?}). Was it cut off, or is it another kind of file?",
+                bytes.len()
+            ))
+        };
+        let (_, head) = SafeTensors::read_metadata(bytes).map_err(broken)?;
+        let notes = head.metadata().clone().unwrap_or_default();
+        let file = SafeTensors::deserialize(bytes).map_err(broken)?;
+        let mut views: Vec<(String, TensorView)> = file.tensors();
+        views.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let found = hash(views.iter().map(|(name, v)| (name.as_str(), v.dtype(), v.shape(), v.data())));
+        match notes.get(HASH) {
+            Some(expected) if *expected != found => {
+                return Err(Error::new(format!(
+                    "the file was damaged or changed: expected the SHA-256 {expected} over its tensors, got {found}. \
+                     Take the file from where it came from once more"
+                )));
+            }
+            _ => {}
+        }
+        let tensor = |view: &TensorView| -> Result<Tensor> {
+            let kind = kind(view.dtype()).ok_or_else(|| {
+                Error::new(format!("it holds numbers of kind {:?}, which weights never are", view.dtype()))
+            })?;
+            let size: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
+            Ok(Tensor::f_from_data_size(view.data(), &size, kind)?)
+        };
+        let tensors = views.iter().map(|(name, view)| Ok((name.clone(), tensor(view)?)));
+        Ok(Weights { tensors: tensors.collect::<Result<_>>()?, notes })
+    }
+}
+
+/// A tensor as its bytes.
+struct Stored<'a> {
+    name: &'a str,
+    kind: Dtype,
+    size: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Stored<'_> {
+    fn from_tensor((name, tensor): &(String, Tensor)) -> Result<Stored<'_>> {
+        let kind = match tensor.kind() {
+            Kind::Float => Dtype::F32,
+            Kind::BFloat16 => Dtype::BF16,
+            Kind::Double => Dtype::F64,
+            Kind::Int64 => Dtype::I64,
+            other => {
+                return Err(Error::new(format!("`{name}` is of kind {other:?}, which is not kept in files")));
+            }
+        };
+        let plain = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
+        let mut bytes = vec![0; plain.numel() * plain.kind().elt_size_in_bytes()];
+        plain.f_copy_data_u8(&mut bytes, plain.numel())?;
+        Ok(Stored { name, kind, size: plain.size().iter().map(|n| *n as usize).collect(), bytes })
+    }
+
+    fn parts(&self) -> (&str, Dtype, &[usize], &[u8]) {
+        (self.name, self.kind, &self.size, &self.bytes)
+    }
+}
+
+fn kind(dtype: Dtype) -> Option<Kind> {
+    Some(match dtype {
+        Dtype::F32 => Kind::Float,
+        Dtype::BF16 => Kind::BFloat16,
+        Dtype::F64 => Kind::Double,
+        Dtype::I64 => Kind::Int64,
+        _ => return None,
+    })
+}
+
+/// Over names, kinds, sizes and numbers, in the order of the names.
+fn hash<'a>(tensors: impl Iterator<Item = (&'a str, Dtype, &'a [usize], &'a [u8])>) -> String {
+    let mut tensors: Vec<_> = tensors.collect();
+    tensors.sort_by_key(|(name, ..)| *name);
+    let mut hasher = Sha256::new();
+    for (name, kind, size, bytes) in tensors {
+        hasher.update(format!("{name} {kind:?} {size:?}\n"));
+        hasher.update(bytes);
+    }
+    format!("{:x}", hasher.finalize())
+}
+
+/// Puts a file in the place of another in one step.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = Path::new(&beside);
+    let write = || -> io::Result<()> {
+        let mut file = File::create(beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(beside, path)?;
+        // The new name is on disk only when the folder is.
+        path.parent()
+            .filter(|p| !p.as_os_str().is_empty())
+            .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(beside);
+        let advice = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                format!(": free {:.0} MB", (bytes.len() as f64 / 1e6).max(1.0))
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                ": choose a folder of your own".into()
+            }
+            io::ErrorKind::NotFound => ": is its folder there?".into(),
+            _ => String::new(),
+        };
+        Error::new(format!(
+            "{} could not be written: {error}{advice}; what was there before is untouched",
+            path.display()
+        ))
+    })
+}

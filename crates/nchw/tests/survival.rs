@@ -1,0 +1,109 @@
+//! A training that is killed again and again ends with the very same weights as
+//! one that nobody disturbed, and never leaves a checkpoint that cannot be read.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+mod common;
+
+use common::TempFolder;
+use nchw::prelude::*;
+use std::{
+    collections::hash_map::RandomState,
+    env, fs,
+    hash::{BuildHasher, Hasher},
+    path::Path,
+    process::{Child, Command},
+    thread::sleep,
+    time::Duration,
+};
+
+const KILLS: usize = 20;
+/// Set for the process that trains, and is killed.
+const FOLDER: &str = "NCHW_TEST_TRAINING";
+
+fn recipe(folder: &Path) -> Recipe {
+    Recipe {
+        plan: Plan { maps: [4, 6, 8], ..Plan::default() },
+        epochs: 60,
+        batch: 32,
+        device: Device::Cpu,
+        precision: Precision::Fp32,
+        folder: Some(folder.into()),
+        ..Recipe::lecture()
+    }
+}
+
+/// Not a test of its own: what [`killed_at_20_moments`] starts and kills.
+#[test]
+fn trains_where_it_is_told_to() {
+    let Some(folder) = env::var_os(FOLDER) else { return };
+    tch::set_num_threads(1);
+    let data = Dataset::shapes10(256, 32, 3).unwrap();
+    train(recipe(Path::new(&folder)), &data).unwrap().wait().unwrap();
+}
+
+fn start(folder: &Path) -> Child {
+    let mut child = Command::new(env::current_exe().unwrap());
+    child.args(["--exact", "trains_where_it_is_told_to", "--nocapture"]).env(FOLDER, folder);
+    child.stdout(std::process::Stdio::null()).spawn().unwrap()
+}
+
+/// Everything that was learned, as it lies on disk.
+fn learned(folder: &Path) -> Vec<(String, Vec<f32>)> {
+    let tensors = Tensor::read_safetensors(folder.join("checkpoint.safetensors")).unwrap();
+    let mut all: Vec<_> =
+        tensors.into_iter().map(|(name, t)| (name, Vec::try_from(t.view([-1])).unwrap())).collect();
+    all.sort_by(|(a, _): &(String, Vec<f32>), (b, _)| a.cmp(b));
+    all
+}
+
+#[test]
+fn killed_at_20_moments() {
+    let whole = TempFolder::new("survival-whole");
+    assert!(start(whole.path()).wait().unwrap().success());
+    let folder = TempFolder::new("survival-killed");
+    let checkpoint = folder.path().join("checkpoint.safetensors");
+    let mut killed = 0;
+    while killed < KILLS {
+        let mut child = start(folder.path());
+        // A moment that nobody can have prepared for, after the first epoch at the earliest.
+        let lot = RandomState::new().build_hasher().finish();
+        let before = fs::metadata(&checkpoint).and_then(|m| m.modified()).ok();
+        for _ in 0..1000 {
+            sleep(Duration::from_millis(10));
+            let now = fs::metadata(&checkpoint).and_then(|m| m.modified()).ok();
+            if now != before || child.try_wait().unwrap().is_some() {
+                break;
+            }
+        }
+        sleep(Duration::from_micros(lot % 150_000));
+        if child.try_wait().unwrap().is_some() {
+            // It was over before: the next kills are of another one.
+            assert_eq!(learned(folder.path()), learned(whole.path()), "after {killed} kills");
+            fs::remove_file(&checkpoint).unwrap();
+            continue;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        killed += 1;
+        // Whatever moment it was: what lies there is whole.
+        learned(folder.path());
+    }
+    assert!(start(folder.path()).wait().unwrap().success());
+    assert_eq!(learned(folder.path()), learned(whole.path()));
+    let log = |folder: &Path| -> Vec<(i64, f64, f64)> {
+        let text = fs::read_to_string(folder.join("log.jsonl")).unwrap();
+        let number = |line: &str, key: &str| -> f64 {
+            line.split(&format!("\"{key}\":"))
+                .nth(1)
+                .unwrap()
+                .split([',', '}'])
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
+        text.lines().map(|l| (number(l, "epoch") as i64, number(l, "loss"), number(l, "accuracy"))).collect()
+    };
+    assert_eq!(log(folder.path()), log(whole.path()));
+}

@@ -1,0 +1,68 @@
+"""Measures `nchw train` beside PyTorch's eager mode and its compiler: pictures a second.
+
+    bench_train.py --nchw PROGRAM --python PEER --rounds N
+
+PEER is a Python with PyTorch. All run by turns, each in every round, so that what else the
+machine does hits all. The last epoch of each counts: the first warms up.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PEER = Path(__file__).resolve().parents[3] / "bench" / "peer_train.py"
+EPOCHS = 2
+PEERS = {
+    "eager-fp32": "PyTorch eager, fp32, NCHW",
+    "eager-bf16": "PyTorch eager, bf16, channels last",
+    "compile-bf16": "PyTorch compiled, bf16, channels last",
+}
+OURS = {"fp32": "nchw, fp32", "bf16": "nchw, bf16"}
+
+
+def nchw(program, precision):
+    with tempfile.TemporaryDirectory(prefix="nchw-bench-") as folder:
+        subprocess.run(
+            [program, "train", "--stand-in", "--device", "cpu", "--precision", precision, "--preset", "lecture",
+             "--set", "batch=256", "--epochs", str(EPOCHS), "--out", folder],
+            check=True, stdout=subprocess.DEVNULL)
+        lines = (Path(folder) / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        return json.loads(lines[-1])["speed"]
+
+
+def peer(python, variant):
+    environment = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
+    done = subprocess.run([python, PEER, variant, "--epochs", str(EPOCHS)], check=True, capture_output=True,
+                          text=True, env=environment)
+    return json.loads(done.stdout.splitlines()[-1])["speed"]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="bench_train.py")
+    parser.add_argument("--nchw", required=True, metavar="PROGRAM")
+    parser.add_argument("--python", type=os.path.abspath, required=True, metavar="PEER")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    runs = {name: (lambda v=variant: peer(arguments.python, v)) for variant, name in PEERS.items()}
+    runs |= {name: (lambda p=precision: nchw(arguments.nchw, p)) for precision, name in OURS.items()}
+    speeds = {name: [] for name in runs}
+    for number in range(arguments.rounds):
+        for name, run in runs.items():
+            speeds[name].append(run())
+            print(f"round {number + 1}: {name}: {speeds[name][-1]:.0f} pictures/s", file=sys.stderr, flush=True)
+    fast = OURS["bf16"]
+    print(f"\n{'':40}{'pictures/s':>11}{'spread':>14}   {fast} is faster by")
+    for name, all_speeds in speeds.items():
+        ratios = [mine / other for mine, other in zip(speeds[fast], all_speeds)]
+        spread = f"{min(all_speeds):.0f}-{max(all_speeds):.0f}"
+        ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+        print(f"{name:40}{statistics.median(all_speeds):11.0f}{spread:>14}   {ratio}")
+
+
+if __name__ == "__main__":
+    main()
