@@ -130,8 +130,10 @@ def run(notebook, folder, limit=LIMIT, solutions=()):
     Stops at the first cell that is wrong. The solutions run after all else, so
     that no cell of the notebook can live on what one of them leaves behind.
     """
-    # The author's own quiz answers are no part of a notebook, and not to be changed by a check.
-    os.environ["NCHW_PROGRESS"] = os.path.join(tempfile.mkdtemp(prefix="nchw-"), "progress.json")
+    # The author's own quiz answers and trainings are no part of a notebook, and not to be changed by a check.
+    own = tempfile.mkdtemp(prefix="nchw-")
+    os.environ["NCHW_PROGRESS"] = os.path.join(own, "progress.json")
+    os.environ["NCHW_RUNS"] = os.path.join(own, "runs")
     client = NotebookClient(notebook, kernel_name="nchw", timeout=limit, startup_timeout=600,
                             allow_errors=True, record_timing=False, resources={"metadata": {"path": str(folder)}})
     start, first = time.monotonic(), None
