@@ -435,3 +435,91 @@ impl fmt::Display for LectureNet {
 }
 
 debug_as_display!(LectureNet);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempFolder;
+
+    fn pictures(count: i64) -> Tensor {
+        let numbers: Vec<u8> = (0..count * 3072).map(|i| (i * 37 % 251) as u8).collect();
+        Tensor::from_slice(&numbers).view([count, 3, 32, 32])
+    }
+
+    #[test]
+    fn the_plan_s_table_is_what_the_layers_give() {
+        let net = LectureNet::new(Plan::default(), 3, Device::Cpu).unwrap();
+        let table = net.plan().chain().on([5, 3, 32, 32]).ok().unwrap();
+        let maps = net.maps(&pictures(5)).unwrap();
+        assert_eq!(maps.len(), table.rows.len());
+        for ((name, maps), row) in maps.iter().zip(&table.rows) {
+            let size: Vec<u64> = maps.size().iter().map(|n| *n as u64).collect();
+            let shape: crate::shapes::Shape = match size[..] {
+                [n, c, h, w] => [n, c, h, w].into(),
+                [n, features] => [n, features].into(),
+                _ => panic!("{name} gives {size:?}"),
+            };
+            assert_eq!(shape, row.output, "{name}");
+        }
+        assert_eq!((net.parameters() as u64, net.parameters()), (table.totals.parameters, 492_650));
+        let summary = crate::summary(&net, pictures(5)).unwrap();
+        assert_eq!(summary.parameters, Some(492_650));
+        assert_eq!(net.logits(&pictures(5)).unwrap(), maps.last().unwrap().1);
+    }
+
+    #[test]
+    fn maps_have_names_and_pictures_any_size_up_to_the_head() {
+        let net = LectureNet::new(Plan::default(), 3, Device::Cpu).unwrap();
+        let wide = Tensor::zeros([1, 3, 48, 80], (Kind::Float, Device::Cpu));
+        assert_eq!(net.map(&wide, "block3").unwrap().size(), [1, 128, 6, 10]);
+        assert_eq!(net.map(&wide, "block1.conv2").unwrap().size(), [1, 32, 48, 80]);
+        let error = net.map(&wide, "block4").unwrap_err().to_string();
+        assert!(error.contains("no layer `block4`") && error.contains("block2.conv3"), "{error}");
+        let error = net.logits(&wide).unwrap_err().to_string();
+        assert!(error.contains("H  expected 32, got 48"), "{error}");
+        let error = net.logits(&pictures(1).to_kind(Kind::Int)).unwrap_err().to_string();
+        assert!(error.contains("got kind Int"), "{error}");
+    }
+
+    #[test]
+    fn weights_come_back_and_others_are_told_apart() {
+        let folder = TempFolder::new("net-weights");
+        let file = folder.path().join("a.safetensors");
+        let plan = Plan { maps: [2, 3, 4], pooling: false };
+        let net = LectureNet::new(plan, 9, Device::Cpu).unwrap();
+        net.save(&file).unwrap();
+        let loaded = LectureNet::load(&file).unwrap();
+        assert_eq!(
+            (loaded.plan(), loaded.logits(&pictures(2)).unwrap()),
+            (plan, net.logits(&pictures(2)).unwrap())
+        );
+
+        let given: Vec<(String, Tensor)> = net.variables();
+        let error =
+            LectureNet::from_tensors(Plan::default(), &given, Device::Cpu).map(drop).unwrap_err().to_string();
+        assert!(error.contains("`block1.conv1.weight`: expected [32, 3, 3, 3], got [2, 3, 3, 3]"), "{error}");
+        assert!(error.contains("and 36 more"), "{error}");
+        let mut given = given;
+        given[0].0 = "conv".into();
+        let error = LectureNet::from_tensors(plan, &given, Device::Cpu).map(drop).unwrap_err().to_string();
+        assert!(
+            error.contains("`block1.conv1.weight` [2, 3, 3, 3] is missing; `conv` is unknown"),
+            "{error}"
+        );
+
+        let mut bytes = std::fs::read(&file).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        std::fs::write(&file, &bytes).unwrap();
+        let error = LectureNet::load(&file).map(drop).unwrap_err().to_string();
+        assert!(
+            error.contains("a.safetensors: the file was damaged or changed: expected the SHA-256"),
+            "{error}"
+        );
+        std::fs::write(&file, &bytes[..last]).unwrap();
+        let error = LectureNet::load(&file).map(drop).unwrap_err().to_string();
+        assert!(error.contains("not a whole safetensors file"), "{error}");
+        let error = net.save(folder.path().join("none/a.safetensors")).unwrap_err().to_string();
+        assert!(error.contains("is its folder there?"), "{error}");
+    }
+}

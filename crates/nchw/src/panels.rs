@@ -39,11 +39,14 @@ pub(crate) struct Panel<'a> {
     pub width: f64,
     /// `(top, left, height, width)` of a thick frame, in the content's pixels.
     pub mark: Option<(usize, usize, usize, usize)>,
+    /// What the rows of a square matrix stand for, and by their numbers the
+    /// columns, too; nothing for how many there are.
+    pub names: Vec<String>,
 }
 
 impl<'a> Panel<'a> {
     pub(crate) fn new(title: impl Into<String>, content: Content<'a>, width: f64) -> Panel<'a> {
-        Panel { title: title.into(), content, caption: String::new(), width, mark: None }
+        Panel { title: title.into(), content, caption: String::new(), width, mark: None, names: Vec::new() }
     }
     pub(crate) fn caption(self, caption: impl Into<String>) -> Panel<'a> {
         Panel { caption: caption.into(), ..self }
@@ -85,7 +88,8 @@ impl<'a> Panel<'a> {
     }
 
     fn margin(&self) -> f64 {
-        if matches!(self.content, Content::Sign(_)) { 0.0 } else { AXIS }
+        let widest = self.names.iter().map(|name| text_width(name, NAME)).fold(0.0, f64::max);
+        if matches!(self.content, Content::Sign(_)) { 0.0 } else { AXIS.max(widest + 10.0) }
     }
 
     fn bar(&self) -> f64 {
@@ -135,9 +139,17 @@ impl<'a> Panel<'a> {
             // Around what is marked, and never too small to be seen.
             canvas.frame(left + x - 3.0, y + y0 - 3.0, w.max(2.0) + 6.0, h.max(2.0) + 6.0, MARK, 3.0);
         }
-        // The axes: how many rows, how many columns.
-        canvas.text(left - 5.0, middle, &size.0.to_string(), AXES.right());
-        canvas.text(left + width / 2.0, y + height + 11.0, &size.1.to_string(), AXES);
+        // The axes: how many rows, how many columns; or what each stands for.
+        if self.names.is_empty() {
+            canvas.text(left - 5.0, middle, &size.0.to_string(), AXES.right());
+            canvas.text(left + width / 2.0, y + height + 11.0, &size.1.to_string(), AXES);
+        }
+        let each = self.names.len() as f64;
+        for (i, name) in self.names.iter().enumerate() {
+            let at = (i as f64 + 0.5) / each;
+            canvas.text(left - 8.0, y + height * at, name, NAME.right());
+            canvas.text(left + width * at, y + height + 14.0, &i.to_string(), NAME);
+        }
         for (i, line) in self.caption_lines().iter().enumerate() {
             canvas.text(left + width / 2.0, y + height + 32.0 + 18.0 * i as f64, line, CAPTION);
         }
@@ -146,6 +158,7 @@ impl<'a> Panel<'a> {
 
 const TITLE: Text = Text { size: 17.0, bold: false, colour: INK, across: CENTRE };
 const CAPTION: Text = Text { size: 14.0, bold: false, colour: PALE_INK, across: CENTRE };
+const NAME: Text = Text { size: 16.0, bold: false, colour: INK, across: CENTRE };
 const AXES: Text = Text { size: 13.0, bold: false, colour: PALE_INK, across: CENTRE };
 const CENTRE: plotters::style::text_anchor::HPos = plotters::style::text_anchor::HPos::Center;
 const CELL_HEIGHT: f64 = 44.0;

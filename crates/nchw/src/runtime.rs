@@ -99,7 +99,7 @@ fn wait_for_stderr(failed: bool) {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    std::thread::sleep(Duration::from_millis(if failed { 60 } else { 3 }));
+    std::thread::sleep(Duration::from_millis(if failed { 60 } else { 15 }));
 }
 
 fn in_words(info: &PanicHookInfo) -> String {

@@ -41,7 +41,8 @@ logging.getLogger("jupytext").setLevel(logging.WARNING)
 KERNEL = {"kernelspec": {"display_name": "Rust (nchw)", "language": "rust", "name": "nchw"},
           "language_info": {"file_extension": ".rs", "mimetype": "text/rust", "name": "Rust", "version": ""}}
 TAGS = {"figure", "fails", "stderr", "varies", "exercise"}
-LIMIT = 180
+# Seconds for one cell: the longest trains a network on whatever machine this is.
+LIMIT = 400
 WIDTH = re.compile(r'<img [^>]*width="(\d+)"')
 # What makes the parts of a quiz form unique on a page.
 FORM = re.compile(r"nchw-form-[0-9a-f]+")

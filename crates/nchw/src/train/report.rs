@@ -8,10 +8,10 @@ use crate::{
     data::{Dataset, Examples},
     error::debug_as_display,
     figure::Figure,
-    maps::pictures,
+    image::Image,
     matrix::Matrix,
     net::LectureNet,
-    panels::{Look, Panel, Sheet},
+    panels::{Content, Look, Panel, Sheet},
 };
 use serde_json::{Value, json};
 use std::fmt;
@@ -110,16 +110,11 @@ impl Report {
         };
         let matrix = Matrix::new(10, 10, confusion.iter().flat_map(share).collect())?;
         let title = format!("What was taken for what, in %: {:.1} % right", 100.0 * self.accuracy());
-        let panel = Panel::cells(
-            "row: what it is, column: the answer",
-            &matrix,
-            Palette::Sequential,
-            Look::default(),
-        );
-        let names = (0..10).map(|class| format!("{class} {}", self.classes[class])).collect::<Vec<_>>();
-        let lines = vec![names[..5].join("   "), names[5..].join("   ")];
-        Sheet { title: title.clone(), rows: vec![vec![panel]], lines }
-            .figure(format!("{title}. {}", self.worst()), self.to_string())
+        let mut panel = Panel::cells("", &matrix, Palette::Sequential, Look::default());
+        panel.names = (0..10).map(|class| format!("{} {class}", self.classes[class])).collect();
+        let lines = vec!["a row: what it is; a column: what it was taken for".to_owned()];
+        let alt = format!("{title}. {}", self.worst());
+        Sheet { title, rows: vec![vec![panel]], lines }.figure(alt, self.to_string())
     }
 
     /// The two classes most often taken for one another, in a sentence.
@@ -144,13 +139,14 @@ impl Report {
     }
 
     /// The `count` surest mistakes as pictures, each with what it is, what it was
-    /// taken for, and how surely.
+    /// taken for, and how surely. Where there are fewer, the right answers it was
+    /// least sure of follow.
     ///
     /// # Shapes
     /// `examples`: the ones the report is about
     ///
     /// # Errors
-    /// When there was no mistake, or these are other pictures.
+    /// When these are other pictures.
     pub fn surest_mistakes(&self, examples: &Examples, count: usize) -> Result<Figure> {
         if examples.len() != self.labels.len() {
             return Err(Error::new(format!(
@@ -159,20 +155,37 @@ impl Report {
                 examples.len()
             )));
         }
-        let places: Vec<i64> =
-            self.mistakes().into_iter().take(count.clamp(1, 64)).map(|p| p as i64).collect();
-        if places.is_empty() {
-            return Err(Error::new("there was no mistake to show: every answer was right"));
-        }
-        let name = |place: &i64| {
-            let place = *place as usize;
-            let [is, taken] = [self.labels[place], self.answers[place]].map(|class| self.classes[class]);
-            format!("{is}: {taken}? {:.0} %", 100.0 * self.sureness[place])
+        let count = count.clamp(1, 64).min(self.labels.len());
+        let mut places = self.mistakes();
+        places.truncate(count);
+        let mistakes = places.len();
+        let mut right: Vec<usize> =
+            (0..self.labels.len()).filter(|&i| self.labels[i] == self.answers[i]).collect();
+        right.sort_by(|a, b| self.sureness[*a].total_cmp(&self.sureness[*b]));
+        places.extend(right.into_iter().take(count - mistakes));
+        let title = match mistakes {
+            0 => "No mistake: the right answers it was least sure of",
+            _ if mistakes == places.len() => "The surest mistakes",
+            _ => "All mistakes, then the right answers it was least sure of",
         };
-        let names: Vec<String> = places.iter().map(name).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let images = examples.images.f_index_select(0, &Tensor::f_from_slice(&places)?)?;
-        pictures("The surest mistakes: what it is, and what it was taken for", &images, &names)
+        let mut rows: Vec<Vec<Panel>> = Vec::new();
+        let mut words = Vec::new();
+        for (number, &place) in places.iter().enumerate() {
+            let [is, taken] = [self.labels[place], self.answers[place]].map(|class| self.classes[class]);
+            let sure = format!("{:.0} % sure", 100.0 * self.sureness[place]);
+            let caption = if is == taken { sure } else { format!("\u{2192} {taken}, {sure}") };
+            words.push(format!("{is} {caption}"));
+            let picture = Image::from_tensor(&examples.images.f_narrow(0, place as i64, 1)?)?.pixels();
+            if number % 6 == 0 {
+                rows.push(Vec::new());
+            }
+            if let Some(row) = rows.last_mut() {
+                row.push(Panel::new(is, Content::Picture(picture), 112.0).caption(caption));
+            }
+        }
+        let lines = vec!["above: what it is; below: what it was taken for".to_owned()];
+        let alt = format!("{title}: {}", words.join("; "));
+        Sheet { title: title.to_owned(), rows, lines }.figure(alt, words.join("\n"))
     }
 
     /// Everything for other programs.

@@ -10,7 +10,7 @@ use crate::{
     chart::{Chart, stacked},
     data::Dataset,
     error::debug_as_display,
-    figure::Figure,
+    figure::{Figure, escape, show_html},
     net::LectureNet,
     runtime::caught,
 };
@@ -27,6 +27,8 @@ use std::{
 
 /// The file with the weights of a training that is over.
 const WEIGHTS: &str = "weights.safetensors";
+/// The folder of trainings that name none, in the one where the program stands.
+const RUNS: &str = "runs";
 /// Steps between two looks at whether to stop.
 const STEPS: usize = 4;
 
@@ -58,7 +60,7 @@ pub struct Status {
     pub log: Vec<EpochLog>,
     /// What it is trained on, on which device, in which numbers.
     pub about: String,
-    /// Where checkpoint and log are.
+    /// Where checkpoint, log and, at the end, `weights.safetensors` are.
     pub folder: PathBuf,
     /// Epochs that a checkpoint brought along.
     pub resumed: usize,
@@ -122,7 +124,7 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
     let identity = trainer.identity();
     let folder = recipe.folder.clone();
     let folder = folder.unwrap_or_else(|| {
-        let runs = std::env::var_os("NCHW_RUNS").filter(|runs| !runs.is_empty()).unwrap_or("runs".into());
+        let runs = std::env::var_os("NCHW_RUNS").filter(|runs| !runs.is_empty()).unwrap_or(RUNS.into());
         Path::new(&runs).join(format!("{}-{identity}", recipe.name))
     });
     let cannot =
@@ -232,10 +234,11 @@ impl Run {
             return Err(Error::new(format!("no epoch is over yet, so there is no curve: {status}")));
         }
         let line = |value: fn(&EpochLog) -> f64| status.log.iter().map(value).collect::<Vec<f64>>();
-        let accuracy = Chart::new(format!("Accuracy: {}", status.about), "epoch", "right answers in %")
+        let accuracy = Chart::new("Accuracy", "epoch", "right answers in %")
             .line("test", &line(|epoch| 100.0 * epoch.accuracy))
             .line("training", &line(|epoch| 100.0 * epoch.train_accuracy));
-        let loss = Chart::new("Loss", "epoch", "cross-entropy").line("training", &line(|epoch| epoch.loss));
+        let loss = Chart::new("Loss", format!("epoch ({})", status.about), "cross-entropy")
+            .line("training", &line(|epoch| epoch.loss));
         stacked(&[accuracy, loss])
     }
 
@@ -289,11 +292,17 @@ impl Run {
 
     /// Shows its status as the last expression of a cell.
     pub fn evcxr_display(&self) {
-        println!("{self}");
+        self.status().evcxr_display();
     }
 }
 
 impl Status {
+    /// Shows itself as the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        let text = self.to_string();
+        show_html(&format!("<p>{}</p>", escape(&text)), &text);
+    }
+
     /// One epoch as a line: bar, loss, accuracy, rate, time left.
     pub fn line(&self, log: &EpochLog) -> String {
         const LENGTH: usize = 20;
@@ -349,10 +358,11 @@ impl fmt::Display for Status {
     }
 }
 
-/// As seen from where the program stands.
+/// The end of a path: notebooks are published with what cells print, and the
+/// folders of one's home are nobody's business.
 fn shown(folder: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    folder.strip_prefix(here).unwrap_or(folder).display().to_string()
+    let names: Vec<_> = folder.iter().map(|name| name.to_string_lossy()).collect();
+    names[names.len().saturating_sub(2)..].join("/")
 }
 
 debug_as_display!(Status, Run);

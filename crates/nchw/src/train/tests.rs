@@ -1,4 +1,4 @@
-use super::{Precision, Recipe, State, train, trainer::Trainer};
+use super::{Precision, Recipe, State, batches::Batches, train, trainer::Trainer};
 use crate::{
     data::{Dataset, Examples},
     net::{LectureNet, Plan},
@@ -288,4 +288,125 @@ fn choices_without_sense_are_refused() {
     assert!(changed.set("peak_rate=fast").unwrap_err().to_string().contains("`fast` is no value"));
     assert!(changed.set("speed=3").unwrap_err().to_string().contains("expected epochs, minutes"));
     assert!(Recipe::preset("slow").unwrap_err().to_string().contains("expected quick, lecture or best"));
+}
+
+/// A picture with a colour of its own in each corner and grey elsewhere.
+fn corners() -> Examples {
+    let mut bytes = vec![100u8; 3 * 32 * 32];
+    for (channel, corners) in [[1, 2, 3, 4], [11, 12, 13, 14], [21, 22, 23, 24]].into_iter().enumerate() {
+        for (place, value) in [(0, 0), (0, 31), (31, 0), (31, 31)].into_iter().zip(corners) {
+            bytes[channel * 1024 + place.0 * 32 + place.1] = value;
+        }
+    }
+    let images = Tensor::from_slice(&bytes).view([1, 3, 32, 32]);
+    Examples { images, labels: Tensor::from_slice(&[7i64]) }
+}
+
+/// What the network sees, as bytes again.
+fn as_bytes(seen: &Tensor) -> Tensor {
+    let along = |numbers: [f32; 3]| Tensor::from_slice(&numbers).view([1, 3, 1, 1]);
+    ((seen * along(crate::net::DEVIATION) + along(crate::net::MEAN)) * 255.0).round().to_kind(Kind::Uint8)
+}
+
+#[test]
+fn batches_are_the_pictures_themselves_mirrored_and_moved() {
+    let examples = corners();
+    let batches = Batches::new(&examples, Device::Cpu).unwrap();
+    let (seen, labels) = batches.plain(0, 1, Kind::Float).unwrap();
+    assert_eq!(as_bytes(&seen), examples.images);
+    assert_eq!(Vec::<i64>::try_from(labels).unwrap(), [7]);
+    // In one of two epochs in a row it is mirrored, in the other it is not.
+    let seen = |epoch| batches.batch(&batches.epoch(1, epoch, true, 0), 0, 1, Kind::Float).unwrap().0;
+    let both = [as_bytes(&seen(0)), as_bytes(&seen(1))];
+    let mirrored = examples.images.flip([3]);
+    assert!(both.contains(&examples.images) && both.contains(&mirrored));
+    // Moved: every epoch is one of the 25 places, the edge mirrored into the gap.
+    let padded = examples.images.to_kind(Kind::Float).reflection_pad2d([2, 2, 2, 2]).to_kind(Kind::Uint8);
+    let places: Vec<Tensor> =
+        (0..25).map(|i| padded.narrow(2, i / 5, 32).narrow(3, i % 5, 32).contiguous()).collect();
+    let mut found = std::collections::BTreeSet::new();
+    for epoch in 0..200 {
+        let moved = batches.batch(&batches.epoch(1, epoch, false, 2), 0, 1, Kind::Float).unwrap().0;
+        let moved = as_bytes(&moved);
+        found.insert(places.iter().position(|place| *place == moved).unwrap());
+    }
+    assert!(found.len() > 20, "{found:?}");
+}
+
+#[test]
+fn every_picture_comes_once_in_an_epoch_with_its_own_label() {
+    let data = colours();
+    let batches = Batches::new(&data.train, Device::Cpu).unwrap();
+    let epoch = batches.epoch(3, 1, false, 0);
+    let (seen, labels) = batches.batch(&epoch, 0, 320, Kind::Float).unwrap();
+    let (seen, labels) = (as_bytes(&seen), Vec::<i64>::try_from(labels).unwrap());
+    let rows = |t: &Tensor| -> Vec<Vec<u8>> {
+        t.contiguous().view([-1, 3072]).unbind(0).iter().map(|row| Vec::try_from(row).unwrap()).collect()
+    };
+    let own: std::collections::HashMap<Vec<u8>, i64> =
+        rows(&data.train.images).into_iter().zip(Vec::<i64>::try_from(&data.train.labels).unwrap()).collect();
+    assert_eq!(own.len(), 320);
+    let seen = rows(&seen);
+    assert_eq!(seen.iter().collect::<std::collections::HashSet<_>>().len(), 320);
+    assert!(seen.iter().zip(&labels).all(|(picture, label)| own[picture] == *label));
+}
+
+#[test]
+fn pictures_of_another_kind_are_refused() {
+    let refused = |images: Tensor, labels: &[i64]| {
+        let labels = Tensor::from_slice(labels);
+        Batches::new(&Examples { images, labels }, Device::Cpu).map(drop).unwrap_err().to_string()
+    };
+    let zeros = |size: &[i64], kind| Tensor::zeros(size, (kind, Device::Cpu));
+    let error = refused(zeros(&[2, 32, 32, 3], Kind::Uint8), &[0, 1]);
+    assert!(error.contains("permute"), "{error}");
+    let error = refused(zeros(&[2, 3, 32, 32], Kind::Float), &[0, 1]);
+    assert!(error.contains("images: expected kind Uint8, got Float"), "{error}");
+    let error = refused(zeros(&[2, 3, 32, 32], Kind::Uint8), &[0]);
+    assert!(error.contains("a label for each picture"), "{error}");
+    let error = refused(zeros(&[2, 3, 32, 32], Kind::Uint8), &[1, 10]);
+    assert!(error.contains("got 1 to 10. Do they count from 1?"), "{error}");
+}
+
+#[test]
+fn minutes_choose_the_epochs_and_leave_no_trace() {
+    let (recipe, data) = small();
+    let first = |minutes, epochs| {
+        let recipe = Recipe { minutes, epochs, ..recipe.clone() };
+        let mut trainer = Trainer::new(recipe, &data).unwrap();
+        trainer.fit_minutes().unwrap();
+        trainer
+    };
+    let (none, some) = (first(0.0, 3), first(1e-9, 50));
+    assert_eq!((none.epochs, some.epochs), (3, 1));
+    let weights = |trainer: &Trainer| -> Vec<Tensor> {
+        trainer.learning().variables().into_iter().map(|(_, v)| v.detach().copy()).collect()
+    };
+    assert_eq!(weights(&none), weights(&some));
+    assert_eq!(first(600.0, 3).epochs, 3);
+}
+
+#[test]
+fn a_report_counts_and_shows() {
+    let classes = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    let report = super::Report {
+        classes,
+        labels: vec![0, 0, 0, 3, 3],
+        answers: vec![0, 3, 3, 3, 0],
+        sureness: vec![0.9, 0.6, 0.8, 0.5, 0.7],
+    };
+    assert_eq!(report.accuracy(), 0.4);
+    assert_eq!(report.confusion()[0][..4], [1, 0, 0, 2]);
+    assert_eq!(report.class_accuracy()[..4], [Some(1.0 / 3.0), None, None, Some(0.5)]);
+    assert_eq!(report.mistakes(), [2, 4, 1]);
+    assert!(report.figure().unwrap().alt().contains("a a was taken for a d: 2 times"));
+    let examples = |count| Examples {
+        images: Tensor::zeros([count, 3, 32, 32], (Kind::Uint8, Device::Cpu)),
+        labels: Tensor::zeros([count], (Kind::Int64, Device::Cpu)),
+    };
+    let shown = |count| report.surest_mistakes(&examples(5), count).unwrap().text().to_owned();
+    assert_eq!(shown(2), "a → d, 80 % sure\nd → a, 70 % sure");
+    assert!(shown(9).ends_with("a → d, 60 % sure\nd 50 % sure\na 90 % sure"), "{}", shown(9));
+    let error = report.surest_mistakes(&examples(4), 2).unwrap_err().to_string();
+    assert!(error.contains("about 5 pictures, these are 4"), "{error}");
 }
