@@ -55,10 +55,13 @@ impl Palette {
             return [255, 0, 255];
         }
         let t = f64::from(((value - low) / (high - low)).clamp(0.0, 1.0));
+        // More steps than an eye tells apart, and few enough for a PNG's palette of
+        // 256 colours: the file is half as large.
+        let step = (t * 128.0).round() / 128.0;
         match self {
             Palette::Grey => [(t * 255.0).round() as u8; 3],
-            Palette::Sequential => colorous::VIRIDIS.eval_continuous(t).as_array(),
-            Palette::Signed => colorous::RED_BLUE.eval_continuous(1.0 - t).as_array(),
+            Palette::Sequential => colorous::VIRIDIS.eval_continuous(step).as_array(),
+            Palette::Signed => colorous::RED_BLUE.eval_continuous(1.0 - step).as_array(),
         }
     }
 }

@@ -55,7 +55,13 @@ impl Figure {
         alt: impl Into<String>,
         text: impl Into<String>,
     ) -> Result<Figure> {
-        let (pictures, seconds): (Vec<Pixels>, Vec<f32>) = frames.iter().cloned().unzip();
+        let (mut pictures, seconds): (Vec<Pixels>, Vec<f32>) = frames.iter().cloned().unzip();
+        if colours_of(&pictures).is_none_or(|colours| colours.order.len() > 256) {
+            // What moves here are drawings: too many colours are only the edges of
+            // letters. Rounded to five bits they fit a palette, a third of the room.
+            let rounded = |byte: u8| (byte & 0xF8) | (byte >> 5);
+            pictures.iter_mut().flat_map(|picture| &mut picture.rgb).for_each(|byte| *byte = rounded(*byte));
+        }
         Figure::encode(&pictures, &seconds, alt.into(), text.into())
     }
 
@@ -67,16 +73,22 @@ impl Figure {
         let failed = |e: png::EncodingError| Error::new(format!("could not encode the picture as PNG: {e}"));
         let mut png = Vec::new();
         let mut encoder = png::Encoder::new(&mut png, width, height);
-        // Most figures have few colours: an entry of a palette takes a third of the room.
-        let palette = palette_of(pictures);
+        encoder.set_compression(png::Compression::Balanced);
+        // Most figures are drawings of few colours. Then an entry of a palette takes a
+        // third of the room, and guessing a pixel from its neighbours only hides from
+        // the compressor what repeats; for photos it is the other way round.
+        let colours = colours_of(pictures);
+        if colours.is_some() {
+            encoder.set_filter(png::Filter::NoFilter);
+        }
+        let palette = colours.filter(|colours| colours.order.len() <= 256);
         match &palette {
-            Some((colours, _)) => {
+            Some(colours) => {
                 encoder.set_color(png::ColorType::Indexed);
-                encoder.set_palette(colours.concat());
+                encoder.set_palette(colours.order.concat());
             }
             None => encoder.set_color(png::ColorType::Rgb),
         }
-        encoder.set_compression(png::Compression::Balanced);
         if pictures.len() > 1 {
             encoder.set_animated(pictures.len() as u32, 0).map_err(failed)?;
         }
@@ -110,7 +122,9 @@ impl Figure {
             let rows = picture.rgb.chunks((width * 3) as usize).skip(y as usize).take(h as usize);
             let pixels = rows.flat_map(|row| &row[(x * 3) as usize..((x + w) * 3) as usize]).copied();
             let data: Vec<u8> = match &palette {
-                Some((_, entry)) => pixels.collect::<Vec<u8>>().chunks(3).map(|pixel| entry[pixel]).collect(),
+                Some(colours) => {
+                    pixels.collect::<Vec<u8>>().chunks(3).map(|pixel| colours.entry[pixel] as u8).collect()
+                }
                 None => pixels.collect(),
             };
             writer.write_image_data(&data).map_err(failed)?;
@@ -203,12 +217,15 @@ fn changed(before: &Pixels, after: &Pixels) -> [u32; 4] {
     [left, top, right - left + 1, bottom - top + 1]
 }
 
-/// A PNG's palette: its colours, and the entry of each.
-type Entries<'a> = (Vec<[u8; 3]>, HashMap<&'a [u8], u8>);
+/// The colours of a drawing, and the place of each in their order.
+struct Colours<'a> {
+    order: Vec<[u8; 3]>,
+    entry: HashMap<&'a [u8], u16>,
+}
 
-/// All colours, and which entry each is; nothing when there are more than 256.
-fn palette_of(pictures: &[Pixels]) -> Option<Entries<'_>> {
-    let (mut colours, mut entry) = (Vec::new(), HashMap::new());
+/// All colours; nothing for photos, which have more than 1024.
+fn colours_of(pictures: &[Pixels]) -> Option<Colours<'_>> {
+    let mut colours = Colours { order: Vec::new(), entry: HashMap::new() };
     for picture in pictures {
         let mut last: &[u8] = &[];
         for pixel in picture.rgb.chunks_exact(3) {
@@ -216,14 +233,16 @@ fn palette_of(pictures: &[Pixels]) -> Option<Entries<'_>> {
                 continue;
             }
             last = pixel;
-            if !entry.contains_key(pixel) {
-                let number = u8::try_from(colours.len()).ok()?;
-                entry.insert(pixel, number);
-                colours.push([pixel[0], pixel[1], pixel[2]]);
+            if !colours.entry.contains_key(pixel) {
+                if colours.order.len() == 1024 {
+                    return None;
+                }
+                colours.entry.insert(pixel, colours.order.len() as u16);
+                colours.order.push([pixel[0], pixel[1], pixel[2]]);
             }
         }
     }
-    Some((colours, entry))
+    Some(colours)
 }
 
 /// Shows HTML in a notebook, and `text` where HTML is not understood.
@@ -269,6 +288,20 @@ mod tests {
         let rgb: Vec<u8> = (0..20 * 15).flat_map(|i: u32| [(i % 256) as u8, (i / 256) as u8, 7]).collect();
         let figure = Figure::still(&Pixels { width: 20, height: 15, rgb: rgb.clone() }, "", "").unwrap();
         assert_eq!(image::load_from_memory(figure.png()).unwrap().to_rgb8().into_raw(), rgb);
+    }
+
+    #[test]
+    fn photos_are_kept_exactly_and_drawings_that_move_get_a_palette() {
+        let rgb: Vec<u8> =
+            (0..50 * 40).flat_map(|i: u32| [(i % 251) as u8, (i / 251) as u8, (i % 7) as u8]).collect();
+        let many = Pixels { width: 50, height: 40, rgb };
+        let still = Figure::still(&many, "", "").unwrap();
+        assert_eq!(image::load_from_memory(still.png()).unwrap().to_rgb8().into_raw(), many.rgb);
+        let moving = Figure::animation(&[(many.clone(), 1.0), (many.clone(), 1.0)], "", "").unwrap();
+        let near = image::load_from_memory(moving.png()).unwrap().to_rgb8().into_raw();
+        assert!(near.iter().zip(&many.rgb).all(|(a, b)| a.abs_diff(*b) < 8));
+        let reader = png::Decoder::new(std::io::Cursor::new(moving.png())).read_info().unwrap();
+        assert_eq!(reader.info().color_type, png::ColorType::Indexed);
     }
 
     #[test]

@@ -256,9 +256,9 @@ fn missing(path: &Path, error: &std::io::Error) -> Error {
     beside.truncate(8);
     let hint = match (path.exists(), folder.is_dir(), beside.is_empty()) {
         (true, ..) => String::new(),
-        (_, false, _) => format!("; there is no folder {} either", folder.display()),
-        (_, _, true) => format!("; the folder {} holds no pictures", folder.display()),
-        _ => format!("; the folder {} holds {}", folder.display(), beside.join(", ")),
+        (_, false, _) => format!(";\nthere is no folder {} either", folder.display()),
+        (_, _, true) => format!(";\nthe folder {} holds no pictures", folder.display()),
+        _ => format!(";\nthe folder {} holds {}", folder.display(), beside.join(", ")),
     };
     Error::new(format!("could not open {} (looked from the folder {from}): {error}{hint}", path.display()))
 }

@@ -110,6 +110,8 @@ fn ctrl_c_leaves_a_checkpoint() {
         }
         sleep(Duration::from_millis(100));
     }
+    let (_, err, code) = said(nchw(&format!("{SMALL} --epochs 9999 --resume"), folder.path()));
+    assert!(code == 2 && err.contains("another program trains in"), "{err}");
     let done = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(done.success());
     let done = child.wait_with_output().unwrap();

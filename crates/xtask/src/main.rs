@@ -139,6 +139,10 @@ fn lab(no_browser: bool, port: Option<u16>) -> Result<()> {
     let mut jupyter = Command::new(paths::venv("python"));
     jupyter.args(["-m", "jupyterlab", "--LabApp.default_url=/lab/tree/00-start.ipynb"]);
     jupyter.arg(format!("--ServerApp.root_dir={}", paths::root().join("notebooks").display()));
+    // What authors edit, and what would spoil the exercises, is no learner's business.
+    for hidden in ["src", "solutions", "__pycache__"] {
+        jupyter.arg(format!("--ContentsManager.hide_globs={hidden}"));
+    }
     // In JupyterLab's terminals the command `nchw` is there.
     jupyter.env("PATH", paths::prepend("PATH", &[paths::root().join(".venv/bin")])?);
     if no_browser {

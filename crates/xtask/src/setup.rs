@@ -168,7 +168,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
     let kernelspec = Step {
         name: "kernel",
         what: "the Jupyter kernel \"Rust (nchw)\", JupyterLab's settings and the command nchw, in .venv",
-        size: "5 MB; about 10 s",
+        size: "5 MB; 10 to 60 s",
         result: spec,
         stamp: stamp(&[&identity, &tools.sysroot.display().to_string(), &python.stamp], &kernel_files)?,
         act: &|| {
@@ -181,7 +181,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
     let build = Step {
         name: "notebooks",
         what: "what the notebooks link, compiled so that no cell waits for it",
-        size: "350 MB on disk; about 90 s the first time",
+        size: "350 MB on disk; 1 to 4 minutes the first time",
         result: paths::kernel().join("build"),
         stamp: stamp(&[&kernelspec.stamp, &tools.rust], &[])?,
         act: &kernel::build,

@@ -50,7 +50,8 @@ pub fn watched(command: &mut Command, log_name: &str) -> Result<()> {
         }
         if shown.elapsed() >= every {
             shown = Instant::now();
-            let latest: String = tail.last().map(|l| l.trim().chars().take(60).collect()).unwrap_or_default();
+            let latest = tail.iter().rev().map(|line| line.trim()).find(|line| !line.is_empty());
+            let latest: String = latest.unwrap_or("at work").chars().take(60).collect();
             let line = format!("      … {:.0} s  {latest}", start.elapsed().as_secs_f32());
             if terminal {
                 print!("\r{line:<78}")

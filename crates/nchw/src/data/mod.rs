@@ -303,8 +303,9 @@ fn stands_in(looked: &[Looked]) -> String {
         None => "CIFAR-10 is not here".into(),
     };
     format!(
-        "{why}: Shapes-10, drawn by this course, stands in. It is far easier: what it reaches says nothing about \
-         CIFAR-10. For the real one: `nchw data fetch` in a terminal (170 MB), then this cell again."
+        "{why}: Shapes-10, drawn by this course, stands in.\n\
+         It is far easier: what it reaches says nothing about CIFAR-10.\n\
+         For the real one: `nchw data fetch` in a terminal (170 MB), then this cell again."
     )
 }
 
@@ -484,13 +485,13 @@ mod tests {
             said.starts_with("CIFAR-10 is not here: Shapes-10, drawn by this course, stands in."),
             "{said}"
         );
-        assert!(said.contains("`nchw data fetch`") && !said.contains('\n'), "{said}");
+        assert!(said.contains("`nchw data fetch`") && said.lines().all(|line| line.len() < 90), "{said}");
     }
 
     #[test]
     fn the_whole_set_where_there_is_one() {
         // A folder in the real format, for those who have it.
-        let Some(folder) = env::var_os("NCHW_DATA") else { return };
+        let Some(folder) = env::var_os("NCHW_DATA").filter(|set| !set.is_empty()) else { return };
         let set = Cifar10::open(&folder).unwrap();
         assert_eq!(
             (set.train.images.size(), set.test.images.size()),

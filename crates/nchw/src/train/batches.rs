@@ -38,7 +38,7 @@ pub(crate) struct Epoch {
 impl Batches {
     pub(crate) fn new(examples: &Examples, device: Device) -> Result<Batches> {
         check_examples(examples)?;
-        let images = channels_last(&examples.images)?.f_permute([0, 2, 3, 1])?;
+        let images = examples.images.f_permute([0, 2, 3, 1])?;
         let filled = images.f_constant_pad_nd([0, 1])?.f_contiguous()?;
         let along = |numbers: [f32; 3]| -> Result<Tensor> {
             Ok(Tensor::f_from_slice(&numbers)?.f_view([1, 3, 1, 1])?.f_to_device(device)?)

@@ -62,8 +62,6 @@ pub struct Status {
     pub about: String,
     /// Where checkpoint, log and, at the end, `weights.safetensors` are.
     pub folder: PathBuf,
-    /// Epochs that a checkpoint brought along.
-    pub resumed: usize,
 }
 
 /// Whether a training goes on.
@@ -164,7 +162,6 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
             log: trainer.log.clone(),
             about: format!("{} on {}", recipe.name, trainer.about()),
             folder: folder.clone(),
-            resumed: trainer.log.len(),
         }),
         recipe,
         identity,

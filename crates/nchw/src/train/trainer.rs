@@ -153,10 +153,7 @@ impl Trainer {
     pub(crate) fn learn(&mut self, count: usize) -> Result<()> {
         let Position { epoch, step: first, .. } = self.position;
         let Recipe { seed, flip, shift, .. } = self.recipe;
-        if self.lots.is_none() {
-            self.lots = Some(self.train.epoch(seed, epoch, flip, shift));
-        }
-        let Some(lots) = self.lots.take() else { return Ok(()) };
+        let lots = self.lots.take().unwrap_or_else(|| self.train.epoch(seed, epoch, flip, shift));
         let start = Instant::now();
         let last = (first + count).min(self.steps());
         let float = (Kind::Float, self.recipe.device);
@@ -320,7 +317,7 @@ impl Trainer {
             self.recipe.choices().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let notes = json!({
             "format": FORMAT, "choices": choices, "epochs": self.epochs, "data": self.data,
-            "position": self.position, "log": self.log, "minutes": self.recipe.minutes,
+            "position": self.position, "log": self.log,
         });
         let notes = HashMap::from([("training".to_owned(), notes.to_string())]);
         Weights { tensors: self.weights(), notes }.write(&checkpoint(folder))?;

@@ -113,7 +113,7 @@ impl Sealed {
             )));
         }
         to.flush().map_err(|e| unwritten(&self.name, &e))?;
-        let found = hex(&hash.finalize());
+        let found = format!("{:x}", hash.finalize());
         if found != self.sha256 {
             return Err(Error::new(format!(
                 "{what}: {} should have the SHA-256 {}, and has {found}: it is not used",
@@ -186,7 +186,7 @@ impl Spec {
                     commas(records as u64)
                 )));
             }
-            sums.push((hex(&Sha256::digest(&bytes)), &sealed.name));
+            sums.push((format!("{:x}", Sha256::digest(&bytes)), &sealed.name));
         }
         if sums.iter().zip(&self.files).all(|((sum, _), sealed)| *sum == sealed.sha256) {
             return Ok(Verdict::Published);
@@ -274,14 +274,10 @@ pub(super) fn sha256(from: &mut impl Read) -> io::Result<String> {
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
     loop {
         match from.read(&mut buffer)? {
-            0 => return Ok(hex(&hash.finalize())),
+            0 => return Ok(format!("{:x}", hash.finalize())),
             got => hash.update(&buffer[..got]),
         }
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is said when something could not be written: a full disk by its name.
