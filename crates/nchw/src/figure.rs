@@ -58,8 +58,9 @@ impl Figure {
         let (mut pictures, seconds): (Vec<Pixels>, Vec<f32>) = frames.iter().cloned().unzip();
         if colours_of(&pictures).is_none_or(|colours| colours.order.len() > 256) {
             // What moves here are drawings: too many colours are only the edges of
-            // letters. Rounded to five bits they fit a palette, a third of the room.
-            let rounded = |byte: u8| (byte & 0xF8) | (byte >> 5);
+            // letters. Rounded to multiples of 8 they fit a palette, a third of the room.
+            // To the nearest, all channels alike: what is grey stays grey.
+            let rounded = |byte: u8| ((u16::from(byte) + 4) & !7).min(255) as u8;
             pictures.iter_mut().flat_map(|picture| &mut picture.rgb).for_each(|byte| *byte = rounded(*byte));
         }
         Figure::encode(&pictures, &seconds, alt.into(), text.into())
