@@ -9,6 +9,7 @@ use crate::{
     data::Examples,
     net::{DEVIATION, MEAN, channels_last},
     random::Dice,
+    train::Recipe,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -16,7 +17,8 @@ use tch::{Device, Kind, Tensor};
 const SIDE: i64 = 32;
 
 pub(crate) struct Batches {
-    /// `[N * H * W]`, a pixel's red, green and blue (and nothing) in 32 bits.
+    /// `[N * H * W + 1]`, a pixel's red, green and blue (and nothing) in 32 bits;
+    /// the last is the colour of what is cut out.
     pixels: Tensor,
     /// `[N]`, Int64.
     labels: Tensor,
@@ -33,6 +35,9 @@ pub(crate) struct Epoch {
     mirrored: Vec<bool>,
     /// Rows and columns by which each is moved.
     moved: Vec<[i64; 2]>,
+    /// The middle of what is cut out of each, row and column, and how wide that is.
+    hidden: Vec<[i64; 2]>,
+    cutout: i64,
 }
 
 impl Batches {
@@ -43,9 +48,13 @@ impl Batches {
         let along = |numbers: [f32; 3]| -> Result<Tensor> {
             Ok(Tensor::f_from_slice(&numbers)?.f_view([1, 3, 1, 1])?.f_to_device(device)?)
         };
+        // The mean colour: to the network, nothing at all.
+        let grey = MEAN.map(|mean| (255.0 * mean).round() as u8);
+        let grey = Tensor::f_from_slice(&[grey[0], grey[1], grey[2], 0])?.f_view_dtype(Kind::Int)?;
+        let pixels = Tensor::f_cat(&[filled.f_view_dtype(Kind::Int)?.f_view([-1])?, grey], 0)?;
         let inverse = DEVIATION.map(|deviation| 1.0 / deviation);
         Ok(Batches {
-            pixels: filled.f_view_dtype(Kind::Int)?.f_view([-1])?.f_to_device(device)?,
+            pixels: pixels.f_to_device(device)?,
             labels: examples.labels.f_to_device(device)?,
             scale: along(inverse.map(|inverse| inverse / 255.0))?,
             offset: along([0, 1, 2].map(|c| -MEAN[c] * inverse[c]))?,
@@ -57,8 +66,14 @@ impl Batches {
         self.labels.size()[0] as usize
     }
 
+    /// Where the colour of what is cut out stands.
+    fn grey(&self) -> i64 {
+        self.pixels.numel() as i64 - 1
+    }
+
     /// The lots of one epoch.
-    pub(crate) fn epoch(&self, seed: u64, epoch: usize, flip: bool, shift: usize) -> Epoch {
+    pub(crate) fn epoch(&self, recipe: &Recipe, epoch: usize) -> Epoch {
+        let Recipe { seed, flip, shift, cutout, .. } = *recipe;
         let mut dice = Dice::new(seed, 1 + epoch as u64);
         let order = dice.order(self.len());
         // In every second epoch each picture is mirrored: it is seen both ways
@@ -67,7 +82,10 @@ impl Batches {
         let mirrored = (0..self.len()).map(|_| flip && (first.below(2) + epoch) % 2 == 1).collect();
         let mut draw = || dice.below(2 * shift + 1) as i64 - shift as i64;
         let moved = (0..self.len()).map(|_| [draw(), draw()]).collect();
-        Epoch { order, mirrored, moved }
+        let pictures = if cutout > 0 { self.len() } else { 0 };
+        let mut draw = || dice.below(SIDE as usize) as i64;
+        let hidden = (0..pictures).map(|_| [draw(), draw()]).collect();
+        Epoch { order, mirrored, moved, hidden, cutout: cutout as i64 }
     }
 
     /// Pictures `from..from + count` of an epoch's order, and their labels.
@@ -98,7 +116,19 @@ impl Batches {
             Ok(Tensor::f_from_slice(numbers)?.f_to_device(self.device)?.f_view(size)?)
         };
         let n = count as i64;
-        let places = place(&rows, [n, SIDE, 1])? + place(&columns, [n, 1, SIDE])?;
+        let mut places = place(&rows, [n, SIDE, 1])?.f_add(&place(&columns, [n, 1, SIDE])?)?;
+        if epoch.cutout > 0 {
+            let covered = |axis: usize, size| {
+                let from =
+                    pictures.iter().map(|&picture| epoch.hidden[picture as usize][axis] - epoch.cutout / 2);
+                let covers = from.flat_map(|from| {
+                    (0..SIDE).map(move |at| i64::from((from..from + epoch.cutout).contains(&at)))
+                });
+                place(&covers.collect::<Vec<i64>>(), size)
+            };
+            let covered = covered(0, [n, SIDE, 1])?.f_mul(&covered(1, [n, 1, SIDE])?)?;
+            places = places.f_masked_fill(&covered.f_to_kind(Kind::Bool)?, self.grey())?;
+        }
         let labels =
             self.labels.f_index_select(0, &Tensor::f_from_slice(pictures)?.f_to_device(self.device)?)?;
         Ok((self.seen(&self.pixels.f_index_select(0, &places.f_view([-1])?)?, kind)?, labels))

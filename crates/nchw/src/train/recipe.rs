@@ -98,10 +98,14 @@ pub struct Recipe {
     pub flip: bool,
     /// Pictures are moved by up to so many pixels, the edge mirrored into the gap.
     pub shift: usize,
+    /// A square of so many pixels is greyed out somewhere in every picture, so that
+    /// no single part of it can be relied on (DeVries & Taylor, 2017, arXiv:1708.04552);
+    /// 0 hides nothing.
+    pub cutout: usize,
     /// What is tested and kept are weights averaged over about this part of
     /// all steps, 0 to 1; 0 takes the last ones as they are.
     pub average: f64,
-    /// Decides the first weights, the order of the pictures, flips and shifts.
+    /// Decides the first weights, the order of the pictures, flips, shifts and cutouts.
     pub seed: u64,
     /// Where it computes.
     pub device: Device,
@@ -137,6 +141,7 @@ impl Recipe {
             label_smoothing: 0.1,
             flip: true,
             shift: 2,
+            cutout: 0,
             average: 0.04,
             seed: 1,
             device,
@@ -189,12 +194,13 @@ impl Recipe {
             "label_smoothing" => read(&mut self.label_smoothing, name, value),
             "flip" => read(&mut self.flip, name, value),
             "shift" => read(&mut self.shift, name, value),
+            "cutout" => read(&mut self.cutout, name, value),
             "average" => read(&mut self.average, name, value),
             "seed" => read(&mut self.seed, name, value),
             "pooling" => read(&mut self.plan.pooling, name, value),
             other => Err(Error::new(format!(
                 "there is no choice `{other}`: expected epochs, minutes, batch, peak_rate, warm_up, head_pace, momentum, \
-                 weight_decay, label_smoothing, flip, shift, average, seed or pooling, as in `peak_rate=0.3`"
+                 weight_decay, label_smoothing, flip, shift, cutout, average, seed or pooling, as in `peak_rate=0.3`"
             ))),
         }
     }
@@ -222,6 +228,9 @@ impl Recipe {
         }
         if self.shift > 16 {
             return wrong("shift", "0 to 16 pixels", &self.shift);
+        }
+        if self.cutout > 24 {
+            return wrong("cutout", "0 to 24 pixels", &self.cutout);
         }
         if !(self.minutes >= 0.0 && self.minutes.is_finite()) {
             return wrong("minutes", "0 (no limit) or more", &self.minutes);
@@ -266,6 +275,7 @@ impl Recipe {
             ("label_smoothing", json!(self.label_smoothing)),
             ("flip", json!(self.flip)),
             ("shift", json!(self.shift)),
+            ("cutout", json!(self.cutout)),
             ("average", json!(self.average)),
             ("seed", json!(self.seed)),
             ("device", json!(if self.device == Device::Cpu { "cpu" } else { "cuda" })),

@@ -316,8 +316,12 @@ fn batches_are_the_pictures_themselves_mirrored_and_moved() {
     assert_eq!(as_bytes(&seen), examples.images);
     assert_eq!(Vec::<i64>::try_from(labels).unwrap(), [7]);
     // In one of two epochs in a row it is mirrored, in the other it is not.
-    let seen = |epoch| batches.batch(&batches.epoch(1, epoch, true, 0), 0, 1, Kind::Float).unwrap().0;
-    let both = [as_bytes(&seen(0)), as_bytes(&seen(1))];
+    let plain = Recipe { flip: false, shift: 0, ..Recipe::lecture() };
+    let batch = |recipe: &Recipe, epoch| {
+        as_bytes(&batches.batch(&batches.epoch(recipe, epoch), 0, 1, Kind::Float).unwrap().0)
+    };
+    let flipping = Recipe { flip: true, ..plain.clone() };
+    let both = [batch(&flipping, 0), batch(&flipping, 1)];
     let mirrored = examples.images.flip([3]);
     assert!(both.contains(&examples.images) && both.contains(&mirrored));
     // Moved: every epoch is one of the 25 places, the edge mirrored into the gap.
@@ -325,19 +329,37 @@ fn batches_are_the_pictures_themselves_mirrored_and_moved() {
     let places: Vec<Tensor> =
         (0..25).map(|i| padded.narrow(2, i / 5, 32).narrow(3, i % 5, 32).contiguous()).collect();
     let mut found = std::collections::BTreeSet::new();
+    let moving = Recipe { shift: 2, ..plain.clone() };
     for epoch in 0..200 {
-        let moved = batches.batch(&batches.epoch(1, epoch, false, 2), 0, 1, Kind::Float).unwrap().0;
-        let moved = as_bytes(&moved);
+        let moved = batch(&moving, epoch);
         found.insert(places.iter().position(|place| *place == moved).unwrap());
     }
     assert!(found.len() > 20, "{found:?}");
+    // Cut out: one square of the mean colour, nothing else changed; at the edge, a part of it.
+    let cutting = Recipe { cutout: 6, ..plain };
+    let grey = Tensor::from_slice(&crate::net::MEAN.map(|m| (255.0 * m).round() as u8)).view([1, 3, 1, 1]);
+    let mut areas = std::collections::BTreeSet::new();
+    for epoch in 0..100 {
+        let cut = batch(&cutting, epoch);
+        let hidden = cut.eq_tensor(&grey).all_dim(1, true);
+        let edges = |axis| Vec::<bool>::try_from(hidden.any_dim(axis, false).view([-1])).unwrap();
+        let (rows, columns) = (edges(3), edges(2));
+        let count = |line: &[bool]| line.iter().filter(|h| **h).count() as i64;
+        let (height, width) = (count(&rows), count(&columns));
+        assert!((3..=6).contains(&height) && (3..=6).contains(&width), "{height} x {width}");
+        assert_eq!(hidden.sum(Kind::Int64).int64_value(&[]), height * width);
+        let restored = examples.images.where_self(&hidden, &cut);
+        assert_eq!(restored, examples.images);
+        areas.insert(height * width);
+    }
+    assert!(areas.contains(&36) && areas.len() > 1, "{areas:?}");
 }
 
 #[test]
 fn every_picture_comes_once_in_an_epoch_with_its_own_label() {
     let data = colours();
     let batches = Batches::new(&data.train, Device::Cpu).unwrap();
-    let epoch = batches.epoch(3, 1, false, 0);
+    let epoch = batches.epoch(&Recipe { seed: 3, flip: false, shift: 0, ..Recipe::lecture() }, 1);
     let (seen, labels) = batches.batch(&epoch, 0, 320, Kind::Float).unwrap();
     let (seen, labels) = (as_bytes(&seen), Vec::<i64>::try_from(labels).unwrap());
     let rows = |t: &Tensor| -> Vec<Vec<u8>> {

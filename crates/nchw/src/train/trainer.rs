@@ -152,8 +152,7 @@ impl Trainer {
     /// When the loss is no number any more; the last checkpoint is untouched.
     pub(crate) fn learn(&mut self, count: usize) -> Result<()> {
         let Position { epoch, step: first, .. } = self.position;
-        let Recipe { seed, flip, shift, .. } = self.recipe;
-        let lots = self.lots.take().unwrap_or_else(|| self.train.epoch(seed, epoch, flip, shift));
+        let lots = self.lots.take().unwrap_or_else(|| self.train.epoch(&self.recipe, epoch));
         let start = Instant::now();
         let last = (first + count).min(self.steps());
         let float = (Kind::Float, self.recipe.device);
