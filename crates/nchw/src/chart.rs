@@ -3,7 +3,7 @@
 use crate::{
     Error, Result,
     canvas::{Canvas, INK, PALE_INK, Text, number, rgb, scaled, text_width},
-    colour::LINES,
+    colour::{LINES, as_text},
     figure::{Figure, PIXEL_RATIO, Pixels},
 };
 use plotters::{
@@ -147,7 +147,7 @@ impl Chart {
         for (x, y, i) in ends {
             let at = f64::max(y, free);
             free = at + 20.0;
-            canvas.text(x + 14.0, at, &self.lines[i].0, name.left().colour(LINES[i % LINES.len()]));
+            canvas.text(x + 14.0, at, &self.lines[i].0, name.left().colour(as_text(LINES[i % LINES.len()])));
         }
         canvas.text(WIDTH / 2.0, HEIGHT - 18.0, &self.across, Text::new(16.0));
         canvas.finish()

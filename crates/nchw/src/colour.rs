@@ -66,20 +66,46 @@ impl Palette {
     }
 }
 
-/// Black or white, whichever can be read on this colour (WCAG's luminance).
-pub(crate) fn readable_on(rgb: [u8; 3]) -> [u8; 3] {
+/// How bright a colour is, from 0 to 1 (WCAG's relative luminance).
+fn luminance(rgb: [u8; 3]) -> f64 {
     let linear = |v: u8| {
         let v = f64::from(v) / 255.0;
         if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }
     };
-    let luminance = 0.2126 * linear(rgb[0]) + 0.7152 * linear(rgb[1]) + 0.0722 * linear(rgb[2]);
+    0.2126 * linear(rgb[0]) + 0.7152 * linear(rgb[1]) + 0.0722 * linear(rgb[2])
+}
+
+/// Black or white, whichever can be read on this colour.
+pub(crate) fn readable_on(rgb: [u8; 3]) -> [u8; 3] {
     // At this luminance black and white have the same contrast.
-    if luminance > 0.179 { [0, 0, 0] } else { [255, 255, 255] }
+    if luminance(rgb) > 0.179 { [0, 0, 0] } else { [255, 255, 255] }
 }
 
 /// Lines of a chart: told apart by colour-blind eyes too (Okabe and Ito, 2008).
 pub(crate) const LINES: [[u8; 3]; 6] =
     [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [86, 180, 233], [0, 0, 0]];
+
+/// Regions of a map: told apart by colour-blind eyes too, and from the greys beside
+/// them (after P. Tol's "muted" scheme).
+pub(crate) const REGIONS: [[u8; 3]; 8] = [
+    [51, 34, 136],
+    [136, 204, 238],
+    [17, 119, 51],
+    [221, 204, 119],
+    [204, 102, 119],
+    [68, 170, 153],
+    [136, 34, 85],
+    [153, 153, 51],
+];
+
+/// This colour, as dark as text on white has to be to be read: a contrast of at
+/// least 4.5 : 1 (WCAG 2.2, 1.4.3).
+pub(crate) fn as_text(mut rgb: [u8; 3]) -> [u8; 3] {
+    while 1.05 / (luminance(rgb) + 0.05) < 4.5 {
+        rgb = rgb.map(|v| (f64::from(v) * 0.97) as u8);
+    }
+    rgb
+}
 
 #[cfg(test)]
 mod tests {

@@ -167,6 +167,43 @@ impl Image {
         Ok(Image { name: self.name.clone(), pixels })
     }
 
+    /// As large as asked for and all filled: what is too long on one axis is cut
+    /// off at both ends of it.
+    ///
+    /// # Errors
+    /// When a side would be empty or longer than 8192.
+    pub fn cropped_to(&self, height: usize, width: usize) -> Result<Image> {
+        let (h, w) = (self.height(), self.width());
+        // The largest part of the wanted proportions, from the middle.
+        let part_h = h.min((w * height).div_ceil(width.max(1))).max(1);
+        let part_w = w.min((h * width).div_ceil(height.max(1))).max(1);
+        self.crop((h - part_h) / 2, (w - part_w) / 2, part_h, part_w)?.resize(height, width)
+    }
+
+    /// As large as asked for with nothing cut off: grey bars fill what is left
+    /// (a letterbox).
+    ///
+    /// # Errors
+    /// When a side would be empty or longer than 8192.
+    pub fn letterboxed_to(&self, height: usize, width: usize) -> Result<Image> {
+        let (h, w) = (self.height() as f64, self.width() as f64);
+        let scale = (height as f64 / h).min(width as f64 / w);
+        let fitted = |side: f64, most: usize| ((side * scale).round() as usize).clamp(1, most.max(1));
+        let small = self.resize(fitted(h, height), fitted(w, width))?;
+        // The mean colour of CIFAR-10: to the network, nothing at all.
+        let grey = crate::net::MEAN.map(|mean| (255.0 * mean).round() as u8);
+        let mut boxed = self.rgb().resize(height, width)?.pixels.into_rgb8();
+        boxed.pixels_mut().for_each(|pixel| pixel.0 = grey);
+        let (x, y) = ((width - small.width()) / 2, (height - small.height()) / 2);
+        image::imageops::replace(&mut boxed, &small.pixels.to_rgb8(), x as i64, y as i64);
+        Ok(Image { name: self.name.clone(), pixels: DynamicImage::ImageRgb8(boxed) })
+    }
+
+    /// The same picture under another name.
+    pub fn named(&self, name: impl Into<String>) -> Image {
+        Image { name: name.into(), ..self.clone() }
+    }
+
     /// The picture with its name and shape as a figure.
     ///
     /// # Errors

@@ -31,6 +31,8 @@ pub mod trace;
 
 pub mod data;
 
+pub mod see;
+
 mod canvas;
 pub mod chart;
 mod colour;

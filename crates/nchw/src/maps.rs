@@ -56,7 +56,11 @@ pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
         let map = Matrix::new(height as usize, width as usize, plane.to_vec())?;
         // One scale for all: one colour bar a row, at its end.
         let bar = (channel + 1) % columns == 0 || channel + 1 == channels as usize;
-        panels.push(Panel::new(title, Content::Heat { values: map, palette, range, bar }, map_width));
+        panels.push(Panel::new(
+            title,
+            Content::Heat { values: map, palette, range, bar, under: None },
+            map_width,
+        ));
     }
     let mut rows: Vec<Vec<Panel>> = Vec::new();
     while !panels.is_empty() {

@@ -179,6 +179,23 @@ impl LectureNet {
         }
         Ok(LectureNet { plan, variables, steps })
     }
+
+    /// The network that comes with the course, trained on CIFAR-10 for an hour.
+    ///
+    /// # Errors
+    /// Never, as long as the course is whole.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let net = LectureNet::shipped()?;
+    /// assert_eq!(net.logits(&Cifar10::samples()?.images)?.size(), [20, 10]);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn shipped() -> Result<LectureNet> {
+        let Weights { tensors, .. } = Weights::parse(include_bytes!("../assets/lecture-net.safetensors"))?;
+        LectureNet::from_tensors(Plan::default(), &tensors, Device::Cpu)
+    }
+
     /// A network with weights that were kept, in a file of [`LectureNet::save`] or of PyTorch.
     ///
     /// # Errors
@@ -201,8 +218,13 @@ impl LectureNet {
     /// # Errors
     /// When the file cannot be written; what was there before is untouched then.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let notes = HashMap::from([("plan".to_owned(), self.plan.in_words())]);
-        Weights { tensors: self.variables(), notes }.write(path.as_ref())
+        self.save_with(HashMap::new(), path.as_ref())
+    }
+
+    /// The same with notes on where the weights come from.
+    pub(crate) fn save_with(&self, mut notes: HashMap<String, String>, path: &Path) -> Result<()> {
+        notes.insert("plan".to_owned(), self.plan.in_words());
+        Weights { tensors: self.variables(), notes }.write(path)
     }
 
     /// A network with these weights.
@@ -299,15 +321,95 @@ impl LectureNet {
     /// # Errors
     /// When there is no such layer (the message lists them), or the shape is another.
     pub fn map(&self, pictures: &Tensor, name: &str) -> Result<Tensor> {
+        let last = self.position(name)?;
+        Ok(self.run(pictures, last + 1)?.swap_remove(last).1)
+    }
+
+    /// The place of a layer in the order of all, or of a block's last one.
+    ///
+    /// # Errors
+    /// When there is no such layer: the message lists them.
+    pub(crate) fn position(&self, name: &str) -> Result<usize> {
         let last = self.names().rposition(|layer| layer == name || within(layer, name));
-        let Some(last) = last else {
+        last.ok_or_else(|| {
             let names: Vec<&str> = self.names().collect();
-            return Err(Error::new(format!(
+            Error::new(format!(
                 "there is no layer `{name}`; expected block1, block2, block3 or one of: {}",
                 names.join(", ")
-            )));
+            ))
+        })
+    }
+
+    /// The filters of a convolution.
+    ///
+    /// # Shapes
+    /// → `[N filters, C, 3, 3]`
+    ///
+    /// # Errors
+    /// When the layer is no convolution: the message lists them.
+    pub fn filters(&self, name: &str) -> Result<Tensor> {
+        let found = self.steps.iter().find(|(layer, _)| layer == name);
+        match found {
+            Some((_, Step::Conv { weight })) => Ok(weight.f_detach()?),
+            _ => {
+                let convolutions = self.steps.iter().filter(|(_, step)| matches!(step, Step::Conv { .. }));
+                let names: Vec<&str> = convolutions.map(|(name, _)| name.as_str()).collect();
+                Err(Error::new(format!(
+                    "`{name}` is no convolution and has no filters; expected one of: {}",
+                    names.join(", ")
+                )))
+            }
+        }
+    }
+
+    /// The same network with one map switched off: this channel of this block or
+    /// layer is 0 everywhere, whatever is on the picture.
+    ///
+    /// # Errors
+    /// When there is no such layer, or it has no such channel.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let net = LectureNet::new(Plan::default(), 7, Device::Cpu)?;
+    /// let pictures = Tensor::ones([2, 3, 32, 32], (Kind::Float, Device::Cpu));
+    /// let map = net.without("block2", 41)?.map(&pictures, "block2")?.i((.., 41));
+    /// assert_eq!(map.abs().max().double_value(&[]), 0.0);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn without(&self, name: &str, channel: usize) -> Result<LectureNet> {
+        let net = self.to_device(self.device())?;
+        let last = net.position(name)?;
+        // Scaled by 0 and shifted by 0, nothing of the map is left.
+        let norm = net.steps[..=last].iter().rev().find_map(|(_, step)| match step {
+            Step::Norm { weight, bias, .. } => Some([weight, bias]),
+            _ => None,
+        });
+        let maps = norm.map_or(0, |[weight, _]| weight.size()[0] as usize);
+        let Some(scale_and_shift) = norm.filter(|_| channel < maps && !is_head(name)) else {
+            return Err(Error::new(match maps {
+                _ if is_head(name) => format!("`{name}` has no maps any more; the last that has is block3"),
+                0 => format!("`{name}` comes before batch normalisation: expected block1 or a later layer"),
+                _ => format!("there is no channel {channel} in `{name}`: expected 0 to {}", maps - 1),
+            }));
         };
-        Ok(self.run(pictures, last + 1)?.swap_remove(last).1)
+        for numbers in scale_and_shift {
+            let _ = tch::no_grad(|| numbers.f_select(0, channel as i64)?.f_fill_(0.0))?;
+        }
+        Ok(net)
+    }
+
+    /// What the layers after this place make of these maps.
+    pub(crate) fn go_on(&self, after: usize, maps: &Tensor) -> Result<Tensor> {
+        let mut maps = maps.shallow_clone();
+        for (_, step) in &self.steps[after + 1..] {
+            maps = step.apply(&maps, false)?;
+        }
+        Ok(maps)
+    }
+
+    /// What tells these weights from others.
+    pub(crate) fn fingerprint(&self) -> Result<String> {
+        crate::weights::fingerprint(&self.variables())
     }
 
     /// The maps after every layer, with the layers' names, in order.
@@ -327,7 +429,7 @@ impl LectureNet {
     }
 
     /// What the first `count` layers give.
-    fn run(&self, pictures: &Tensor, count: usize) -> Result<Vec<(String, Tensor)>> {
+    pub(crate) fn run(&self, pictures: &Tensor, count: usize) -> Result<Vec<(String, Tensor)>> {
         tch::no_grad(|| {
             let mut maps = normalised(pictures, self.device(), Kind::Float)?;
             let mut all = Vec::with_capacity(count);
@@ -409,6 +511,11 @@ fn normalised(pictures: &Tensor, device: Device, kind: Kind) -> Result<Tensor> {
 /// The same maps, with the channels of a place beside each other in memory.
 pub(crate) fn channels_last(maps: &Tensor) -> Result<Tensor> {
     Ok(maps.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
+}
+
+/// Whether a layer has no rows and columns any more.
+pub(crate) fn is_head(name: &str) -> bool {
+    matches!(name, "flatten" | "head")
 }
 
 /// Whether a layer belongs to a block: `block1.pool` to `block1`.

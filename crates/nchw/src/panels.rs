@@ -14,11 +14,18 @@ pub(crate) enum Content<'a> {
     /// A picture as it is.
     Picture(Pixels),
     /// Numbers as colours; maps on one scale share one colour bar.
-    Heat { values: Matrix, palette: Palette, range: (f32, f32), bar: bool },
+    /// With a picture under them, of the same size, both can be seen.
+    Heat { values: Matrix, palette: Palette, range: (f32, f32), bar: bool, under: Option<Pixels> },
     /// A small matrix: each number in its coloured cell.
     Cells { matrix: &'a Matrix, palette: Palette, range: (f32, f32), look: Look },
     /// One sign between two panels.
     Sign(&'a str),
+    /// Shares from 0 to 1 as bars, each with its name; the name in bold is the right one.
+    Bars { shares: Vec<(String, f32)>, right: Option<usize> },
+    /// One colour bar for all maps above it, with what stands at its two ends.
+    Scale { palette: Palette, range: (f32, f32), ends: [String; 2] },
+    /// Colours with what each stands for, below each other.
+    Legend(Vec<([u8; 3], String)>),
 }
 
 /// What stands out in a small matrix.
@@ -39,6 +46,8 @@ pub(crate) struct Panel<'a> {
     pub width: f64,
     /// `(top, left, height, width)` of a thick frame, in the content's pixels.
     pub mark: Option<(usize, usize, usize, usize)>,
+    /// Whether it says how many rows and columns it has.
+    pub axes: bool,
     /// What the rows of a square matrix stand for, and by their numbers the
     /// columns, too; nothing for how many there are.
     pub names: Vec<String>,
@@ -46,10 +55,26 @@ pub(crate) struct Panel<'a> {
 
 impl<'a> Panel<'a> {
     pub(crate) fn new(title: impl Into<String>, content: Content<'a>, width: f64) -> Panel<'a> {
-        Panel { title: title.into(), content, caption: String::new(), width, mark: None, names: Vec::new() }
+        Panel {
+            title: title.into(),
+            content,
+            caption: String::new(),
+            width,
+            mark: None,
+            axes: true,
+            names: Vec::new(),
+        }
     }
     pub(crate) fn caption(self, caption: impl Into<String>) -> Panel<'a> {
         Panel { caption: caption.into(), ..self }
+    }
+    /// One of many: their common size stands in the title, not beside each.
+    pub(crate) fn bare(self) -> Panel<'a> {
+        Panel { axes: false, ..self }
+    }
+    /// The title of the rows below it.
+    pub(crate) fn heading(text: String) -> Panel<'a> {
+        Panel::new(text, Content::Legend(Vec::new()), 1.0)
     }
     pub(crate) fn sign(sign: &'a str) -> Panel<'a> {
         Panel::new("", Content::Sign(sign), 22.0)
@@ -69,7 +94,7 @@ impl<'a> Panel<'a> {
     pub(crate) fn heat(title: impl Into<String>, values: Matrix, width: f64) -> Panel<'a> {
         let palette = Palette::fitting(values.values());
         let range = palette.clear_range(values.values());
-        Panel::new(title, Content::Heat { values, palette, range, bar: true }, width)
+        Panel::new(title, Content::Heat { values, palette, range, bar: true, under: None }, width)
     }
 
     fn height(&self) -> f64 {
@@ -78,7 +103,23 @@ impl<'a> Panel<'a> {
             Content::Heat { values, .. } => self.width * values.height() as f64 / values.width() as f64,
             Content::Cells { matrix, .. } => matrix.height() as f64 * CELL_HEIGHT,
             Content::Sign(_) => 0.0,
+            Content::Bars { shares, .. } => shares.len() as f64 * LINE,
+            Content::Scale { .. } => 16.0,
+            Content::Legend(colours) => colours.len() as f64 * LINE,
         }
+    }
+
+    /// Whether it has a frame with rows and columns.
+    fn framed(&self) -> bool {
+        !matches!(
+            self.content,
+            Content::Sign(_) | Content::Bars { .. } | Content::Scale { .. } | Content::Legend(_)
+        )
+    }
+
+    /// The room below for the axis.
+    fn foot(&self) -> f64 {
+        if self.framed() && self.axes || matches!(self.content, Content::Scale { .. }) { 24.0 } else { 4.0 }
     }
 
     /// The width with colour bar, and at least that of its title.
@@ -89,7 +130,7 @@ impl<'a> Panel<'a> {
 
     fn margin(&self) -> f64 {
         let widest = self.names.iter().map(|name| text_width(name, NAME)).fold(0.0, f64::max);
-        if matches!(self.content, Content::Sign(_)) { 0.0 } else { AXIS.max(widest + 10.0) }
+        if self.framed() && self.axes { AXIS.max(widest + 10.0) } else { 0.0 }
     }
 
     fn bar(&self) -> f64 {
@@ -111,14 +152,20 @@ impl<'a> Panel<'a> {
             canvas.text(x + width / 2.0, middle, sign, Text::new(26.0).bold());
             return;
         }
-        canvas.text(left + width / 2.0, top + 12.0, &self.title, TITLE.bold());
+        // Beside a high panel the title of a low one stays with its content.
+        let title = if self.axes { top + 12.0 } else { y - 14.0 };
+        canvas.text(left + width / 2.0, title, &self.title, TITLE.bold());
         let size = match &self.content {
             Content::Picture(picture) => {
                 canvas.picture(left, y, width, height, picture);
                 (picture.height as usize, picture.width as usize)
             }
-            Content::Heat { values, palette, range, bar } => {
-                canvas.picture(left, y, width, height, &coloured(values, *palette, *range));
+            Content::Heat { values, palette, range, bar, under } => {
+                let mut colours = coloured(values, *palette, *range);
+                if let Some(under) = under {
+                    blend(&mut colours, under, COVER);
+                }
+                canvas.picture(left, y, width, height, &colours);
                 let ends = |(low, high): (f32, f32), v: &f32| (low.min(*v), high.max(*v));
                 let extremes = values.values().iter().fold(*range, ends);
                 if *bar {
@@ -130,8 +177,38 @@ impl<'a> Panel<'a> {
                 draw_cells(canvas, left, y, width, matrix, *palette, *range, *look);
                 (matrix.height(), matrix.width())
             }
+            Content::Bars { shares, right } => {
+                draw_bars(canvas, left, y, width, shares, *right);
+                (1, 1)
+            }
+            Content::Scale { palette, range, ends } => {
+                let steps = width as usize;
+                let value = |i: usize| range.0 + (range.1 - range.0) * i as f32 / (steps - 1) as f32;
+                let bar = Pixels {
+                    width: steps as u32,
+                    height: 1,
+                    rgb: (0..steps).flat_map(|i| palette.rgb(value(i), *range)).collect(),
+                };
+                canvas.picture(left, y, width, height, &bar);
+                canvas.frame(left, y, width, height, INK, 0.5);
+                canvas.text(left, y + height + 13.0, &ends[0], SCALE.left());
+                canvas.text(left + width, y + height + 13.0, &ends[1], SCALE.right());
+                (1, 1)
+            }
+            Content::Legend(colours) => {
+                for (i, (colour, name)) in colours.iter().enumerate() {
+                    let at = y + (i as f64 + 0.5) * LINE;
+                    canvas.fill(left, at - 9.0, 22.0, 18.0, *colour);
+                    canvas.frame(left, at - 9.0, 22.0, 18.0, INK, 0.5);
+                    canvas.text(left + 32.0, at, name, NAME.left());
+                }
+                (1, 1)
+            }
             Content::Sign(_) => return,
         };
+        if !self.framed() {
+            return;
+        }
         canvas.frame(left, y, width, height, INK, 0.5);
         if let Some((row, column, rows, columns)) = self.mark {
             let unit = width / size.1 as f64;
@@ -140,7 +217,7 @@ impl<'a> Panel<'a> {
             canvas.frame(left + x - 3.0, y + y0 - 3.0, w.max(2.0) + 6.0, h.max(2.0) + 6.0, MARK, 3.0);
         }
         // The axes: how many rows, how many columns; or what each stands for.
-        if self.names.is_empty() {
+        if self.names.is_empty() && self.axes {
             canvas.text(left - 5.0, middle, &size.0.to_string(), AXES.right());
             canvas.text(left + width / 2.0, y + height + 11.0, &size.1.to_string(), AXES);
         }
@@ -151,7 +228,8 @@ impl<'a> Panel<'a> {
             canvas.text(left + width * at, y + height + 14.0, &i.to_string(), NAME);
         }
         for (i, line) in self.caption_lines().iter().enumerate() {
-            canvas.text(left + width / 2.0, y + height + 32.0 + 18.0 * i as f64, line, CAPTION);
+            let at = y + height + self.foot() + 8.0 + 18.0 * i as f64;
+            canvas.text(left + width / 2.0, at, line, CAPTION);
         }
     }
 }
@@ -159,9 +237,11 @@ impl<'a> Panel<'a> {
 const TITLE: Text = Text { size: 17.0, bold: false, colour: INK, across: CENTRE };
 const CAPTION: Text = Text { size: 14.0, bold: false, colour: PALE_INK, across: CENTRE };
 const NAME: Text = Text { size: 16.0, bold: false, colour: INK, across: CENTRE };
+const SCALE: Text = Text { size: 15.0, bold: false, colour: INK, across: CENTRE };
 const AXES: Text = Text { size: 13.0, bold: false, colour: PALE_INK, across: CENTRE };
 const CENTRE: plotters::style::text_anchor::HPos = plotters::style::text_anchor::HPos::Center;
 const CELL_HEIGHT: f64 = 44.0;
+const LINE: f64 = 28.0;
 const AXIS: f64 = 34.0;
 const GAP: f64 = 16.0;
 
@@ -174,6 +254,17 @@ fn coloured(map: &Matrix, palette: Palette, range: (f32, f32)) -> Pixels {
     let rgb = map.values().iter().flat_map(|v| palette.rgb(*v, range)).collect();
     Pixels { width: map.width() as u32, height: map.height() as u32, rgb }
 }
+
+/// Lays colours over a picture so that both are seen.
+/// `cover`: how much of what is seen is the colour, 0 to 1.
+pub(crate) fn blend(colours: &mut Pixels, under: &Pixels, cover: f64) {
+    for (colour, below) in colours.rgb.iter_mut().zip(&under.rgb) {
+        *colour = (cover * f64::from(*colour) + (1.0 - cover) * f64::from(*below)).round() as u8;
+    }
+}
+
+/// So much of a heat map over a picture is the heat's colour.
+const COVER: f64 = 0.6;
 
 #[allow(clippy::too_many_arguments, reason = "a place, what to draw there, and how")]
 fn draw_cells(
@@ -204,6 +295,31 @@ fn draw_cells(
     }
 }
 
+fn draw_bars(
+    canvas: &mut Canvas,
+    left: f64,
+    top: f64,
+    width: f64,
+    shares: &[(String, f32)],
+    right: Option<usize>,
+) {
+    let names = shares.iter().map(|(name, _)| text_width(name, NAME.bold())).fold(0.0, f64::max);
+    let (start, room) = (left + names + 8.0, width - names - 8.0 - 52.0);
+    for (i, (name, share)) in shares.iter().enumerate() {
+        let at = top + (i as f64 + 0.5) * LINE;
+        let set = if right == Some(i) { NAME.bold() } else { NAME };
+        canvas.text(start - 8.0, at, name, set.right());
+        let colour = if right == Some(i) { RIGHT } else { OTHER };
+        let length = (room * f64::from(*share)).max(1.0);
+        canvas.fill(start, at - 9.0, length, 18.0, colour);
+        canvas.text(start + length + 6.0, at, &format!("{:.0} %", 100.0 * share), NAME.left());
+    }
+}
+
+/// The bar of the right answer, and of any other: told apart by their brightness, too.
+const RIGHT: [u8; 3] = [0, 114, 178];
+const OTHER: [u8; 3] = [170, 170, 170];
+
 /// Rows of panels under one title, above lines of text.
 pub(crate) struct Sheet<'a> {
     pub title: String,
@@ -222,7 +338,8 @@ impl Sheet<'_> {
             let content = row.iter().map(Panel::height).fold(0.0, f64::max);
             let captions = row.iter().map(|p| p.caption_lines().len()).max().unwrap_or(0);
             let title = if row.iter().any(|p| !p.title.is_empty()) { 28.0 } else { 4.0 };
-            (title, content, 24.0 + if captions > 0 { 8.0 + 18.0 * captions as f64 } else { 0.0 })
+            let foot = row.iter().map(Panel::foot).fold(0.0, f64::max);
+            (title, content, foot + if captions > 0 { 8.0 + 18.0 * captions as f64 } else { 0.0 })
         };
         let text = Text::new(19.0);
         let heading = Text::new(21.0).bold();

@@ -122,6 +122,12 @@ fn kind(dtype: Dtype) -> Option<Kind> {
     })
 }
 
+/// The hash of tensors as a file would hold them.
+pub(crate) fn fingerprint(tensors: &[(String, Tensor)]) -> Result<String> {
+    let stored: Vec<Stored> = tensors.iter().map(Stored::from_tensor).collect::<Result<_>>()?;
+    Ok(hash(stored.iter().map(Stored::parts)))
+}
+
 /// Over names, kinds, sizes and numbers, in the order of the names.
 fn hash<'a>(tensors: impl Iterator<Item = (&'a str, Dtype, &'a [usize], &'a [u8])>) -> String {
     let mut tensors: Vec<_> = tensors.collect();

@@ -13,6 +13,7 @@ mod trainer;
 pub use recipe::{Precision, Recipe};
 pub use report::{Report, evaluate};
 pub use run::{Run, State, Status, train};
+pub(crate) use run::{runs, snapshots};
 pub use trainer::EpochLog;
 
 #[cfg(test)]

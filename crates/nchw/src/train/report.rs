@@ -138,6 +138,62 @@ impl Report {
         places
     }
 
+    /// Refuses other pictures than the ones it was made of.
+    pub(crate) fn is_about(&self, examples: &Examples) -> Result<()> {
+        if examples.len() != self.labels.len() {
+            return Err(Error::new(format!(
+                "the report is about {} pictures, these are {}: expected the ones it was made of",
+                self.labels.len(),
+                examples.len()
+            )));
+        }
+        Ok(())
+    }
+
+    /// Class by class the share of right answers, beside another report on the same
+    /// pictures: which class gains, which suffers?
+    ///
+    /// # Errors
+    /// When the reports are about different pictures.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let net = LectureNet::shipped()?;
+    /// let samples = Cifar10::samples()?;
+    /// let whole = evaluate(&net, &samples, Cifar10::NAMES, false)?;
+    /// let without = evaluate(&net.without("block3", 5)?, &samples, Cifar10::NAMES, false)?;
+    /// whole.beside(&without, ["all maps", "without map 5"])?;
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn beside(&self, other: &Report, names: [&str; 2]) -> Result<Figure> {
+        if self.labels != other.labels {
+            return Err(Error::new("the reports are about different pictures: make both of the same ones"));
+        }
+        let both = [self, other].map(Report::class_accuracy);
+        let change =
+            |class: usize| both[0][class].zip(both[1][class]).map(|(before, after)| 100.0 * (after - before));
+        let known: Vec<(usize, f64)> = (0..10).filter_map(|class| Some((class, change(class)?))).collect();
+        let most = known.iter().copied().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
+        let (class, points) = most.ok_or_else(|| Error::new("there is no picture in these reports"))?;
+        let row = both.into_iter().zip(names).map(|(shares, name)| {
+            let shares = known
+                .iter()
+                .map(|(class, _)| (self.classes[*class].to_owned(), shares[*class].unwrap_or(0.0) as f32));
+            let right = known.iter().position(|(known, _)| *known == class);
+            Panel::new(name, Content::Bars { shares: shares.collect(), right }, 400.0)
+        });
+        let title =
+            format!("Right answers: {:.1} % and {:.1} %", 100.0 * self.accuracy(), 100.0 * other.accuracy());
+        let line = match points {
+            0.0 => "no class changes".to_owned(),
+            _ => format!("most changes {}: by {points:+.1} points", self.classes[class]),
+        };
+        let words: Vec<String> =
+            known.iter().map(|(class, points)| format!("{} {points:+.1}", self.classes[*class])).collect();
+        let alt = format!("{title} ({} and {}). Change in points: {}", names[0], names[1], words.join(", "));
+        Sheet { title, rows: vec![row.collect()], lines: vec![line] }.figure(alt, words.join("\n"))
+    }
+
     /// The `count` surest mistakes as pictures, each with what it is, what it was
     /// taken for, and how surely. Where there are fewer, the right answers it was
     /// least sure of follow.
@@ -148,13 +204,7 @@ impl Report {
     /// # Errors
     /// When these are other pictures.
     pub fn surest_mistakes(&self, examples: &Examples, count: usize) -> Result<Figure> {
-        if examples.len() != self.labels.len() {
-            return Err(Error::new(format!(
-                "the report is about {} pictures, these are {}: expected the ones it was made of",
-                self.labels.len(),
-                examples.len()
-            )));
-        }
+        self.is_about(examples)?;
         let count = count.clamp(1, 64).min(self.labels.len());
         let mut places = self.mistakes();
         places.truncate(count);

@@ -13,8 +13,10 @@ use crate::{
     figure::{Figure, escape, show_html},
     net::LectureNet,
     runtime::caught,
+    weights::Weights,
 };
 use std::{
+    collections::HashMap,
     fmt,
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
@@ -29,6 +31,11 @@ use std::{
 const WEIGHTS: &str = "weights.safetensors";
 /// The folder of trainings that name none, in the one where the program stands.
 const RUNS: &str = "runs";
+/// The folder in that of a training with the weights of each epoch: two megabytes a file.
+const EPOCHS: &str = "epochs";
+/// What weights note about where they come from.
+const LEARNED: &str = "data";
+const ACCURACY: &str = "accuracy";
 /// Steps between two looks at whether to stop.
 const STEPS: usize = 4;
 
@@ -121,10 +128,7 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
     let recipe = trainer.recipe.clone();
     let identity = trainer.identity();
     let folder = recipe.folder.clone();
-    let folder = folder.unwrap_or_else(|| {
-        let runs = std::env::var_os("NCHW_RUNS").filter(|runs| !runs.is_empty()).unwrap_or(RUNS.into());
-        Path::new(&runs).join(format!("{}-{identity}", recipe.name))
-    });
+    let folder = folder.unwrap_or_else(|| runs().join(format!("{}-{identity}", recipe.name)));
     let cannot =
         |e: &dyn fmt::Display| Error::new(format!("the folder {} cannot be used: {e}", folder.display()));
     fs::create_dir_all(&folder).map_err(|e| cannot(&e))?;
@@ -153,6 +157,7 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
         Err(TryLockError::Error(e)) => return Err(cannot(&e)),
     }
     trainer.resume(&folder)?;
+    fs::create_dir_all(folder.join(EPOCHS)).map_err(|e| cannot(&e))?;
     let shared = Arc::new(Shared {
         now: Mutex::new(Status {
             state: State::Running,
@@ -182,10 +187,56 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
     Ok(Run(shared))
 }
 
+/// The folder of all trainings that name none.
+pub(crate) fn runs() -> PathBuf {
+    std::env::var_os("NCHW_RUNS").filter(|runs| !runs.is_empty()).unwrap_or(RUNS.into()).into()
+}
+
+/// The file with the weights after an epoch; epoch 0 is before the first.
+fn snapshot(folder: &Path, epoch: usize) -> PathBuf {
+    folder.join(EPOCHS).join(format!("{epoch:04}.safetensors"))
+}
+
+/// The epochs whose weights are in a training's folder, in their order.
+///
+/// # Errors
+/// When there are none.
+pub(crate) fn snapshots(folder: &Path) -> Result<Vec<(usize, PathBuf)>> {
+    let files = fs::read_dir(folder.join(EPOCHS)).into_iter().flatten().flatten().map(|entry| entry.path());
+    let epoch = |file: &PathBuf| file.file_name()?.to_str()?.strip_suffix(".safetensors")?.parse().ok();
+    let mut found: Vec<(usize, PathBuf)> = files.filter_map(|file| Some((epoch(&file)?, file))).collect();
+    found.sort();
+    if found.is_empty() {
+        return Err(Error::new(format!("there are no weights of single epochs in {}", shown(folder))));
+    }
+    Ok(found)
+}
+
+impl LectureNet {
+    /// The best network that you trained on CIFAR-10 (notebook 06), where there is one.
+    ///
+    /// # Errors
+    /// When its file cannot be read.
+    pub fn mine() -> Result<Option<LectureNet>> {
+        let folders = fs::read_dir(runs()).into_iter().flatten().flatten();
+        let files = folders.map(|folder| folder.path().join(WEIGHTS)).filter(|file| file.is_file());
+        let accuracy = |file: &PathBuf| {
+            let notes = Weights::read(file).ok()?.notes;
+            let is_cifar10 = notes.get(LEARNED)?.starts_with("CIFAR-10");
+            notes.get(ACCURACY)?.parse::<f64>().ok().filter(|_| is_cifar10)
+        };
+        let best = files.filter_map(|file| Some((accuracy(&file)?, file))).max_by(|a, b| a.0.total_cmp(&b.0));
+        best.map(|(_, file)| LectureNet::load(file)).transpose()
+    }
+}
+
 impl Shared {
     /// Everything that is left to learn.
     fn learn(&self, mut trainer: Trainer) -> Result<State> {
         trainer.fit_minutes()?;
+        if trainer.done() == 0.0 {
+            trainer.network().save(snapshot(&self.folder, 0))?;
+        }
         self.tell(|now| now.epochs = trainer.epochs);
         while !trainer.is_done() {
             if self.stop.load(Ordering::Relaxed) {
@@ -196,6 +247,7 @@ impl Shared {
             let over = trainer.position.step == trainer.steps();
             if over {
                 trainer.end_epoch()?;
+                trainer.network().save(snapshot(&self.folder, trainer.position.epoch))?;
                 trainer.save(&self.folder)?;
             }
             self.tell(|now| {
@@ -205,7 +257,11 @@ impl Shared {
                 }
             });
         }
-        trainer.network().save(self.folder.join(WEIGHTS))?;
+        let mut notes = HashMap::from([(LEARNED.to_owned(), trainer.about())]);
+        if let Some(last) = trainer.log.last() {
+            notes.insert(ACCURACY.to_owned(), last.accuracy.to_string());
+        }
+        trainer.network().save_with(notes, &self.folder.join(WEIGHTS))?;
         Ok(State::Done)
     }
 

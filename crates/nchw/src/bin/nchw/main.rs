@@ -3,6 +3,7 @@
 mod data;
 mod eval;
 mod quiz;
+mod see;
 mod shapes;
 mod train;
 
@@ -31,6 +32,7 @@ enum Command {
     Data(data::Args),
     Train(train::Args),
     Eval(eval::Args),
+    See(see::Args),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Data(args) => data::run(&args),
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::See(args) => see::run(&args),
     };
     done.unwrap_or_else(|error| {
         eprintln!("nchw: {error}");

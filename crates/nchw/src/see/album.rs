@@ -1,0 +1,123 @@
+//! Right and wrong answers beside where the network found much.
+
+use super::view::View;
+use crate::{
+    Error, Result,
+    data::Examples,
+    error::debug_as_display,
+    figure::Figure,
+    net::LectureNet,
+    panels::{Panel, Sheet},
+    train::Report,
+};
+use std::{fmt, path::Path};
+
+/// Rows that fit a figure.
+const MOST: usize = 12;
+
+/// Pictures with their answers and heat maps. See [`album`].
+pub struct Album {
+    /// Place in the data set and view, the surest mistakes first, then the surest right answers.
+    views: Vec<(usize, View)>,
+    wrong: usize,
+}
+
+/// An album of `count` answers: the surest mistakes, and as many of the surest
+/// right ones; where there are fewer mistakes, more that are right.
+///
+/// # Shapes
+/// `examples`: the ones that the report is about
+///
+/// # Errors
+/// When these are other pictures, or the count is not from 1 to 12.
+///
+/// # Source
+/// Lecture part 7.
+pub fn album(net: &LectureNet, examples: &Examples, report: &Report, count: usize) -> Result<Album> {
+    report.is_about(examples)?;
+    if !(1..=MOST).contains(&count) {
+        return Err(Error::new(format!(
+            "expected 1 to {MOST} pictures, as many as a figure holds, got {count}"
+        )));
+    }
+    let mut places = report.mistakes();
+    places.truncate(count.div_ceil(2));
+    let wrong = places.len();
+    let mut right: Vec<usize> =
+        (0..report.labels.len()).filter(|&i| report.labels[i] == report.answers[i]).collect();
+    right.sort_by(|a, b| report.sureness[*b].total_cmp(&report.sureness[*a]));
+    // One of each class before the next of the same: the surest are often alike.
+    let mut seen = [0; 10];
+    let mut rounds: Vec<(usize, usize)> = Vec::new();
+    for place in right {
+        let round = &mut seen[report.labels[place]];
+        rounds.push((*round, place));
+        *round += 1;
+    }
+    rounds.sort_by_key(|(round, _)| *round);
+    places.extend(rounds.into_iter().map(|(_, place)| place).take(count - wrong));
+    let views = places.into_iter().map(|place| Ok((place, examples.see(net, place, report.classes)?)));
+    Ok(Album { views: views.collect::<Result<_>>()?, wrong })
+}
+
+impl Album {
+    /// Each picture's place in the data set and what the network made of it, in the
+    /// order of the album.
+    pub fn views(&self) -> &[(usize, View)] {
+        &self.views
+    }
+
+    /// A row for each picture: itself, the heat after each block, the three likeliest classes.
+    ///
+    /// # Errors
+    /// When it cannot be drawn.
+    pub fn figure(&self) -> Result<Figure> {
+        let mut rows = Vec::new();
+        for (number, (_, view)) in self.views.iter().enumerate() {
+            let heading = match number {
+                n if n == self.wrong => "right, the surest of each class",
+                0 => "wrong, the surest first",
+                _ => "",
+            };
+            if !heading.is_empty() {
+                rows.push(vec![Panel::heading(heading.into())]);
+            }
+            let mut row = vec![view.panel(120.0).bare()];
+            row.extend(view.heats(120.0)?);
+            row.extend(view.bars(330.0));
+            rows.push(row);
+        }
+        let title = format!("{} wrong and {} right", self.wrong, self.views.len() - self.wrong);
+        let lines = vec![
+            "over each picture: all maps of a block added up, each on its own scale".to_owned(),
+            "bars: the three likeliest classes; blue and bold is what it is".to_owned(),
+        ];
+        let alt = format!("{title}. {self}");
+        Sheet { title, rows, lines }.figure(alt, self.to_string())
+    }
+
+    /// Writes the figure as a PNG file.
+    ///
+    /// # Errors
+    /// When it cannot be written, or its name does not end in `.png`.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.figure()?.save(path)
+    }
+
+    /// Shows itself as the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        match self.figure() {
+            Ok(figure) => figure.evcxr_display(),
+            Err(error) => println!("{error}"),
+        }
+    }
+}
+
+impl fmt::Display for Album {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let each: Vec<String> = self.views.iter().map(|(_, view)| view.to_string()).collect();
+        f.write_str(&each.join("\n"))
+    }
+}
+
+debug_as_display!(Album);

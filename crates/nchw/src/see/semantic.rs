@@ -1,0 +1,294 @@
+//! At each place the strongest channel, and the names that the learner gives channels.
+
+use super::{
+    patches::Patches,
+    view::{View, numbers},
+};
+use crate::{
+    Error, Result,
+    colour::REGIONS,
+    error::debug_as_display,
+    figure::{Figure, Pixels},
+    panels::{Content, Panel, Sheet, blend},
+    train::runs,
+    weights::replace,
+};
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+use tch::Tensor;
+
+/// What is neither one of the most frequent channels nor empty.
+const REST: [u8; 3] = [200, 200, 200];
+/// Where no map answers at all.
+const NOTHING: [u8; 3] = [60, 60, 60];
+/// What stands in the map of the strongest channels where none answers.
+const NONE: i64 = -1;
+
+/// Names of channels by network, layer and channel, as they are in their file.
+type Names = BTreeMap<String, BTreeMap<String, BTreeMap<usize, String>>>;
+
+/// The strongest channel at each place of a layer. See [`View::semantic`].
+pub struct Semantic {
+    layer: String,
+    /// Tells the network from others: names are those of its channels.
+    network: String,
+    verdict: String,
+    picture: Pixels,
+    title: String,
+    width: f64,
+    rows: usize,
+    columns: usize,
+    /// Row by row.
+    strongest: Vec<i64>,
+    /// Channel and number of places, the most frequent first.
+    order: Vec<(usize, usize)>,
+    names: BTreeMap<usize, String>,
+}
+
+impl View {
+    /// At each place of a layer the channel that answers most strongly: the most
+    /// frequent have a colour each. Channels that you gave a name carry it.
+    ///
+    /// # Shapes
+    /// `[1, C, H, W]` → `[H, W]`
+    ///
+    /// # Errors
+    /// When there is no such layer (the message lists them), it has no maps, or the
+    /// file with the names cannot be read.
+    ///
+    /// # Source
+    /// Lecture part 7: what is an ear, a paw, an outline?
+    pub fn semantic(&self, name: &str) -> Result<Semantic> {
+        let (_, maps) = self.layer(name)?;
+        let size = maps.size();
+        let (count, rows, columns) = (size[1], size[2] as usize, size[3] as usize);
+        let (most, which) = maps.f_select(0, 0)?.f_max_dim(0, false)?;
+        let which =
+            Vec::<i64>::try_from(&which.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_view([-1])?)?;
+        let most = numbers(&most)?;
+        let strongest: Vec<i64> = which
+            .iter()
+            .zip(most)
+            .map(|(channel, answer)| if answer > 0.0 { *channel } else { NONE })
+            .collect();
+        let mut places = BTreeMap::new();
+        for channel in strongest.iter().filter(|channel| **channel != NONE) {
+            *places.entry(*channel as usize).or_insert(0) += 1;
+        }
+        let mut order: Vec<(usize, usize)> = places.into_iter().collect();
+        order.sort_by_key(|(channel, places)| (std::cmp::Reverse(*places), *channel));
+        let network = self.net.fingerprint()?.chars().take(16).collect();
+        let names = of_layer(&read(&file())?, &network, name);
+        Ok(Semantic {
+            layer: name.to_owned(),
+            network,
+            verdict: self.verdict(),
+            picture: self.pixels(),
+            title: format!(
+                "{name}: the strongest of {count} channels at each of {rows} \u{d7} {columns} places"
+            ),
+            width: self.picture().page_width(300.0),
+            rows,
+            columns,
+            strongest,
+            order,
+            names,
+        })
+    }
+}
+
+impl Semantic {
+    /// Gives a channel of this layer and network a name, kept in a file for the next
+    /// time; an empty one takes it away.
+    ///
+    /// # Errors
+    /// When the name is longer than 24 letters, or the file cannot be written.
+    pub fn name(mut self, channel: usize, name: &str) -> Result<Semantic> {
+        let name = name.trim();
+        if name.chars().count() > 24 {
+            return Err(Error::new(format!(
+                "expected a name of at most 24 letters, to fit beside its colour; `{name}` has {}",
+                name.chars().count()
+            )));
+        }
+        let file = file();
+        let mut all = read(&file)?;
+        let of_layer = all.entry(self.network.clone()).or_default().entry(self.layer.clone()).or_default();
+        if name.is_empty() {
+            of_layer.remove(&channel);
+        } else {
+            of_layer.insert(channel, name.to_owned());
+        }
+        self.names.clone_from(of_layer);
+        let text = serde_json::to_string_pretty(&all)
+            .map_err(|e| Error::new(format!("the names could not be written: {e}")))?;
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder)
+                .map_err(|e| Error::new(format!("the folder {} could not be made: {e}", folder.display())))?;
+        }
+        replace(&file, text.as_bytes())?;
+        Ok(self)
+    }
+
+    /// The number of the strongest channel at each place; -1 where none answers.
+    ///
+    /// # Shapes
+    /// `[H, W]` of the layer
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn tensor(&self) -> Result<Tensor> {
+        Ok(Tensor::f_from_slice(&self.strongest)?.f_view([self.rows as i64, self.columns as i64])?)
+    }
+
+    /// The channels that are strongest somewhere, the most frequent first.
+    pub fn channels(&self) -> Vec<usize> {
+        self.order.iter().map(|(channel, _)| *channel).collect()
+    }
+
+    /// The channels with a colour of their own, and their colours.
+    fn shown(&self) -> impl Iterator<Item = (usize, [u8; 3])> {
+        self.order.iter().map(|(channel, _)| *channel).zip(REGIONS)
+    }
+
+    fn colour(&self, channel: i64) -> [u8; 3] {
+        let own = self.shown().find(|(shown, _)| *shown as i64 == channel);
+        own.map_or(if channel == NONE { NOTHING } else { REST }, |(_, colour)| colour)
+    }
+
+    /// What a channel is called: by its number, and by the name it was given.
+    fn called(&self, channel: usize) -> String {
+        match self.names.get(&channel) {
+            Some(name) => format!("{channel}: {name}"),
+            None => channel.to_string(),
+        }
+    }
+
+    fn legend(&self) -> Vec<([u8; 3], String)> {
+        let all = self.strongest.len() as f64;
+        let share = |places: usize| format!("{:.0} %", 100.0 * places as f64 / all);
+        let places =
+            |channel: usize| self.order.iter().find(|(c, _)| *c == channel).map_or(0, |(_, places)| *places);
+        let mut legend: Vec<_> = self
+            .shown()
+            .map(|(channel, colour)| {
+                (colour, format!("{} ({})", self.called(channel), share(places(channel))))
+            })
+            .collect();
+        let rest = self.order.iter().skip(REGIONS.len());
+        let (channels, rest) = (rest.clone().count(), rest.map(|(_, places)| places).sum());
+        if channels > 0 {
+            legend.push((REST, format!("{channels} others ({})", share(rest))));
+        }
+        let nothing = self.strongest.iter().filter(|channel| **channel == NONE).count();
+        if nothing > 0 {
+            legend.push((NOTHING, format!("no map answers ({})", share(nothing))));
+        }
+        legend
+    }
+
+    /// The picture, the coloured map over it, and what the colours stand for.
+    ///
+    /// # Errors
+    /// When it cannot be drawn.
+    pub fn figure(&self) -> Result<Figure> {
+        let (height, width) = (self.picture.height as usize, self.picture.width as usize);
+        let (rows, columns) = (self.rows, self.columns);
+        // Each place covers its part of the picture.
+        let at = |y: usize, x: usize| self.strongest[(y * rows / height) * columns + x * columns / width];
+        let rgb = (0..height)
+            .flat_map(|y| (0..width).map(move |x| (y, x)))
+            .flat_map(|(y, x)| self.colour(at(y, x)));
+        let mut regions = Pixels { width: width as u32, height: height as u32, rgb: rgb.collect() };
+        blend(&mut regions, &self.picture, 0.75);
+        let legend = self.legend();
+        let words: Vec<&str> = legend.iter().map(|(_, text)| text.as_str()).collect();
+        let text = format!("{}. {}: {}", self.title, self.layer, words.join(", "));
+        let row = vec![
+            Panel::new("the picture", Content::Picture(self.picture.clone()), self.width),
+            Panel::new("the strongest channel", Content::Picture(regions), self.width).bare(),
+            Panel::new("", Content::Legend(legend.clone()), 240.0),
+        ];
+        let lines = vec![self.verdict.clone()];
+        Sheet { title: self.title.clone(), rows: vec![row], lines }.figure(text, words.join("\n"))
+    }
+
+    /// Each channel of the map, by the patches that excite it most: something to
+    /// name it by.
+    ///
+    /// # Errors
+    /// When the patches are those of another layer.
+    pub fn introduce(&self, patches: &Patches) -> Result<Figure> {
+        if patches.layer() != self.layer {
+            return Err(Error::new(format!(
+                "expected the patches of {}, got those of {}: `patches(&net, &examples, \"{}\")?`",
+                self.layer,
+                patches.layer(),
+                self.layer
+            )));
+        }
+        let mut rows = Vec::new();
+        for (channel, colour) in self.shown() {
+            let mut row = vec![Panel::new("", Content::Legend(vec![(colour, self.called(channel))]), 170.0)];
+            row.extend(patches.panels(channel, 64.0)?);
+            rows.push(row);
+        }
+        let title = format!("{}: who is who? What excites each channel most", self.layer);
+        let names: Vec<String> = self.shown().map(|(channel, _)| self.called(channel)).collect();
+        let text = format!("{title}: channels {}", names.join(", "));
+        Sheet { title, rows, lines: vec![patches.line()] }.figure(text.clone(), text)
+    }
+
+    /// Writes the figure as a PNG file.
+    ///
+    /// # Errors
+    /// When it cannot be written, or its name does not end in `.png`.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.figure()?.save(path)
+    }
+
+    /// Shows itself as the last expression of a cell.
+    pub fn evcxr_display(&self) {
+        match self.figure() {
+            Ok(figure) => figure.evcxr_display(),
+            Err(error) => println!("{error}"),
+        }
+    }
+}
+
+/// The file with the names, beside the trainings.
+fn file() -> PathBuf {
+    runs().join("channel-names.json")
+}
+
+fn read(file: &Path) -> Result<Names> {
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Names::new()),
+        Err(error) => {
+            return Err(Error::new(format!("the names in {} could not be read: {error}", file.display())));
+        }
+    };
+    serde_json::from_str(&text).map_err(|error| {
+        Error::new(format!(
+            "{} is no file of names any more ({error}): mend it, or move it away and name anew",
+            file.display()
+        ))
+    })
+}
+
+fn of_layer(names: &Names, network: &String, layer: &str) -> BTreeMap<usize, String> {
+    names.get(network).and_then(|layers| layers.get(layer)).cloned().unwrap_or_default()
+}
+
+impl fmt::Display for Semantic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let legend: Vec<String> = self.legend().into_iter().map(|(_, text)| text).collect();
+        write!(f, "{}: {}", self.title, legend.join(", "))
+    }
+}
+
+debug_as_display!(Semantic);
