@@ -74,7 +74,7 @@ impl<'a> Panel<'a> {
     }
     /// The title of the rows below it.
     pub(crate) fn heading(text: String) -> Panel<'a> {
-        Panel::new(text, Content::Legend(Vec::new()), 1.0)
+        Panel::new(text, Content::Legend(Vec::new()), 1.0).bare()
     }
     pub(crate) fn sign(sign: &'a str) -> Panel<'a> {
         Panel::new("", Content::Sign(sign), 22.0)
@@ -163,7 +163,7 @@ impl<'a> Panel<'a> {
             Content::Heat { values, palette, range, bar, under } => {
                 let mut colours = coloured(values, *palette, *range);
                 if let Some(under) = under {
-                    blend(&mut colours, under, COVER);
+                    blend(&mut colours, &grey(under), COVER);
                 }
                 canvas.picture(left, y, width, height, &colours);
                 let ends = |(low, high): (f32, f32), v: &f32| (low.min(*v), high.max(*v));
@@ -263,6 +263,17 @@ pub(crate) fn blend(colours: &mut Pixels, under: &Pixels, cover: f64) {
     }
 }
 
+/// Under a heat map the picture's own colours would be taken for the map's.
+fn grey(picture: &Pixels) -> Pixels {
+    let brightness = |rgb: &[u8]| {
+        (0.299 * f64::from(rgb[0]) + 0.587 * f64::from(rgb[1]) + 0.114 * f64::from(rgb[2])).round() as u8
+    };
+    Pixels {
+        rgb: picture.rgb.chunks_exact(3).flat_map(|rgb| [brightness(rgb); 3]).collect(),
+        ..picture.clone()
+    }
+}
+
 /// So much of a heat map over a picture is the heat's colour.
 const COVER: f64 = 0.6;
 
@@ -303,7 +314,9 @@ fn draw_bars(
     shares: &[(String, f32)],
     right: Option<usize>,
 ) {
-    let names = shares.iter().map(|(name, _)| text_width(name, NAME.bold())).fold(0.0, f64::max);
+    // As wide as the longest class, so that bars of several figures begin in one line.
+    let longest = text_width("automobile", NAME.bold());
+    let names = shares.iter().map(|(name, _)| text_width(name, NAME.bold())).fold(longest, f64::max);
     let (start, room) = (left + names + 8.0, width - names - 8.0 - 52.0);
     for (i, (name, share)) in shares.iter().enumerate() {
         let at = top + (i as f64 + 0.5) * LINE;
@@ -334,10 +347,15 @@ impl Sheet<'_> {
         let row_width = |row: &Vec<Panel>| {
             row.iter().map(Panel::full_width).sum::<f64>() + GAP * row.len().saturating_sub(1) as f64
         };
-        let row_height = |row: &Vec<Panel>| {
+        let row_height = |(number, row): (usize, &Vec<Panel>)| {
             let content = row.iter().map(Panel::height).fold(0.0, f64::max);
             let captions = row.iter().map(|p| p.caption_lines().len()).max().unwrap_or(0);
-            let title = if row.iter().any(|p| !p.title.is_empty()) { 28.0 } else { 4.0 };
+            // A heading belongs to what follows it: more room above it than below.
+            let title = match row.iter().any(|p| !p.title.is_empty()) {
+                true if content == 0.0 && number > 0 => 44.0,
+                true => 28.0,
+                false => 4.0,
+            };
             let foot = row.iter().map(Panel::foot).fold(0.0, f64::max);
             (title, content, foot + if captions > 0 { 8.0 + 18.0 * captions as f64 } else { 0.0 })
         };
@@ -346,14 +364,14 @@ impl Sheet<'_> {
         let widest_row = self.rows.iter().map(row_width).fold(0.0, f64::max);
         let widest_line = self.lines.iter().map(|l| text_width(l, text)).fold(0.0, f64::max);
         let width = (widest_row.max(widest_line).max(text_width(&self.title, heading)) + 36.0).ceil();
-        let rows_height: f64 = self.rows.iter().map(row_height).map(|(a, b, c)| a + b + c).sum();
+        let rows_height: f64 = self.rows.iter().enumerate().map(row_height).map(|(a, b, c)| a + b + c).sum();
         let height = 52.0 + rows_height + 28.0 * self.lines.len() as f64 + 10.0;
 
         let mut canvas = Canvas::new(width, height);
         canvas.text(width / 2.0, 24.0, &self.title, heading);
         let mut y = 48.0;
-        for row in &self.rows {
-            let (title, content, below) = row_height(row);
+        for (number, row) in self.rows.iter().enumerate() {
+            let (title, content, below) = row_height((number, row));
             let mut x = (width - row_width(row)) / 2.0;
             for panel in row {
                 panel.draw(&mut canvas, x, y, y + title + content / 2.0);
@@ -362,7 +380,7 @@ impl Sheet<'_> {
             y += title + content + below;
         }
         for line in &self.lines {
-            canvas.text(width / 2.0, y + 12.0, line, text);
+            canvas.text(width / 2.0, y + 18.0, line, text);
             y += 28.0;
         }
         canvas.finish()

@@ -25,6 +25,11 @@ use crate::{
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub fn receptive_field(photo: &Image, layers: &Chain, row: usize, column: usize) -> Result<Figure> {
+    trace(photo, layers, &format!("Behind {} layers", layers.layers.len()), row, column)
+}
+
+/// The same for the maps of a layer with a name.
+pub(crate) fn trace(photo: &Image, layers: &Chain, name: &str, row: usize, column: usize) -> Result<Figure> {
     let sizes = [photo.channels(), photo.height(), photo.width()].map(|n| n as u64);
     let table = layers.on(sizes).ok()?;
     let last = table.rows.last().ok_or_else(|| Error::new("a receptive field needs at least one layer"))?;
@@ -40,7 +45,7 @@ pub fn receptive_field(photo: &Image, layers: &Chain, row: usize, column: usize)
     whole.mark = Some((top, left, height, width));
     let part = Panel::new("what it sees", Content::Picture(crop.pixels()), crop.page_width(300.0))
         .caption(format!("rows {top} to {}, columns {left} to {}", bottom - 1, right - 1));
-    let title = format!("Behind {} layers, row {row}, column {column}", table.rows.len());
+    let title = format!("{name}, row {row}, column {column}");
     let text = format!("{title}: sees {height} x {width} pixels, from row {top} and column {left}");
     Sheet {
         title,

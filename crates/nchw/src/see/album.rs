@@ -3,11 +3,12 @@
 use super::view::View;
 use crate::{
     Error, Result,
+    colour::Palette,
     data::Examples,
     error::debug_as_display,
     figure::Figure,
     net::LectureNet,
-    panels::{Panel, Sheet},
+    panels::{Content, Panel, Sheet},
     train::Report,
 };
 use std::{fmt, path::Path};
@@ -79,17 +80,26 @@ impl Album {
                 0 => "wrong, the surest first",
                 _ => "",
             };
-            if !heading.is_empty() {
+            let first = !heading.is_empty();
+            if first {
                 rows.push(vec![Panel::heading(heading.into())]);
             }
-            let mut row = vec![view.panel(120.0).bare()];
-            row.extend(view.heats(120.0)?);
-            row.extend(view.bars(330.0));
+            let mut row = vec![view.panel(170.0).bare()];
+            for (title, heat) in view.heats(170.0)? {
+                row.push(if first { Panel { title, ..heat } } else { heat });
+            }
+            row.extend(view.bars(300.0));
             rows.push(row);
         }
         let title = format!("{} wrong and {} right", self.wrong, self.views.len() - self.wrong);
+        let ends = ["0".to_owned(), "the most in this picture".to_owned()];
+        rows.push(vec![Panel::new(
+            "",
+            Content::Scale { palette: Palette::Sequential, range: (0.0, 1.0), ends },
+            420.0,
+        )]);
         let lines = vec![
-            "over each picture: all maps of a block added up, each on its own scale".to_owned(),
+            "over each picture: all maps of a block added up".to_owned(),
             "bars: the three likeliest classes; blue and bold is what it is".to_owned(),
         ];
         let alt = format!("{title}. {self}");

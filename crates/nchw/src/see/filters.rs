@@ -43,7 +43,7 @@ pub fn filters(net: &LectureNet, layer: &str) -> Result<FilterBank> {
 }
 
 /// Filters of a deep layer that are shown in its bank, and input channels of each.
-const DEEP: (usize, usize) = (12, 24);
+const DEEP: (usize, usize) = (10, 16);
 
 impl FilterBank {
     pub(super) fn new(layer: &str, weight: Tensor) -> Result<FilterBank> {
@@ -144,11 +144,7 @@ impl FilterBank {
                 rows.push((from..n.min(from + 8)).map(tile).collect());
             }
             rows.push(vec![self.rgb_scale()]);
-            format!(
-                "each filter on red, green and blue; grey is 0; from {} to {}",
-                number(-self.most),
-                number(self.most)
-            )
+            "each filter on red, green and blue: grey is 0, darker is below, brighter above".to_owned()
         } else {
             let order = self.strongest()?;
             let (filters, channels) = (order.len().min(DEEP.0), c.min(DEEP.1));
@@ -156,7 +152,7 @@ impl FilterBank {
                 let mut row = Vec::new();
                 for channel in 0..channels {
                     let title = if channel == 0 { format!("{filter}") } else { String::new() };
-                    row.push(self.heat(filter, channel, title, 24.0)?);
+                    row.push(self.heat(filter, channel, title, 42.0)?);
                 }
                 rows.push(row);
             }
@@ -221,8 +217,7 @@ impl FilterBank {
             }
         }
         rows.push(vec![self.scale()]);
-        let mut lines =
-            vec![format!("one scale for all channels, from {} to {}", number(-self.most), number(self.most))];
+        let mut lines = vec!["one scale for all channels".to_owned()];
         if let Some(patches) = patches {
             rows.push(vec![Panel::heading("what excites it most".into())]);
             rows.push(patches.panels(filter, 96.0)?);

@@ -203,23 +203,24 @@ impl View {
     pub fn compare(&self, name: &str) -> Result<Figure> {
         let answer = self.answer()?;
         let heats = [self.sum(name)?, self.grad_cam(name, answer)?, self.occlusion(answer)?];
+        const WIDTH: f64 = 226.0;
         let titles = [
             format!("sum of {name}"),
             format!("Grad-CAM, {}", self.classes[answer]),
             format!("occlusion, {}", self.classes[answer]),
         ];
-        let mut row = vec![self.panel(190.0)];
+        let mut row = vec![self.panel(WIDTH).bare()];
         let mut text = vec![self.to_string()];
         for (heat, title) in heats.iter().zip(titles) {
             text.push(format!("{title}: {}", heat.extent()?));
-            row.push(heat.overlay(title, 190.0)?.bare());
+            row.push(heat.overlay(title, self.picture().page_width(WIDTH))?.bare());
         }
         let lines = vec![
             self.verdict(),
             "The sum knows nothing of the class: it is bright where much is found,".to_owned(),
             "be it for the answer or against it. The other two ask about this class.".to_owned(),
         ];
-        let title = format!("Three ways to ask where {} looks", self.classes[answer]);
+        let title = format!("Where in the picture is the {}? Three ways to ask", self.classes[answer]);
         Sheet { title, rows: vec![row], lines }.figure(text.join(". "), text.join("\n"))
     }
 
@@ -281,7 +282,7 @@ impl Heat {
             row.push(Panel::heat(format!("{h} \u{d7} {w} numbers"), map, self.width));
         }
         row.push(self.overlay("over the picture", self.width)?);
-        let size = format!("enlarged to {} \u{d7} {} (bilinear)", wide.height(), wide.width());
+        let size = format!("Enlarged to {} \u{d7} {} (bilinear)", wide.height(), wide.width());
         let lines = vec![
             self.verdict.clone(),
             if enlarged { format!("{} {size}", self.meaning) } else { self.meaning.clone() },
@@ -310,7 +311,7 @@ impl Heat {
         let least = places().map(|(_, v)| *v).fold(f32::INFINITY, f32::min);
         let (row, column) = (most / map.width(), most % map.width());
         Ok(format!(
-            "From {} to {}; the most in row {row} of {}, column {column} of {}",
+            "From {} to {}; the most in row {row}, column {column} (counted from 0) of {} \u{d7} {}",
             number(least),
             number(map.values()[most]),
             map.height(),
@@ -345,14 +346,15 @@ impl fmt::Display for Heat {
 debug_as_display!(Heat);
 
 impl View {
-    /// The picture, and each block's maps added up over it.
-    pub(super) fn heats(&self, width: f64) -> Result<Vec<Panel<'static>>> {
-        ["block1", "block2", "block3"]
-            .into_iter()
-            .map(|block| {
-                let title = format!("{block}: {}", shape(&self.tensor(block)?));
-                Ok(self.sum(block)?.overlay(title, width)?.bare())
-            })
-            .collect()
+    /// Each block's maps added up over the picture, each on its own scale, and their titles.
+    pub(super) fn heats(&self, width: f64) -> Result<Vec<(String, Panel<'static>)>> {
+        let heats = ["block1", "block2", "block3"].into_iter().map(|block| {
+            let mut panel = self.sum(block)?.overlay("", width)?.bare();
+            if let Content::Heat { bar, .. } = &mut panel.content {
+                *bar = false;
+            }
+            Ok((format!("{block}: {}", shape(&self.tensor(block)?)), panel))
+        });
+        heats.collect()
     }
 }

@@ -158,7 +158,11 @@ impl Patches {
     /// What the patches are, in a line.
     pub(super) fn line(&self) -> String {
         let [height, width] = self.field();
-        let shown = if height >= 32 { "framed: the middle of what it sees" } else { "all that it sees" };
+        let shown = if height >= 32 {
+            "framed: the middle of what it sees"
+        } else {
+            "all that it sees, grey beyond the edge"
+        };
         format!("{shown} ({height} \u{d7} {width}); the best of {} pictures", self.searched)
     }
 

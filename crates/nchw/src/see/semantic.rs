@@ -208,7 +208,7 @@ impl Semantic {
         let words: Vec<&str> = legend.iter().map(|(_, text)| text.as_str()).collect();
         let text = format!("{}. {}: {}", self.title, self.layer, words.join(", "));
         let row = vec![
-            Panel::new("the picture", Content::Picture(self.picture.clone()), self.width),
+            Panel::new("the picture", Content::Picture(self.picture.clone()), self.width).bare(),
             Panel::new("the strongest channel", Content::Picture(regions), self.width).bare(),
             Panel::new("", Content::Legend(legend.clone()), 240.0),
         ];

@@ -9,7 +9,7 @@ use crate::{
     net::{LectureNet, is_head},
     panels::{Content, Panel, Sheet},
     shapes::{Chain, chain},
-    trace::receptive_field,
+    trace::trace,
 };
 use std::fmt;
 use tch::{Device, Kind, Tensor};
@@ -266,7 +266,7 @@ impl View {
     /// Lecture part 5.
     pub fn trace(&self, name: &str, row: usize, column: usize) -> Result<Figure> {
         let (place, _) = self.layer(name)?;
-        receptive_field(&self.picture, &self.chain(place), row, column)
+        trace(&self.picture, &self.chain(place), name, row, column)
     }
 
     /// The layers up to this place.

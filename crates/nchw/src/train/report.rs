@@ -186,10 +186,12 @@ impl Report {
             format!("Right answers: {:.1} % and {:.1} %", 100.0 * self.accuracy(), 100.0 * other.accuracy());
         let line = match points {
             0.0 => "no class changes".to_owned(),
-            _ => format!("most changes {}: by {points:+.1} points", self.classes[class]),
+            _ => format!("{} changes most: by {} points", self.classes[class], signed(points)),
         };
-        let words: Vec<String> =
-            known.iter().map(|(class, points)| format!("{} {points:+.1}", self.classes[*class])).collect();
+        let words: Vec<String> = known
+            .iter()
+            .map(|(class, points)| format!("{} {}", self.classes[*class], signed(*points)))
+            .collect();
         let alt = format!("{title} ({} and {}). Change in points: {}", names[0], names[1], words.join(", "));
         Sheet { title, rows: vec![row.collect()], lines: vec![line] }.figure(alt, words.join("\n"))
     }
@@ -256,6 +258,11 @@ impl Report {
             Err(_) => println!("{self}"),
         }
     }
+}
+
+/// A change with its sign; the minus as long as the plus.
+fn signed(points: f64) -> String {
+    format!("{points:+.1}").replace('-', "\u{2212}")
 }
 
 impl fmt::Display for Report {
