@@ -146,6 +146,20 @@ mod tests {
     }
 
     #[test]
+    fn text_in_the_colours_of_figures_can_be_read() {
+        for colour in LINES.into_iter().chain([crate::canvas::INK, crate::canvas::PALE_INK]) {
+            let contrast = 1.05 / (luminance(as_text(colour)) + 0.05);
+            assert!(contrast >= 4.5, "{colour:?}: {contrast}");
+        }
+        // What is dark enough stays as it is, and so do these two, which are drawn as they are.
+        for colour in [LINES[0], crate::canvas::INK, crate::canvas::PALE_INK] {
+            assert_eq!(as_text(colour), colour);
+        }
+        assert_eq!(luminance([255, 255, 255]), 1.0);
+        assert!(1.05 / (luminance([119, 119, 119]) + 0.05) > 4.47, "WCAG's own example");
+    }
+
+    #[test]
     fn text_on_a_colour_has_contrast() {
         assert_eq!(readable_on([255, 255, 0]), [0, 0, 0]);
         assert_eq!(readable_on([0, 0, 160]), [255, 255, 255]);

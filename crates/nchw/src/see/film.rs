@@ -113,26 +113,23 @@ impl Film {
 
     fn from_weights(file: Weights) -> Result<Film> {
         let no_film = |what: &str| Error::new(format!("this is no film of a training: {what}"));
-        let tensor = |name: &str, rest: [i64; 3], dims: usize| -> Result<Tensor> {
-            let (_, found) = file
-                .tensors
-                .iter()
-                .find(|(own, _)| own == name)
-                .ok_or_else(|| no_film(&format!("`{name}` is missing")))?;
+        let tensor = |name: &str, axes: usize, end: &[i64]| -> Result<Tensor> {
+            let found = file.tensors.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor);
+            let found = found.ok_or_else(|| no_film(&format!("`{name}` is missing")))?;
             let size = found.size();
-            if size.len() != dims || size[dims - 3..] != rest {
+            if size.len() != axes || !size.ends_with(end) || size.contains(&0) {
                 return Err(no_film(&format!(
-                    "`{name}` is {size:?}, expected {dims} axes that end in {rest:?}"
+                    "`{name}` is {size:?}, expected {axes} axes that end in {end:?}"
                 )));
             }
             Ok(found.f_to_kind(Kind::Float)?)
         };
-        let picture = tensor("picture", [3, 32, 32], 3)?.f_div_scalar(255.0)?;
+        let picture = tensor("picture", 3, &[3, 32, 32])?.f_div_scalar(255.0)?;
         let name = file.notes.get("picture").cloned().unwrap_or_else(|| "the picture".into());
-        let epochs = numbers(&tensor("epochs", [1, 1, 2], 4)?)?;
-        let filters = tensor("filters", [3, 3, 3], 5)?;
-        let [block1, block2, block3] = [[32, 16, 16], [64, 8, 8], [128, 4, 4]];
-        let maps = [tensor("block1", block1, 4)?, tensor("block2", block2, 4)?, tensor("block3", block3, 4)?];
+        let epochs = numbers(&tensor("epochs", 2, &[2])?)?;
+        let filters = tensor("filters", 5, &[3, 3, 3])?;
+        let maps = BLOCKS.map(|block| tensor(block, 4, &[]));
+        let maps = maps.into_iter().collect::<Result<Vec<Tensor>>>()?;
         let count = (epochs.len() / 2) as i64;
         if maps.iter().chain([&filters]).any(|tensor| tensor.size()[0] != count) {
             return Err(no_film("its parts have different lengths"));
@@ -158,7 +155,7 @@ impl Film {
             .collect();
         let mut tensors = vec![
             ("picture".to_owned(), self.picture.tensor_u8().f_squeeze_dim(0)?.f_to_kind(Kind::BFloat16)?),
-            ("epochs".to_owned(), Tensor::f_from_slice(&about)?.f_view([-1, 1, 1, 2])?),
+            ("epochs".to_owned(), Tensor::f_from_slice(&about)?.f_view([-1, 2])?),
             ("filters".to_owned(), self.filters()?.f_to_kind(Kind::BFloat16)?),
         ];
         for block in BLOCKS {

@@ -20,7 +20,7 @@ const STRIP: usize = 7;
 pub struct MapGrid {
     title: String,
     verdict: String,
-    maps: Tensor,
+    pub(super) maps: Tensor,
     own_scale: bool,
     strongest_first: bool,
 }

@@ -17,8 +17,8 @@ use tch::{Kind, Tensor};
 pub struct Mix {
     name: String,
     weights: Vec<(usize, f64)>,
-    parts: Vec<Tensor>,
-    sum: Tensor,
+    pub(super) parts: Vec<Tensor>,
+    pub(super) sum: Tensor,
     /// The learned channel it is held against: layer, channel, map, correlation.
     nearest: Option<(String, usize, Tensor, f64)>,
     view_maps: Vec<(String, Tensor)>,

@@ -21,9 +21,9 @@ use std::{
 use tch::Tensor;
 
 /// What is neither one of the most frequent channels nor empty.
-const REST: [u8; 3] = [200, 200, 200];
+pub(super) const REST: [u8; 3] = [200, 200, 200];
 /// Where no map answers at all.
-const NOTHING: [u8; 3] = [60, 60, 60];
+pub(super) const NOTHING: [u8; 3] = [0, 0, 0];
 /// What stands in the map of the strongest channels where none answers.
 const NONE: i64 = -1;
 
@@ -39,12 +39,13 @@ pub struct Semantic {
     picture: Pixels,
     title: String,
     width: f64,
+    channels: usize,
     rows: usize,
     columns: usize,
     /// Row by row.
-    strongest: Vec<i64>,
+    pub(super) strongest: Vec<i64>,
     /// Channel and number of places, the most frequent first.
-    order: Vec<(usize, usize)>,
+    pub(super) order: Vec<(usize, usize)>,
     names: BTreeMap<usize, String>,
 }
 
@@ -62,6 +63,10 @@ impl View {
     /// # Source
     /// Lecture part 7: what is an ear, a paw, an outline?
     pub fn semantic(&self, name: &str) -> Result<Semantic> {
+        self.semantic_with(name, &file())
+    }
+
+    pub(super) fn semantic_with(&self, name: &str, names: &Path) -> Result<Semantic> {
         let (_, maps) = self.layer(name)?;
         let size = maps.size();
         let (count, rows, columns) = (size[1], size[2] as usize, size[3] as usize);
@@ -81,7 +86,7 @@ impl View {
         let mut order: Vec<(usize, usize)> = places.into_iter().collect();
         order.sort_by_key(|(channel, places)| (std::cmp::Reverse(*places), *channel));
         let network = self.net.fingerprint()?.chars().take(16).collect();
-        let names = of_layer(&read(&file())?, &network, name);
+        let names = of_layer(&read(names)?, &network, name);
         Ok(Semantic {
             layer: name.to_owned(),
             network,
@@ -91,6 +96,7 @@ impl View {
                 "{name}: the strongest of {count} channels at each of {rows} \u{d7} {columns} places"
             ),
             width: self.picture().page_width(300.0),
+            channels: count as usize,
             rows,
             columns,
             strongest,
@@ -102,20 +108,30 @@ impl View {
 
 impl Semantic {
     /// Gives a channel of this layer and network a name, kept in a file for the next
-    /// time; an empty one takes it away.
+    /// time (`runs/channel-names.json`); an empty one takes it away.
     ///
     /// # Errors
     /// When the name is longer than 24 letters, or the file cannot be written.
-    pub fn name(mut self, channel: usize, name: &str) -> Result<Semantic> {
+    pub fn name(self, channel: usize, name: &str) -> Result<Semantic> {
+        self.name_in(&file(), channel, name)
+    }
+
+    pub(super) fn name_in(mut self, file: &Path, channel: usize, name: &str) -> Result<Semantic> {
         let name = name.trim();
+        if channel >= self.channels {
+            return Err(Error::new(format!(
+                "there is no channel {channel} in `{}`: expected 0 to {}",
+                self.layer,
+                self.channels - 1
+            )));
+        }
         if name.chars().count() > 24 {
             return Err(Error::new(format!(
                 "expected a name of at most 24 letters, to fit beside its colour; `{name}` has {}",
                 name.chars().count()
             )));
         }
-        let file = file();
-        let mut all = read(&file)?;
+        let mut all = read(file)?;
         let of_layer = all.entry(self.network.clone()).or_default().entry(self.layer.clone()).or_default();
         if name.is_empty() {
             of_layer.remove(&channel);
@@ -129,7 +145,7 @@ impl Semantic {
             fs::create_dir_all(folder)
                 .map_err(|e| Error::new(format!("the folder {} could not be made: {e}", folder.display())))?;
         }
-        replace(&file, text.as_bytes())?;
+        replace(file, text.as_bytes())?;
         Ok(self)
     }
 
@@ -145,7 +161,7 @@ impl Semantic {
     }
 
     /// The channels that are strongest somewhere, the most frequent first.
-    pub fn channels(&self) -> Vec<usize> {
+    pub fn present(&self) -> Vec<usize> {
         self.order.iter().map(|(channel, _)| *channel).collect()
     }
 
