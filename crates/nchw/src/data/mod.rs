@@ -226,6 +226,29 @@ impl Cifar10 {
     pub fn samples() -> Result<Examples> {
         Examples::from_records(&samples::samples()?)
     }
+
+    /// The 10,000 test pictures where CIFAR-10 is found, else the 20 that are built
+    /// in, with a printed line that says so.
+    ///
+    /// # Shapes
+    /// → `images` `[N, 3, 32, 32]`, `labels` `[N]`
+    ///
+    /// # Errors
+    /// When `NCHW_DATA` names a folder without the set: that was meant to be used.
+    pub fn photos() -> Result<Examples> {
+        match look(candidates()) {
+            Ok(found) => Ok(found.test),
+            Err(looked) if env::var_os("NCHW_DATA").is_some_and(|set| !set.is_empty()) => {
+                Err(not_found(&looked))
+            }
+            Err(_) => {
+                println!(
+                    "CIFAR-10 is not here, so these are its first 20 test pictures; for all of them: `nchw data fetch`"
+                );
+                Cifar10::samples()
+            }
+        }
+    }
 }
 
 /// A place where CIFAR-10 is looked for.

@@ -133,7 +133,7 @@ pub(super) fn map_to_pool() -> Matrix {
     Matrix::from([[1, 5, 2, 0, 3, 3], [4, 2, 0, 0, 9, 1], [7, 0, 1, 6, 2, 2], [1, 0, 8, 1, 2, 2]])
 }
 
-pub(super) static TASKS: [Task; 15] = [
+pub(super) static TASKS: [Task; 16] = [
     Task {
         id: "03-1",
         notebook: "03-channels",
@@ -444,6 +444,36 @@ pub(super) static TASKS: [Task; 15] = [
         },
         hint: "`maps.view([n, c, h / 2, 2, w / 2, 2])` gives each region two axes of its own, 3 and 5; `.amax([3, 5], false)` takes the largest along both",
         learned: "Each map by itself, each region by itself.",
+    },
+    Task {
+        id: "07-1",
+        notebook: "07-what-it-sees",
+        yours: Some("the maps of each picture, added up"),
+        goal: Goal::Function {
+            what: "a function that adds up all maps of each picture: N x C x H x W becomes N x H x W",
+            inputs: &[[1, 4, 5, 7], [2, 3, 6, 4]],
+            truth: |maps| Ok(maps.f_sum_dim_intlist([1].as_slice(), false, tch::Kind::Float)?),
+            slips: &[
+                Slip {
+                    work: |maps| Ok(maps.f_mean_dim([1].as_slice(), false, tch::Kind::Float)?),
+                    says: "that is the mean of the maps: the same picture, but with smaller numbers. The sum is asked for",
+                },
+                Slip {
+                    work: |maps| Ok(maps.f_amax([1], false)?),
+                    says: "that is the strongest map at each place; the sum of all is asked for",
+                },
+                Slip {
+                    work: |maps| Ok(maps.f_sum_dim_intlist([1].as_slice(), true, tch::Kind::Float)?),
+                    says: "the numbers are right; only axis 1 is still there, with length 1: `false` as the second argument lets it go",
+                },
+                Slip {
+                    work: |maps| Ok(maps.f_sum_dim_intlist([2, 3].as_slice(), false, tch::Kind::Float)?),
+                    says: "axes H and W were added up: one number for each map. Rows and columns are to stay",
+                },
+            ],
+        },
+        hint: "`maps.sum_dim_intlist([AXIS].as_slice(), false, Kind::Float)`: which axis counts the maps?",
+        learned: "Rows and columns stay, so the sum can be laid over the picture.",
     },
 ];
 

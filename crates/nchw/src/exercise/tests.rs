@@ -259,6 +259,14 @@ fn functions_are_called_with_several_sizes() {
     // Only one size of input thought of: the second call finds it.
     let only_one = function("05-5", |x| regions(x).amax([3, 5], false).narrow(0, 0, 1));
     said(&only_one, &["input of shape [2, 3, 6, 10]", "axis N: 1"]);
+
+    let sum =
+        |dims: &'static [i64], keep| function("07-1", move |x| x.sum_dim_intlist(dims, keep, Kind::Float));
+    right(&sum(&[1], false));
+    said(&sum(&[1], true), &["axis 1 is still there"]);
+    said(&sum(&[2, 3], false), &["axes H and W were added up"]);
+    said(&function("07-1", |x| x.amax([1], false)), &["the strongest map"]);
+    said(&function("07-1", |x| x.mean_dim([1].as_slice(), false, Kind::Float)), &["the mean"]);
 }
 
 #[test]
