@@ -268,9 +268,9 @@ impl Film {
     /// The channels of a block that answer most in the last frame.
     fn strongest(&self, place: usize) -> Result<Vec<usize>> {
         let Some(last) = self.frames.last() else { return Ok(Vec::new()) };
-        let means = numbers(&last.maps[place].f_mean_dim([0, 2, 3].as_slice(), false, Kind::Float)?)?;
-        let mut order: Vec<usize> = (0..means.len()).collect();
-        order.sort_by(|a, b| means[*b].total_cmp(&means[*a]));
+        let largest = numbers(&last.maps[place].f_amax([0, 2, 3], false)?)?;
+        let mut order: Vec<usize> = (0..largest.len()).collect();
+        order.sort_by(|a, b| largest[*b].total_cmp(&largest[*a]));
         order.truncate(MAPS);
         Ok(order)
     }

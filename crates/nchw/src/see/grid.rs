@@ -74,7 +74,7 @@ impl MapGrid {
         MapGrid { own_scale: true, ..self }
     }
 
-    /// Those that answer most come first: by the mean over their places.
+    /// Those that answer most come first: by the largest number of each.
     pub fn strongest_first(self) -> MapGrid {
         MapGrid { strongest_first: true, ..self }
     }
@@ -95,8 +95,8 @@ impl MapGrid {
         let count = self.maps.size()[1] as usize;
         let mut order: Vec<usize> = (0..count).collect();
         if self.strongest_first {
-            let means = numbers(&self.maps.f_mean_dim([0, 2, 3].as_slice(), false, tch::Kind::Float)?)?;
-            order.sort_by(|a, b| means[*b].total_cmp(&means[*a]));
+            let largest = numbers(&self.maps.f_amax([0, 2, 3], false)?)?;
+            order.sort_by(|a, b| largest[*b].total_cmp(&largest[*a]));
         }
         Ok(order)
     }
@@ -124,11 +124,7 @@ impl MapGrid {
         let size = self.maps.size();
         let (count, h, w) = (size[1] as usize, size[2] as f64, size[3] as f64);
         // As many columns as make the page about as high as it is wide.
-        let columns: usize = match count {
-            ..=32 => 8,
-            33..=64 => 11,
-            _ => 16,
-        };
+        let columns: usize = if count <= 32 { 8 } else { 16 };
         let width = (PAGE / columns as f64 - 16.0) * (w / h).min(1.0);
         let mut tiles = self.tiles(count, width)?;
         let mut rows: Vec<Vec<Panel>> = Vec::new();
