@@ -393,6 +393,52 @@ mod tests {
     }
 
     #[test]
+    fn cmyk_and_animations_are_read_and_upright() {
+        // A red picture, white in the corner at the top left, in the colours of printers.
+        let printed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/see/cmyk.jpg");
+        let printed = Image::open(printed).unwrap();
+        assert_eq!((printed.channels(), printed.height(), printed.width()), (3, 12, 20));
+        let pixel = |y: i64, x: i64| [0, 1, 2].map(|c| printed.tensor_u8().int64_value(&[0, c, y, x]));
+        let ([_, _, white], [red, _, blue]) = (pixel(2, 2), pixel(9, 15));
+        assert!(white > 200 && red > 150 && blue < 100, "{:?} {:?}", pixel(2, 2), pixel(9, 15));
+        let folder = TempFolder::new("image-animation");
+        let file = folder.path().join("moving.gif");
+        let frame = |grey| {
+            image::Frame::new(image::RgbaImage::from_pixel(6, 4, image::Rgba([grey, grey, grey, 255])))
+        };
+        let mut gif = image::codecs::gif::GifEncoder::new(fs::File::create(&file).unwrap());
+        gif.encode_frames([frame(10), frame(200)]).unwrap();
+        drop(gif);
+        let first = Image::open(&file).unwrap();
+        assert_eq!((first.height(), first.width()), (4, 6));
+        assert!(first.tensor_u8().max().int64_value(&[]) < 30, "the first frame is the dark one");
+    }
+
+    #[test]
+    fn cropped_or_letterboxed_and_upright() {
+        let photo = Image::from_tensor(&corners()).unwrap();
+        let (h, w) = (photo.height(), photo.width());
+        assert_ne!(h, w);
+        for made in [photo.cropped_to(8, 12).unwrap(), photo.letterboxed_to(8, 12).unwrap()] {
+            assert_eq!((made.height(), made.width()), (8, 12));
+        }
+        // A wide picture in a square: bars above and below, of the colour that means nothing.
+        let white = Image::from_tensor(&Tensor::ones([3, 10, 40], (Kind::Float, Device::Cpu))).unwrap();
+        let boxed = white.letterboxed_to(32, 32).unwrap().tensor_u8();
+        assert_eq!([0, 1, 2].map(|c| boxed.int64_value(&[0, c, 0, 16])), [125, 123, 114]);
+        assert_eq!([0, 1, 2].map(|c| boxed.int64_value(&[0, c, 31, 16])), [125, 123, 114]);
+        assert_eq!(boxed.narrow(2, 12, 8).min().int64_value(&[]), 255);
+        // What is cut off is the same at both ends.
+        let ramp =
+            Tensor::arange(40, (Kind::Float, Device::Cpu)).view([1, 1, 40]).expand([3, 10, 40], false) / 40.0;
+        let cut = Image::from_tensor(&ramp).unwrap().cropped_to(10, 10).unwrap().tensor_u8();
+        let [left, right] = [0, 9].map(|x| cut.int64_value(&[0, 0, 5, x]));
+        assert!((left + right - 249).abs() < 6 && left < right, "{left} {right}");
+        let error = photo.cropped_to(0, 12).unwrap_err().to_string();
+        assert!(error.contains('0'), "{error}");
+    }
+
+    #[test]
     fn a_wrong_shape_says_what_to_type() {
         let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
         for (size, help) in [

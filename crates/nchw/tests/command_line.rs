@@ -99,3 +99,42 @@ fn a_sheet_and_its_key_belong_together() {
     let says = "nchw: a sheet has from 1 to 200 questions; 0 were asked for\n";
     assert_eq!((out.as_str(), err.as_str(), code), ("", says, 2));
 }
+
+/// `nchw see` for everything that it shows, as it is typed.
+#[test]
+fn see_writes_a_slide_of_each_kind() {
+    let folder = std::env::temp_dir().join(format!("nchw-see-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/photos/chelsea.png");
+    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/lecture-net.safetensors");
+    let out = folder.join("x.png");
+    let out = out.to_str().unwrap();
+    for what in ["maps", "sum", "gradcam", "filters", "semantic", "answer", "blocks", "occlusion", "compare"]
+    {
+        let (text, err, code) =
+            nchw(&["see", "--weights", weights, "--image", photo, "--what", what, "--out", out]);
+        assert_eq!((err.as_str(), code), ("", 0), "{what}");
+        let size = image::image_dimensions(out).unwrap();
+        assert!(text.contains(&format!("{} x {} pixels", size.0, size.1)) && size.0 > 1000, "{what}: {text}");
+        std::fs::remove_file(out).unwrap();
+    }
+    let (text, _, code) = nchw(&[
+        "see", "--image", photo, "--what", "sum", "--fit", "whole", "--layer", "block2", "--out", out,
+    ]);
+    assert!(text.contains("maps, but no answer") && code == 0, "{text}");
+    let told = |args: &[&str]| {
+        let (text, err, code) = nchw(&[&["see", "--image", photo, "--out", out], args].concat());
+        assert_eq!((text.as_str(), code), ("", 2), "{args:?}");
+        err
+    };
+    assert!(
+        told(&["--what", "gradcam", "--fit", "whole"])
+            .contains("there is no answer for a picture of 300 x 451")
+    );
+    assert!(told(&["--what", "gradcam", "--class", "lion"]).contains("expected one of airplane"));
+    assert!(told(&["--what", "maps", "--layer", "block7"]).contains("block2.conv3"));
+    assert!(told(&["--weights", photo]).contains("not a whole safetensors file"));
+    let (_, err, code) = nchw(&["see", "--image", photo, "--out", folder.join("x.jpg").to_str().unwrap()]);
+    assert!(err.contains("saved as PNG") && code == 2, "{err}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}

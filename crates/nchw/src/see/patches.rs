@@ -12,7 +12,11 @@ use crate::{
     panels::{Content, Panel, Sheet},
     shapes::{Row, chain},
 };
-use std::{fmt, path::Path};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+    path::Path,
+};
 use tch::Tensor;
 
 /// Pictures at a time.
@@ -38,7 +42,7 @@ pub struct Patches {
     /// For each channel, the strongest first.
     best: Vec<Vec<Patch>>,
     /// The pictures that the patches are in, by their place in the data set.
-    pictures: std::collections::BTreeMap<usize, Image>,
+    pictures: BTreeMap<usize, Image>,
     /// The layer's row in the table of shapes: what a value sees.
     row: Row,
 }
@@ -84,10 +88,10 @@ pub fn patches(net: &LectureNet, examples: &Examples, layer: &str) -> Result<Pat
         }
     }
     best.iter_mut().for_each(keep);
-    let mut pictures = std::collections::BTreeMap::new();
+    let mut pictures = BTreeMap::new();
     for patch in best.iter().flatten() {
-        if !pictures.contains_key(&patch.picture) {
-            pictures.insert(patch.picture, examples.picture(patch.picture)?);
+        if let Entry::Vacant(place) = pictures.entry(patch.picture) {
+            place.insert(examples.picture(patch.picture)?);
         }
     }
     Ok(Patches { layer: layer.to_owned(), searched: count as usize, best, pictures, row })

@@ -195,28 +195,26 @@ impl View {
         })
     }
 
-    /// The likeliest classes, each with its probability, and where the right one stands among them.
-    pub(super) fn likeliest(&self) -> Option<(Vec<(String, f32)>, Option<usize>)> {
+    /// The likeliest classes, each with its probability.
+    fn likeliest(&self) -> Option<Vec<(usize, f32)>> {
         let probabilities = self.probabilities.as_deref()?;
-        let mut order: Vec<usize> = (0..10).collect();
-        order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
+        let mut order: Vec<(usize, f32)> = probabilities.iter().copied().enumerate().collect();
+        order.sort_by(|a, b| b.1.total_cmp(&a.1));
         order.truncate(LIKELIEST);
-        let right = order.iter().position(|class| Some(*class) == self.label);
-        Some((
-            order.iter().map(|&class| (self.classes[class].to_owned(), probabilities[class])).collect(),
-            right,
-        ))
+        Some(order)
     }
 
     /// What it is and what was answered, in a line.
     pub(super) fn verdict(&self) -> String {
         let truth = self.label.map(|label| self.classes[label]);
-        let Some((likeliest, _)) = self.likeliest() else {
+        let Some(likeliest) = self.likeliest() else {
             let (h, w) = (self.picture.height(), self.picture.width());
             return format!("looked at in its own size, {h} \u{d7} {w}: maps, but no answer");
         };
-        let said: Vec<String> =
-            likeliest.iter().map(|(class, share)| format!("{class} {:.0} %", 100.0 * share)).collect();
+        let said: Vec<String> = likeliest
+            .iter()
+            .map(|(class, share)| format!("{} {:.0} %", self.classes[*class], 100.0 * share))
+            .collect();
         match (truth, self.answer().ok()) {
             (Some(truth), Some(answer)) => {
                 let mark = if self.classes[answer] == truth { "right" } else { "wrong" };
@@ -252,7 +250,10 @@ impl View {
 
     /// The likeliest classes as bars; the right one is blue and bold.
     pub(super) fn bars(&self, width: f64) -> Option<Panel<'static>> {
-        let (shares, right) = self.likeliest()?;
+        let likeliest = self.likeliest()?;
+        let right = likeliest.iter().position(|(class, _)| Some(*class) == self.label);
+        let shares =
+            likeliest.into_iter().map(|(class, share)| (self.classes[class].to_owned(), share)).collect();
         Some(Panel::new("", Content::Bars { shares, right }, width))
     }
 
