@@ -13,6 +13,7 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, Write},
     panic::{self, AssertUnwindSafe, PanicHookInfo},
+    process::{Command, Stdio},
     sync::Once,
     time::Duration,
 };
@@ -26,9 +27,28 @@ extern "C" fn on_load() {
     // Set by evcxr for the process that runs the cells.
     if std::env::var_os("EVCXR_IS_RUNTIME").is_some() {
         std::panic::set_hook(Box::new(|info| eprintln!("{}", in_words(info))));
+        explain_the_end();
         if let Err(error) = forward_stdout() {
             eprintln!("what cells print may be shown late: {error}");
         }
+    }
+}
+
+/// What is said when the process that runs the cells is gone.
+const ENDED: &str = "What ran the cells has ended: it was interrupted, told to exit, or a function called \
+                     itself too often (stack overflow). What the cells had made is gone; the notebook and its \
+                     files are not. Run the first cell again, then the others: Run, Run All Above.";
+
+/// Has somebody wait for the end of this process, who can still say what that means:
+/// evcxr only says "Subprocess terminated with status: signal: 9".
+fn explain_the_end() {
+    // Its input ends when this process does, however that happens. What it then writes is
+    // the last that evcxr reads before the end of stdout.
+    let mut waits = Command::new("/bin/sh");
+    waits.arg("-c").arg("cat >/dev/null; echo \"$0\"").arg(ENDED);
+    if let Ok(waiting) = waits.stdin(Stdio::piped()).spawn() {
+        // The input stays open as long as this process is there.
+        std::mem::forget(waiting);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every check, in the order in which a failure is found soonest.
 
 use crate::{
+    deny,
     libtorch::{self, Wish},
     paths, run,
     setup::{self, Ready},
@@ -30,15 +31,17 @@ pub fn test() -> Result<()> {
     let tests = "test --locked --workspace --features nchw/program --quiet";
     let words = |line: &'static str| line.split(' ').collect::<Vec<_>>();
     let checker = ["-m", "unittest", "--failfast", "test_environment", "test_notebooks"];
-    let checks: [Check; 9] = [
+    let checks: [Check; 11] = [
         ("format", &|| cargo(&["fmt", "--all", "--check"])),
         ("lints", &|| cargo(&words(lints))),
         ("tests", &|| cargo(&words(tests))),
         ("fuzz", &|| fuzz(&ready)),
         ("command", &command),
         ("architecture", &architecture),
+        ("dependencies", &deny::deny_if_there),
         ("notebook checker", &|| python(&checker)),
         ("notebooks", &|| notebooks(true, &[])),
+        ("mistakes", &|| mistakes(true)),
         ("browser", &|| browser(&ready)),
     ];
     let mut failed = Vec::new();
@@ -112,6 +115,16 @@ pub fn notebooks(check: bool, names: &[String]) -> Result<()> {
         python.arg("--check");
     }
     run::run(python.args(names))
+}
+
+/// Types what learners mistype, and compares or renews docs/mistakes.md.
+pub fn mistakes(check: bool) -> Result<()> {
+    let mut python = Command::new(paths::venv("python"));
+    python.arg(paths::script("mistakes.py")).arg("--root").arg(paths::root());
+    if check {
+        python.arg("--check");
+    }
+    run::run(&mut python)
 }
 
 /// What ARCHITECTURE.md says about who knows what, held by this check.

@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything the course needs done.
 
 mod checks;
+mod deny;
 mod doctor;
 mod fresh;
 mod kernel;
@@ -56,6 +57,14 @@ enum Chore {
     Bench {
         #[command(subcommand)]
         what: Bench,
+    },
+    /// Type what learners mistype in a kernel, and renew docs/mistakes.md
+    Mistakes,
+    /// Licences, sources and duplicates of all dependencies (cargo-deny; 3 minutes to compile it, once)
+    Deny {
+        /// Also known faults; their database is fetched from GitHub
+        #[arg(long)]
+        advisories: bool,
     },
     /// Remove what set-up and builds made in this folder
     Clean {
@@ -129,6 +138,11 @@ fn perform(chore: Chore) -> Result<()> {
             setup::setup(Wish::Any)?;
             checks::bench_train(rounds)
         }
+        Chore::Mistakes => {
+            setup::setup(Wish::Any)?;
+            checks::mistakes(false)
+        }
+        Chore::Deny { advisories } => deny::deny(advisories),
         Chore::Clean { all } => clean(all),
     }
 }

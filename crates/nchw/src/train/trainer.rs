@@ -90,6 +90,8 @@ pub(crate) fn checkpoint(folder: &Path) -> PathBuf {
 
 /// What a checkpoint is called, so that other files are not taken for one.
 const FORMAT: &str = "nchw training 1";
+/// Guessing costs ln 10 = 2.3; who loses more than this has lost its way, be it a number still.
+const LARGEST_LOSS: f64 = 1000.0;
 /// Steps by whose time the epochs that fit the minutes are judged, after as many to warm up.
 const TRIAL_STEPS: usize = 8;
 
@@ -170,11 +172,12 @@ impl Trainer {
         self.position.seconds += seconds;
         self.position.epoch_seconds += seconds;
         self.lots = Some(lots);
-        if !self.position.loss.is_finite() {
+        let mean = self.position.loss / (last * self.batch()) as f64;
+        if mean.is_nan() || mean > LARGEST_LOSS {
             return Err(Error::new(format!(
                 "the loss became {} in epoch {} of {}, at a step size of {:.3}: the steps were too large. \
                  Likely the peak rate of {} is too high: try {}. The weights of the last whole epoch are kept",
-                self.position.loss,
+                if mean.is_finite() { format!("{mean:.0}") } else { mean.to_string() },
                 epoch + 1,
                 self.epochs,
                 self.recipe.rate(self.done()),
