@@ -31,7 +31,7 @@ pub fn test() -> Result<()> {
     let tests = "test --locked --workspace --features nchw/program --quiet";
     let words = |line: &'static str| line.split(' ').collect::<Vec<_>>();
     let checker = ["-m", "unittest", "--failfast", "test_environment", "test_notebooks"];
-    let checks: [Check; 11] = [
+    let checks: [Check; 12] = [
         ("format", &|| cargo(&["fmt", "--all", "--check"])),
         ("lints", &|| cargo(&words(lints))),
         ("tests", &|| cargo(&words(tests))),
@@ -42,6 +42,7 @@ pub fn test() -> Result<()> {
         ("notebook checker", &|| python(&checker)),
         ("notebooks", &|| notebooks(true, &[])),
         ("mistakes", &|| mistakes(true)),
+        ("book", &book),
         ("browser", &|| browser(&ready)),
     ];
     let mut failed = Vec::new();
@@ -124,6 +125,13 @@ pub fn mistakes(check: bool) -> Result<()> {
     if check {
         python.arg("--check");
     }
+    run::run(&mut python)
+}
+
+/// `cargo xtask book`.
+pub fn book() -> Result<()> {
+    let mut python = Command::new(environment(".venv-book", "book.lock")?);
+    python.arg(paths::script("book.py")).arg("--root").arg(paths::root());
     run::run(&mut python)
 }
 

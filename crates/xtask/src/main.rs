@@ -60,6 +60,8 @@ enum Chore {
     },
     /// Type what learners mistype in a kernel, and renew docs/mistakes.md
     Mistakes,
+    /// All notebooks as a site that can be searched, in target/book/html
+    Book,
     /// Licences, sources and duplicates of all dependencies (cargo-deny; 3 minutes to compile it, once)
     Deny {
         /// Also known faults; their database is fetched from GitHub
@@ -142,6 +144,7 @@ fn perform(chore: Chore) -> Result<()> {
             setup::setup(Wish::Any)?;
             checks::mistakes(false)
         }
+        Chore::Book => checks::book(),
         Chore::Deny { advisories } => deny::deny(advisories),
         Chore::Clean { all } => clean(all),
     }
@@ -175,9 +178,10 @@ fn lab(no_browser: bool, port: Option<u16>) -> Result<()> {
 }
 
 fn clean(all: bool) -> Result<()> {
-    let mut folders: Vec<_> = [".nchw", ".venv", ".venv-bench", ".venv-browser", "target", "test-artifacts"]
-        .map(|name| paths::root().join(name))
-        .into();
+    let mut folders: Vec<_> =
+        [".nchw", ".venv", ".venv-bench", ".venv-book", ".venv-browser", "target", "test-artifacts"]
+            .map(|name| paths::root().join(name))
+            .into();
     if all {
         folders.push(paths::cache()?);
     }

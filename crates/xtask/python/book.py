@@ -1,0 +1,140 @@
+"""Makes the book: a site of all published notebooks, with their outputs, that can be searched.
+
+    book.py --root FOLDER
+
+The pages are in target/book/html; every link within them is followed, links to elsewhere are listed.
+Nothing is executed: what the site shows is what `cargo xtask test` has checked.
+"""
+
+import argparse
+import base64
+import html
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+
+INDEX = """# nchw: convolutional networks you can see
+
+A course in Rust notebooks: shapes, quizzes, filters, feature maps, and the CIFAR-10 network from the first weight to what it sees. This is the course to read; to run it, change it and answer the quizzes, take it to your machine: `cargo xtask lab`.
+
+![The same dog four times: the photo, the sum of 128 maps over it, Grad-CAM, occlusion](docs/where-is-the-dog.png)
+
+```{toctree}
+:maxdepth: 1
+
+%s
+```
+"""
+
+
+def with_figures(notebook, name, figures):
+    """The notebook with every picture as a file beside the pages, with its alternative text and width."""
+    for number, cell in enumerate(notebook.cells):
+        for place, output in enumerate(cell.get("outputs", [])):
+            data = output.get("data", {})
+            if "image/png" not in data:
+                continue
+            about = output.get("metadata", {}).get("image/png", {})
+            file = f"{name}-{number}-{place}.png"
+            (figures / file).write_bytes(base64.b64decode(data["image/png"]))
+            data["text/html"] = (f'<img src="_static/figures/{file}" alt="{html.escape(about.get("alt", ""))}" '
+                                 f'width="{about.get("width", "")}" loading="lazy">')
+            del data["image/png"]
+    return notebook
+
+
+def stage(root, source):
+    """Everything that Sphinx reads, in one folder."""
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(root / "crates/xtask/book", source)
+    figures = source / "static/figures"
+    figures.mkdir(parents=True)
+    (source / "docs").mkdir()
+    pages = []
+    for path in sorted((root / "notebooks").glob("*.ipynb")):
+        notebook = with_figures(nbformat.read(path, as_version=4), path.stem, figures)
+        nbformat.write(notebook, source / path.name)
+        pages.append(path.stem)
+    for path in sorted((root / "docs").iterdir()):
+        if path.suffix == ".md":
+            # Beside the notebooks here, one folder further down there.
+            text = path.read_text(encoding="utf-8").replace("](../notebooks/", "](../")
+            (source / "docs" / path.name).write_text(text, encoding="utf-8")
+            pages.append(f"docs/{path.stem}")
+        else:
+            shutil.copy(path, source / "docs" / path.name)
+    shutil.copytree(root / "datasets/photos", source / "datasets/photos")
+    (source / "index.md").write_text(INDEX % "\n".join(pages), encoding="utf-8")
+
+
+class Page(HTMLParser):
+    """What a page links to, the places in it, and pictures without an alternative text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.ids, self.mute = [], set(), 0
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.ids.update(filter(None, (attributes.get("id"), attributes.get("name"))))
+        link = attributes.get("href" if tag in ("a", "link") else "src")
+        if link and tag in ("a", "link", "img", "script"):
+            self.links.append(link)
+        if tag == "img" and not attributes.get("alt"):
+            self.mute += 1
+
+
+def broken_links(site):
+    """What the pages link to within the site and is not there; and all links to elsewhere."""
+    pages = {path: Page(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")
+             if "_static" not in path.parts}
+    broken, elsewhere = [], set()
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                if parts.scheme in ("http", "https"):
+                    elsewhere.add(link)
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            if target.is_dir():
+                target /= "index.html"
+            ids = pages[target].ids if target in pages else None
+            if not target.exists() or (parts.fragment and ids is not None and unquote(parts.fragment) not in ids):
+                broken.append(f"{path.relative_to(site)} links to {link}, which is not there")
+        if page.mute and path.stem[:2].isdigit():
+            broken.append(f"{path.relative_to(site)} shows {page.mute} pictures without an alternative text")
+    return sorted(set(broken)), sorted(elsewhere)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="cargo xtask book")
+    parser.add_argument("--root", type=Path, required=True)
+    root = parser.parse_args().root
+    source, site = root / "target/book/source", root / "target/book/html"
+    stage(root, source)
+    shutil.rmtree(site, ignore_errors=True)
+    # What Sphinx warns of is wrong with a page: a title twice, a picture that is missing.
+    sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", source, site]
+    if subprocess.run(sphinx, check=False).returncode:
+        sys.exit("the book has pages that Sphinx warns of (above)")
+    broken, elsewhere = broken_links(site.resolve())
+    for line in broken:
+        print(f"  FAIL  {line}")
+    print(f"  {len(list(site.rglob('*.html')))} pages; {len(elsewhere)} links to elsewhere, not followed:")
+    for link in elsewhere:
+        print(f"        {link}")
+    if broken:
+        sys.exit(1)
+    print(f"  the book: {site / 'index.html'}")
+
+
+if __name__ == "__main__":
+    main()
