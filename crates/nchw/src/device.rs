@@ -7,12 +7,23 @@ use tch::Device;
 /// The program is linked against libtorch's CPU part only, so that the same
 /// build serves machines with and without a GPU. The CUDA part is loaded here,
 /// before libtorch is asked for the first time whether there is a GPU.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let picture = Tensor::zeros([1, 3, 20, 30], (Kind::Float, device()));
+/// assert_eq!(picture.device(), device());
+/// ```
 pub fn device() -> Device {
     load_cuda();
     Device::cuda_if_available()
 }
 
 /// What this machine computes with, in a sentence.
+///
+/// ```
+/// use nchw::prelude::*;
+/// println!("{}", machine());
+/// ```
 pub fn machine() -> String {
     let threads = tch::get_num_threads();
     let gpu = match device() {

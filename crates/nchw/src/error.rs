@@ -18,12 +18,26 @@ pub(crate) use debug_as_display;
 ///
 /// `Debug` prints the same as `Display`, so that `unwrap()` and a cell's `?`
 /// show the message and not the name of a struct.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let error: Error = conv(8, 5).on([3, 4, 9]).unwrap_err();
+/// assert!(error.to_string().contains("axis H"));
+/// ```
 pub struct Error(String);
 
 /// `Result` with the crate's [`Error`], unless another is named.
 ///
 /// The second parameter is there for notebooks: the code that evcxr puts
 /// around a cell says `Result<(), …>`, and sees this one through the prelude.
+///
+/// ```
+/// use nchw::prelude::*;
+/// fn rows(path: &str) -> Result<usize> {
+///     Ok(Image::open(path)?.height())
+/// }
+/// assert!(rows("none.png").is_err());
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {

@@ -8,6 +8,14 @@ use std::{collections::HashMap, fmt, path::Path};
 ///
 /// It owns everything, so a cell can keep it in a variable. As the last
 /// expression of a cell it shows itself; anywhere else, `save` it.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let figure: Figure = Matrix::from([[0, 1], [2, 3]]).figure("Two rows")?;
+/// figure.save(std::env::temp_dir().join("two-rows.png"))?;
+/// assert!(figure.alt().contains("Two rows"));
+/// # Ok::<(), nchw::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Figure {
     png: Vec<u8>,

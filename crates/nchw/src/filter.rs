@@ -196,6 +196,14 @@ impl fmt::Debug for Filter {
 }
 
 /// A photo under a filter. Shows photo, filter and result side by side.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let photo = Image::from_tensor(&Tensor::zeros([1, 20, 30], (Kind::Float, Device::Cpu)))?;
+/// let edges: Filtered = Filter::vertical_edge().apply(&photo)?;
+/// assert_eq!(edges.tensor().size(), [1, 1, 18, 28]);
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub struct Filtered {
     filter: Filter,
     photo: Image,

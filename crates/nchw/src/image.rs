@@ -13,6 +13,14 @@ use tch::{Device, Kind, Tensor};
 ///
 /// It owns its pixels, so a cell can keep it in a variable. Every change makes
 /// a new picture.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let photo = Image::from_tensor(&Tensor::zeros([3, 20, 30], (Kind::Float, Device::Cpu)))?;
+/// assert_eq!((photo.channels(), photo.height(), photo.width()), (3, 20, 30));
+/// assert_eq!(photo.tensor().size(), [1, 3, 20, 30]);
+/// # Ok::<(), nchw::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Image {
     name: String,

@@ -19,6 +19,13 @@ use tch::{Kind, Tensor};
 /// # Errors
 /// When the tensor has another number of axes, several pictures, or more names
 /// than channels.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let maps = Tensor::rand([1, 2, 18, 28], (Kind::Float, Device::Cpu));
+/// feature_maps(&maps, &["edges", "spots"])?;
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
     let size = maps.size();
     let (channels, height, width) = match size[..] {
@@ -83,6 +90,12 @@ pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
 ///
 /// # Errors
 /// When the shape is another, or there are more names than pictures.
+///
+/// ```
+/// use nchw::prelude::*;
+/// pictures("Two test pictures", &Cifar10::samples()?.images.narrow(0, 0, 2), &["cat", "ship"])?;
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn pictures(title: &str, batch: &Tensor, names: &[&str]) -> Result<Figure> {
     let size = batch.size();
     let &[count @ 1..=64, channels @ (1 | 3), height, width] = &size[..] else {

@@ -151,6 +151,13 @@ impl Matrix {
 ///
 /// # Errors
 /// When there is none, or one is too large to read.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let (a, b) = (Matrix::from([[0, 1], [2, 3]]), Matrix::from([[3, 2], [1, 0]]));
+/// side_by_side("Both", &[("a", &a), ("b", &b)])?;
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn side_by_side(title: &str, matrices: &[(&str, &Matrix)]) -> Result<Figure> {
     if matrices.is_empty() {
         return Err(Error::new("side_by_side needs at least one matrix, as `&[(\"title\", &matrix)]`"));

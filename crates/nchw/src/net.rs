@@ -30,6 +30,13 @@ const CONVOLUTIONS: [usize; 3] = [2, 3, 3];
 const FIRST_WEIGHTS: u64 = u64::MAX;
 
 /// What an experiment changes about the network; the default is the lecture's.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let plan = Plan { maps: [8, 16, 32], ..Plan::default() };
+/// println!("{:?}", plan.chain().on([1, 3, 32, 32]));
+/// # Ok::<(), nchw::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// How many maps each of the three blocks gives.

@@ -29,6 +29,14 @@ const MOVE: f32 = 10.0;
 ///
 /// # Source
 /// Drawn for lecture part 1.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let shapes = Shapes10::draw(12, 1)?;
+/// assert_eq!(shapes.images.size(), [12, 3, 32, 32]);
+/// assert_eq!(shapes.labels.size(), [12]);
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub struct Shapes10 {
     /// The pictures, `[N, 3, 32, 32]`, kind `Uint8`.
     pub images: Tensor,
@@ -41,6 +49,13 @@ pub struct Shapes10 {
 /// The middle of a shape lies in rows 9 to 23 in every case; the place says in
 /// which columns. `Left` and `Right` have no column in common: a network that
 /// is trained on one of them has never seen a shape in the other.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let left = Shapes10::draw_at(Place::Left, 10, 1)?;
+/// assert_eq!(left.images.size(), [10, 3, 32, 32]);
+/// # Ok::<(), nchw::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The middle of the shape lies in columns 9 to 23.

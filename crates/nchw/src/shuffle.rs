@@ -27,6 +27,15 @@ const FIRST_WEIGHTS: u64 = u64::MAX;
 ///
 /// # Source
 /// Lecture part 1.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let order = Permutation::random(32 * 32, 7)?;
+/// let data = Shapes10::draw(4, 1)?;
+/// let shuffled = order.apply(&data.images)?;
+/// assert_eq!(order.inverse().apply(&shuffled)?, data.images);
+/// # Ok::<(), nchw::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Permutation(Vec<i64>);
 
@@ -102,6 +111,12 @@ impl fmt::Debug for Permutation {
 }
 
 /// How to train. `ShuffleSettings::default()` is what the notebook runs.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let settings = ShuffleSettings { epochs: 2, ..ShuffleSettings::default() };
+/// assert_eq!(settings.epochs, 2);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ShuffleSettings {
     /// How often every picture is seen.
@@ -139,6 +154,15 @@ impl ShuffleSettings {
 }
 
 /// What one training showed, a number per epoch.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let data = Shapes10::draw(20, 1)?;
+/// let settings = ShuffleSettings { epochs: 1, ..ShuffleSettings::default() };
+/// let curve: Curve = SmallNet::cnn(1).train("CNN", &data, &data, &settings)?;
+/// assert_eq!(curve.accuracy.len(), 1);
+/// # Ok::<(), nchw::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
     /// What was trained on what, such as "CNN, plain pixels".
@@ -164,6 +188,14 @@ impl Curve {
 ///
 /// # Source
 /// Lecture part 1: a fully connected network against a convolutional one.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let net = SmallNet::cnn(1);
+/// let data = Shapes10::draw(6, 1)?;
+/// assert_eq!(net.predict(&data.images)?.size(), [6]);
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub struct SmallNet {
     name: &'static str,
     weights: nn::VarStore,
@@ -395,6 +427,15 @@ pub(crate) fn start_as_pytorch(dice: &mut Dice, weight: &Tensor, bias: Option<&T
 }
 
 /// What [`shuffled_pixels`] found out.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let data = Shapes10::draw(20, 1)?;
+/// let settings = ShuffleSettings { epochs: 1, ..ShuffleSettings::default() };
+/// let result: ShuffledPixels = shuffled_pixels(&data, &data, &data, &settings)?;
+/// assert_eq!(result.curves().len(), 4);
+/// # Ok::<(), nchw::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct ShuffledPixels {
     /// The fully connected network on the pictures as they are.
@@ -461,6 +502,14 @@ debug_as_display!(ShuffledPixels);
 /// # Source
 /// Lecture part 1: "shuffle all pixels with one fixed permutation, train
 /// again, and a fully connected network does no worse".
+///
+/// ```
+/// use nchw::prelude::*;
+/// let data = Shapes10::draw(20, 1)?;
+/// let settings = ShuffleSettings { epochs: 1, ..ShuffleSettings::default() };
+/// println!("{:?}", shuffled_pixels(&data, &data, &data, &settings)?);
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn shuffled_pixels(
     train: &Shapes10,
     test: &Shapes10,

@@ -161,10 +161,40 @@ fn architecture() -> Result<()> {
             }
         }
     }
+    wrong.extend(without_example(&source)?);
     if !wrong.is_empty() {
         bail!("{}", wrong.join("; "));
     }
     Ok(())
+}
+
+/// What the prelude gives and Shift-Tab shows without an example (doc tests compile them).
+fn without_example(source: &Path) -> Result<Vec<String>> {
+    let prelude = fs::read_to_string(source.join("prelude.rs"))?;
+    let words = prelude.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    let names: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let mut missing = Vec::new();
+    for path in files(source)? {
+        let text = fs::read_to_string(&path)?;
+        let (mut docs, mut example) = (false, false);
+        for line in text.lines() {
+            // Items of a module alone: methods are indented.
+            if let Some(doc) = line.strip_prefix("///") {
+                example = (docs && example) || doc.contains("```");
+                docs = true;
+            } else if !line.starts_with("#[") {
+                let item =
+                    ["pub fn ", "pub struct ", "pub enum "].iter().find_map(|kind| line.strip_prefix(kind));
+                let name =
+                    item.and_then(|item| item.split(|c: char| !(c.is_alphanumeric() || c == '_')).next());
+                if let Some(name) = name.filter(|name| names.contains(name) && !(docs && example)) {
+                    missing.push(format!("`{name}` is in the prelude and its docs have no example"));
+                }
+                (docs, example) = (false, false);
+            }
+        }
+    }
+    Ok(missing)
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {

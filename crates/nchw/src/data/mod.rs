@@ -34,6 +34,14 @@ pub(crate) const PER_FILE: usize = 10_000;
 ///
 /// # Shapes
 /// `images` `[N, 3, 32, 32]`, `labels` `[N]`
+///
+/// ```
+/// use nchw::prelude::*;
+/// let samples: Examples = Cifar10::samples()?;
+/// let first = samples.picture(0)?;
+/// assert_eq!((first.height(), samples.labels.int64_value(&[0])), (32, 3));
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub struct Examples {
     /// The pictures, `[N, C=3, H=32, W=32]`, kind `Uint8`.
     pub images: Tensor,
@@ -42,6 +50,14 @@ pub struct Examples {
 }
 
 /// A data set of ten classes, in memory.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let data = Dataset::shapes10(50, 20, 1)?;
+/// assert_eq!((data.train.len(), data.test.len()), (50, 20));
+/// println!("{}: {:?}", data.name, data.classes);
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub struct Dataset {
     /// What it is; figures show this, so that a stand-in is never taken for
     /// the real one.
@@ -59,6 +75,14 @@ pub struct Dataset {
 /// # Source
 /// A. Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*, 2009;
 /// <https://www.cs.toronto.edu/~kriz/cifar.html>.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let samples = Cifar10::samples()?; // built in; `Cifar10::find()?` is the whole set
+/// assert_eq!(samples.images.size(), [20, 3, 32, 32]);
+/// assert_eq!(Cifar10::NAMES[3], "cat");
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub struct Cifar10;
 
 impl Examples {
@@ -379,6 +403,14 @@ fn incomplete(folder: &Path, missing: &[&str]) -> String {
 /// # Errors
 /// When there is no such file, its size is no multiple of 3,073, or a label is
 /// above 9: the message gives the record and the byte.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let file = std::env::temp_dir().join("nchw-doc-one.bin");
+/// std::fs::write(&file, [[3u8; 1].as_slice(), &[0; 3072]].concat()).unwrap();
+/// assert_eq!(open_batch(&file)?.labels.int64_value(&[0]), 3);
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn open_batch(path: impl AsRef<Path>) -> Result<Examples> {
     let path = path.as_ref();
     let bytes = fs::read(path).map_err(|e| Error::new(format!("could not read {}: {e}", path.display())))?;

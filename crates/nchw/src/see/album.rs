@@ -34,6 +34,14 @@ pub struct Album {
 ///
 /// # Source
 /// Lecture part 7.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let (net, samples) = (LectureNet::shipped()?, Cifar10::samples()?);
+/// let report = evaluate(&net, &samples, Cifar10::NAMES, false)?;
+/// assert_eq!(album(&net, &samples, &report, 4)?.views().len(), 4);
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn album(net: &LectureNet, examples: &Examples, report: &Report, count: usize) -> Result<Album> {
     report.is_about(examples)?;
     if !(1..=MOST).contains(&count) {

@@ -29,6 +29,14 @@ const MAPS: usize = 7;
 const FRAMES: usize = 31;
 
 /// What a training made of its filters and of one picture, from the first weights on. See [`Run::film`].
+///
+/// ```
+/// use nchw::prelude::*;
+/// let film = Film::shipped()?;
+/// assert_eq!(film.filters()?.size(), [13, 32, 3, 3, 3]);
+/// film.frame(12)?;
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub struct Film {
     picture: Image,
     frames: Vec<Frame>,

@@ -58,6 +58,13 @@ pub struct Patches {
 ///
 /// # Source
 /// Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks*, 2014, arXiv:1311.2901.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let found = patches(&LectureNet::shipped()?, &Cifar10::samples()?, "block2")?;
+/// found.figure(&[3, 7])?;
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn patches(net: &LectureNet, examples: &Examples, layer: &str) -> Result<Patches> {
     let place = net.position(layer)?;
     if is_head(layer) {

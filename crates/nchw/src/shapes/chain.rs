@@ -53,6 +53,13 @@ pub struct Problem {
 }
 
 /// A chain of these layers.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let net = chain([conv(10, 3), relu(), max_pool(2), flatten(), linear(5)]);
+/// println!("{:?}", net.on([3, 20, 30]));
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn chain(layers: impl IntoIterator<Item = Layer>) -> Chain {
     Chain { layers: layers.into_iter().collect() }
 }

@@ -98,6 +98,13 @@ impl Op {
 /// The weight is `filters` x C/groups x kernel, whatever N is.
 ///
 /// Source: PyTorch `torch.nn.Conv2d`; lecture parts 2 to 4.
+///
+/// ```
+/// use nchw::prelude::*;
+/// assert_eq!(conv(10, 3).on([3, 20, 30])?.output, [10, 18, 28].into());
+/// assert_eq!(conv(10, 3).padding(1).stride(2).on([3, 20, 30])?.output, [10, 10, 15].into());
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn conv(filters: u64, kernel: impl Into<Pair>) -> Layer {
     Layer { out: filters, kernel: kernel.into(), ..plain(Op::Conv) }
 }
@@ -110,6 +117,12 @@ pub fn conv(filters: u64, kernel: impl Into<Pair>) -> Layer {
 /// The weight is C x `filters`/groups x kernel: the other way round than for `conv`.
 ///
 /// Source: PyTorch `torch.nn.ConvTranspose2d`.
+///
+/// ```
+/// use nchw::prelude::*;
+/// assert_eq!(conv_transpose(4, 2).stride(2).on([8, 10, 15])?.output, [4, 20, 30].into());
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn conv_transpose(filters: u64, kernel: impl Into<Pair>) -> Layer {
     Layer { out: filters, kernel: kernel.into(), ..plain(Op::ConvTranspose) }
 }
@@ -120,6 +133,12 @@ pub fn conv_transpose(filters: u64, kernel: impl Into<Pair>) -> Layer {
 /// As [`conv`], with C unchanged; padding at most half the window.
 ///
 /// Source: PyTorch `torch.nn.MaxPool2d`; lecture part 5.
+///
+/// ```
+/// use nchw::prelude::*;
+/// assert_eq!(max_pool(2).on([8, 20, 30])?.output, [8, 10, 15].into());
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn max_pool(kernel: impl Into<Pair>) -> Layer {
     Layer { kernel: kernel.into(), ..plain(Op::MaxPool) }
 }
@@ -130,6 +149,12 @@ pub fn max_pool(kernel: impl Into<Pair>) -> Layer {
 /// As [`max_pool`].
 ///
 /// Source: PyTorch `torch.nn.AvgPool2d`; lecture part 5.
+///
+/// ```
+/// use nchw::prelude::*;
+/// assert_eq!(avg_pool(2).on([8, 20, 30])?.output, [8, 10, 15].into());
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn avg_pool(kernel: impl Into<Pair>) -> Layer {
     Layer { kernel: kernel.into(), ..plain(Op::AvgPool) }
 }
@@ -137,6 +162,12 @@ pub fn avg_pool(kernel: impl Into<Pair>) -> Layer {
 /// The mean of every channel. N C H W becomes N C 1 1.
 ///
 /// Source: PyTorch `torch.nn.AdaptiveAvgPool2d(1)`; lecture part 5.
+///
+/// ```
+/// use nchw::prelude::*;
+/// assert_eq!(global_avg_pool().on([8, 20, 30])?.output, [8, 1, 1].into());
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn global_avg_pool() -> Layer {
     plain(Op::GlobalAvgPool)
 }
@@ -144,6 +175,12 @@ pub fn global_avg_pool() -> Layer {
 /// The largest value of every channel. N C H W becomes N C 1 1.
 ///
 /// Source: PyTorch `torch.nn.AdaptiveMaxPool2d(1)`; lecture part 5.
+///
+/// ```
+/// use nchw::prelude::*;
+/// assert_eq!(global_max_pool().on([8, 20, 30])?.output, [8, 1, 1].into());
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn global_max_pool() -> Layer {
     plain(Op::GlobalMaxPool)
 }
@@ -151,6 +188,12 @@ pub fn global_max_pool() -> Layer {
 /// All values of a picture in one row. N C H W becomes N C\*H\*W.
 ///
 /// Source: PyTorch `torch.nn.Flatten()`; lecture part 6.
+///
+/// ```
+/// use nchw::prelude::*;
+/// println!("{:?}", flatten().on([8, 10, 15])?.output); // 1200 features
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn flatten() -> Layer {
     plain(Op::Flatten)
 }
@@ -158,6 +201,13 @@ pub fn flatten() -> Layer {
 /// A fully connected layer with this many nodes. N features becomes N `nodes`.
 ///
 /// Source: PyTorch `torch.nn.Linear`; lecture part 6.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let net = chain([flatten(), linear(10)]);
+/// println!("{:?}", net.on([8, 4, 4]));
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn linear(nodes: u64) -> Layer {
     Layer { out: nodes, ..plain(Op::Linear) }
 }
@@ -165,6 +215,12 @@ pub fn linear(nodes: u64) -> Layer {
 /// Negative values become 0; the shape stays.
 ///
 /// Source: PyTorch `torch.nn.ReLU`.
+///
+/// ```
+/// use nchw::prelude::*;
+/// assert_eq!(relu().on([8, 20, 30])?.output, [8, 20, 30].into());
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn relu() -> Layer {
     plain(Op::Relu)
 }
@@ -173,6 +229,12 @@ pub fn relu() -> Layer {
 /// values; the shape stays. Two numbers are learned for each channel.
 ///
 /// Source: PyTorch `torch.nn.BatchNorm2d`, `torch.nn.BatchNorm1d`.
+///
+/// ```
+/// use nchw::prelude::*;
+/// assert_eq!(batch_norm().on([8, 20, 30])?.output, [8, 20, 30].into());
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn batch_norm() -> Layer {
     plain(Op::BatchNorm)
 }
@@ -180,6 +242,12 @@ pub fn batch_norm() -> Layer {
 /// Dropout at this rate, from 0 to 1; the shape stays.
 ///
 /// Source: PyTorch `torch.nn.Dropout`.
+///
+/// ```
+/// use nchw::prelude::*;
+/// assert_eq!(dropout(0.5).on([8, 20, 30])?.output, [8, 20, 30].into());
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn dropout(rate: f64) -> Layer {
     Layer { rate, ..plain(Op::Dropout) }
 }

@@ -7,6 +7,13 @@ use tch::{Device, Kind};
 
 /// In what kind of numbers the layers compute. The weights themselves are
 /// always kept in fp32.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let recipe = Recipe { precision: Precision::Fp32, ..Recipe::quick() };
+/// println!("{recipe:?}, at best {}", Precision::fastest(device()));
+/// # Ok::<(), nchw::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     /// 32 bits: exact, everywhere.

@@ -43,6 +43,14 @@ pub struct Report {
 ///
 /// # Errors
 /// When a shape, a kind or a label is another.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let report = evaluate(&LectureNet::shipped()?, &Cifar10::samples()?, Cifar10::NAMES, false)?;
+/// println!("{:.0} % right", 100.0 * report.accuracy());
+/// assert_eq!(report.labels.len(), 20);
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub fn evaluate(
     net: &LectureNet,
     examples: &Examples,
