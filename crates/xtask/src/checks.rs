@@ -291,3 +291,17 @@ pub fn bench_train(rounds: u32) -> Result<()> {
     python.arg("--python").arg(peer).arg("--rounds").arg(rounds.to_string());
     run::run(&mut python)
 }
+
+/// `cargo xtask bench class`.
+pub fn bench_class(kernels: u32) -> Result<()> {
+    let mut python = Command::new(paths::venv("python"));
+    python.arg(paths::script("bench_class.py")).arg("--kernels").arg(kernels.to_string());
+    run::run(python.current_dir(paths::root().join("notebooks")))
+}
+
+/// `cargo xtask grading`.
+pub fn grading() -> Result<()> {
+    let mut python = Command::new(environment(".venv-grading", "grading.lock")?);
+    python.arg(paths::script("grading.py")).arg("--root").arg(paths::root());
+    run::run(&mut python)
+}

@@ -62,6 +62,8 @@ enum Chore {
     Mistakes,
     /// All notebooks as a site that can be searched, in target/book/html
     Book,
+    /// An assignment through nbgrader: made, handed in, graded
+    Grading,
     /// Licences, sources and duplicates of all dependencies (cargo-deny; 3 minutes to compile it, once)
     Deny {
         /// Also known faults; their database is fetched from GitHub
@@ -94,6 +96,12 @@ enum Bench {
         /// How often each is measured
         #[arg(long, default_value_t = 5)]
         rounds: u32,
+    },
+    /// A class on one server: kernels at once, the time and memory of each
+    Class {
+        /// How many
+        #[arg(long, default_value_t = 10)]
+        kernels: u32,
     },
     /// Training pictures a second, beside PyTorch's eager mode and its compiler
     Train {
@@ -144,6 +152,14 @@ fn perform(chore: Chore) -> Result<()> {
             setup::setup(Wish::Any)?;
             checks::mistakes(false)
         }
+        Chore::Bench { what: Bench::Class { kernels } } => {
+            setup::setup(Wish::Any)?;
+            checks::bench_class(kernels)
+        }
+        Chore::Grading => {
+            setup::setup(Wish::Any)?;
+            checks::grading()
+        }
         Chore::Book => checks::book(),
         Chore::Deny { advisories } => deny::deny(advisories),
         Chore::Clean { all } => clean(all),
@@ -171,6 +187,7 @@ fn lab(no_browser: bool, port: Option<u16>) -> Result<()> {
     // Jupyter refuses to run as root unless told to; in a container there is
     // often nobody else.
     if rustix::process::geteuid().is_root() {
+        println!("You are root, as in a container: Jupyter is told that this is meant (--allow-root).");
         jupyter.arg("--allow-root");
     }
     libtorch::conda_jupyterlab(&mut jupyter);
@@ -178,10 +195,18 @@ fn lab(no_browser: bool, port: Option<u16>) -> Result<()> {
 }
 
 fn clean(all: bool) -> Result<()> {
-    let mut folders: Vec<_> =
-        [".nchw", ".venv", ".venv-bench", ".venv-book", ".venv-browser", "target", "test-artifacts"]
-            .map(|name| paths::root().join(name))
-            .into();
+    let mut folders: Vec<_> = [
+        ".nchw",
+        ".venv",
+        ".venv-bench",
+        ".venv-book",
+        ".venv-browser",
+        ".venv-grading",
+        "target",
+        "test-artifacts",
+    ]
+    .map(|name| paths::root().join(name))
+    .into();
     if all {
         folders.push(paths::cache()?);
     }

@@ -251,8 +251,7 @@ impl Cifar10 {
         Examples::from_records(&samples::samples()?)
     }
 
-    /// The 10,000 test pictures where CIFAR-10 is found, else the 20 that are built
-    /// in, with a printed line that says so.
+    /// The 10,000 test pictures where CIFAR-10 is found, else the 20 that are built in.
     ///
     /// # Shapes
     /// → `images` `[N, 3, 32, 32]`, `labels` `[N]`
@@ -265,12 +264,7 @@ impl Cifar10 {
             Err(looked) if env::var_os("NCHW_DATA").is_some_and(|set| !set.is_empty()) => {
                 Err(not_found(&looked))
             }
-            Err(_) => {
-                println!(
-                    "CIFAR-10 is not here, so these are its first 20 test pictures; for all of them: `nchw data fetch`"
-                );
-                Cifar10::samples()
-            }
+            Err(_) => Cifar10::samples(),
         }
     }
 }

@@ -144,7 +144,11 @@ impl FilterBank {
                 rows.push((from..n.min(from + 8)).map(tile).collect());
             }
             rows.push(vec![self.rgb_scale()]);
-            "each filter on red, green and blue: grey is 0, darker is below, brighter above".to_owned()
+            format!(
+                "each filter on red, green and blue: grey is 0, black {}, full colour {}",
+                number(-self.most),
+                number(self.most)
+            )
         } else {
             let order = self.strongest()?;
             let (filters, channels) = (order.len().min(DEEP.0), c.min(DEEP.1));
@@ -158,7 +162,9 @@ impl FilterBank {
             }
             rows.push(vec![self.scale()]);
             format!(
-                "the {filters} strongest of {n} filters, a row each, on the first {channels} of {c} channels; all on one scale"
+                "the {filters} strongest of {n} filters, a row each, on the first {channels} of {c} channels; all from {} to {}",
+                number(-self.most),
+                number(self.most)
             )
         };
         let alt = format!("{title}. {line}");
@@ -217,7 +223,8 @@ impl FilterBank {
             }
         }
         rows.push(vec![self.scale()]);
-        let mut lines = vec!["one scale for all channels".to_owned()];
+        let (least, most) = (number(-self.most), number(self.most));
+        let mut lines = vec![format!("one scale for all channels, from {least} to {most}")];
         if let Some(patches) = patches {
             rows.push(vec![Panel::heading("what excites it most".into())]);
             rows.push(patches.panels(filter, 96.0)?);

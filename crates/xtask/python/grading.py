@@ -1,0 +1,128 @@
+"""One notebook through nbgrader with the course's kernel: made for students, handed in, graded.
+
+    grading.py --root FOLDER
+
+The teacher writes an assignment with the course's exercises; Ada solves it, Bob gets one wrong and
+crashes another, Eve hands it in as it came. What nbgrader must give them is known beforehand.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+
+CONFIG = """\
+from nbgrader.preprocessors import Execute
+
+c = get_config()
+# nbgrader looks for a name in the kernel's reply, and evcxr's reply to a cell that does not compile
+# has none. The error itself is among the cell's outputs, and nothing has to be added.
+Execute.on_cell_executed = lambda self, **about: None
+c.CourseDirectory.course_id = "cnn"
+# Rust's comments, and what is left where a solution stood.
+c.ClearSolutions.begin_solution_delimeter = "BEGIN SOLUTION"
+c.ClearSolutions.end_solution_delimeter = "END SOLUTION"
+c.ClearSolutions.code_stub = {"rust": "// your code"}
+c.ClearHiddenTests.begin_test_delimeter = "BEGIN HIDDEN TESTS"
+c.ClearHiddenTests.end_test_delimeter = "END HIDDEN TESTS"
+c.Execute.timeout = 300
+c.ExecutePreprocessor.timeout = 300
+"""
+
+FIRST = ':dep nchw = { path = "%s" }\nuse nchw::prelude::*;'
+INPUTS = """let inputs: i64 = {
+    // BEGIN SOLUTION
+    24 * 8 * 12
+    // END SOLUTION
+};"""
+# A panic writes to stderr, which nbgrader takes for a failed test.
+INPUTS_TEST = 'assert!(exercise("05-3").check(inputs).is_right());'
+ADDED = """fn added(maps: &Tensor) -> Result<Tensor> {
+    // BEGIN SOLUTION
+    Ok(maps.f_sum_dim_intlist([1].as_slice(), false, Kind::Float)?)
+    // END SOLUTION
+}"""
+ADDED_TEST = """assert!(exercise("07-1").check_function(added)?.is_right());
+// BEGIN HIDDEN TESTS
+assert_eq!(added(&Tensor::ones([2, 5, 3, 4], (Kind::Float, Device::Cpu)))?.size(), [2, 3, 4]);
+// END HIDDEN TESTS"""
+# (the solution's cell, what a student writes there instead of `// your code`)
+STUDENTS = {
+    "ada": (INPUTS.replace("24 * 8 * 12", "2304"), ADDED),
+    "bob": (INPUTS.replace("24 * 8 * 12", "24 * 40 * 56"), ADDED.replace("[1]", "[9]")),
+    "eve": (None, None),
+}
+POINTS = {"ada": 5.0, "bob": 0.0, "eve": 0.0}
+
+
+def assignment(crate):
+    def cell(source, **grading):
+        new = nbformat.v4.new_code_cell(source)
+        if grading:
+            new.metadata["nbgrader"] = {"schema_version": 3, "task": False, **grading}
+        return new
+
+    solution = {"grade": False, "solution": True, "locked": False}
+    test = {"grade": True, "solution": False, "locked": True}
+    return nbformat.v4.new_notebook(
+        metadata={"kernelspec": {"display_name": "Rust (nchw)", "language": "rust", "name": "nchw"},
+                  "language_info": {"name": "rust"}},
+        cells=[cell(FIRST % crate),
+               cell(INPUTS, grade_id="inputs", **solution), cell(INPUTS_TEST, grade_id="inputs-test", points=2, **test),
+               cell(ADDED, grade_id="added", **solution), cell(ADDED_TEST, grade_id="added-test", points=3, **test)])
+
+
+def nbgrader(course, *arguments):
+    done = subprocess.run([sys.executable, "-m", "nbgrader", *arguments], cwd=course, text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        sys.exit(f"nbgrader {' '.join(arguments)}:\n{done.stdout}")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="cargo xtask grading")
+    parser.add_argument("--root", type=Path, required=True)
+    root = parser.parse_args().root
+    os.environ["JUPYTER_PATH"] = str(root / ".venv/share/jupyter")
+    # nbgrader calls alembic by its name.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    course = Path(tempfile.mkdtemp(prefix="nchw-grading-"))
+    try:
+        (course / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
+        (course / "source/pooling").mkdir(parents=True)
+        nbformat.write(assignment(root / "crates/nchw"), course / "source/pooling/pooling.ipynb")
+        nbgrader(course, "generate_assignment", "pooling")
+        released = nbformat.read(course / "release/pooling/pooling.ipynb", as_version=4)
+        text = "\n".join(cell.source for cell in released.cells)
+        if "2304" in text or "24 * 8" in text or "HIDDEN" in text or "// your code" not in text:
+            sys.exit(f"what students get still has a solution in it:\n{text}")
+        for student, (inputs, added) in STUDENTS.items():
+            notebook = nbformat.read(course / "release/pooling/pooling.ipynb", as_version=4)
+            for cell in notebook.cells:
+                written = {"inputs": inputs, "added": added}.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+                if written:
+                    cell.source = written
+            folder = course / "submitted" / student / "pooling"
+            folder.mkdir(parents=True)
+            nbformat.write(notebook, folder / "pooling.ipynb")
+        nbgrader(course, "autograde", "pooling", "--create")
+        from nbgrader.api import Gradebook
+        with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+            given = {student: book.find_submission("pooling", student).score for student in STUDENTS}
+        for student, score in given.items():
+            print(f"  {student}: {score:g} of 5 points")
+        if given != POINTS:
+            sys.exit(f"expected {POINTS}")
+        nbgrader(course, "generate_feedback", "pooling")
+        print("  generated, released, autograded, and feedback written")
+    finally:
+        shutil.rmtree(course, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
