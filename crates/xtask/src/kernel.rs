@@ -148,6 +148,10 @@ pub fn install(tools: &Tools, source: &libtorch::Source) -> Result<()> {
         fs::write(kernel.join(name).join("init.evcxr"), code)?;
     }
 
+    let mut libraries = libtorch::library_folders(source)?;
+    // The compiler notes in a cell where the standard library is, seen from the folder that it
+    // builds in, and evcxr loads the cell from another: with a clone in one's home, not there.
+    libraries.push(tools.sysroot.join("lib/rustlib").join(&tools.host).join("lib"));
     let spec = json!({
         "argv": [kernel.join("bin/nchw-kernel"), "--control_file", "{connection_file}"],
         "display_name": "Rust (nchw)",
@@ -161,7 +165,7 @@ pub fn install(tools: &Tools, source: &libtorch::Source) -> Result<()> {
             // rust-analyzer looks for cargo here first.
             "CARGO_HOME": kernel,
             "RUST_SRC_PATH": kernel.join("std"),
-            "LD_LIBRARY_PATH": env::join_paths(libtorch::library_folders(source)?)?.to_string_lossy(),
+            "LD_LIBRARY_PATH": env::join_paths(libraries)?.to_string_lossy(),
             "LIBTORCH": libtorch::folder(),
             // Threads that wait by spinning take the cores from those that
             // work, as soon as two kernels run: 25 s became 4 s.

@@ -17,6 +17,7 @@ use std::{
     env,
     ffi::OsString,
     fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -43,7 +44,7 @@ fn variable(name: &str) -> Result<PathBuf> {
 
 fn as_kernel(args: &[OsString]) -> Result<()> {
     let home = variable("NCHW_KERNEL")?;
-    let slot = free_slot(&home.join("slots"))?;
+    let slot = free_slot(&slots(&home)?)?;
     // With a crate that has just been edited, evcxr would compile before it
     // answers Jupyter, and an error in it would look like a dead kernel. The
     // plain configuration leaves that to the first cell, which shows it.
@@ -65,6 +66,29 @@ fn as_kernel(args: &[OsString]) -> Result<()> {
         .stdout(Stdio::null())
         .exec();
     bail!("could not start evcxr ({error}): run `cargo xtask setup`")
+}
+
+/// Where the working folders are: evcxr tells the process that runs the cells the path of the
+/// next one, and that path ends at a space. Then they are among what is kept for all clones.
+fn slots(home: &Path) -> Result<PathBuf> {
+    let spaced = |path: &Path| path.to_string_lossy().contains(char::is_whitespace);
+    if !spaced(home) {
+        return Ok(home.join("slots"));
+    }
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = set("NCHW_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("nchw")))
+        .or_else(|| env::home_dir().map(|folder| folder.join(".cache/nchw")))
+        .filter(|cache| !spaced(cache))
+        .with_context(|| {
+            format!(
+                "the kernel needs a folder without a space in its path, unlike {}: set NCHW_CACHE to one",
+                home.display()
+            )
+        })?;
+    let mut hasher = DefaultHasher::new();
+    home.hash(&mut hasher);
+    Ok(cache.join(format!("slots-{:016x}", hasher.finish())))
 }
 
 /// The build folder of this kernel alone, a copy of what set-up built.
