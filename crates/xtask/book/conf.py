@@ -8,6 +8,7 @@ extensions = ["myst_nb"]
 nb_execution_mode = "off"
 # Cells are Rust.
 highlight_language = "rust"
+nb_render_error_lexer = "myst-ansi"
 nb_render_markdown_format = "myst"
 myst_enable_extensions = ["html_image"]
 myst_heading_anchors = 3
