@@ -210,6 +210,30 @@ impl fmt::Debug for Figure {
     }
 }
 
+/// What every type with a `figure()` of its own can do: save it, and show itself.
+macro_rules! shows_its_figure {
+    ($($type:ty),*) => { $(
+        impl $type {
+            /// Writes the figure as a PNG file.
+            ///
+            /// # Errors
+            /// When it cannot be written, or its name does not end in `.png`.
+            pub fn save(&self, path: impl AsRef<std::path::Path>) -> $crate::Result<()> {
+                self.figure()?.save(path)
+            }
+
+            /// Shows itself as the last expression of a cell.
+            pub fn evcxr_display(&self) {
+                match self.figure() {
+                    Ok(figure) => figure.evcxr_display(),
+                    Err(error) => println!("{error}"),
+                }
+            }
+        }
+    )* };
+}
+pub(crate) use shows_its_figure;
+
 /// `[x, y, width, height]` of the box outside of which two pictures of one size
 /// are the same; never empty.
 fn changed(before: &Pixels, after: &Pixels) -> [u32; 4] {

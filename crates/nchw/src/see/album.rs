@@ -6,12 +6,12 @@ use crate::{
     colour::Palette,
     data::Examples,
     error::debug_as_display,
-    figure::Figure,
+    figure::{Figure, shows_its_figure},
     net::LectureNet,
     panels::{Content, Panel, Sheet},
     train::Report,
 };
-use std::{fmt, path::Path};
+use std::fmt;
 
 /// Rows that fit a figure.
 const MOST: usize = 12;
@@ -113,22 +113,6 @@ impl Album {
         let alt = format!("{title}. {self}");
         Sheet { title, rows, lines }.figure(alt, self.to_string())
     }
-
-    /// Writes the figure as a PNG file.
-    ///
-    /// # Errors
-    /// When it cannot be written, or its name does not end in `.png`.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.figure()?.save(path)
-    }
-
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        match self.figure() {
-            Ok(figure) => figure.evcxr_display(),
-            Err(error) => println!("{error}"),
-        }
-    }
 }
 
 impl fmt::Display for Album {
@@ -139,3 +123,4 @@ impl fmt::Display for Album {
 }
 
 debug_as_display!(Album);
+shows_its_figure!(Album);

@@ -9,7 +9,7 @@ use crate::{
     colour::Palette,
     data::Cifar10,
     error::debug_as_display,
-    figure::{Figure, Pixels},
+    figure::{Figure, Pixels, shows_its_figure},
     image::Image,
     matrix::Matrix,
     net::LectureNet,
@@ -282,22 +282,6 @@ impl Film {
         order.truncate(MAPS);
         Ok(order)
     }
-
-    /// Writes the animation as a PNG file (APNG).
-    ///
-    /// # Errors
-    /// When it cannot be written, or its name does not end in `.png`.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.figure()?.save(path)
-    }
-
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        match self.figure() {
-            Ok(figure) => figure.evcxr_display(),
-            Err(error) => println!("{error}"),
-        }
-    }
 }
 
 impl fmt::Display for Film {
@@ -318,3 +302,4 @@ impl fmt::Display for Film {
 }
 
 debug_as_display!(Film);
+shows_its_figure!(Film);

@@ -6,12 +6,12 @@ use crate::{
     canvas::number,
     colour::Palette,
     error::debug_as_display,
-    figure::{Figure, Pixels},
+    figure::{Figure, Pixels, shows_its_figure},
     matrix::Matrix,
     net::LectureNet,
     panels::{Content, Panel, Sheet},
 };
-use std::{fmt, path::Path};
+use std::fmt;
 use tch::{Kind, Tensor};
 
 /// The filters of a convolution. See [`filters`].
@@ -239,22 +239,6 @@ impl FilterBank {
         let alt = format!("{title}. {}. {}", numbers.join("; "), lines.join(". "));
         Sheet { title, rows, lines }.figure(alt, numbers.join("\n"))
     }
-
-    /// Writes the bank as a PNG file.
-    ///
-    /// # Errors
-    /// When it cannot be written, or its name does not end in `.png`.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.figure()?.save(path)
-    }
-
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        match self.figure() {
-            Ok(figure) => figure.evcxr_display(),
-            Err(error) => println!("{error}"),
-        }
-    }
 }
 
 impl fmt::Display for FilterBank {
@@ -274,3 +258,4 @@ impl fmt::Display for FilterBank {
 }
 
 debug_as_display!(FilterBank);
+shows_its_figure!(FilterBank);

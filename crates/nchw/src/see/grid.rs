@@ -6,11 +6,11 @@ use crate::{
     canvas::number,
     colour::Palette,
     error::debug_as_display,
-    figure::Figure,
+    figure::{Figure, shows_its_figure},
     matrix::Matrix,
     panels::{Content, Panel, Sheet},
 };
-use std::{fmt, path::Path};
+use std::fmt;
 use tch::Tensor;
 
 /// Maps of each block in the strip.
@@ -166,22 +166,6 @@ impl MapGrid {
             ..*self
         }
     }
-
-    /// Writes the figure as a PNG file.
-    ///
-    /// # Errors
-    /// When it cannot be written, or its name does not end in `.png`.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.figure()?.save(path)
-    }
-
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        match self.figure() {
-            Ok(figure) => figure.evcxr_display(),
-            Err(error) => println!("{error}"),
-        }
-    }
 }
 
 /// The width of a grid on the page.
@@ -199,3 +183,4 @@ impl fmt::Display for MapGrid {
 }
 
 debug_as_display!(MapGrid);
+shows_its_figure!(MapGrid);

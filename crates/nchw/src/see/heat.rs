@@ -6,12 +6,12 @@ use crate::{
     canvas::number,
     colour::Palette,
     error::debug_as_display,
-    figure::{Figure, Pixels},
+    figure::{Figure, Pixels, shows_its_figure},
     matrix::Matrix,
     net::MEAN,
     panels::{Content, Panel, Sheet},
 };
-use std::{fmt, path::Path};
+use std::fmt;
 use tch::{Kind, Tensor};
 
 /// The side of the square that occlusion hides, and how far it moves at a time.
@@ -318,22 +318,6 @@ impl Heat {
             map.width()
         ))
     }
-
-    /// Writes the figure as a PNG file.
-    ///
-    /// # Errors
-    /// When it cannot be written, or its name does not end in `.png`.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.figure()?.save(path)
-    }
-
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        match self.figure() {
-            Ok(figure) => figure.evcxr_display(),
-            Err(error) => println!("{error}"),
-        }
-    }
 }
 
 impl fmt::Display for Heat {
@@ -344,6 +328,7 @@ impl fmt::Display for Heat {
 }
 
 debug_as_display!(Heat);
+shows_its_figure!(Heat);
 
 impl View {
     /// Each block's maps added up over the picture, each on its own scale, and their titles.

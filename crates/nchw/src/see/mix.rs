@@ -6,11 +6,11 @@ use crate::{
     canvas::number,
     colour::Palette,
     error::debug_as_display,
-    figure::Figure,
+    figure::{Figure, shows_its_figure},
     matrix::Matrix,
     panels::{Content, Panel, Sheet},
 };
-use std::{fmt, path::Path};
+use std::fmt;
 use tch::{Kind, Tensor};
 
 /// A weighted sum of maps. See [`View::mix`].
@@ -152,22 +152,6 @@ impl Mix {
         Sheet { title: format!("Maps of {}, weighted and added", self.name), rows, lines }
             .figure(self.to_string(), self.to_string())
     }
-
-    /// Writes the figure as a PNG file.
-    ///
-    /// # Errors
-    /// When it cannot be written, or its name does not end in `.png`.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.figure()?.save(path)
-    }
-
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        match self.figure() {
-            Ok(figure) => figure.evcxr_display(),
-            Err(error) => println!("{error}"),
-        }
-    }
 }
 
 fn tile(title: String, map: &Tensor, width: f64) -> Result<Panel<'static>> {
@@ -192,3 +176,4 @@ impl fmt::Display for Mix {
 }
 
 debug_as_display!(Mix);
+shows_its_figure!(Mix);

@@ -8,7 +8,7 @@ use crate::{
     Error, Result,
     colour::REGIONS,
     error::debug_as_display,
-    figure::{Figure, Pixels},
+    figure::{Figure, Pixels, shows_its_figure},
     panels::{Content, Panel, Sheet, blend},
     train::runs,
     weights::replace,
@@ -257,22 +257,6 @@ impl Semantic {
         let text = format!("{title}: channels {}", names.join(", "));
         Sheet { title, rows, lines: vec![patches.line()] }.figure(text.clone(), text)
     }
-
-    /// Writes the figure as a PNG file.
-    ///
-    /// # Errors
-    /// When it cannot be written, or its name does not end in `.png`.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.figure()?.save(path)
-    }
-
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        match self.figure() {
-            Ok(figure) => figure.evcxr_display(),
-            Err(error) => println!("{error}"),
-        }
-    }
 }
 
 /// The file with the names, beside the trainings.
@@ -308,3 +292,4 @@ impl fmt::Display for Semantic {
 }
 
 debug_as_display!(Semantic);
+shows_its_figure!(Semantic);
