@@ -42,7 +42,7 @@ pub fn test() -> Result<()> {
         ("notebook checker", &|| python(&checker)),
         ("notebooks", &|| notebooks(true, &[])),
         ("mistakes", &|| mistakes(true)),
-        ("book", &book),
+        ("book", &book_in_a_browser),
         ("browser", &|| browser(&ready)),
     ];
     let mut failed = Vec::new();
@@ -133,6 +133,17 @@ pub fn book() -> Result<()> {
     let mut python = Command::new(environment(".venv-book", "book.lock")?);
     python.arg(paths::script("book.py")).arg("--root").arg(paths::root());
     run::run(&mut python)
+}
+
+/// The book on a phone and on a desk.
+fn book_in_a_browser() -> Result<()> {
+    book()?;
+    if run::which("chromium").is_none() {
+        println!("skipped: the look at it, for Chromium is not installed");
+        return Ok(());
+    }
+    let driver = environment(".venv-browser", "browser.lock")?;
+    run::run(Command::new(driver).arg(paths::script("test_book.py")))
 }
 
 /// What ARCHITECTURE.md says about who knows what, held by this check.
