@@ -171,6 +171,18 @@ class StaleTest(unittest.TestCase):
             with self.assertRaisesRegex(notebooks.Wrong, "with another output"):
                 notebooks.require_fresh(old, new)
 
+    def test_a_line_beside_a_figure_that_varies(self):
+        for tags, stale in [("", True), (' tags=["varies"]', False)]:
+            old, new = self.pair((tags, "x"), (tags, "x"))
+            figure = nbformat.v4.new_output("execute_result", data={"text/plain": "a figure"})
+            old.cells[2].outputs = [figure]
+            new.cells[2].outputs = [nbformat.v4.new_output("stream", name="stdout", text="a stand-in"), figure]
+            if stale:
+                with self.assertRaisesRegex(notebooks.Wrong, "with another output"):
+                    notebooks.require_fresh(old, new)
+            else:
+                notebooks.require_fresh(old, new)
+
     def test_what_a_failing_cell_says_unless_the_compiler_says_it(self):
         tags = ' tags=["fails"]'
         old, new = self.pair((tags, "x"), (tags, "x"))
