@@ -15,7 +15,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,8 @@ from selenium.common.exceptions import (ElementClickInterceptedException, Elemen
                                         NoSuchElementException, StaleElementReferenceException)
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
+
+from kernels import free_port
 
 SCRIPTS = Path(__file__).resolve().parent
 ROOT = SCRIPTS.parents[2]
@@ -94,12 +95,6 @@ def marked_environment(folder):
     own = {f"JUPYTER_{kind}_DIR": str(folder / kind.lower()) for kind in ("CONFIG", "DATA", "RUNTIME")}
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTERLAB_S")}
     return {**inherited, **own, MARK[0]: MARK[1]}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def start_server(python, folder, environment):

@@ -1,7 +1,8 @@
-"""Ends a kernel with everything that it started."""
+"""What the scripts about kernels and servers share."""
 
 import os
 import signal
+import socket
 
 
 def group_of(manager):
@@ -16,3 +17,10 @@ def kill_group(group):
             os.killpg(group, signal.SIGKILL)
         except ProcessLookupError:
             pass
+
+
+def free_port():
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

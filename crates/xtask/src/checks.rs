@@ -30,8 +30,8 @@ pub fn test() -> Result<()> {
     let lints = "clippy --locked --workspace --all-targets --features nchw/program -- -D warnings";
     let tests = "test --locked --workspace --features nchw/program --quiet";
     let words = |line: &'static str| line.split(' ').collect::<Vec<_>>();
-    let checker = ["-m", "unittest", "--failfast", "test_environment", "test_notebooks"];
-    let checks: [Check; 12] = [
+    let checker = ["-m", "unittest", "--failfast", "test_day", "test_environment", "test_notebooks"];
+    let checks: [Check; 13] = [
         ("format", &|| cargo(&["fmt", "--all", "--check"])),
         ("lints", &|| cargo(&words(lints))),
         ("tests", &|| cargo(&words(tests))),
@@ -40,6 +40,7 @@ pub fn test() -> Result<()> {
         ("architecture", &architecture),
         ("dependencies", &deny::deny_if_there),
         ("notebook checker", &|| python(&checker)),
+        ("closed", &|| python(&["-m", "unittest", "--failfast", "test_closed"])),
         ("notebooks", &|| notebooks(true, &[])),
         ("mistakes", &|| mistakes(true)),
         ("book", &book_in_a_browser),
@@ -106,6 +107,12 @@ fn command() -> Result<()> {
 fn python(args: &[&str]) -> Result<()> {
     let mut python = Command::new(paths::venv("python"));
     run::run(python.args(args).current_dir(paths::script("")))
+}
+
+/// `cargo xtask faults`.
+pub fn faults(ready: &Ready) -> Result<()> {
+    let mut python = Command::new(paths::venv("python"));
+    run::run(python.arg(paths::script("faults.py")).arg("--libtorch").arg(libtorch::base(&ready.source)?))
 }
 
 /// Builds and runs notebooks, or checks them.
@@ -292,6 +299,11 @@ pub fn bench_kernel(rounds: u32) -> Result<()> {
     python.arg(paths::script("bench_kernel.py")).arg("--python").arg(peer);
     python.arg("--rounds").arg(rounds.to_string());
     run::run(python.current_dir(paths::root().join("notebooks")))
+}
+
+/// `cargo xtask bench day`.
+pub fn bench_day(rounds: u32) -> Result<()> {
+    python(&["bench_day.py", "--rounds", &rounds.to_string()])
 }
 
 /// `cargo xtask bench train`.

@@ -48,7 +48,8 @@ pub fn doctor() -> Result<()> {
     print("evcxr", evcxr(&setup));
     print("tch", tch());
     print("libtorch", torch(&source, &setup));
-    let probe = if kernel::is_built() {
+    let built = kernel::is_built();
+    let probe = if built {
         kernel::probe()
     } else {
         Err(anyhow::anyhow!("the notebooks' dependencies are not compiled, or the crate has changed since"))
@@ -60,9 +61,12 @@ pub fn doctor() -> Result<()> {
             Ok(p) => {
                 Line::Good(format!("starts in {:.1} s, a cell with a tensor took {:.2} s", p.start, p.cell))
             }
+            // What is built stays, unless it is thrown away.
+            Err(error) if built => Line::Bad(format!("{error:#}"), format!("rm -r .nchw/kernel && {setup}")),
             Err(error) => Line::Bad(error.to_string(), setup),
         },
     );
+    print("notebooks", notebooks());
     print("CIFAR-10", cifar());
     print("disk", disk());
     if broken > 0 {
@@ -161,6 +165,18 @@ fn cifar() -> Line {
         Some(folder) => Line::Good(folder.display().to_string()),
         None => Line::Note("not found; Shapes-10 stands in (`nchw data fetch` downloads it, 170 MB)".into()),
     }
+}
+
+fn notebooks() -> Line {
+    let folder = paths::root().join("notebooks");
+    if tools::is_writable(&folder) {
+        return Line::Good("can be written".into());
+    }
+    let text = format!("{} cannot be written: what is changed there is not kept", folder.display());
+    Line::Bad(
+        text,
+        format!("`ls -ld {}` says whose it is; `chmod -R u+w` it, or clone anew", folder.display()),
+    )
 }
 
 fn disk() -> Line {

@@ -8,6 +8,7 @@
 
 use crate::{fresh, libtorch, paths, run, tools::Tools, watch};
 use anyhow::{Context, Result, bail};
+use rustix::fs::FlockOperation;
 use serde_json::{Value, json};
 use std::{
     env, fs,
@@ -41,12 +42,18 @@ pub fn evcxr_version(program: &Path) -> Option<String> {
 /// Finds evcxr of the right version on the PATH, or installs it for all clones.
 pub fn provide_evcxr(tools: &Tools) -> Result<()> {
     let home = paths::cache()?.join(format!("evcxr-{}", paths::EVCXR));
+    fs::create_dir_all(&home).with_context(|| format!("{} cannot be made", home.display()))?;
+    // Two clones, set up at once, would compile in the same folder.
+    let lock = fs::File::create(home.join("lock"))?;
+    if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        println!("      another clone installs evcxr: waiting for it");
+        rustix::fs::flock(&lock, FlockOperation::LockExclusive)?;
+    }
     let ours = home.join("bin/evcxr_jupyter");
     let right = |program: &PathBuf| evcxr_version(program).as_deref() == Some(paths::EVCXR);
     let found =
         run::which("evcxr_jupyter").into_iter().chain([ours.clone()]).find(|p| p.is_file() && right(p));
     if found.is_none() {
-        fs::create_dir_all(&home)?;
         let build = paths::cache()?.join("evcxr-build");
         let mut cargo = Command::new(&tools.cargo);
         cargo.args(["install", "--locked", "evcxr_jupyter", "--version", paths::EVCXR, "--force", "--root"]);

@@ -123,12 +123,17 @@ pub fn install(source: &Source) -> Result<()> {
     Ok(())
 }
 
+/// The folder of a libtorch, as `LIBTORCH` would name it.
+pub fn base(source: &Source) -> Result<PathBuf> {
+    match source {
+        Source::Variable(folder) | Source::Conda(folder) => Ok(folder.clone()),
+        Source::WheelCpu | Source::WheelCuda => torch_package(),
+    }
+}
+
 /// The folders of the headers and of the libraries.
 fn real_folders(source: &Source) -> Result<(PathBuf, PathBuf)> {
-    let base = match source {
-        Source::Variable(folder) | Source::Conda(folder) => folder.clone(),
-        Source::WheelCpu | Source::WheelCuda => torch_package()?,
-    };
+    let base = base(source)?;
     Ok((base.join("include"), base.join("lib")))
 }
 

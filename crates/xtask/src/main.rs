@@ -5,6 +5,7 @@ mod deny;
 mod doctor;
 mod fresh;
 mod kernel;
+mod lab;
 mod libtorch;
 mod paths;
 mod run;
@@ -15,7 +16,7 @@ mod watch;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use libtorch::Wish;
-use std::{fs, process::Command};
+use std::fs;
 
 /// The chores of the course. The first two are all that a newcomer needs.
 #[derive(Parser)]
@@ -35,6 +36,9 @@ enum Chore {
         /// The port to listen on (default: 8888, or the next free one)
         #[arg(long, value_name = "N")]
         port: Option<u16>,
+        /// Run as root outside of a container, too
+        #[arg(long)]
+        allow_root: bool,
     },
     /// Run every check: format, lints, tests, notebooks, JupyterLab in a browser
     Test,
@@ -45,6 +49,8 @@ enum Chore {
     },
     /// Say what is on this machine, and how to mend what is wrong
     Doctor,
+    /// Interrupt set-up, take its network, fill its disk … and see that it ends well (own clone; 15 minutes)
+    Faults,
     /// Build the notebooks from notebooks/src, run them, and write them with outputs
     Notebooks {
         /// Write nothing; fail when a notebook fails or is stale
@@ -103,6 +109,12 @@ enum Bench {
         #[arg(long, default_value_t = 10)]
         kernels: u32,
     },
+    /// A day in class: all notebooks again and again, two at once; fails when anything grows
+    Day {
+        /// How often every notebook is run
+        #[arg(long, default_value_t = 10)]
+        rounds: u32,
+    },
     /// Training pictures a second, beside PyTorch's eager mode and its compiler
     Train {
         /// How often each is measured
@@ -123,7 +135,11 @@ fn main() {
 
 fn perform(chore: Chore) -> Result<()> {
     match chore {
-        Chore::Lab { no_browser, port } => lab(no_browser, port),
+        Chore::Lab { no_browser, port, allow_root } => {
+            lab::require_harmless_root(allow_root)?;
+            setup::setup(Wish::Any)?;
+            lab::lab(&lab::Wishes { no_browser, port })
+        }
         Chore::Test => checks::test(),
         Chore::Setup { device } => {
             let wish = match device {
@@ -140,9 +156,14 @@ fn perform(chore: Chore) -> Result<()> {
             setup::setup(Wish::Any)?;
             checks::notebooks(check, &names)
         }
+        Chore::Faults => checks::faults(&setup::setup(Wish::Any)?),
         Chore::Bench { what: Bench::Kernel { rounds } } => {
             setup::setup(Wish::Any)?;
             checks::bench_kernel(rounds)
+        }
+        Chore::Bench { what: Bench::Day { rounds } } => {
+            setup::setup(Wish::Any)?;
+            checks::bench_day(rounds)
         }
         Chore::Bench { what: Bench::Train { rounds } } => {
             setup::setup(Wish::Any)?;
@@ -166,49 +187,20 @@ fn perform(chore: Chore) -> Result<()> {
     }
 }
 
-fn lab(no_browser: bool, port: Option<u16>) -> Result<()> {
-    setup::setup(Wish::Any)?;
-    println!("JupyterLab opens on the notebooks; Ctrl-C twice ends it.");
-    let mut jupyter = Command::new(paths::venv("python"));
-    jupyter.args(["-m", "jupyterlab", "--LabApp.default_url=/lab/tree/00-start.ipynb"]);
-    jupyter.arg(format!("--ServerApp.root_dir={}", paths::root().join("notebooks").display()));
-    // What authors edit, and what would spoil the exercises, is no learner's business.
-    for hidden in ["src", "solutions", "__pycache__"] {
-        jupyter.arg(format!("--ContentsManager.hide_globs={hidden}"));
-    }
-    // In JupyterLab's terminals the command `nchw` is there.
-    jupyter.env("PATH", paths::prepend("PATH", &[paths::root().join(".venv/bin")])?);
-    if no_browser {
-        jupyter.arg("--no-browser");
-    }
-    if let Some(port) = port {
-        jupyter.arg(format!("--port={port}"));
-    }
-    // Jupyter refuses to run as root unless told to; in a container there is
-    // often nobody else.
-    if rustix::process::geteuid().is_root() {
-        println!("You are root, as in a container: Jupyter is told that this is meant (--allow-root).");
-        jupyter.arg("--allow-root");
-    }
-    libtorch::conda_jupyterlab(&mut jupyter);
-    run::run(&mut jupyter)
-}
-
+/// Removes what set-up made, and nothing else: data sets in the cache stay.
 fn clean(all: bool) -> Result<()> {
-    let mut folders: Vec<_> = [
-        ".nchw",
-        ".venv",
-        ".venv-bench",
-        ".venv-book",
-        ".venv-browser",
-        ".venv-grading",
-        "target",
-        "test-artifacts",
-    ]
-    .map(|name| paths::root().join(name))
-    .into();
+    let root = paths::root();
+    setup::clear_environment(&root.join(".venv"))?;
+    let made =
+        [".nchw", ".venv-bench", ".venv-book", ".venv-browser", ".venv-grading", "target", "test-artifacts"];
+    let mut folders: Vec<_> = made.map(|name| root.join(name)).into();
     if all {
-        folders.push(paths::cache()?);
+        let ours = ["evcxr-", "deny-", "slots-"];
+        let kept = fs::read_dir(paths::cache()?).into_iter().flatten().flatten();
+        folders.extend(kept.map(|entry| entry.path()).filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            ours.iter().any(|start| name.starts_with(start))
+        }));
     }
     for folder in folders.iter().filter(|f| f.exists()) {
         println!("  removing {}", folder.display());

@@ -24,12 +24,12 @@ pub struct Ready {
 }
 
 /// One step. `stamp` names all it depends on: while that stays the same and
-/// `result` exists, the step is done.
+/// all of `result` exists, the step is done.
 struct Step<'a> {
     name: &'a str,
     what: &'a str,
     size: &'a str,
-    result: PathBuf,
+    result: Vec<PathBuf>,
     stamp: String,
     act: &'a dyn Fn() -> Result<()>,
 }
@@ -40,7 +40,8 @@ impl Step<'_> {
     }
 
     fn is_done(&self) -> bool {
-        self.result.exists() && fs::read_to_string(self.stamp_file()).is_ok_and(|s| s == self.stamp)
+        self.result.iter().all(|result| result.exists())
+            && fs::read_to_string(self.stamp_file()).is_ok_and(|s| s == self.stamp)
     }
 
     /// True when there was something to do.
@@ -66,6 +67,7 @@ impl Step<'_> {
 
 /// Brings the machine to where notebooks run, doing only what is not done.
 pub fn setup(wish: Wish) -> Result<Ready> {
+    require_plain_path(&paths::root())?;
     let tools = tools::find()?;
     let source = libtorch::choose(wish);
     fs::create_dir_all(paths::kernel())?;
@@ -86,7 +88,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
         } else {
             "60 MB to download; about 30 s"
         },
-        result: paths::venv("python"),
+        result: environment_parts(conda.is_some(), &tools.python_version),
         stamp: stamp(
             &[
                 &tools.python.display().to_string(),
@@ -101,7 +103,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
         name: "packages",
         what: "the Rust packages the course is built from",
         size: "40 MB to download; about 10 s",
-        result: paths::root().join("Cargo.lock"),
+        result: vec![paths::root().join("Cargo.lock")],
         stamp: stamp(&[], &["../Cargo.lock"])?,
         act: &|| fetch_packages(&tools),
     };
@@ -109,7 +111,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
         name: "evcxr",
         what: "evcxr_jupyter, the Rust kernel; kept for later clones",
         size: "60 MB to download; 3 to 8 minutes, unless it is there already",
-        result: paths::kernel().join("evcxr_jupyter"),
+        result: vec![paths::kernel().join("evcxr_jupyter")],
         stamp: paths::EVCXR.to_owned(),
         act: &|| kernel::provide_evcxr(&tools),
     };
@@ -117,7 +119,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
         name: "rust-source",
         what: "the standard library's source, by which the kernel tells types",
         size: "15 MB; about 5 s",
-        result: paths::kernel().join("std/core/src/lib.rs"),
+        result: vec![paths::kernel().join("std/core/src/lib.rs")],
         stamp: format!("{} {}", tools.rust, tools.sysroot.display()),
         act: &|| kernel::slim_standard_library(&tools),
     };
@@ -140,7 +142,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
             Source::Variable(_) | Source::Conda(_) => "nothing to download",
         },
         // A link into the wheel: gone when `.venv` was made anew.
-        result: libtorch::folder().join("lib/libtorch_cpu.so"),
+        result: vec![libtorch::folder().join("lib/libtorch_cpu.so")],
         stamp: stamp(&[&source.to_string(), &tools.python_version, &tools.host], &[lock])?,
         act: &|| {
             libtorch::install(&source)?;
@@ -155,7 +157,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
         name: "wrapper",
         what: "the C++ side of tch, compiled once",
         size: "3 MB; about 40 s",
-        result: libtorch::wrapper_folder().join("libtch.so"),
+        result: vec![libtorch::wrapper_folder().join("libtch.so")],
         stamp: stamp(&[&identity, &libtorch::torch_sys_version()], &["../crates/xtask/cpp/short_errors.h"])?,
         act: &|| libtorch::build_wrapper(&tools),
     };
@@ -169,7 +171,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
         name: "kernel",
         what: "the Jupyter kernel \"Rust (nchw)\", JupyterLab's settings and the command nchw, in .venv",
         size: "5 MB; 10 to 60 s",
-        result: spec,
+        result: vec![spec, paths::kernel().join("bin/nchw-kernel"), paths::kernel().join("warm/init.evcxr")],
         stamp: stamp(&[&identity, &tools.sysroot.display().to_string(), &python.stamp], &kernel_files)?,
         act: &|| {
             kernel::install(&tools, &source)?;
@@ -182,7 +184,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
         name: "notebooks",
         what: "what the notebooks link, compiled so that no cell waits for it",
         size: "350 MB on disk; 1 to 4 minutes the first time",
-        result: paths::kernel().join("build"),
+        result: vec![paths::kernel().join("build")],
         stamp: stamp(&[&kernelspec.stamp, &tools.rust], &[])?,
         act: &kernel::build,
     };
@@ -200,9 +202,30 @@ pub fn setup(wish: Wish) -> Result<Ready> {
 fn only_one() -> Result<fs::File> {
     let lock = fs::File::create(paths::made().join("lock"))?;
     if rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
-        bail!("another set-up of this clone is running: wait until it has ended");
+        bail!(
+            "another set-up of this clone is running, or what one that was killed had started: \
+             wait until it has ended, then run the same command again"
+        );
     }
+    // What set-up starts holds it, too: a pip whose set-up was killed still writes.
+    rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
     Ok(lock)
+}
+
+/// Spaces and letters of any language are fine; these few characters mean
+/// something in cargo's settings, in the loader's path, or to a shell.
+fn require_plain_path(folder: &Path) -> Result<()> {
+    let special =
+        |c: char| matches!(c, ':' | ';' | '"' | '\'' | '\\' | '$' | '`' | '{' | '}') || c.is_control();
+    match folder.to_str().map(|text| text.chars().find(|c| special(*c))) {
+        Some(None) => Ok(()),
+        Some(Some(found)) => bail!(
+            "{} has {found:?} in its name, which compilers and loaders stumble over: move the course to a \
+             folder without it; nothing has been changed yet",
+            folder.display()
+        ),
+        None => bail!("{} is not written in UTF-8: move the course to another folder", folder.display()),
+    }
 }
 
 /// Says so before anything long begins when the disk is too full for it.
@@ -253,16 +276,48 @@ fn fetch_packages(tools: &Tools) -> Result<()> {
     cargo.args(["fetch", "--locked"]).current_dir(paths::root());
     // On a machine without a network, say so in seconds.
     cargo.env("CARGO_NET_RETRY", "1").env("CARGO_HTTP_TIMEOUT", "20");
-    run::quiet(&mut cargo)
-        .map(drop)
-        .context("could not download Rust packages: is there a network? (a proxy goes into HTTPS_PROXY)")
+    run::quiet(&mut cargo).map(drop).context("could not download Rust packages")
+}
+
+/// What is there when the environment is whole; half of it may have been
+/// deleted, by hand or by a tool that tidies up.
+fn environment_parts(conda: bool, version: &str) -> Vec<PathBuf> {
+    let mut parts = vec![paths::venv("python")];
+    if !conda {
+        let minor: Vec<&str> = version.split('.').take(2).collect();
+        let packages = paths::root().join(format!(".venv/lib/python{}/site-packages", minor.join(".")));
+        parts.extend(
+            ["jupyterlab", "jupyter_server", "nbclient", "jupytext"]
+                .map(|name| packages.join(name).join("__init__.py")),
+        );
+    }
+    parts
+}
+
+/// The file by which a `.venv` of set-up's own is known.
+const OURS: &str = "made-by-nchw-setup";
+
+/// Removes a `.venv`, if it is one that set-up made.
+pub fn clear_environment(folder: &Path) -> Result<()> {
+    if fs::symlink_metadata(folder).is_err() {
+        return Ok(());
+    }
+    // Set-ups of before left the kernel there, and no such file.
+    let ours = folder.join(OURS).exists() || folder.join("share/jupyter/kernels/nchw").exists();
+    if !ours || folder.is_symlink() {
+        bail!(
+            "{0} is there, and set-up did not make it: move it away (`mv {0} {0}-mine`), then run the same command again",
+            folder.display()
+        );
+    }
+    fs::remove_dir_all(folder).with_context(|| format!("could not remove {}", folder.display()))
 }
 
 fn make_environment(tools: &Tools, conda: bool) -> Result<()> {
     let folder = paths::root().join(".venv");
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
+    clear_environment(&folder)?;
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join(OURS), "`cargo xtask setup` made this folder, and may make it anew.\n")?;
     let mut venv = Command::new(&tools.python);
     venv.args(["-m", "venv"]);
     if conda {
@@ -276,7 +331,7 @@ fn make_environment(tools: &Tools, conda: bool) -> Result<()> {
     pip.args(["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "--retries", "2"]);
     pip.args(["--disable-pip-version-check", "--progress-bar", "off", "-r"]);
     watch::watched(pip.arg(paths::root().join("requirements/lab.lock")), "python")
-        .context("could not install Python packages: is there a network? (a proxy goes into HTTPS_PROXY)")
+        .context("could not install Python packages")
 }
 
 /// JupyterLab's settings for this environment only: nothing of the user's is
@@ -311,7 +366,7 @@ mod tests {
             name: &name,
             what: "a test",
             size: "nothing",
-            result: result.clone(),
+            result: vec![result.clone()],
             stamp: stamp.to_owned(),
             act: &act,
         };
@@ -326,6 +381,29 @@ mod tests {
     }
 
     #[test]
+    fn an_environment_of_somebody_elses_is_left_alone() {
+        let folder = std::env::temp_dir().join(format!("nchw-venv-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("mine.py"), "").unwrap();
+        let error = clear_environment(&folder).unwrap_err().to_string();
+        assert!(error.contains("set-up did not make it") && error.contains("mv "), "{error}");
+        assert!(folder.join("mine.py").exists());
+        fs::write(folder.join(OURS), "").unwrap();
+        clear_environment(&folder).unwrap();
+        assert!(!folder.exists());
+        clear_environment(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_folder_may_have_spaces_and_korean_letters_and_no_colon() {
+        assert!(require_plain_path(Path::new("/home/김 철수/합성곱 (1)")).is_ok());
+        for name in ["/home/a:b", "/home/it's", "/home/a\nb", "/home/$x"] {
+            let error = require_plain_path(Path::new(name)).unwrap_err().to_string();
+            assert!(error.contains("move the course"), "{error}");
+        }
+    }
+
+    #[test]
     fn an_interrupted_step_is_not_done_and_says_how_to_go_on() {
         let name = format!("test-fails-{}", std::process::id());
         let act = || bail!("the network went away");
@@ -333,7 +411,7 @@ mod tests {
             name: &name,
             what: "a test",
             size: "nothing",
-            result: std::env::temp_dir(),
+            result: vec![std::env::temp_dir()],
             stamp: "x".into(),
             act: &act,
         };

@@ -3,7 +3,10 @@
 
 use crate::{paths, run};
 use anyhow::{Context, Result, bail};
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The tools that set-up and the kernel use.
 pub struct Tools {
@@ -93,6 +96,11 @@ fn find_cxx() -> Result<PathBuf> {
 fn number_pair(version: &str) -> Option<(u32, u32)> {
     let mut numbers = version.split('.').map(|n| n.parse().ok());
     Some((numbers.next()??, numbers.next()??))
+}
+
+/// Whether something can be written into a folder.
+pub fn is_writable(folder: &Path) -> bool {
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
 /// Free space where the course lives, in GB.

@@ -1,7 +1,7 @@
 //! Long commands: one line that shows they live, a log with all they wrote.
 
-use crate::paths;
-use anyhow::{Context, Result, bail};
+use crate::{paths, run};
+use anyhow::{Context, Result, anyhow};
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, IsTerminal, Write},
@@ -41,7 +41,7 @@ pub fn watched(command: &mut Command, log_name: &str) -> Result<()> {
             Ok(line) => {
                 writeln!(log, "{line}")?;
                 tail.push(line);
-                if tail.len() > 10 {
+                if tail.len() > 25 {
                     tail.remove(0);
                 }
             }
@@ -66,11 +66,10 @@ pub fn watched(command: &mut Command, log_name: &str) -> Result<()> {
     }
     let status = child.wait()?;
     if !status.success() {
-        bail!(
-            "{}\n{program} ended with {status}; all it wrote is in {}",
-            tail.join("\n"),
-            log_path.display()
-        );
+        let tail = tail.join("\n");
+        let ended = format!("{program} ended with {status}");
+        let failed = anyhow!("{tail}\n{ended}; all it wrote is in {}", log_path.display());
+        return Err(run::advised(failed, &format!("{tail}\n{ended}")));
     }
     Ok(())
 }

@@ -249,6 +249,23 @@ mod tests {
     }
 
     #[test]
+    fn working_folders_have_no_space_in_their_path() {
+        let plain = Path::new("/course/.nchw/kernel");
+        assert_eq!(slots(plain).unwrap(), plain.join("slots"));
+        let spaced = |name| slots(Path::new(name)).map(|folder| folder.to_string_lossy().into_owned());
+        match (spaced("/my course/.nchw/kernel"), spaced("/합성 곱/.nchw/kernel")) {
+            (Ok(one), Ok(two)) => {
+                assert!(!one.contains(' ') && !two.contains(' '), "{one} {two}");
+                assert_ne!(one, two, "every clone has its own");
+            }
+            // A home with a space in its path, too.
+            (error, _) => {
+                assert!(format!("{:#}", error.unwrap_err()).contains("set NCHW_CACHE"), "says what to do")
+            }
+        }
+    }
+
+    #[test]
     fn two_kernels_get_two_folders_and_a_freed_one_comes_back() {
         let slots = env::temp_dir().join(format!("nchw-slots-{}", std::process::id()));
         fs::create_dir_all(slots.join("0")).unwrap();
