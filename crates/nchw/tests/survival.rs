@@ -1,5 +1,6 @@
-//! A training that is killed again and again ends with the very same weights as
-//! one that nobody disturbed, and never leaves a checkpoint that cannot be read.
+//! A training that is killed again and again, or runs into a full disk, ends with
+//! the very same weights as one that nobody disturbed, and never leaves a
+//! checkpoint that cannot be read.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
@@ -33,7 +34,7 @@ fn recipe(folder: &Path) -> Recipe {
     }
 }
 
-/// Not a test of its own: what [`killed_at_20_moments`] starts and kills.
+/// Not a test of its own: what the others start, kill, and leave without a disk.
 #[test]
 fn trains_where_it_is_told_to() {
     let Some(folder) = env::var_os(FOLDER) else { return };
@@ -106,4 +107,35 @@ fn killed_at_20_moments() {
         text.lines().map(|l| (number(l, "epoch") as i64, number(l, "loss"), number(l, "accuracy"))).collect()
     };
     assert_eq!(log(folder.path()), log(whole.path()));
+}
+
+/// The folder is a disk of its own, too small for all epochs; then it grows.
+#[test]
+fn a_full_disk_ends_it_and_more_room_lets_it_go_on() {
+    let unshare = |command: &[&str]| Command::new("unshare").arg("-rm").args(command).output();
+    let (disk, kept) = (TempFolder::new("survival-disk"), TempFolder::new("survival-kept"));
+    let script = r#"
+        mount -t tmpfs -o size=500k none "$1" || exit 99
+        export NCHW_TEST_TRAINING="$1"
+        train() { "$0" --exact trains_where_it_is_told_to --nocapture; }
+        train && exit 98
+        cp "$1/checkpoint.safetensors" "$2/full.safetensors"
+        mount -o remount,size=64m "$1" && train || exit 97
+        cp "$1/checkpoint.safetensors" "$2/""#;
+    let program = env::current_exe().unwrap();
+    let [program, disk, to] =
+        [program.as_path(), disk.path(), kept.path()].map(|path| path.to_str().unwrap());
+    let done = match unshare(&["true"]) {
+        Ok(able) if able.status.success() => unshare(&["sh", "-c", script, program, disk, to]).unwrap(),
+        _ => return eprintln!("skipped: this machine lets nobody mount a small disk"),
+    };
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "ended with {}:\n{said}", done.status);
+    for words in ["could not be written", "No space left on device", "what was there before is untouched"] {
+        assert!(said.contains(words), "expected `{words}` in:\n{said}");
+    }
+    assert!(!Tensor::read_safetensors(kept.path().join("full.safetensors")).unwrap().is_empty());
+    let whole = TempFolder::new("survival-whole-disk");
+    assert!(start(whole.path()).wait().unwrap().success());
+    assert_eq!(learned(kept.path()), learned(whole.path()));
 }
