@@ -21,6 +21,7 @@ pub mod maps;
 pub mod matrix;
 pub mod shapes10;
 pub mod shuffle;
+pub mod small_net;
 
 pub mod net;
 pub mod train;

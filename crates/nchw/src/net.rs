@@ -8,7 +8,7 @@ use crate::{
     error::debug_as_display,
     random::Dice,
     shapes::{Chain, Layer, Op, batch_norm, chain, conv, flatten, linear, max_pool, relu},
-    shuffle::start_as_pytorch,
+    small_net::start_as_pytorch,
     summary::{Layered, Layers},
     weights::Weights,
 };

@@ -24,7 +24,7 @@ use crate::{
     hints::hint,
     random::Dice,
     shapes::{self, Pair, Shape, chain, count, times},
-    shuffle::start_as_pytorch,
+    small_net::start_as_pytorch,
     summary::{Layered, Layers},
 };
 use std::{

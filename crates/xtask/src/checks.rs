@@ -167,11 +167,16 @@ fn architecture() -> Result<()> {
         ("crate::figure", "shapes/ random.rs colour.rs"),
     ];
     let source = paths::root().join("crates/nchw/src");
+    let reasons = fs::read_to_string(paths::root().join("ARCHITECTURE.md"))?;
     let mut wrong = Vec::new();
     for path in files(&source)? {
         let name = path.strip_prefix(&source)?.to_string_lossy().into_owned();
         let named = |places: &str| places.split(' ').any(|place| name.starts_with(place));
         let text = fs::read_to_string(&path)?;
+        let lines = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
+        if lines > 500 && !reasons.contains(&format!("| `{name}` |")) {
+            wrong.push(format!("{name} has {lines} lines: split it, or give the reason in ARCHITECTURE.md"));
+        }
         let forbidden = only.iter().filter(|(_, places)| !named(places));
         for (word, _) in forbidden.chain(never.iter().filter(|(_, places)| named(places))) {
             if text.contains(word) {

@@ -1,0 +1,521 @@
+//! The two small networks of notebook 01, and how they are trained.
+//!
+//! Everything here computes on the CPU: small enough for it, and the same
+//! seed gives the same curves again.
+
+use crate::random::Dice;
+use crate::shapes10::Shapes10;
+use crate::summary::{Layered, Layers};
+use crate::{Error, Result};
+use std::{fmt, time::Instant};
+use tch::nn::{self, Module, OptimizerConfig};
+use tch::{Device, Kind, Reduction, Tensor};
+
+/// Pictures at a time where nothing is learned: few enough for any memory.
+const ASK_BATCH: i64 = 500;
+/// The stream of lots for weights; the epochs' orders have 1, 2, 3, …
+const FIRST_WEIGHTS: u64 = u64::MAX;
+
+/// How to train. `ShuffleSettings::default()` is what the notebook runs.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let settings = ShuffleSettings { epochs: 2, ..ShuffleSettings::default() };
+/// assert_eq!(settings.epochs, 2);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShuffleSettings {
+    /// How often every picture is seen.
+    pub epochs: usize,
+    /// Pictures to a step.
+    pub batch: usize,
+    /// Adam's step size at the start; it falls to 0 in a straight line.
+    pub learning_rate: f64,
+    /// Decides the first weights, the order of the pictures and the permutation.
+    pub seed: u64,
+}
+
+impl Default for ShuffleSettings {
+    fn default() -> ShuffleSettings {
+        ShuffleSettings { epochs: 12, batch: 64, learning_rate: 3e-3, seed: 1 }
+    }
+}
+
+impl ShuffleSettings {
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.epochs == 0 || self.batch == 0 {
+            return Err(Error::new(format!(
+                "expected at least 1 epoch and 1 picture to a batch; got epochs = {}, batch = {}",
+                self.epochs, self.batch
+            )));
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) {
+            return Err(Error::new(format!(
+                "expected a learning rate above 0 and up to 1, such as 0.003; got {}",
+                self.learning_rate
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// What one training showed, a number per epoch.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let data = Shapes10::draw(20, 1)?;
+/// let settings = ShuffleSettings { epochs: 1, ..ShuffleSettings::default() };
+/// let curve: Curve = SmallNet::cnn(1).train("CNN", &data, &data, &settings)?;
+/// assert_eq!(curve.accuracy.len(), 1);
+/// # Ok::<(), nchw::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curve {
+    /// What was trained on what, such as "CNN, plain pixels".
+    pub name: String,
+    /// Mean cross-entropy on the training pictures, while they were learned.
+    pub loss: Vec<f64>,
+    /// Share of training pictures answered rightly, while they were learned.
+    pub train_accuracy: Vec<f64>,
+    /// Share of test pictures answered rightly after the epoch, 0 to 1.
+    pub accuracy: Vec<f64>,
+    /// How long the training took.
+    pub seconds: f64,
+}
+
+impl Curve {
+    /// Test accuracy after the last epoch.
+    pub fn last_accuracy(&self) -> f64 {
+        self.accuracy.last().copied().unwrap_or(0.0)
+    }
+}
+
+/// A small network for 32 × 32 RGB pictures of ten classes.
+///
+/// # Source
+/// Lecture part 1: a fully connected network against a convolutional one.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let net = SmallNet::cnn(1);
+/// let data = Shapes10::draw(6, 1)?;
+/// assert_eq!(net.predict(&data.images)?.size(), [6]);
+/// # Ok::<(), nchw::Error>(())
+/// ```
+pub struct SmallNet {
+    pub(crate) name: &'static str,
+    weights: nn::VarStore,
+    /// One for each of the layers.
+    names: &'static [&'static str],
+    layers: nn::Sequential,
+}
+
+impl SmallNet {
+    /// A fully connected network: every pixel to 128 units, to 64, to 10.
+    ///
+    /// The same seed gives the same first weights, whatever else draws lots.
+    pub fn mlp(seed: u64) -> SmallNet {
+        let mut dice = Dice::new(seed, FIRST_WEIGHTS);
+        let weights = nn::VarStore::new(Device::Cpu);
+        let root = weights.root();
+        let layers = nn::seq()
+            .add_fn(|pictures| pictures.flatten(1, -1))
+            .add(linear(&root / "linear1", &mut dice, 3 * 32 * 32, 128))
+            .add_fn(Tensor::relu)
+            .add(linear(&root / "linear2", &mut dice, 128, 64))
+            .add_fn(Tensor::relu)
+            .add(linear(&root / "linear3", &mut dice, 64, 10));
+        let names = &["flatten", "linear1", "relu1", "linear2", "relu2", "linear3"];
+        SmallNet { name: "MLP", weights, names, layers }
+    }
+
+    /// A convolutional network: three times 3 × 3 convolution and pooling,
+    /// with 16, 32 and 64 filters; then the mean of each map (global average
+    /// pooling), and 64 numbers to 10.
+    ///
+    /// The same seed gives the same first weights, whatever else draws lots.
+    pub fn cnn(seed: u64) -> SmallNet {
+        let mut dice = Dice::new(seed, FIRST_WEIGHTS);
+        let weights = nn::VarStore::new(Device::Cpu);
+        let root = weights.root();
+        let layers = nn::seq()
+            .add(conv(&root / "conv1", &mut dice, 3, 16))
+            .add_fn(|maps| maps.relu().max_pool2d_default(2))
+            .add(conv(&root / "conv2", &mut dice, 16, 32))
+            .add_fn(|maps| maps.relu().max_pool2d_default(2))
+            .add(conv(&root / "conv3", &mut dice, 32, 64))
+            .add_fn(|maps| maps.relu().mean_dim([2i64, 3].as_slice(), false, Kind::Float))
+            .add(linear(&root / "linear", &mut dice, 64, 10));
+        let names = &[
+            "conv1",
+            "relu1, max pool",
+            "conv2",
+            "relu2, max pool",
+            "conv3",
+            "relu3, global mean",
+            "linear",
+        ];
+        SmallNet { name: "CNN", weights, names, layers }
+    }
+
+    /// How many weights and biases it learns.
+    pub fn parameters(&self) -> i64 {
+        self.weights.trainable_variables().iter().map(|v| v.numel() as i64).sum()
+    }
+
+    /// Trains on `train` and asks for `test` after every epoch; prints a line
+    /// an epoch. `name` is the curve's.
+    ///
+    /// Called again, it goes on with the weights it has.
+    ///
+    /// # Shapes
+    /// `images` `[N, 3, 32, 32]` bytes, `labels` `[N]`, in both
+    ///
+    /// # Errors
+    /// When a shape, a kind or a label is another, or a setting makes no sense.
+    ///
+    /// # Source
+    /// Lecture part 1.
+    pub fn train(
+        &self,
+        name: &str,
+        train: &Shapes10,
+        test: &Shapes10,
+        settings: &ShuffleSettings,
+    ) -> Result<Curve> {
+        settings.check()?;
+        check("the training set", train)?;
+        check("the test set", test)?;
+        let start = Instant::now();
+        let mut optimizer = nn::Adam::default().build(&self.weights, settings.learning_rate)?;
+        let mut curve = Curve {
+            name: name.to_string(),
+            loss: Vec::new(),
+            train_accuracy: Vec::new(),
+            accuracy: Vec::new(),
+            seconds: 0.0,
+        };
+        for epoch in 0..settings.epochs {
+            let (loss, right) = self.epoch(train, epoch, settings, &mut optimizer)?;
+            curve.loss.push(loss);
+            curve.train_accuracy.push(right);
+            curve.accuracy.push(self.accuracy(test)?);
+            curve.seconds = start.elapsed().as_secs_f64();
+            println!(
+                "{name}: epoch {:2} of {}, loss {loss:.3}, test accuracy {:5.1} %, {:.1} s",
+                epoch + 1,
+                settings.epochs,
+                100.0 * curve.last_accuracy(),
+                curve.seconds
+            );
+        }
+        Ok(curve)
+    }
+
+    /// Every picture once, in an order of this epoch's own → mean loss and
+    /// share of right answers.
+    fn epoch(
+        &self,
+        train: &Shapes10,
+        epoch: usize,
+        settings: &ShuffleSettings,
+        optimizer: &mut nn::Optimizer,
+    ) -> Result<(f64, f64)> {
+        let count = train.labels.size()[0] as usize;
+        let order = Dice::new(settings.seed, 1 + epoch as u64).order(count);
+        let steps = count.div_ceil(settings.batch) * settings.epochs;
+        let (mut loss_sum, mut right) = (0.0, 0.0);
+        for (step, places) in order.chunks(settings.batch).enumerate() {
+            let done = (epoch * count.div_ceil(settings.batch) + step) as f64 / steps as f64;
+            optimizer.set_lr(settings.learning_rate * (1.0 - done));
+            let places = Tensor::f_from_slice(places)?;
+            let labels = train.labels.f_index_select(0, &places)?;
+            let scores = self.scores(&train.images.f_index_select(0, &places)?)?;
+            let loss = scores.f_cross_entropy_loss(&labels, None::<Tensor>, Reduction::Mean, -100, 0.0)?;
+            optimizer.backward_step(&loss);
+            loss_sum += loss.f_double_value(&[])? * labels.size()[0] as f64;
+            right += agreeing(&scores.f_argmax(1, false)?, &labels)?;
+        }
+        Ok((loss_sum / count as f64, right / count as f64))
+    }
+
+    /// The class it takes each picture for.
+    ///
+    /// # Shapes
+    /// `[N, 3, 32, 32]` bytes → `[N]`, whole numbers from 0 to 9
+    ///
+    /// # Errors
+    /// When the shape or the kind is another.
+    pub fn predict(&self, images: &Tensor) -> Result<Tensor> {
+        check_images("the pictures", images)?;
+        tch::no_grad(|| {
+            let parts: Result<Vec<Tensor>> = images
+                .f_split(ASK_BATCH, 0)?
+                .iter()
+                .map(|part| Ok(self.scores(part)?.f_argmax(1, false)?))
+                .collect();
+            Ok(Tensor::f_cat(&parts?, 0)?)
+        })
+    }
+
+    /// The share of pictures that it takes for what they are, 0 to 1.
+    ///
+    /// # Shapes
+    /// `images` `[N, 3, 32, 32]` bytes, `labels` `[N]`
+    ///
+    /// # Errors
+    /// When a shape, a kind or a label is another.
+    pub fn accuracy(&self, data: &Shapes10) -> Result<f64> {
+        check("the data", data)?;
+        Ok(agreeing(&self.predict(&data.images)?, &data.labels)? / data.labels.size()[0] as f64)
+    }
+
+    /// A score for each class.
+    fn scores(&self, images: &Tensor) -> Result<Tensor> {
+        Ok(self.layers.forward(&evened(images)?))
+    }
+}
+
+/// Every picture without its mean colour and with a contrast of 1: what is left
+/// is the same whatever the order of its pixels, so neither network is favoured.
+fn evened(images: &Tensor) -> Result<Tensor> {
+    let numbers = images.f_to_kind(Kind::Float)?;
+    let centred = numbers.f_sub(&numbers.f_mean_dim([2i64, 3].as_slice(), true, Kind::Float)?)?;
+    let contrast = centred.f_square()?.f_mean_dim([1i64, 2, 3].as_slice(), true, Kind::Float)?.f_sqrt()?;
+    // An even picture has no contrast to divide by.
+    Ok(centred.f_div(&contrast.f_clamp_min(1.0)?)?)
+}
+
+impl Layered for SmallNet {
+    fn layers(&self) -> Result<Layers> {
+        Ok(Layers::named(["contrast 1"].iter().chain(self.names).copied(), Some(&self.weights)))
+    }
+
+    fn outputs(&self, images: &Tensor, count: usize) -> Result<Vec<Tensor>> {
+        check_images("the pictures", images)?;
+        let evened = evened(images)?;
+        let behind = if count > 1 { self.layers.forward_all(&evened, Some(count - 1)) } else { vec![] };
+        Ok(std::iter::once(evened).chain(behind).collect())
+    }
+}
+
+impl fmt::Debug for SmallNet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with {} parameters", self.name, self.parameters())
+    }
+}
+
+/// A fully connected layer that starts as PyTorch's does; tch's starts wider.
+fn linear(path: nn::Path, dice: &mut Dice, inputs: i64, outputs: i64) -> nn::Linear {
+    let layer = nn::linear(path, inputs, outputs, Default::default());
+    start_as_pytorch(dice, &layer.ws, layer.bs.as_ref());
+    layer
+}
+
+/// A 3 × 3 convolution that keeps rows and columns, started as PyTorch's.
+fn conv(path: nn::Path, dice: &mut Dice, inputs: i64, outputs: i64) -> nn::Conv2D {
+    let layer = nn::conv2d(path, inputs, outputs, 3, nn::ConvConfig { padding: 1, ..Default::default() });
+    start_as_pytorch(dice, &layer.ws, layer.bs.as_ref());
+    layer
+}
+
+/// Weights and biases drawn evenly from ±1/√(inputs of a unit): Kaiming-uniform
+/// with a = √5, worked out. Not from libtorch's generator, which is one for the
+/// whole program: another thread's lots would change the weights.
+pub(crate) fn start_as_pytorch(dice: &mut Dice, weight: &Tensor, bias: Option<&Tensor>) {
+    let inputs = weight.numel() / weight.size()[0] as usize;
+    let bound = 1.0 / (inputs as f32).sqrt();
+    for numbers in [Some(weight), bias].into_iter().flatten() {
+        let drawn: Vec<f32> = (0..numbers.numel()).map(|_| dice.between(-bound, bound)).collect();
+        let drawn = Tensor::from_slice(&drawn).view_as(numbers);
+        tch::no_grad(|| numbers.shallow_clone().copy_(&drawn));
+    }
+}
+
+/// How many places of two lists agree.
+fn agreeing(a: &Tensor, b: &Tensor) -> Result<f64> {
+    Ok(a.f_eq_tensor(b)?.f_sum(Kind::Double)?.f_double_value(&[])?)
+}
+
+pub(crate) fn check(what: &str, data: &Shapes10) -> Result<()> {
+    check_images(what, &data.images)?;
+    let (images, labels) = (data.images.size(), data.labels.size());
+    if labels.len() != 1 || labels[0] != images[0] {
+        return Err(Error::new(format!(
+            "{what} has images {images:?}, so labels of shape [{n}] were expected, one for each picture \
+             (axis 0, N = {n}); got {labels:?}. Were only the images, or only the labels, cut or mixed?",
+            n = images[0]
+        )));
+    }
+    if data.labels.kind() != Kind::Int64 {
+        return Err(Error::new(format!(
+            "{what} has labels of kind {:?}; expected Int64, whole numbers: labels.to_kind(Kind::Int64)",
+            data.labels.kind()
+        )));
+    }
+    let (least, most) = (data.labels.f_min()?.f_int64_value(&[])?, data.labels.f_max()?.f_int64_value(&[])?);
+    if least < 0 || most > 9 {
+        return Err(Error::new(format!(
+            "{what} has labels from {least} to {most}; expected 0 to 9, as there are ten classes. \
+             Do the labels count from 1? Then: labels - 1"
+        )));
+    }
+    Ok(())
+}
+
+fn check_images(what: &str, images: &Tensor) -> Result<()> {
+    let shape = images.size();
+    let expected = "expected pictures of shape [N, 3, 32, 32] (how many, channels, rows, columns)";
+    let &[n, c, h, w] = shape.as_slice() else {
+        return Err(Error::new(format!(
+            "{what}: {expected}; got {shape:?}, {}. {}",
+            count_of(shape.len(), "axis", "axes"),
+            hint_for_axes(shape.len())
+        )));
+    };
+    let wrong = [("0 (N)", n > 0, n), ("1 (C)", c == 3, c), ("2 (H)", h == 32, h), ("3 (W)", w == 32, w)];
+    if let Some((axis, _, got)) = wrong.into_iter().find(|(_, fits, _)| !fits) {
+        let hint = match shape[1..] {
+            _ if n == 0 => "There is no picture in it: was it cut to nothing?",
+            [32, 32, 3] => "The channels seem to come last: images.permute([0, 3, 1, 2])",
+            [1, _, _] => "Grey pictures? Repeat the one channel: images.expand([-1, 3, -1, -1], false)",
+            [3, _, _] => "These networks are made for 32 x 32: resize the pictures first",
+            _ => "Which axis is which? Put them in the order N, C, H, W with permute",
+        };
+        return Err(Error::new(format!("{what}: {expected}; got {shape:?}: axis {axis} is {got}. {hint}")));
+    }
+    if images.kind() != Kind::Uint8 {
+        return Err(Error::new(format!(
+            "{what}: expected bytes, 0 to 255 (kind Uint8); got kind {:?}. The networks scale the bytes \
+             themselves: pass the images as they were drawn, or (images * 255).to_kind(Kind::Uint8) \
+             if they lie between 0 and 1",
+            images.kind()
+        )));
+    }
+    Ok(())
+}
+
+pub(crate) fn count_of(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+pub(crate) fn hint_for_axes(axes: usize) -> &'static str {
+    match axes {
+        3 => "A single picture? Make it a batch of one: images.unsqueeze(0)",
+        _ => "N pictures, C channels, H rows, W columns: bring them into this form with view",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::IndexOp;
+
+    /// The numbers of a fully connected layer and of a convolution, counted
+    /// by hand: inputs x outputs + outputs; channels x 3 x 3 x filters + filters.
+    #[test]
+    fn parameters_add_up() {
+        let mlp = 3072 * 128 + 128 + (128 * 64 + 64) + (64 * 10 + 10);
+        let cnn = 3 * 9 * 16 + 16 + (16 * 9 * 32 + 32) + (32 * 9 * 64 + 64) + (64 * 10 + 10);
+        assert_eq!(SmallNet::mlp(1).parameters(), mlp);
+        assert_eq!(SmallNet::cnn(1).parameters(), cnn);
+        assert_eq!(format!("{:?}", SmallNet::cnn(1)), "CNN with 24234 parameters");
+    }
+
+    /// torch.nn.Conv2d and Linear: weight and bias within 1/sqrt(fan-in),
+    /// standard deviation that divided by sqrt(3).
+    #[test]
+    fn weights_start_as_pytorchs_do() {
+        let conv = conv(nn::VarStore::new(Device::Cpu).root(), &mut Dice::new(1, 0), 32, 64);
+        let bound = 1.0 / (32.0 * 9.0_f64).sqrt();
+        assert!(conv.ws.abs().max().double_value(&[]) <= bound);
+        let spread = conv.ws.std(true).double_value(&[]);
+        assert!((spread / (bound / 3.0_f64.sqrt()) - 1.0).abs() < 0.03, "{spread}");
+        let bias = conv.bs.unwrap();
+        assert!(bias.abs().max().double_value(&[]) <= bound && bias.std(true).double_value(&[]) > 0.0);
+    }
+
+    #[test]
+    fn answers_are_one_class_a_picture() {
+        let data = Shapes10::draw(7, 1).unwrap();
+        let classes = SmallNet::cnn(1).predict(&data.images).unwrap();
+        assert_eq!((classes.size(), classes.kind()), (vec![7], Kind::Int64));
+    }
+
+    fn complaint<T: fmt::Debug>(result: Result<T>) -> String {
+        result.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_network_says_which_axis_is_wrong_and_why() {
+        let net = SmallNet::cnn(1);
+        let ask = |shape: &[i64]| complaint(net.predict(&Tensor::zeros(shape, (Kind::Uint8, Device::Cpu))));
+        assert_eq!(
+            ask(&[8, 32, 32, 3]),
+            "the pictures: expected pictures of shape [N, 3, 32, 32] (how many, channels, rows, columns); \
+             got [8, 32, 32, 3]: axis 1 (C) is 32. \
+             The channels seem to come last: images.permute([0, 3, 1, 2])"
+        );
+        let ends = [
+            (
+                vec![8, 1, 32, 32],
+                "axis 1 (C) is 1. Grey pictures? Repeat the one channel: images.expand([-1, 3, -1, -1], false)",
+            ),
+            (
+                vec![8, 3, 28, 32],
+                "axis 2 (H) is 28. These networks are made for 32 x 32: resize the pictures first",
+            ),
+            (
+                vec![8, 3, 32, 48],
+                "axis 3 (W) is 48. These networks are made for 32 x 32: resize the pictures first",
+            ),
+            (vec![0, 3, 32, 32], "axis 0 (N) is 0. There is no picture in it: was it cut to nothing?"),
+            (vec![3, 32, 32], "3 axes. A single picture? Make it a batch of one: images.unsqueeze(0)"),
+        ];
+        for (shape, end) in ends {
+            let text = ask(&shape);
+            assert!(text.ends_with(end), "{text}");
+        }
+        let floats = Tensor::zeros([2, 3, 32, 32], (Kind::Float, Device::Cpu));
+        let text = complaint(net.predict(&floats));
+        assert!(
+            text.starts_with("the pictures: expected bytes, 0 to 255 (kind Uint8); got kind Float."),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn training_says_what_is_wrong_with_labels_and_settings() {
+        let data = Shapes10::draw(20, 1).unwrap();
+        let settings = ShuffleSettings { epochs: 1, ..Default::default() };
+        let train = |labels: Tensor, settings: &ShuffleSettings| {
+            let train = Shapes10 { images: data.images.shallow_clone(), labels };
+            complaint(SmallNet::mlp(1).train("x", &train, &data, settings))
+        };
+        assert_eq!(
+            train(data.labels.i(..12), &settings),
+            "the training set has images [20, 3, 32, 32], so labels of shape [20] were expected, one for each \
+             picture (axis 0, N = 20); got [12]. Were only the images, or only the labels, cut or mixed?"
+        );
+        assert_eq!(
+            train(&data.labels + 1, &settings),
+            "the training set has labels from 1 to 10; expected 0 to 9, as there are ten classes. \
+             Do the labels count from 1? Then: labels - 1"
+        );
+        assert_eq!(
+            train(data.labels.to_kind(Kind::Float), &settings),
+            "the training set has labels of kind Float; expected Int64, whole numbers: \
+             labels.to_kind(Kind::Int64)"
+        );
+        let none = ShuffleSettings { epochs: 0, ..Default::default() };
+        assert_eq!(
+            train(data.labels.shallow_clone(), &none),
+            "expected at least 1 epoch and 1 picture to a batch; got epochs = 0, batch = 64"
+        );
+        let fast = ShuffleSettings { learning_rate: -1.0, ..Default::default() };
+        assert_eq!(
+            train(data.labels.shallow_clone(), &fast),
+            "expected a learning rate above 0 and up to 1, such as 0.003; got -1"
+        );
+    }
+}
