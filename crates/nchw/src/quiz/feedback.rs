@@ -121,7 +121,7 @@ impl Feedback {
 }
 
 fn again(id: &str) -> String {
-    format!("A hint: quiz(\"{id}\").hint()   The arithmetic: quiz(\"{id}\").explain()")
+    format!("A hint: quiz(\"{id}\").hint(); the arithmetic: quiz(\"{id}\").explain()")
 }
 
 fn sign(right: bool) -> &'static str {
