@@ -140,6 +140,8 @@ def interrupted_at_every_step(clone):
         how = [ctrl_c, kill][number % 2]
         if clone.interrupt(step, how):
             met.append(f"{step} ({'Ctrl-C' if how is ctrl_c else 'killed'})")
+    if not met:
+        raise Wrong("every step was over before it could be interrupted")
     clone.run(says=["Ready"])
     clone.run("doctor", says=["kernel"])
     return "in " + ", ".join(met)
@@ -195,6 +197,8 @@ def main():
     parser = argparse.ArgumentParser(prog="cargo xtask faults")
     parser.add_argument("--libtorch", type=Path, required=True)
     arguments = parser.parse_args()
+    # In the background a shell has Ctrl-C ignored, by everything that is started here, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     failed = 0
     with tempfile.TemporaryDirectory(prefix="nchw-faults-") as folder:
         clone = Clone(Path(folder), arguments.libtorch)

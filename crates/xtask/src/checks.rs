@@ -100,6 +100,12 @@ fn command() -> Result<()> {
     if !table.contains("20x10x3x3") {
         bail!("`nchw shapes \"3x7x7\" \"conv 10 3x3; conv 20 3x3\"` printed:\n{table}");
     }
+    // An engineer's own `cargo test` has no path for the loader.
+    let library = libtorch::folder().join("lib/libtorch_cpu.so");
+    let found = run::quiet(Command::new("ldd").arg(library).env_remove("LD_LIBRARY_PATH"))?;
+    if found.contains("not found") {
+        bail!("the libraries that libtorch needs are not all found:\n{found}");
+    }
     Ok(())
 }
 

@@ -197,6 +197,12 @@ pub fn link(source: &Source, tools: &Tools) -> Result<()> {
         symlink(real, folder.join("lib").join(name))?;
     }
     fs::write(folder.join("lib/libtorch.so"), "INPUT(libtorch_cpu.so)\n")?;
+    // The wheel's library looks for CUDA's beside the folder it lies in, here: beside the link.
+    let (nvidia, beside) = (lib.join("../../nvidia"), paths::made().join("nvidia"));
+    let _ = fs::remove_file(&beside);
+    if nvidia.is_dir() {
+        symlink(nvidia.canonicalize()?, beside)?;
+    }
     fs::write(paths::cargo_config(), cargo_settings(&tools.host))?;
     Ok(())
 }
