@@ -11,6 +11,7 @@ The clone's name has spaces and Korean letters, and it holds what is committed.
 import argparse
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -32,6 +33,7 @@ class Clone:
         self.root = folder / "합성곱 course (1)"
         subprocess.run(["git", "clone", "--quiet", ROOT, self.root], check=True)
         self.environment = os.environ | {"LIBTORCH": str(libtorch)}
+        self.others = set(slots())
 
     def start(self, *command, unset=(), before=(), **more):
         environment = {name: value for name, value in (self.environment | more).items() if name not in unset}
@@ -67,8 +69,18 @@ class Clone:
         with open(self.root / ".nchw/lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
 
+    def slots(self):
+        """The kernels' working folders of this clone, which has a space in its path."""
+        return [folder for folder in slots() if folder not in self.others]
+
     def packages(self):
         return next(self.root.glob(".venv/lib/python*/site-packages"))
+
+
+def slots():
+    """Working folders outside of their clones: those of clones with a space in their path."""
+    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("NCHW_CACHE") or Path(caches) / "nchw").glob("slots-*")
 
 
 def ctrl_c(process):
@@ -167,9 +179,10 @@ def half_an_environment(clone):
 
 def a_broken_build(clone):
     """Truncated files, as a full disk or a lost battery leaves them."""
-    for library in (clone.root / ".nchw/kernel").rglob("libnchw*.so"):
-        library.unlink()
-        library.write_bytes(b"")
+    for folder in [clone.root / ".nchw/kernel", *clone.slots()]:
+        for library in folder.rglob("libnchw*.so"):
+            library.unlink()
+            library.write_bytes(b"")
     clone.run("doctor", fails=True, says=["FAIL  kernel", "rm -r .nchw/kernel && cargo xtask setup"])
     subprocess.run(["rm", "-r", clone.root / ".nchw/kernel"], check=True)
     clone.run(says=["Ready"])
@@ -210,6 +223,8 @@ def main():
             except Wrong as wrong:
                 failed += 1
                 print(f"  FAIL  {name:<36}{wrong}", flush=True)
+        for left in clone.slots():
+            shutil.rmtree(left)
     raise SystemExit(1 if failed else 0)
 
 
