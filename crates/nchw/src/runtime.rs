@@ -58,7 +58,12 @@ const COMPLETE: &[u8] = b"EVCXR_EXECUTION_COMPLETE\n";
 const FAILED: [&[u8]; 2] = [b"EVCXR_PANIC_NOTIFICATION\n", b"EVCXR_ERROR_OCCURRED\n"];
 
 /// What `print_end` prints, to know that all before it has come.
-const END: &[u8] = b"NCHW_CELL_HAS_PRINTED_ALL\n";
+///
+/// Each copy of this library has its own: linked into every cell there are several in
+/// a process, one behind the other, and they would answer each other for ever.
+fn end_mark() -> Vec<u8> {
+    format!("NCHW_CELL_HAS_PRINTED_ALL {:p}\n", &raw const ON_LOAD).into_bytes()
+}
 
 /// Puts a thread between what cells print and evcxr.
 fn forward_stdout() -> io::Result<()> {
@@ -66,21 +71,21 @@ fn forward_stdout() -> io::Result<()> {
     let (reader, writer) = io::pipe()?;
     std::thread::Builder::new()
         .name("nchw-stdout".into())
-        .spawn(move || forward(BufReader::new(reader), original, wait_for_stderr, print_end))?;
+        .spawn(move || forward(BufReader::new(reader), original, &end_mark(), wait_for_stderr, print_end))?;
     rustix::stdio::dup2_stdout(writer)?;
     Ok(())
 }
 
 /// Passes lines on. Before a cell's last one it has the line printed that
 /// still waits for its end, and waits until stderr has been read.
-fn forward(mut from: impl BufRead, mut to: impl Write, wait: impl Fn(bool), flush: impl Fn()) {
+fn forward(mut from: impl BufRead, mut to: impl Write, end: &[u8], wait: impl Fn(bool), flush: impl Fn()) {
     let (mut line, mut failed) = (Vec::new(), false);
     while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
         failed |= FAILED.contains(&line.as_slice());
         let written = if let Some(unfinished) = line.strip_suffix(COMPLETE) {
             flush();
             end_line(&mut to, unfinished)
-        } else if let Some(unfinished) = line.strip_suffix(END) {
+        } else if let Some(unfinished) = line.strip_suffix(end) {
             let printed = end_line(&mut to, unfinished);
             wait(std::mem::take(&mut failed));
             printed.and_then(|()| to.write_all(COMPLETE))
@@ -107,7 +112,7 @@ fn end_line(to: &mut impl Write, unfinished: &[u8]) -> io::Result<()> {
 /// prints may have to wait until what was printed has been read.
 fn print_end() {
     std::thread::spawn(|| {
-        let _ = io::stdout().write_all(END);
+        let _ = io::stdout().write_all(&end_mark());
     });
 }
 
@@ -181,28 +186,41 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, Stri
 
 #[cfg(test)]
 mod tests {
-    use super::{caught, forward, shorten};
+    use super::{caught, end_mark, forward, shorten};
     use std::cell::{Cell, RefCell};
 
     fn forwarded(printed: &str) -> (String, Vec<bool>, usize) {
         let (mut to, waits, flushed) = (Vec::new(), RefCell::new(Vec::new()), Cell::new(0));
         let wait = |failed| waits.borrow_mut().push(failed);
-        forward(printed.as_bytes(), &mut to, wait, || flushed.set(flushed.get() + 1));
+        forward(printed.as_bytes(), &mut to, b"END\n", wait, || flushed.set(flushed.get() + 1));
         (String::from_utf8(to).unwrap(), waits.into_inner(), flushed.get())
     }
 
     #[test]
     fn a_cell_ends_only_when_all_it_printed_has_come() {
-        let printed = "a\nEVCXR_EXECUTION_COMPLETE\nNCHW_CELL_HAS_PRINTED_ALL\n\
-                       EVCXR_PANIC_NOTIFICATION\nEVCXR_EXECUTION_COMPLETE\nlateNCHW_CELL_HAS_PRINTED_ALL\n";
+        let printed = "a\nEVCXR_EXECUTION_COMPLETE\nEND\n\
+                       EVCXR_PANIC_NOTIFICATION\nEVCXR_EXECUTION_COMPLETE\nlateEND\n";
         let expected = "a\nEVCXR_EXECUTION_COMPLETE\n\
                         EVCXR_PANIC_NOTIFICATION\nlate\nEVCXR_EXECUTION_COMPLETE\n";
         assert_eq!(forwarded(printed), (expected.to_owned(), vec![false, true], 2));
     }
 
     #[test]
+    fn two_copies_of_the_library_one_behind_the_other_end_a_cell_once() {
+        // The second prints through the first; the first's mark goes through the second.
+        let (mut between, mut shown) = (Vec::new(), Vec::new());
+        let printed = b"a\nEVCXR_EXECUTION_COMPLETE\nsecond\n";
+        forward(&printed[..], &mut between, b"second\n", |_| (), || ());
+        assert_eq!(between, b"a\nEVCXR_EXECUTION_COMPLETE\n");
+        let mark = end_mark();
+        forward(&mark[..], &mut between, b"second\n", |_| (), || ());
+        forward(&between[..], &mut shown, &mark, |_| (), || ());
+        assert_eq!(shown, b"a\nEVCXR_EXECUTION_COMPLETE\n");
+    }
+
+    #[test]
     fn a_last_line_without_an_end_gets_one() {
-        let (shown, ..) = forwarded("half a lineEVCXR_EXECUTION_COMPLETE\nNCHW_CELL_HAS_PRINTED_ALL\n");
+        let (shown, ..) = forwarded("half a lineEVCXR_EXECUTION_COMPLETE\nEND\n");
         assert_eq!(shown, "half a line\nEVCXR_EXECUTION_COMPLETE\n");
     }
 

@@ -1,20 +1,43 @@
 //! Whether what the notebooks link still is what the crate's source says.
 
 use std::{
+    env::consts::{DLL_PREFIX, DLL_SUFFIX},
     fs,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-/// The file whose age is the age of the build, in the kernel's folder.
+/// The file whose age is the age of the build, in the kernel's folder. It
+/// holds the size of the library that was built.
 pub fn built_stamp(kernel: &Path) -> PathBuf {
     kernel.join("built")
 }
 
-/// Whether the crate is as it was when the notebooks' dependencies were built.
+/// The size of the crate's library in a build folder, in bytes.
+pub fn library_size(build: &Path) -> Option<u64> {
+    let library = format!("debug/deps/{DLL_PREFIX}nchw{DLL_SUFFIX}");
+    // Between the two is a folder that is named by the machine that is built for.
+    let folders = fs::read_dir(build).ok()?.flatten().map(|folder| folder.path().join(&library));
+    folders.filter_map(|path| Some(fs::metadata(path).ok()?.len())).next()
+}
+
+/// The size that the library in a build folder had when it was built; None when that is not known.
+pub fn built_size(kernel: &Path) -> Option<u64> {
+    fs::read_to_string(built_stamp(kernel)).ok()?.trim().parse().ok()
+}
+
+/// Whether the crate is as it was when the notebooks' dependencies were built,
+/// and they are as they were then.
+///
+/// Cargo notices an edited source, but not a library that was cut off (a full
+/// disk, a lost battery): the compiler takes the crate's other form instead,
+/// and every cell would have a crate of its own.
 ///
 /// `kernel` is the folder `.nchw/kernel` of a clone.
 pub fn is_fresh(kernel: &Path) -> bool {
+    if built_size(kernel).is_none() || built_size(kernel) != library_size(&kernel.join("build")) {
+        return false;
+    }
     let built = fs::metadata(built_stamp(kernel)).and_then(|m| m.modified());
     let (Ok(built), Some(root)) = (built, kernel.parent().and_then(Path::parent)) else {
         return false;
@@ -45,7 +68,7 @@ mod tests {
     use std::env;
 
     #[test]
-    fn an_edited_crate_is_not_fresh() {
+    fn an_edited_crate_or_a_library_that_was_cut_off_is_not_fresh() {
         let root =
             env::temp_dir().join(format!("nchw-fresh-{}-{}", module_path!().len(), std::process::id()));
         let home = root.join(".nchw/kernel");
@@ -56,7 +79,15 @@ mod tests {
         fs::write(source.join("lib.rs"), "").unwrap();
         assert!(!is_fresh(&home), "never built");
         std::thread::sleep(std::time::Duration::from_millis(20));
-        fs::write(home.join("built"), "").unwrap();
+        let deps = home.join("build/a-machine/debug/deps");
+        let library = deps.join(format!("{DLL_PREFIX}nchw{DLL_SUFFIX}"));
+        fs::create_dir_all(&deps).unwrap();
+        fs::write(&library, "library").unwrap();
+        fs::write(home.join("built"), "7").unwrap();
+        assert!(is_fresh(&home));
+        fs::write(&library, "lib").unwrap();
+        assert!(!is_fresh(&home), "cut off");
+        fs::write(&library, "library").unwrap();
         assert!(is_fresh(&home));
         std::thread::sleep(std::time::Duration::from_millis(20));
         fs::write(source.join("lib.rs"), "edited").unwrap();

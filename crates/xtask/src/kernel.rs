@@ -15,6 +15,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
+    time::SystemTime,
 };
 
 /// evcxr as it was found or installed.
@@ -242,9 +243,13 @@ fn configuration(warm: bool) -> Result<String> {
 /// what a notebook's first cell asks for.
 pub fn build() -> Result<()> {
     let kernel = paths::kernel();
-    let begun = kernel.join("built.new");
-    fs::write(&begun, "")?;
-    let _ = fs::remove_file(fresh::built_stamp(&kernel));
+    let (folder, stamp) = (kernel.join("build"), fresh::built_stamp(&kernel));
+    if fresh::built_size(&kernel).is_some_and(|size| fresh::library_size(&folder) != Some(size)) {
+        // Cargo would not notice that a file was cut off, and keep it.
+        let _ = fs::remove_dir_all(&folder);
+    }
+    let begun = SystemTime::now();
+    let _ = fs::remove_file(&stamp);
     let mut probe = Command::new(paths::venv("python"));
     probe
         .arg(paths::script("kernel_probe.py"))
@@ -252,7 +257,10 @@ pub fn build() -> Result<()> {
         .env("NCHW_BUILD", "1")
         .current_dir(paths::root().join("notebooks"));
     watch::watched(&mut probe, "kernel")?;
-    fs::rename(begun, fresh::built_stamp(&kernel))?;
+    let size = fresh::library_size(&folder).context("the kernel compiled no library of the crate")?;
+    fs::write(&stamp, size.to_string())?;
+    // What was edited while it compiled is newer than what was built.
+    fs::File::options().write(true).open(&stamp)?.set_modified(begun)?;
     Ok(())
 }
 

@@ -99,7 +99,9 @@ fn own_build(home: &Path, slot: &Path) -> Result<PathBuf> {
     let (build, stamp) = (slot.join("build"), slot.join("build-of"));
     let built = fs::metadata(fresh::built_stamp(home)).and_then(|m| m.modified());
     let built = built.map_or_else(|_| "never".into(), |time| format!("{time:?}"));
-    if fs::read_to_string(&stamp).is_ok_and(|of| of == built) {
+    // An edited crate has been compiled again by a cell, and has a size of its own.
+    let whole = !fresh::is_fresh(home) || fresh::library_size(&build) == fresh::built_size(home);
+    if whole && fs::read_to_string(&stamp).is_ok_and(|of| of == built) {
         return Ok(build);
     }
     if build.exists() {
@@ -245,6 +247,16 @@ mod tests {
         fs::write(home.join("built"), "").unwrap();
         own_build(&home, &slot).unwrap();
         assert_eq!(fs::read_to_string(build.join("debug/deps/small.d")).unwrap(), "small", "built anew");
+
+        let library =
+            format!("a-machine/debug/deps/{}nchw{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX);
+        fs::create_dir_all(home.join("build").join(&library).parent().unwrap()).unwrap();
+        fs::write(home.join("build").join(&library), "library").unwrap();
+        fs::write(home.join("built"), "7").unwrap();
+        own_build(&home, &slot).unwrap();
+        fs::write(build.join(&library), "").unwrap();
+        own_build(&home, &slot).unwrap();
+        assert_eq!(fs::read_to_string(build.join(&library)).unwrap(), "library", "was cut off, built anew");
         fs::remove_dir_all(&home).unwrap();
     }
 
