@@ -7,7 +7,11 @@ use crate::{
     figure::{Figure, PIXEL_RATIO, Pixels},
 };
 use plotters::{
-    prelude::{ChartBuilder, Circle, Cross, IntoDrawingArea, LineSeries, TriangleMarker},
+    coord::types::RangedCoordf64,
+    prelude::{
+        BitMapBackend, Cartesian2d, ChartBuilder, ChartContext, Circle, Cross, IntoDrawingArea, LineSeries,
+        TriangleMarker,
+    },
     style::{Color, TextStyle},
 };
 
@@ -102,34 +106,13 @@ impl Chart {
                 .draw()
                 .map_err(|e| told(&e))?;
             for (i, (_, values)) in self.lines.iter().enumerate() {
-                let colour = rgb(LINES[i % LINES.len()]);
                 let points: Vec<(f64, f64)> = values
                     .iter()
                     .enumerate()
                     .filter(|(_, v)| v.is_finite())
                     .map(|(x, v)| (self.first + x as f64, *v))
                     .collect();
-                chart
-                    .draw_series(LineSeries::new(points.clone(), colour.stroke_width(5)))
-                    .map_err(|e| told(&e))?;
-                // Shapes too, for eyes and printers that see no colours.
-                if points.len() <= 60 {
-                    let size = scaled(5.0);
-                    let drawn = match i % 3 {
-                        0 => chart
-                            .draw_series(points.iter().map(|p| Circle::new(*p, size, colour.filled())))
-                            .map(drop),
-                        1 => chart
-                            .draw_series(
-                                points.iter().map(|p| TriangleMarker::new(*p, size + 3, colour.filled())),
-                            )
-                            .map(drop),
-                        _ => chart
-                            .draw_series(points.iter().map(|p| Cross::new(*p, size, colour.stroke_width(5))))
-                            .map(drop),
-                    };
-                    drawn.map_err(|e| told(&e))?;
-                }
+                draw_line(&mut chart, i, &points)?;
                 if let Some(end) = points.last() {
                     let (x, y) = chart.backend_coord(end);
                     ends.push((
@@ -197,6 +180,28 @@ impl Chart {
         let lines: Vec<String> = self.lines.iter().map(ends).collect();
         format!("Chart: {}. {} over {}: {}", self.title, self.up, self.across, lines.join("; "))
     }
+}
+
+/// A line and, while there are few enough, its points: each line has a shape of
+/// its own, too, for eyes and printers that see no colours.
+fn draw_line(
+    chart: &mut ChartContext<'_, BitMapBackend<'_>, Cartesian2d<RangedCoordf64, RangedCoordf64>>,
+    index: usize,
+    points: &[(f64, f64)],
+) -> std::result::Result<(), String> {
+    let (colour, size) = (rgb(LINES[index % LINES.len()]), scaled(5.0));
+    let thick = colour.stroke_width(5);
+    chart.draw_series(LineSeries::new(points.iter().copied(), thick)).map_err(|e| e.to_string())?;
+    if points.len() > 60 {
+        return Ok(());
+    }
+    let points = points.iter().copied();
+    let drawn = match index % 3 {
+        0 => chart.draw_series(points.map(|p| Circle::new(p, size, colour.filled()))).map(drop),
+        1 => chart.draw_series(points.map(|p| TriangleMarker::new(p, size + 3, colour.filled()))).map(drop),
+        _ => chart.draw_series(points.map(|p| Cross::new(p, size, thick))).map(drop),
+    };
+    drawn.map_err(|e| e.to_string())
 }
 
 /// Charts one below the other, as one figure.

@@ -148,14 +148,24 @@ impl<'a> Panel<'a> {
         let (width, height) = (self.width, self.height());
         let (full, y) = (self.full_width(), middle - height / 2.0);
         let left = x + (full - width - self.margin() - self.bar()) / 2.0 + self.margin();
-        if let Content::Sign(sign) = self.content {
-            canvas.text(x + width / 2.0, middle, sign, Text::new(26.0).bold());
-            return;
-        }
         // Beside a high panel the title of a low one stays with its content.
         let title = if self.axes { top + 12.0 } else { y - 14.0 };
         canvas.text(left + width / 2.0, title, &self.title, TITLE.bold());
-        let size = match &self.content {
+        let size = self.draw_content(canvas, left, y);
+        if !self.framed() {
+            return;
+        }
+        self.draw_frame(canvas, left, y, size);
+        for (i, line) in self.caption_lines().iter().enumerate() {
+            let at = y + height + self.foot() + 8.0 + 18.0 * i as f64;
+            canvas.text(left + width / 2.0, at, line, CAPTION);
+        }
+    }
+
+    /// Draws what the panel shows: its rows and columns.
+    fn draw_content(&self, canvas: &mut Canvas, left: f64, y: f64) -> (usize, usize) {
+        let (width, height) = (self.width, self.height());
+        match &self.content {
             Content::Picture(picture) => {
                 canvas.picture(left, y, width, height, picture);
                 (picture.height as usize, picture.width as usize)
@@ -204,11 +214,16 @@ impl<'a> Panel<'a> {
                 }
                 (1, 1)
             }
-            Content::Sign(_) => return,
-        };
-        if !self.framed() {
-            return;
+            Content::Sign(sign) => {
+                canvas.text(left + width / 2.0, y, sign, Text::new(26.0).bold());
+                (1, 1)
+            }
         }
+    }
+
+    /// The frame around it, the mark in it, and the axes: how many rows and columns, or what each stands for.
+    fn draw_frame(&self, canvas: &mut Canvas, left: f64, y: f64, size: (usize, usize)) {
+        let (width, height) = (self.width, self.height());
         canvas.frame(left, y, width, height, INK, 0.5);
         if let Some((row, column, rows, columns)) = self.mark {
             let unit = width / size.1 as f64;
@@ -216,9 +231,8 @@ impl<'a> Panel<'a> {
             // Around what is marked, and never too small to be seen.
             canvas.frame(left + x - 3.0, y + y0 - 3.0, w.max(2.0) + 6.0, h.max(2.0) + 6.0, MARK, 3.0);
         }
-        // The axes: how many rows, how many columns; or what each stands for.
         if self.names.is_empty() && self.axes {
-            canvas.text(left - 5.0, middle, &size.0.to_string(), AXES.right());
+            canvas.text(left - 5.0, y + height / 2.0, &size.0.to_string(), AXES.right());
             canvas.text(left + width / 2.0, y + height + 11.0, &size.1.to_string(), AXES);
         }
         let each = self.names.len() as f64;
@@ -226,10 +240,6 @@ impl<'a> Panel<'a> {
             let at = (i as f64 + 0.5) / each;
             canvas.text(left - 8.0, y + height * at, name, NAME.right());
             canvas.text(left + width * at, y + height + 14.0, &i.to_string(), NAME);
-        }
-        for (i, line) in self.caption_lines().iter().enumerate() {
-            let at = y + height + self.foot() + 8.0 + 18.0 * i as f64;
-            canvas.text(left + width / 2.0, at, line, CAPTION);
         }
     }
 }
