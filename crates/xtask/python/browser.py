@@ -274,15 +274,15 @@ def open_notebook(browser, address, token, name, cells):
     return time.monotonic() - begun
 
 
-def click_run_all(browser):
-    """Run > Run All Cells, with the mouse."""
+def click_restart_and_run_all(browser):
+    """Run > Restart Kernel and Run All Cells, with the mouse."""
     def visible(selector, text=""):
         return [e for e in browser.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed() and text in e.text]
 
-    entry = '.lm-Menu-item[data-command="runmenu:run-all"]'
+    entry = '.lm-Menu-item[data-command="runmenu:restart-and-run-all"]'
     menu = wait(lambda: visible(".lm-MenuBar-item", "Run"), 10, lambda: "JupyterLab shows no menu \"Run\"")
     menu[0].click()
-    item = wait(lambda: visible(entry), 10, lambda: "the menu \"Run\" has no \"Run All Cells\"")
+    item = wait(lambda: visible(entry), 10, lambda: "the menu \"Run\" has no \"Restart Kernel and Run All Cells\"")
     ActionChains(browser).move_to_element(item[0]).click().perform()
 
 
@@ -360,9 +360,9 @@ def judge_picture(picture):
 
 def judge_figure(browser, cell, element, name):
     """Scrolls to a figure, takes its picture, and says what is wrong with it, or None."""
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-
     def pictures():
+        # Again each time: what JupyterLab renders above moves it out of view.
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
         found = browser.execute_script(PICTURES, element)
         return found if found and all(p["complete"] and p["shown"] for p in found) else None
 
@@ -397,7 +397,7 @@ def judge(browser, cells, name):
 
 def run_all(browser, cells, name):
     """Runs the notebook that is open: seconds to the first picture and to the end."""
-    click_run_all(browser)
+    click_restart_and_run_all(browser)
     try:
         return watch_run(browser, cells)
     finally:
