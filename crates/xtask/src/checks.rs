@@ -31,7 +31,7 @@ pub fn test() -> Result<()> {
     let tests = "test --locked --workspace --features nchw/program --quiet";
     let words = |line: &'static str| line.split(' ').collect::<Vec<_>>();
     let checker = ["-m", "unittest", "--failfast", "test_day", "test_environment", "test_notebooks"];
-    let checks: [Check; 13] = [
+    let checks: [Check; 14] = [
         ("format", &|| cargo(&["fmt", "--all", "--check"])),
         ("lints", &|| cargo(&words(lints))),
         ("tests", &|| cargo(&words(tests))),
@@ -40,6 +40,7 @@ pub fn test() -> Result<()> {
         ("architecture", &architecture),
         ("dependencies", &deny::deny_if_there),
         ("notebook checker", &|| python(&checker)),
+        ("kernel", &|| python(&["-m", "unittest", "--failfast", "test_kernel"])),
         ("closed", &|| python(&["-m", "unittest", "--failfast", "test_closed"])),
         ("notebooks", &|| notebooks(true, &[])),
         ("mistakes", &|| mistakes(true)),

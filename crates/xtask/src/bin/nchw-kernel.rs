@@ -1,7 +1,8 @@
-//! What Jupyter starts for the kernel "Rust (nchw)"; two small jobs, told
-//! apart by the name it is called by.
+//! What Jupyter starts for the kernel "Rust (nchw)"; three small jobs, told
+//! apart by how it is called.
 //!
-//! As `nchw-kernel` it finds a free working folder for evcxr and becomes
+//! As `nchw-kernel` it finds a free working folder for evcxr, starts itself
+//! anew as the relay between Jupyter and evcxr (see `relay.rs`), and becomes
 //! evcxr. A folder that is used again lets a cell compile incrementally and
 //! keeps the notebooks' dependencies built; two kernels must not share one.
 //!
@@ -18,13 +19,18 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     hash::{DefaultHasher, Hash, Hasher},
-    os::unix::process::CommandExt,
+    io::{self, Read, Write},
+    os::unix::{fs::OpenOptionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 #[path = "../fresh.rs"]
 mod fresh;
+#[path = "../relay.rs"]
+mod relay;
 
 /// Packages whose types a notebook's variables have.
 const VISIBLE: [&str; 5] = ["ctx", "nchw", "tch", "torch-sys", "anyhow"];
@@ -33,7 +39,14 @@ fn main() -> Result<()> {
     let mut args = env::args_os();
     let name = args.next().map(PathBuf::from).unwrap_or_default();
     let args: Vec<OsString> = args.collect();
-    if name.file_name().is_some_and(|n| n == "cargo") { as_cargo(&args) } else { as_kernel(&args) }
+    match args.as_slice() {
+        _ if name.file_name().is_some_and(|n| n == "cargo") => as_cargo(&args),
+        [relay, evcxr, connection, behind] if relay == "--relay" => {
+            as_relay(evcxr, connection.as_ref(), behind.as_ref())
+        }
+        [option, connection] if option == "--control_file" => as_kernel(connection.as_ref()),
+        _ => bail!("Jupyter starts this: choose the kernel \"Rust (nchw)\""),
+    }
 }
 
 fn variable(name: &str) -> Result<PathBuf> {
@@ -42,9 +55,9 @@ fn variable(name: &str) -> Result<PathBuf> {
         .with_context(|| format!("{name} is not set: start this through Jupyter's kernel \"Rust (nchw)\""))
 }
 
-fn as_kernel(args: &[OsString]) -> Result<()> {
+fn as_kernel(connection: &Path) -> Result<()> {
     let home = variable("NCHW_KERNEL")?;
-    let slot = free_slot(&slots(&home)?)?;
+    let (slot, lock) = free_slot(&slots(&home)?)?;
     // With a crate that has just been edited, evcxr would compile before it
     // answers Jupyter, and an error in it would look like a dead kernel. The
     // plain configuration leaves that to the first cell, which shows it.
@@ -58,14 +71,60 @@ fn as_kernel(args: &[OsString]) -> Result<()> {
     let code = code.replace("{build}", &build.display().to_string());
     fs::create_dir_all(slot.join("config"))?;
     fs::write(slot.join("config/init.evcxr"), code)?;
+    let connection = start_relay(connection, &slot.join("connection.json"))?;
+    // Held from here on by evcxr, and by the process that runs the cells.
+    rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
     let error = Command::new(variable("NCHW_EVCXR")?)
-        .args(args)
+        .arg("--control_file")
+        .arg(connection)
         .env("EVCXR_TMPDIR", &slot)
         .env("EVCXR_CONFIG_DIR", slot.join("config"))
         // Says only that it found no evcxr.toml, in the middle of Jupyter's log.
         .stdout(Stdio::null())
         .exec();
     bail!("could not start evcxr ({error}): run `cargo xtask setup`")
+}
+
+/// Starts the relay for Jupyter's connection: the connection file for evcxr.
+fn start_relay(connection: &Path, behind: &Path) -> Result<PathBuf> {
+    let mut relay = Command::new(env::current_exe()?);
+    relay.args(["--relay", &std::process::id().to_string()]).args([connection, behind]);
+    relay.stdin(Stdio::null()).stdout(Stdio::piped());
+    let relay = relay.spawn().context("could not start the relay between Jupyter and evcxr")?;
+    let mut chosen = String::new();
+    relay.stdout.context("the relay has no output")?.read_to_string(&mut chosen)?;
+    match chosen.as_str() {
+        "relay" => Ok(behind.to_owned()),
+        "none" => Ok(connection.to_owned()),
+        _ => bail!("the relay between Jupyter and evcxr ended; what it said stands above"),
+    }
+}
+
+/// Passes on what Jupyter and evcxr say to each other. It was started by what becomes evcxr, and ends with it.
+fn as_relay(evcxr: &OsString, connection: &Path, behind: &Path) -> Result<()> {
+    let orphaned =
+        || rustix::process::getppid().is_none_or(|parent| *evcxr != *parent.as_raw_nonzero().to_string());
+    let text = fs::read_to_string(connection)
+        .with_context(|| format!("Jupyter's connection file {} cannot be read", connection.display()))?;
+    let opened = relay::Relay::open(&serde_json::from_str(&text)?)?;
+    if let Some((_, connection)) = &opened {
+        // With the key to this kernel in it. An old one may be readable for others.
+        let _ = fs::remove_file(behind);
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(behind)?;
+        file.write_all(connection.to_string().as_bytes())?;
+    }
+    print!("{}", if opened.is_some() { "relay" } else { "none" });
+    io::stdout().flush()?;
+    // Who reads it waits for the end.
+    rustix::stdio::dup2_stdout(File::options().write(true).open("/dev/null")?)?;
+    let Some((relay, _)) = opened else { return Ok(()) };
+    relay.start();
+    while !orphaned() {
+        thread::sleep(Duration::from_millis(50));
+    }
+    // For evcxr's last words.
+    thread::sleep(Duration::from_millis(100));
+    Ok(())
 }
 
 /// Where the working folders are: evcxr tells the process that runs the cells the path of the
@@ -137,19 +196,17 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The first working folder that no other kernel holds.
+/// The first working folder that no other kernel holds, and the lock on it.
 ///
-/// The lock is on an open file that evcxr inherits: it goes when evcxr and the
-/// process that runs the cells are gone, however they ended.
-fn free_slot(slots: &Path) -> Result<PathBuf> {
+/// The lock is on an open file that evcxr is to inherit: it goes when evcxr and
+/// the process that runs the cells are gone, however they ended.
+fn free_slot(slots: &Path) -> Result<(PathBuf, File)> {
     for number in 0..64 {
         let slot = slots.join(number.to_string());
         fs::create_dir_all(&slot).with_context(|| format!("could not make {}", slot.display()))?;
         let lock = File::create(slot.join("lock"))?;
         if rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok() {
-            rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
-            std::mem::forget(lock);
-            return Ok(slot);
+            return Ok((slot, lock));
         }
     }
     bail!("64 kernels run already: shut some down (in JupyterLab: Kernel, Shut Down All Kernels)")
@@ -283,9 +340,9 @@ mod tests {
         fs::create_dir_all(slots.join("0")).unwrap();
         let lock = File::create(slots.join("0/lock")).unwrap();
         rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
-        assert_eq!(free_slot(&slots).unwrap(), slots.join("1"));
+        assert_eq!(free_slot(&slots).unwrap().0, slots.join("1"));
         drop(lock);
-        assert_eq!(free_slot(&slots).unwrap(), slots.join("0"));
+        assert_eq!(free_slot(&slots).unwrap().0, slots.join("0"));
         fs::remove_dir_all(&slots).unwrap();
     }
 }

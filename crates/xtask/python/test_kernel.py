@@ -1,0 +1,76 @@
+"""The kernel "Rust (nchw)" and a Jupyter that comes, asks and leaves as it likes."""
+
+import contextlib
+import time
+import unittest
+
+import psutil
+import zmq
+from jupyter_client.manager import KernelManager
+
+import kernels
+
+# Seconds until the kernel must answer, and until what it started must be gone.
+LIMIT, GONE_LIMIT = 120, 10
+
+
+@contextlib.contextmanager
+def a_kernel():
+    manager = KernelManager(kernel_name="nchw")
+    manager.start_kernel()
+    group = kernels.group_of(manager)
+    try:
+        yield manager
+    finally:
+        if manager.has_kernel:
+            manager.shutdown_kernel(now=True)
+        kernels.kill_group(group)
+
+
+def ask_and_leave(manager):
+    """As JupyterLab does it: asks on two connections until there is one answer, and hangs up on all the others."""
+    channels, answers, end = [manager.connect_shell(), manager.connect_control()], zmq.Poller(), time.monotonic() + LIMIT
+    for channel in channels:
+        answers.register(channel, zmq.POLLIN)
+    while time.monotonic() < end:
+        for channel in channels:
+            manager.session.send(channel, "kernel_info_request")
+        if answers.poll(50):
+            break
+    for channel in channels:
+        channel.close(0)
+
+
+def printed(manager, code):
+    client, out = manager.client(), []
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=LIMIT)
+        client.execute_interactive(code, timeout=LIMIT, output_hook=lambda m: out.append(m["content"].get("text", "")))
+    finally:
+        client.stop_channels()
+    return "".join(out).strip()
+
+
+class KernelTest(unittest.TestCase):
+    def test_it_outlives_who_asks_and_leaves_before_the_answer(self):
+        for _ in range(3):
+            with a_kernel() as manager:
+                ask_and_leave(manager)
+                self.assertEqual(printed(manager, 'println!("{}", 1 + 1);'), "2")
+                self.assertTrue(manager.is_alive())
+
+    def test_nothing_is_left_of_it_when_it_was_shut_down_or_killed(self):
+        for now in (False, True):
+            with a_kernel() as manager:
+                printed(manager, "1 + 1")
+                family = psutil.Process(manager.provisioner.pid).children(recursive=True)
+                self.assertTrue(any("--relay" in process.cmdline() for process in family), "the relay is among them")
+                manager.shutdown_kernel(now=now)
+                _, alive = psutil.wait_procs(family, GONE_LIMIT)
+                # What runs the cells may still be in one when evcxr is killed.
+                self.assertEqual([p for p in alive if "--relay" in p.cmdline() or not now], [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,172 @@
+//! Stands between Jupyter and evcxr, so that evcxr never writes to somebody who has left.
+//!
+//! JupyterLab asks a kernel that starts "are you there?" every half second, and
+//! hangs up at the first answer. evcxr answers all that it was asked, and ends
+//! when it cannot be rid of one ("Broken pipe"): the kernel seems to have died.
+//! Here every connection of Jupyter's is passed on as one that outlives it for
+//! a while, and what is answered too late is thrown away.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::{
+    io::{self, Read, Write},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+const PORTS: [&str; 5] = ["shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"];
+/// How long evcxr may still answer somebody who has left: longer than it takes to start.
+const LINGER: Duration = Duration::from_secs(10);
+/// For the relay of the kernel before to let go of the ports, and for evcxr to open its own.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The relay's ends: where Jupyter comes to, and where evcxr is to wait.
+pub struct Relay(Vec<(TcpListener, SocketAddr)>);
+
+impl Relay {
+    /// Opens what Jupyter's connection file names. Also the connection file for evcxr, which has other
+    /// ports; no relay for a connection that is not by TCP.
+    ///
+    /// # Errors
+    /// When the file does not say what it should, or another program has one of its ports.
+    pub fn open(connection: &Value) -> Result<Option<(Relay, Value)>> {
+        if connection["transport"] != "tcp" {
+            return Ok(None);
+        }
+        let ip = connection["ip"].as_str().context("Jupyter's connection file has no ip")?;
+        let mut behind = connection.clone();
+        behind["ip"] = json!(Ipv4Addr::LOCALHOST);
+        // All held until all are known: no port is given out twice.
+        let held: Vec<TcpListener> =
+            PORTS.iter().map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<io::Result<_>>()?;
+        let mut ends = Vec::new();
+        for (name, own) in PORTS.into_iter().zip(&held) {
+            let port = connection[name].as_u64().and_then(|port| u16::try_from(port).ok());
+            let port = port.with_context(|| format!("Jupyter's connection file has no {name}"))?;
+            let outer = patiently(|| TcpListener::bind((ip, port))).with_context(|| {
+                format!("another program has the port {port}, which Jupyter gave this kernel")
+            })?;
+            behind[name] = json!(own.local_addr()?.port());
+            ends.push((outer, own.local_addr()?));
+        }
+        Ok(Some((Relay(ends), behind)))
+    }
+
+    /// Passes on what comes, in threads, until the process ends.
+    pub fn start(self) {
+        for (outer, inner) in self.0 {
+            thread::spawn(move || {
+                for client in outer.incoming().flatten() {
+                    thread::spawn(move || pass(client, inner));
+                }
+            });
+        }
+    }
+}
+
+fn patiently<T>(act: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    let start = Instant::now();
+    loop {
+        match act() {
+            Err(_) if start.elapsed() < PATIENCE => thread::sleep(PAUSE),
+            done => return done,
+        }
+    }
+}
+
+fn pass(client: TcpStream, inner: SocketAddr) -> io::Result<()> {
+    let kernel = patiently(|| TcpStream::connect(inner))?;
+    client.set_nodelay(true)?;
+    kernel.set_nodelay(true)?;
+    let (mut from_client, mut to_kernel) = (client.try_clone()?, kernel.try_clone()?);
+    thread::spawn(move || {
+        let _ = io::copy(&mut from_client, &mut to_kernel);
+        thread::sleep(LINGER);
+        to_kernel.shutdown(Shutdown::Both)
+    });
+    forward(kernel, &client)?;
+    client.shutdown(Shutdown::Both)
+}
+
+/// Everything that the kernel says, also when nobody listens any more.
+fn forward(mut kernel: impl Read, mut client: impl Write) -> io::Result<()> {
+    let (mut bytes, mut listens) = ([0; 65_536], true);
+    loop {
+        let count = kernel.read(&mut bytes)?;
+        if count == 0 {
+            return Ok(());
+        }
+        listens = listens && client.write_all(&bytes[..count]).is_ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn connection() -> Value {
+        // Ports that were free a moment ago, as Jupyter finds them.
+        let held: Vec<TcpListener> =
+            PORTS.iter().map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+        let mut connection = json!({"transport": "tcp", "ip": "127.0.0.1", "key": "k"});
+        for (name, socket) in PORTS.iter().zip(&held) {
+            connection[*name] = json!(socket.local_addr().unwrap().port());
+        }
+        connection
+    }
+
+    fn port(connection: &Value, name: &str) -> (Ipv4Addr, u16) {
+        (Ipv4Addr::LOCALHOST, connection[name].as_u64().unwrap() as u16)
+    }
+
+    #[test]
+    fn a_kernel_may_answer_somebody_who_has_left() {
+        let connection = connection();
+        let (relay, behind) = Relay::open(&connection).unwrap().unwrap();
+        assert_eq!(behind["key"], "k");
+        relay.start();
+        let mut client = TcpStream::connect(port(&connection, "control_port")).unwrap();
+        // Asked before the kernel is there.
+        client.write_all(b"are you there?").unwrap();
+        thread::sleep(PAUSE);
+        let kernel = TcpListener::bind(port(&behind, "control_port")).unwrap();
+        let (mut asked, _) = kernel.accept().unwrap();
+        let mut question = [0; 14];
+        asked.read_exact(&mut question).unwrap();
+        assert_eq!(&question, b"are you there?");
+        asked.write_all(b"yes").unwrap();
+        let mut answer = [0; 3];
+        client.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"yes");
+        drop(client);
+        for _ in 0..20 {
+            thread::sleep(PAUSE);
+            asked.write_all(b"yes").unwrap();
+        }
+    }
+
+    #[test]
+    fn a_client_learns_that_the_kernel_has_ended() {
+        let connection = connection();
+        let (relay, behind) = Relay::open(&connection).unwrap().unwrap();
+        relay.start();
+        let kernel = TcpListener::bind(port(&behind, "shell_port")).unwrap();
+        let mut client = TcpStream::connect(port(&connection, "shell_port")).unwrap();
+        let (mut asked, _) = kernel.accept().unwrap();
+        asked.write_all(b"bye").unwrap();
+        drop(asked);
+        let mut said = Vec::new();
+        client.read_to_end(&mut said).unwrap();
+        assert_eq!(said, b"bye");
+    }
+
+    #[test]
+    fn what_is_no_connection_by_tcp_has_no_relay_and_a_half_file_is_told() {
+        assert!(Relay::open(&json!({"transport": "ipc"})).unwrap().is_none());
+        let error = Relay::open(&json!({"transport": "tcp", "ip": "127.0.0.1"})).err().unwrap().to_string();
+        assert!(error.contains("no shell_port"), "{error}");
+    }
+}
