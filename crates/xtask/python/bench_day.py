@@ -153,9 +153,9 @@ async def lesson(server, name):
 
 
 def kernel_process(server, kernel, before):
-    """The server's child with this kernel's connection file."""
+    """The server's child for this kernel: its relay was called with the connection file."""
     for process in psutil.Process(server.process.pid).children():
-        if process.pid not in before and kernel in " ".join(process.cmdline()):
+        if process.pid not in before and any(kernel in " ".join(child.cmdline()) for child in process.children()):
             return process
     raise Wrong("the kernel's process is not among the server's")
 
