@@ -131,8 +131,9 @@ async def lesson(server, name):
                                                           "name": name, "kernel": {"name": "nchw"}})
     kernel = session["kernel"]["id"]
     address = f"ws://{server.address}/api/kernels/{kernel}/channels?session_id={session['id']}"
-    channels = await websocket_connect(HTTPRequest(address, headers={"Authorization": f"token {server.token}"}),
-                                       max_message_size=2**28)
+    request = HTTPRequest(address, headers={"Authorization": f"token {server.token}"},
+                          connect_timeout=KERNEL_LIMIT, request_timeout=KERNEL_LIMIT)
+    channels = await websocket_connect(request, max_message_size=2**28)
     try:
         # Trainings of an earlier round would be found, and not be done again.
         runs = server.folder / f"runs-{uuid.uuid4().hex}"
