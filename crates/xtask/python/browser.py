@@ -274,15 +274,16 @@ def open_notebook(browser, address, token, name, cells):
     return time.monotonic() - begun
 
 
-def click_restart_and_run_all(browser):
-    """Run > Restart Kernel and Run All Cells, with the mouse."""
+def click_run_all(browser, restart=False):
+    """Run > Run All Cells, or Restart Kernel and Run All Cells, with the mouse."""
     def visible(selector, text=""):
         return [e for e in browser.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed() and text in e.text]
 
-    entry = '.lm-Menu-item[data-command="runmenu:restart-and-run-all"]'
+    command, words = ("restart-and-run-all", "Restart Kernel and Run All Cells") if restart else ("run-all", "Run All Cells")
     menu = wait(lambda: visible(".lm-MenuBar-item", "Run"), 10, lambda: "JupyterLab shows no menu \"Run\"")
     menu[0].click()
-    item = wait(lambda: visible(entry), 10, lambda: "the menu \"Run\" has no \"Restart Kernel and Run All Cells\"")
+    item = wait(lambda: visible(f'.lm-Menu-item[data-command="runmenu:{command}"]'), 10,
+                lambda: f"the menu \"Run\" has no \"{words}\"")
     ActionChains(browser).move_to_element(item[0]).click().perform()
 
 
@@ -397,7 +398,7 @@ def judge(browser, cells, name):
 
 def run_all(browser, cells, name):
     """Runs the notebook that is open: seconds to the first picture and to the end."""
-    click_restart_and_run_all(browser)
+    click_run_all(browser, restart=True)
     try:
         return watch_run(browser, cells)
     finally:
