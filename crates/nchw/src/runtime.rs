@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn two_copies_of_the_library_one_behind_the_other_end_a_cell_once() {
+    fn the_mark_of_another_copy_of_the_library_passes_through() {
         // The second prints through the first; the first's mark goes through the second.
         let (mut between, mut shown) = (Vec::new(), Vec::new());
         let printed = b"a\nEVCXR_EXECUTION_COMPLETE\nsecond\n";

@@ -35,7 +35,8 @@ pub fn built_size(kernel: &Path) -> Option<u64> {
 ///
 /// `kernel` is the folder `.nchw/kernel` of a clone.
 pub fn is_fresh(kernel: &Path) -> bool {
-    if built_size(kernel).is_none() || built_size(kernel) != library_size(&kernel.join("build")) {
+    let size = built_size(kernel);
+    if size.is_none() || size != library_size(&kernel.join("build")) {
         return false;
     }
     let built = fs::metadata(built_stamp(kernel)).and_then(|m| m.modified());

@@ -86,8 +86,10 @@ fn pass(client: TcpStream, inner: SocketAddr) -> io::Result<()> {
         thread::sleep(LINGER);
         to_kernel.shutdown(Shutdown::Both)
     });
-    forward(kernel, &client)?;
-    client.shutdown(Shutdown::Both)
+    let end = forward(kernel, &client);
+    // However it ended: the other thread still holds the connection, and Jupyter would wait.
+    client.shutdown(Shutdown::Both)?;
+    end
 }
 
 /// Everything that the kernel says, also when nobody listens any more.

@@ -165,9 +165,13 @@ pub fn setup(wish: Wish) -> Result<Ready> {
         worked |= step.run()?;
     }
     let spec = paths::root().join(".venv/share/jupyter/kernels/nchw/kernel.json");
-    let kernel_files = ["kernel.rs", "fresh.rs", "relay.rs", "bin/nchw-kernel.rs", "../../../Cargo.lock"]
-        .map(|file| format!("../crates/xtask/src/{file}"));
-    let kernel_files: Vec<&str> = kernel_files.iter().map(String::as_str).collect();
+    let kernel_files = [
+        "../crates/xtask/src/kernel.rs",
+        "../crates/xtask/src/fresh.rs",
+        "../crates/xtask/src/relay.rs",
+        "../crates/xtask/src/bin/nchw-kernel.rs",
+        "../Cargo.lock",
+    ];
     let kernelspec = Step {
         name: "kernel",
         what: "the Jupyter kernel \"Rust (nchw)\", JupyterLab's settings and the command nchw, in .venv",
