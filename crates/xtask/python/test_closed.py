@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 LIMIT = 120
 # What somebody may have in their own settings, for a server behind a proxy.
 OPEN = {
-    "ServerApp": {"ip": "0.0.0.0", "allow_remote_access": True, "allow_origin": "*", "disable_check_xsrf": True,
+    "ServerApp": {"ip": "0.0.0.0", "base_url": "/behind", "allow_remote_access": True, "allow_origin": "*", "disable_check_xsrf": True,
                   "token": "", "password": ""},
     "IdentityProvider": {"token": ""},
     "PasswordIdentityProvider": {"hashed_password": ""},
@@ -97,6 +97,11 @@ class LabTest(unittest.TestCase):
         listening = {open_.laddr.ip for process in self.family() for open_ in process.net_connections("inet")
                      if open_.status == psutil.CONN_LISTEN}
         self.assertEqual(listening, {"127.0.0.1"})
+
+    def test_the_address_that_is_printed_lets_in(self):
+        printed = re.findall(r"http://127\S+", self.log.read_text())
+        self.assertEqual(printed, [f"{self.address}/lab/tree/00-start.ipynb?token={self.token}"])
+        self.assertEqual(ask(printed[0])[0], 200)
 
     def test_nobody_comes_in_without_the_token(self):
         for path in ["/api/contents", "/api/kernels", "/api/terminals", "/files/00-start.ipynb", "/lab"]:

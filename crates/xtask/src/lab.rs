@@ -11,6 +11,7 @@ use std::{
     env,
     fs::{self, File},
     io::{Read, Write},
+    net::{Ipv4Addr, TcpListener},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     process::Command,
@@ -26,13 +27,21 @@ pub struct Wishes {
 
 /// Opens JupyterLab on the notebooks, until it is ended.
 pub fn lab(wishes: &Wishes) -> Result<()> {
-    let settings = settle()?;
+    let port = free_port(wishes.port)?;
+    let (settings, token) = settle()?;
     if !tools::is_writable(&paths::root().join("notebooks")) {
         println!("notebooks/ cannot be written: cells run, and what you change is not kept.");
     }
-    println!("JupyterLab opens on the notebooks; Ctrl-C twice ends it.");
+    // JupyterLab itself prints a token only when it has made it up.
+    let page = "/lab/tree/00-start.ipynb";
+    println!(
+        "JupyterLab, on this machine alone (Ctrl-C twice ends it):\n\n    http://127.0.0.1:{port}{page}?token={token}\n"
+    );
     let mut jupyter = Command::new(paths::venv("python"));
-    jupyter.args(["-m", "jupyterlab", "--LabApp.default_url=/lab/tree/00-start.ipynb"]);
+    jupyter.args(["-m", "jupyterlab", "--ServerApp.port_retries=0"]);
+    jupyter.args([format!("--port={port}"), format!("--LabApp.default_url={page}")]);
+    // What it says of itself would bury the address.
+    jupyter.arg("--log-level=WARN");
     jupyter.arg(format!("--ServerApp.root_dir={}", paths::root().join("notebooks").display()));
     // What authors edit, and what would spoil the exercises, is no learner's business.
     for hidden in ["src", "solutions", "__pycache__"] {
@@ -45,14 +54,29 @@ pub fn lab(wishes: &Wishes) -> Result<()> {
     if wishes.no_browser {
         jupyter.arg("--no-browser");
     }
-    if let Some(port) = wishes.port {
-        jupyter.arg(format!("--port={port}"));
-    }
     if rustix::process::geteuid().is_root() {
         jupyter.arg("--allow-root");
     }
     libtorch::conda_jupyterlab(&mut jupyter);
     run::run(&mut jupyter)
+}
+
+/// The port that was asked for, or the first free one from Jupyter's own on.
+///
+/// # Errors
+/// When another program has it.
+fn free_port(wish: Option<u16>) -> Result<u16> {
+    let free = |port| Some(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?.local_addr().ok()?.port());
+    match wish {
+        Some(port) => free(port).with_context(|| {
+            format!(
+                "another program on this machine has the port {port}: without `--port` a free one is taken"
+            )
+        }),
+        None => (8888..8988).find_map(free).context(
+            "other programs have the ports 8888 to 8987: name a free one, say `cargo xtask lab --port 9999`",
+        ),
+    }
 }
 
 /// As root a cell may do anything to this machine. In a container, which is
@@ -95,8 +119,9 @@ fn container() -> Option<&'static str> {
 }
 
 /// Writes the settings that win over the user's own, readable for the user
-/// alone, with a token that is new at every start: the folder that holds them.
-fn settle() -> Result<PathBuf> {
+/// alone, with a token that is new at every start: the folder that holds them,
+/// and the token.
+fn settle() -> Result<(PathBuf, String)> {
     let folder = paths::made().join("jupyter");
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
     let token = match env::var("JUPYTER_TOKEN") {
@@ -106,6 +131,7 @@ fn settle() -> Result<PathBuf> {
     let settings = json!({
         "ServerApp": {
             "ip": "127.0.0.1",
+            "base_url": "/",
             "allow_remote_access": false,
             "allow_origin": "",
             "allow_origin_pat": "",
@@ -118,7 +144,7 @@ fn settle() -> Result<PathBuf> {
     let mut writer = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     writer.write_all(serde_json::to_string_pretty(&settings)?.as_bytes())?;
     fs::rename(new, file)?;
-    Ok(folder)
+    Ok((folder, token))
 }
 
 /// 192 bits of chance, as text.
@@ -142,6 +168,20 @@ mod tests {
         assert!(root_line(true, None, true).unwrap().unwrap().contains("anything on this machine"));
         let error = root_line(true, None, false).unwrap_err().to_string();
         assert!(error.contains("as another user") && error.contains("--allow-root"), "{error}");
+    }
+
+    #[test]
+    fn a_port_that_another_program_has_is_not_taken() {
+        let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = other.local_addr().unwrap().port();
+        let error = free_port(Some(port)).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("has the port {port}")) && error.contains("without `--port`"),
+            "{error}"
+        );
+        drop(other);
+        assert_eq!(free_port(Some(port)).unwrap(), port);
+        assert!((8888..8988).contains(&free_port(None).unwrap()));
     }
 
     #[test]
