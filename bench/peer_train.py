@@ -1,6 +1,6 @@
 """The training of `nchw train` in PyTorch, for `cargo xtask bench train`: pictures a second.
 
-    peer_train.py VARIANT --epochs 2 --pictures 10000
+    peer_train.py VARIANT --epochs 2 --pictures 10000 --device cpu
 
 VARIANT is what people write first (`eager-fp32`: NCHW, fp32), the same with what makes it
 fast (`eager-bf16`: autocast to bf16, channels last), or that compiled (`compile-bf16`).
@@ -24,16 +24,16 @@ from pytorch import DEVIATION, MEAN, LectureNet  # noqa: E402  (its folder had t
 BATCH, SHIFT = 256, 2
 
 
-def augmented(images, places, generator):
+def augmented(images, places):
     """Whole batches: a row and a column of offsets a picture, the edge mirrored into the gap."""
-    count = len(places)
+    count, device = len(places), images.device
     batch = F.pad(images[places].float(), [SHIFT] * 4, mode="reflect")
-    down, right = (torch.randint(2 * SHIFT + 1, (count, 1), generator=generator) for _ in range(2))
-    along = torch.arange(32)
-    mirrored = torch.rand(count, 1, generator=generator) < 0.5
+    down, right = (torch.randint(2 * SHIFT + 1, (count, 1), device=device) for _ in range(2))
+    along = torch.arange(32, device=device)
+    mirrored = torch.rand(count, 1, device=device) < 0.5
     columns = torch.where(mirrored, 31 - along, along) + right
     rows = along + down
-    n = torch.arange(count).view(-1, 1, 1)
+    n = torch.arange(count, device=device).view(-1, 1, 1)
     return batch.permute(0, 2, 3, 1)[n, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
@@ -42,12 +42,14 @@ def main():
     parser.add_argument("variant", choices=["eager-fp32", "eager-bf16", "compile-bf16"])
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--pictures", type=int, default=10_000)
+    parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
     fast = arguments.variant != "eager-fp32"
 
-    generator = torch.Generator().manual_seed(1)
-    images = torch.randint(256, (arguments.pictures, 3, 32, 32), generator=generator, dtype=torch.uint8)
-    labels = torch.randint(10, (arguments.pictures,), generator=generator)
+    torch.manual_seed(1)
+    torch.set_default_device(arguments.device)
+    images = torch.randint(256, (arguments.pictures, 3, 32, 32), dtype=torch.uint8)
+    labels = torch.randint(10, (arguments.pictures,))
     mean, deviation = (255 * torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (MEAN, DEVIATION))
 
     net = LectureNet()
@@ -59,15 +61,15 @@ def main():
     optimiser = torch.optim.SGD(layers.parameters(), lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
 
     for _ in range(arguments.epochs):
-        order = torch.randperm(len(images), generator=generator)
+        order = torch.randperm(len(images))
         start = time.perf_counter()
         steps = len(images) // BATCH
         for step in range(steps):
             places = order[step * BATCH:(step + 1) * BATCH]
-            pictures = (augmented(images, places, generator) - mean) / deviation
+            pictures = (augmented(images, places) - mean) / deviation
             if fast:
                 pictures = pictures.contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+            with torch.autocast(arguments.device, torch.bfloat16, enabled=fast):
                 logits = forward(pictures)
             loss = F.cross_entropy(logits.float(), labels[places], label_smoothing=0.1)
             optimiser.zero_grad(set_to_none=True)
@@ -76,6 +78,7 @@ def main():
             with torch.no_grad():
                 for mine, now in zip(averaged.parameters(), layers.parameters()):
                     mine.lerp_(now, 0.05)
+        loss.item()  # a GPU may still be at work
         print(json.dumps({"speed": steps * BATCH / (time.perf_counter() - start)}), flush=True)
 
 

@@ -33,6 +33,11 @@ pub fn machine() -> String {
     format!("libtorch computes with {threads} CPU thread(s), {gpu}")
 }
 
+/// Where a driver shows itself: on Linux, in containers that see only the device,
+/// and in Windows' Linux.
+#[cfg(target_os = "linux")]
+const DRIVER: [&str; 3] = ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1"];
+
 #[cfg(target_os = "linux")]
 fn load_cuda() {
     use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
@@ -40,7 +45,7 @@ fn load_cuda() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // Without a driver the library is of no use, and costs a second.
-        if !std::path::Path::new("/proc/driver/nvidia/version").exists() {
+        if !DRIVER.iter().any(|file| std::path::Path::new(file).exists()) {
             return;
         }
         // SAFETY: libtorch's own library, of the version that is linked; its

@@ -469,6 +469,25 @@ impl LectureNet {
         all.sort_by(|(a, _), (b, _)| a.cmp(b));
         all
     }
+
+    /// Puts all variables beside each other in memory, those that learn first: one
+    /// operation then reaches them all, where a GPU would wait for the next of many.
+    ///
+    /// # Shapes
+    /// → `[numbers]`, and the variables as its parts, in their order there
+    pub(crate) fn in_one(&self) -> Result<(Tensor, Vec<(String, Tensor)>)> {
+        let mut parts = self.variables();
+        parts.sort_by_key(|(_, variable)| !variable.requires_grad());
+        let lines = parts.iter().map(|(_, variable)| Ok(variable.f_detach()?.f_view([-1])?));
+        let all = Tensor::f_cat(&lines.collect::<Result<Vec<Tensor>>>()?, 0)?;
+        let mut from = 0;
+        for (_, variable) in &mut parts {
+            let count = variable.numel() as i64;
+            variable.f_set_data(&all.f_narrow(0, from, count)?.f_view(variable.size().as_slice())?)?;
+            from += count;
+        }
+        Ok((all, parts))
+    }
 }
 
 impl Step {

@@ -1,8 +1,8 @@
 """Measures `nchw train` beside PyTorch's eager mode and its compiler: pictures a second.
 
-    bench_train.py --nchw PROGRAM --python PEER --rounds N
+    bench_train.py --nchw PROGRAM --python PEER --rounds N [--device cuda]
 
-PEER is a Python with PyTorch. All run by turns, each in every round, so that what else the
+PEER is a Python with PyTorch (for a GPU one with CUDA). All run by turns, each in every round, so that what else the
 machine does hits all. The last epoch of each counts: the first warms up.
 """
 
@@ -16,7 +16,9 @@ import tempfile
 from pathlib import Path
 
 PEER = Path(__file__).resolve().parents[3] / "bench" / "peer_train.py"
-EPOCHS = 2
+# A GPU learns ten thousand pictures in a moment: there the whole of CIFAR-10's number.
+PICTURES = {"cpu": 10_000, "cuda": 50_000}
+EPOCHS = {"cpu": 2, "cuda": 4}
 PEERS = {
     "eager-fp32": "PyTorch eager, fp32, NCHW",
     "eager-bf16": "PyTorch eager, bf16, channels last",
@@ -25,20 +27,22 @@ PEERS = {
 OURS = {"fp32": "nchw, fp32", "bf16": "nchw, bf16"}
 
 
-def nchw(program, precision):
+def nchw(program, device, precision):
     with tempfile.TemporaryDirectory(prefix="nchw-bench-") as folder:
         subprocess.run(
-            [program, "train", "--stand-in", "--device", "cpu", "--precision", precision, "--preset", "lecture",
-             "--set", "batch=256", "--epochs", str(EPOCHS), "--out", folder],
+            [program, "train", "--stand-in", str(PICTURES[device]), "--device", device, "--precision", precision, "--preset", "lecture",
+             "--set", "batch=256", "--epochs", str(EPOCHS[device]), "--out", folder],
             check=True, stdout=subprocess.DEVNULL)
         lines = (Path(folder) / "log.jsonl").read_text(encoding="utf-8").splitlines()
         return json.loads(lines[-1])["speed"]
 
 
-def peer(python, variant):
+def peer(python, device, variant):
     environment = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
-    done = subprocess.run([python, PEER, variant, "--epochs", str(EPOCHS)], check=True, capture_output=True,
-                          text=True, env=environment)
+    done = subprocess.run(
+        [python, PEER, variant, "--device", device, "--epochs", str(EPOCHS[device]),
+         "--pictures", str(PICTURES[device])],
+        check=True, capture_output=True, text=True, env=environment)
     return json.loads(done.stdout.splitlines()[-1])["speed"]
 
 
@@ -47,9 +51,11 @@ def main():
     parser.add_argument("--nchw", required=True, metavar="PROGRAM")
     parser.add_argument("--python", type=os.path.abspath, required=True, metavar="PEER")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", choices=list(PICTURES), default="cpu")
     arguments = parser.parse_args()
-    runs = {name: (lambda v=variant: peer(arguments.python, v)) for variant, name in PEERS.items()}
-    runs |= {name: (lambda p=precision: nchw(arguments.nchw, p)) for precision, name in OURS.items()}
+    device = arguments.device
+    runs = {name: (lambda v=variant: peer(arguments.python, device, v)) for variant, name in PEERS.items()}
+    runs |= {name: (lambda p=precision: nchw(arguments.nchw, device, p)) for precision, name in OURS.items()}
     speeds = {name: [] for name in runs}
     for number in range(arguments.rounds):
         for name, run in runs.items():

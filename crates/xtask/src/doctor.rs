@@ -133,10 +133,11 @@ fn torch(source: &Source, setup: &str) -> Line {
 }
 
 fn gpu(source: &Source, device: Option<&str>) -> Line {
-    let driver = fs::read_to_string("/proc/driver/nvidia/version").ok();
-    let Some(driver) = driver.as_deref().and_then(|text| text.lines().next()) else {
+    if !libtorch::has_nvidia_driver() {
         return Line::Note("no NVIDIA driver; everything runs on the CPU".into());
-    };
+    }
+    let driver = fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default();
+    let driver = driver.lines().next().unwrap_or("an NVIDIA driver");
     match device {
         Some(device) if device.starts_with("Cuda") => Line::Good(format!("tch sees CUDA; {driver}")),
         _ if *source == Source::WheelCpu => Line::Bad(

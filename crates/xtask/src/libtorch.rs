@@ -80,9 +80,11 @@ pub fn conda_jupyterlab(command: &mut Command) {
     }
 }
 
-/// Whether the kernel has an NVIDIA driver loaded.
+/// Whether there is an NVIDIA driver: on Linux, in containers that see only the
+/// device, and in Windows' Linux.
 pub fn has_nvidia_driver() -> bool {
-    Path::new("/proc/driver/nvidia/version").exists() || Path::new("/dev/nvidiactl").exists()
+    let places = ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1"];
+    places.iter().any(|file| Path::new(file).exists())
 }
 
 fn choice_file() -> PathBuf {

@@ -7,6 +7,13 @@ use crate::{
 use std::path::Path;
 use tch::{Device, Kind, Reduction, Tensor};
 
+/// The CPU, and the GPU where there is one.
+fn devices() -> Vec<Device> {
+    let mut all = vec![Device::Cpu, crate::device()];
+    all.dedup();
+    all
+}
+
 /// A small set, and a recipe that is over in a second.
 fn small() -> (Recipe, Dataset) {
     let plan = Plan { maps: [4, 6, 8], ..Plan::default() };
@@ -103,6 +110,10 @@ fn pictures() -> Tensor {
 
 #[test]
 fn the_network_and_its_steps_are_pytorchs() {
+    devices().into_iter().for_each(steps_are_pytorchs);
+}
+
+fn steps_are_pytorchs(device: Device) {
     let examples = || Examples { images: pictures(), labels: Tensor::from_slice(&[3i64, 0, 9, 5, 1, 7]) };
     let data = Dataset { name: "formula".into(), classes: [""; 10], train: examples(), test: examples() };
     let recipe = Recipe {
@@ -112,10 +123,11 @@ fn the_network_and_its_steps_are_pytorchs() {
         flip: false,
         shift: 0,
         head_pace: 1.0,
-        device: Device::Cpu,
+        device,
         precision: Precision::Fp32,
         ..Recipe::lecture()
     };
+    let labels = data.train.labels.to_device(device);
     let mut trainer = Trainer::new(recipe, &data).unwrap();
     let net = trainer.learning();
     for (number, (name, variable)) in net.variables().into_iter().enumerate() {
@@ -129,7 +141,7 @@ fn the_network_and_its_steps_are_pytorchs() {
         let seen = trainer.seen_plainly().unwrap();
         let logits = net.forward(&seen, true).unwrap();
         agrees(&format!("step {step}"), "logits", &logits);
-        let loss = logits.cross_entropy_loss::<Tensor>(&data.train.labels, None, Reduction::Mean, -100, 0.1);
+        let loss = logits.cross_entropy_loss::<Tensor>(&labels, None, Reduction::Mean, -100, 0.1);
         agrees(&format!("step {step}"), "loss", &loss.view([1]));
         let learned: Vec<(String, Tensor)> =
             net.variables().into_iter().filter(|(_, v)| v.requires_grad()).collect();
@@ -152,15 +164,26 @@ fn the_network_and_its_steps_are_pytorchs() {
 
 #[test]
 fn stopped_at_any_step_it_ends_with_the_very_same_weights() {
-    let (recipe, data) = small();
+    for device in devices() {
+        let (recipe, data) = small();
+        stopped_anywhere(&Recipe { device, ..recipe.clone() }, &data);
+        let plan = Plan::default();
+        if device != Device::Cpu {
+            // The lecture's own, with whatever algorithms the GPU chooses for it.
+            stopped_anywhere(&Recipe { device, plan, precision: Precision::Bf16, ..recipe }, &data);
+        }
+    }
+}
+
+fn stopped_anywhere(recipe: &Recipe, data: &Dataset) {
     let undisturbed = TempFolder::new("train-whole");
     let whole = Recipe { folder: Some(undisturbed.path().into()), ..recipe.clone() };
-    let net = train(whole, &data).unwrap().wait().unwrap();
+    let net = train(whole, data).unwrap().wait().unwrap();
     // Stopped after every single step, and begun anew from the file each time.
     let folder = TempFolder::new("train-steps");
     for epoch in 0..recipe.epochs {
         for step in 0..6 {
-            let mut trainer = Trainer::new(recipe.clone(), &data).unwrap();
+            let mut trainer = Trainer::new(recipe.clone(), data).unwrap();
             trainer.resume(folder.path()).unwrap();
             assert_eq!((trainer.position.epoch, trainer.position.step), (epoch, step));
             trainer.learn(1).unwrap();

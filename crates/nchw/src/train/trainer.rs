@@ -66,21 +66,63 @@ pub(crate) struct Trainer {
     net: LectureNet,
     /// The same network with averaged weights: what is tested and kept.
     averaged: LectureNet,
-    learned: Vec<Learned>,
+    learned: Learned,
     pub position: Position,
     pub log: Vec<EpochLog>,
     lots: Option<Epoch>,
 }
 
-/// What the steps change.
+/// What the steps change: the variables of the whole network, beside each other.
 struct Learned {
-    name: String,
-    variable: Tensor,
+    /// All that the network is, `[numbers]`, and the averages of it.
+    all: Tensor,
+    averaged: Tensor,
+    /// The variables that learn: parts of the first numbers.
+    variables: Vec<Tensor>,
+    /// Those numbers, and for each of them: how it moves, how strongly it is drawn
+    /// to 0, and what the step size is multiplied with.
+    numbers: Tensor,
     velocity: Tensor,
-    /// How strongly it is drawn to 0.
-    decay: f64,
-    /// What the step size is multiplied with.
-    pace: f64,
+    decay: Tensor,
+    pace: Tensor,
+}
+
+impl Learned {
+    fn new(net: &LectureNet, averaged: &LectureNet, recipe: &Recipe) -> Result<Learned> {
+        let ((all, parts), (averaged, _)) = (net.in_one()?, averaged.in_one()?);
+        let parts: Vec<(String, Tensor)> = parts.into_iter().filter(|(_, v)| v.requires_grad()).collect();
+        let each = |number: &dyn Fn(&str, &Tensor) -> f64| -> Result<Tensor> {
+            let float = (Kind::Float, recipe.device);
+            let part = |(name, v): &(String, Tensor)| {
+                Ok(Tensor::f_full([v.numel() as i64], number(name, v), float)?)
+            };
+            Ok(Tensor::f_cat(&parts.iter().map(part).collect::<Result<Vec<Tensor>>>()?, 0)?)
+        };
+        let decay = each(&|_, variable| if variable.dim() > 1 { recipe.weight_decay } else { 0.0 })?;
+        Ok(Learned {
+            numbers: all.f_narrow(0, 0, decay.numel() as i64)?,
+            velocity: decay.f_zeros_like()?,
+            pace: each(&|name, _| if name.starts_with("head.") { recipe.head_pace } else { 1.0 })?,
+            variables: parts.into_iter().map(|(_, variable)| variable).collect(),
+            all,
+            averaged,
+            decay,
+        })
+    }
+
+    /// One step of Nesterov's momentum (as PyTorch takes it).
+    fn step(&mut self, loss: &Tensor, rate: f64, momentum: f64) -> Result<()> {
+        let gradients = Tensor::f_run_backward(&[loss], &self.variables, false, false)?;
+        tch::no_grad(|| {
+            let lines = gradients.iter().map(|gradient| Ok(gradient.f_reshape([-1])?));
+            let gradient = Tensor::f_cat(&lines.collect::<Result<Vec<Tensor>>>()?, 0)?;
+            let gradient = gradient.f_addcmul(&self.numbers, &self.decay)?;
+            let _ = self.velocity.f_mul_scalar_(momentum)?.f_add_(&gradient)?;
+            let change = gradient.f_add(&self.velocity.f_mul_scalar(momentum)?)?;
+            let _ = self.numbers.f_addcmul_(&change.f_mul_scalar(-rate)?, &self.pace)?;
+            Ok(())
+        })
+    }
 }
 
 /// The file that a training goes on from.
@@ -89,7 +131,9 @@ pub(crate) fn checkpoint(folder: &Path) -> PathBuf {
 }
 
 /// What a checkpoint is called, so that other files are not taken for one.
-const FORMAT: &str = "nchw training 1";
+const FORMAT: &str = "nchw training 2";
+/// How all that learns moves, as one tensor.
+const MOMENTUM: &str = "momentum";
 /// Guessing costs ln 10 = 2.3; who loses more than this has lost its way, be it a number still.
 const LARGEST_LOSS: f64 = 1000.0;
 /// Steps by whose time the epochs that fit the minutes are judged, after as many to warm up.
@@ -102,17 +146,7 @@ impl Trainer {
         let device = recipe.device;
         let net = LectureNet::new(recipe.plan, recipe.seed, device)?;
         let averaged = LectureNet::new(recipe.plan, recipe.seed, device)?;
-        let learned = net
-            .variables()
-            .into_iter()
-            .filter(|(_, variable)| variable.requires_grad())
-            .map(|(name, variable)| {
-                let velocity = variable.f_detach()?.f_zeros_like()?;
-                let decay = if variable.dim() > 1 { recipe.weight_decay } else { 0.0 };
-                let pace = if name.starts_with("head.") { recipe.head_pace } else { 1.0 };
-                Ok(Learned { name, variable, velocity, decay, pace })
-            })
-            .collect::<Result<_>>()?;
+        let learned = Learned::new(&net, &averaged, &recipe)?;
         Ok(Trainer {
             epochs: recipe.epochs,
             train: Batches::new(&data.train, device)?,
@@ -197,34 +231,19 @@ impl Trainer {
         let logits = self.net.forward(&pictures, true)?;
         let loss =
             logits.f_cross_entropy_loss(&labels, None::<Tensor>, Reduction::Mean, -100, label_smoothing)?;
-        let variables: Vec<&Tensor> = self.learned.iter().map(|learned| &learned.variable).collect();
-        let gradients = Tensor::f_run_backward(&[&loss], &variables, false, false)?;
-        tch::no_grad(|| -> Result<()> {
-            for (learned, mut gradient) in self.learned.iter_mut().zip(gradients) {
-                let Learned { variable, velocity, decay, pace, .. } = learned;
-                if *decay > 0.0 {
-                    gradient = gradient.f_add(&variable.f_mul_scalar(*decay)?)?;
-                }
-                let _ = velocity.f_mul_scalar_(momentum)?.f_add_(&gradient)?;
-                let change =
-                    gradient.f_add(&velocity.f_mul_scalar(momentum)?)?.f_mul_scalar(-rate * *pace)?;
-                let _ = variable.f_add_(&change)?;
-            }
-            self.average()
-        })?;
+        self.learned.step(&loss, rate, momentum)?;
+        tch::no_grad(|| self.average())?;
         let right = logits.f_argmax(1, false)?.f_eq_tensor(&labels)?.f_sum(Kind::Float)?;
         Ok((loss.detach(), right))
     }
 
     /// Moves the averaged network towards the one that learns.
-    fn average(&self) -> Result<()> {
+    fn average(&mut self) -> Result<()> {
         let step = self.position.epoch * self.steps() + self.position.step;
         let over = self.recipe.average * (self.epochs * self.steps()) as f64;
         // In the beginning the mean of all, or the first weights would weigh most.
         let weight = 1.0 / over.min(step as f64 / 2.0).max(1.0);
-        for ((_, mut averaged), (_, now)) in self.averaged.variables().into_iter().zip(self.net.variables()) {
-            let _ = averaged.f_lerp_(&now, weight)?;
-        }
+        let _ = self.learned.averaged.f_lerp_(&self.learned.all, weight)?;
         Ok(())
     }
 
@@ -288,8 +307,7 @@ impl Trainer {
         let net = self.net.variables().into_iter().map(|(name, t)| (format!("net.{name}"), copy(&t)));
         let averaged =
             self.averaged.variables().into_iter().map(|(name, t)| (format!("averaged.{name}"), copy(&t)));
-        let velocity = self.learned.iter().map(|l| (format!("momentum.{}", l.name), copy(&l.velocity)));
-        net.chain(averaged).chain(velocity).collect()
+        net.chain(averaged).chain([(MOMENTUM.to_owned(), copy(&self.learned.velocity))]).collect()
     }
 
     /// Puts tensors back where [`Trainer::weights`] took them from.
@@ -298,9 +316,8 @@ impl Trainer {
         let own = self.net.variables().into_iter().map(|(name, t)| (format!("net.{name}"), t));
         let own =
             own.chain(self.averaged.variables().into_iter().map(|(name, t)| (format!("averaged.{name}"), t)));
-        let velocity =
-            self.learned.iter().map(|l| (format!("momentum.{}", l.name), l.velocity.shallow_clone()));
-        for (name, mut place) in own.chain(velocity) {
+        let velocity = (MOMENTUM.to_owned(), self.learned.velocity.shallow_clone());
+        for (name, mut place) in own.chain([velocity]) {
             let found = by_name.get(name.as_str()).filter(|found| found.size() == place.size());
             let Some(found) = found else {
                 return Err(Error::new(format!(
@@ -338,7 +355,10 @@ impl Trainer {
             return Ok(());
         }
         let Weights { tensors, notes } = Weights::read(&path)?;
-        let not_ours = || Error::new(format!("{} is no checkpoint of a training", path.display()));
+        let not_ours = || Error::new(format!(
+            "{} is no checkpoint of a training, or one of another version of this course: delete it to begin anew",
+            path.display()
+        ));
         let notes: Notes = notes
             .get("training")
             .and_then(|text| serde_json::from_str(text).ok())
