@@ -6,7 +6,8 @@ use tch::Device;
 ///
 /// The program is linked against libtorch's CPU part only, so that the same
 /// build serves machines with and without a GPU. The CUDA part is loaded here,
-/// before libtorch is asked for the first time whether there is a GPU.
+/// and libtorch looks for a GPU only once: a program should ask for the device
+/// before it computes anything. (A notebook's kernel has done so already.)
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -28,15 +29,20 @@ pub fn machine() -> String {
     let threads = tch::get_num_threads();
     let gpu = match device() {
         Device::Cuda(_) => format!("{} CUDA device(s)", tch::Cuda::device_count()),
+        _ if has_driver() => "and CUDA sees no GPU though there is a driver: `cargo xtask doctor` says why, \
+             or something was computed before `device()` was asked for"
+            .into(),
         _ => "no GPU that CUDA sees; the course runs without one".into(),
     };
     format!("libtorch computes with {threads} CPU thread(s), {gpu}")
 }
 
-/// Where a driver shows itself: on Linux, in containers that see only the device,
-/// and in Windows' Linux.
-#[cfg(target_os = "linux")]
-const DRIVER: [&str; 3] = ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1"];
+/// Whether there is an NVIDIA driver: on Linux, in a container that sees only the
+/// device, or in Windows' Linux.
+fn has_driver() -> bool {
+    let places = ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1"];
+    places.iter().any(|file| std::path::Path::new(file).exists())
+}
 
 #[cfg(target_os = "linux")]
 fn load_cuda() {
@@ -45,7 +51,7 @@ fn load_cuda() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // Without a driver the library is of no use, and costs a second.
-        if !DRIVER.iter().any(|file| std::path::Path::new(file).exists()) {
+        if !has_driver() {
             return;
         }
         // SAFETY: libtorch's own library, of the version that is linked; its
@@ -58,3 +64,18 @@ fn load_cuda() {
 
 #[cfg(not(target_os = "linux"))]
 fn load_cuda() {}
+
+/// Tests run in any order, and the first that computes would leave the others without
+/// a GPU. It is to compute in fp32 as the CPU does: see [`Precision`](crate::train::Precision).
+#[cfg(all(test, target_os = "linux"))]
+#[used]
+// SAFETY: called once by the loader, before `main`.
+#[unsafe(link_section = ".init_array")]
+static BEFORE_ALL_TESTS: extern "C" fn() = {
+    extern "C" fn first() {
+        // SAFETY: before `main` nothing else runs that could read the environment.
+        unsafe { std::env::set_var("NVIDIA_TF32_OVERRIDE", "0") };
+        load_cuda();
+    }
+    first
+};

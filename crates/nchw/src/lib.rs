@@ -60,6 +60,8 @@ pub use tch;
 /// it compute once, so that the first cell need not wait for it.
 #[doc(hidden)]
 pub fn warm_up() -> tch::Tensor {
+    // Before anything is computed, or libtorch will see no GPU.
+    let _ = device();
     let picture = tch::Tensor::ones([1, 1, 3, 4], (tch::Kind::Float, tch::Device::Cpu));
     let kernel = tch::Tensor::ones([1, 1, 2, 2], (tch::Kind::Float, tch::Device::Cpu));
     picture.conv2d::<&tch::Tensor>(&kernel, None, 1, 0, 1, 1)

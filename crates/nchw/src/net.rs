@@ -474,20 +474,32 @@ impl LectureNet {
     /// operation then reaches them all, where a GPU would wait for the next of many.
     ///
     /// # Shapes
-    /// → `[numbers]`, and the variables as its parts, in their order there
+    /// → `[numbers]`, and the variables, each of them a part of it, in their order
+    /// there; between them gaps as of [`with_gap`]
     pub(crate) fn in_one(&self) -> Result<(Tensor, Vec<(String, Tensor)>)> {
         let mut parts = self.variables();
         parts.sort_by_key(|(_, variable)| !variable.requires_grad());
-        let lines = parts.iter().map(|(_, variable)| Ok(variable.f_detach()?.f_view([-1])?));
-        let all = Tensor::f_cat(&lines.collect::<Result<Vec<Tensor>>>()?, 0)?;
+        let mut lines = Vec::new();
+        for (_, variable) in &parts {
+            lines.extend(with_gap(variable.f_detach()?)?);
+        }
+        let all = Tensor::f_cat(&lines, 0)?;
         let mut from = 0;
-        for (_, variable) in &mut parts {
-            let count = variable.numel() as i64;
-            variable.f_set_data(&all.f_narrow(0, from, count)?.f_view(variable.size().as_slice())?)?;
-            from += count;
+        for ((_, variable), line) in parts.iter_mut().zip(lines.chunks(2)) {
+            let part = all.f_narrow(0, from, variable.numel() as i64)?;
+            variable.f_set_data(&part.f_view(variable.size().as_slice())?)?;
+            from += line.iter().map(|tensor| tensor.numel() as i64).sum::<i64>();
         }
         Ok((all, parts))
     }
+}
+
+/// A tensor's numbers in a line, and as many zeros as it takes for the next tensor
+/// to begin where a GPU likes to read: at a multiple of 128 bytes.
+pub(crate) fn with_gap(tensor: Tensor) -> Result<[Tensor; 2]> {
+    let gap = (tensor.numel() as i64).wrapping_neg().rem_euclid(32);
+    let gap = Tensor::f_zeros([gap], (Kind::Float, tensor.device()))?;
+    Ok([tensor.f_reshape([-1])?, gap])
 }
 
 impl Step {

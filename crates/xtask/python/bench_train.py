@@ -49,7 +49,7 @@ def peer(python, device, variant):
 def main():
     parser = argparse.ArgumentParser(prog="bench_train.py")
     parser.add_argument("--nchw", required=True, metavar="PROGRAM")
-    parser.add_argument("--python", type=os.path.abspath, required=True, metavar="PEER")
+    parser.add_argument("--python", required=True, metavar="PEER")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", choices=list(PICTURES), default="cpu")
     arguments = parser.parse_args()

@@ -3,6 +3,7 @@
 //! The whole set lies on the device, a pixel to a number, so that one lookup
 //! gives a batch whose pictures are already mirrored and moved. All lots are
 //! drawn from the seed and the epoch: a training that goes on later draws the same.
+//! They go to the device once an epoch: on a GPU, each way there costs a step's tenth.
 
 use crate::{
     Error, Result,
@@ -28,22 +29,21 @@ pub(crate) struct Batches {
     device: Device,
 }
 
-/// What is drawn by lot for one epoch.
+/// What is drawn by lot for one epoch, on the device, in the order of its pictures.
 pub(crate) struct Epoch {
-    /// The pictures, in their order.
-    order: Vec<i64>,
-    mirrored: Vec<bool>,
-    /// Rows and columns by which each is moved.
-    moved: Vec<[i64; 2]>,
-    /// The middle of what is cut out of each, row and column, and how wide that is.
-    hidden: Vec<[i64; 2]>,
-    cutout: i64,
+    /// `[N]`, Int64.
+    labels: Tensor,
+    /// Where in the pixels each row is read, `[N, 32, 1]`, and each column of it, `[N, 1, 32]`.
+    rows: Tensor,
+    columns: Tensor,
+    /// Which rows and columns are cut out, if any: of the same shapes, Bool.
+    hidden: Option<[Tensor; 2]>,
 }
 
 impl Batches {
     pub(crate) fn new(examples: &Examples, device: Device) -> Result<Batches> {
         check_examples(examples)?;
-        let images = examples.images.f_permute([0, 2, 3, 1])?;
+        let images = examples.images.f_to_device(device)?.f_permute([0, 2, 3, 1])?;
         let filled = images.f_constant_pad_nd([0, 1])?.f_contiguous()?;
         let along = |numbers: [f32; 3]| -> Result<Tensor> {
             Ok(Tensor::f_from_slice(&numbers)?.f_view([1, 3, 1, 1])?.f_to_device(device)?)
@@ -51,10 +51,11 @@ impl Batches {
         // The mean colour: to the network, nothing at all.
         let grey = MEAN.map(|mean| (255.0 * mean).round() as u8);
         let grey = Tensor::f_from_slice(&[grey[0], grey[1], grey[2], 0])?.f_view_dtype(Kind::Int)?;
-        let pixels = Tensor::f_cat(&[filled.f_view_dtype(Kind::Int)?.f_view([-1])?, grey], 0)?;
+        let pixels =
+            Tensor::f_cat(&[filled.f_view_dtype(Kind::Int)?.f_view([-1])?, grey.f_to_device(device)?], 0)?;
         let inverse = DEVIATION.map(|deviation| 1.0 / deviation);
         Ok(Batches {
-            pixels: pixels.f_to_device(device)?,
+            pixels,
             labels: examples.labels.f_to_device(device)?,
             scale: along(inverse.map(|inverse| inverse / 255.0))?,
             offset: along([0, 1, 2].map(|c| -MEAN[c] * inverse[c]))?,
@@ -72,20 +73,50 @@ impl Batches {
     }
 
     /// The lots of one epoch.
-    pub(crate) fn epoch(&self, recipe: &Recipe, epoch: usize) -> Epoch {
+    pub(crate) fn epoch(&self, recipe: &Recipe, epoch: usize) -> Result<Epoch> {
         let Recipe { seed, flip, shift, cutout, .. } = *recipe;
         let mut dice = Dice::new(seed, 1 + epoch as u64);
         let order = dice.order(self.len());
         // In every second epoch each picture is mirrored: it is seen both ways
         // equally often, sooner than by chance (Jordan, 2024, arXiv:2404.00498).
         let mut first = Dice::new(seed, 0);
-        let mirrored = (0..self.len()).map(|_| flip && (first.below(2) + epoch) % 2 == 1).collect();
+        let mirrored: Vec<bool> =
+            (0..self.len()).map(|_| flip && (first.below(2) + epoch) % 2 == 1).collect();
         let mut draw = || dice.below(2 * shift + 1) as i64 - shift as i64;
-        let moved = (0..self.len()).map(|_| [draw(), draw()]).collect();
-        let pictures = if cutout > 0 { self.len() } else { 0 };
+        let moved: Vec<[i64; 2]> = (0..self.len()).map(|_| [draw(), draw()]).collect();
+        // The middle of what is cut out, row and column.
         let mut draw = || dice.below(SIDE as usize) as i64;
-        let hidden = (0..pictures).map(|_| [draw(), draw()]).collect();
-        Epoch { order, mirrored, moved, hidden, cutout: cutout as i64 }
+        let hidden: Vec<[i64; 2]> =
+            (0..if cutout > 0 { self.len() } else { 0 }).map(|_| [draw(), draw()]).collect();
+
+        let mut rows = Vec::with_capacity(self.len() * SIDE as usize);
+        let mut columns = Vec::with_capacity(self.len() * SIDE as usize);
+        for &picture in &order {
+            let [down, right] = moved[picture as usize];
+            rows.extend((0..SIDE).map(|y| (picture * SIDE + inside(y - down)) * SIDE));
+            columns.extend((0..SIDE).map(|x| {
+                let x = inside(x - right);
+                if mirrored[picture as usize] { SIDE - 1 - x } else { x }
+            }));
+        }
+        let covered = |axis: usize, size| {
+            let from = order.iter().map(|&picture| hidden[picture as usize][axis] - cutout as i64 / 2);
+            let covers =
+                from.flat_map(|from| (0..SIDE).map(move |at| (from..from + cutout as i64).contains(&at)));
+            self.there(&covers.collect::<Vec<bool>>(), size)
+        };
+        let (down, along) = ([-1, SIDE, 1], [-1, 1, SIDE]);
+        Ok(Epoch {
+            labels: self.labels.f_index_select(0, &self.there(&order, &[-1])?)?,
+            rows: self.there(&rows, &down)?,
+            columns: self.there(&columns, &along)?,
+            hidden: if cutout > 0 { Some([covered(0, &down)?, covered(1, &along)?]) } else { None },
+        })
+    }
+
+    /// Numbers on the device, in this shape.
+    fn there<T: tch::kind::Element>(&self, numbers: &[T], size: &[i64]) -> Result<Tensor> {
+        Ok(Tensor::f_from_slice(numbers)?.f_to_device(self.device)?.f_view(size)?)
     }
 
     /// Pictures `from..from + count` of an epoch's order, and their labels.
@@ -99,39 +130,12 @@ impl Batches {
         count: usize,
         kind: Kind,
     ) -> Result<(Tensor, Tensor)> {
-        let pictures = &epoch.order[from..from + count];
-        // Where row 0, 1, … of every picture is read, and each column: [count, 32].
-        let mut rows = Vec::with_capacity(count * SIDE as usize);
-        let mut columns = Vec::with_capacity(count * SIDE as usize);
-        for &picture in pictures {
-            let [down, right] = epoch.moved[picture as usize];
-            let mirrored = epoch.mirrored[picture as usize];
-            rows.extend((0..SIDE).map(|y| (picture * SIDE + inside(y - down)) * SIDE));
-            columns.extend((0..SIDE).map(|x| {
-                let x = inside(x - right);
-                if mirrored { SIDE - 1 - x } else { x }
-            }));
+        let part = |all: &Tensor| all.f_narrow(0, from as i64, count as i64);
+        let mut places = part(&epoch.rows)?.f_add(&part(&epoch.columns)?)?;
+        if let Some([rows, columns]) = &epoch.hidden {
+            places = places.f_masked_fill(&part(rows)?.f_logical_and(&part(columns)?)?, self.grey())?;
         }
-        let place = |numbers: &[i64], size: [i64; 3]| -> Result<Tensor> {
-            Ok(Tensor::f_from_slice(numbers)?.f_to_device(self.device)?.f_view(size)?)
-        };
-        let n = count as i64;
-        let mut places = place(&rows, [n, SIDE, 1])?.f_add(&place(&columns, [n, 1, SIDE])?)?;
-        if epoch.cutout > 0 {
-            let covered = |axis: usize, size| {
-                let from =
-                    pictures.iter().map(|&picture| epoch.hidden[picture as usize][axis] - epoch.cutout / 2);
-                let covers = from.flat_map(|from| {
-                    (0..SIDE).map(move |at| i64::from((from..from + epoch.cutout).contains(&at)))
-                });
-                place(&covers.collect::<Vec<i64>>(), size)
-            };
-            let covered = covered(0, [n, SIDE, 1])?.f_mul(&covered(1, [n, 1, SIDE])?)?;
-            places = places.f_masked_fill(&covered.f_to_kind(Kind::Bool)?, self.grey())?;
-        }
-        let labels =
-            self.labels.f_index_select(0, &Tensor::f_from_slice(pictures)?.f_to_device(self.device)?)?;
-        Ok((self.seen(&self.pixels.f_index_select(0, &places.f_view([-1])?)?, kind)?, labels))
+        Ok((self.seen(&self.pixels.f_index_select(0, &places.f_view([-1])?)?, kind)?, part(&epoch.labels)?))
     }
 
     /// Pictures as they are, in their own order.

@@ -16,7 +16,8 @@ use tch::{Device, Kind};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
-    /// 32 bits: exact, everywhere.
+    /// 32 bits. NVIDIA's GPUs since 2020 round what a convolution multiplies to 19 of
+    /// them (TF32), as in PyTorch; `NVIDIA_TF32_OVERRIDE=0` in the environment keeps all.
     Fp32,
     /// 16 bits with the range of 32 (bfloat16): two to three times as fast where
     /// the hardware has it (GPUs since 2020, CPUs with AVX-512-BF16 or AMX).

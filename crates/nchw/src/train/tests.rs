@@ -131,6 +131,8 @@ fn steps_are_pytorchs(device: Device) {
     let mut trainer = Trainer::new(recipe, &data).unwrap();
     let net = trainer.learning();
     for (number, (name, variable)) in net.variables().into_iter().enumerate() {
+        // A GPU refuses to read what does not begin at a round address.
+        assert_eq!(variable.data_ptr() as usize % 64, 0, "{name}");
         tch::no_grad(|| variable.shallow_clone().copy_(&by_formula(&name, &variable.size(), number)));
     }
     agrees("asked", "logits", &net.logits(&pictures()).unwrap());
@@ -167,10 +169,11 @@ fn stopped_at_any_step_it_ends_with_the_very_same_weights() {
     for device in devices() {
         let (recipe, data) = small();
         stopped_anywhere(&Recipe { device, ..recipe.clone() }, &data);
-        let plan = Plan::default();
         if device != Device::Cpu {
             // The lecture's own, with whatever algorithms the GPU chooses for it.
-            stopped_anywhere(&Recipe { device, plan, precision: Precision::Bf16, ..recipe }, &data);
+            let own = Recipe { device, plan: Plan::default(), ..recipe };
+            stopped_anywhere(&own, &data);
+            stopped_anywhere(&Recipe { precision: Precision::Bf16, ..own }, &data);
         }
     }
 }
@@ -196,6 +199,7 @@ fn stopped_anywhere(recipe: &Recipe, data: &Dataset) {
     assert_eq!(weights(undisturbed.path()), weights(folder.path()));
     // What is kept, what is handed out and what is read again is the same network.
     let kept = LectureNet::load(undisturbed.path().join("weights.safetensors")).unwrap();
+    let kept = kept.to_device(recipe.device).unwrap();
     let asked = |net: &LectureNet| net.logits(&data.test.images).unwrap();
     assert_eq!(asked(&net), asked(&kept));
     let lines = std::fs::read_to_string(undisturbed.path().join("log.jsonl")).unwrap();
@@ -341,7 +345,7 @@ fn batches_are_the_pictures_themselves_mirrored_and_moved() {
     // In one of two epochs in a row it is mirrored, in the other it is not.
     let plain = Recipe { flip: false, shift: 0, ..Recipe::lecture() };
     let batch = |recipe: &Recipe, epoch| {
-        as_bytes(&batches.batch(&batches.epoch(recipe, epoch), 0, 1, Kind::Float).unwrap().0)
+        as_bytes(&batches.batch(&batches.epoch(recipe, epoch).unwrap(), 0, 1, Kind::Float).unwrap().0)
     };
     let flipping = Recipe { flip: true, ..plain.clone() };
     let both = [batch(&flipping, 0), batch(&flipping, 1)];
@@ -382,7 +386,7 @@ fn batches_are_the_pictures_themselves_mirrored_and_moved() {
 fn every_picture_comes_once_in_an_epoch_with_its_own_label() {
     let data = colours();
     let batches = Batches::new(&data.train, Device::Cpu).unwrap();
-    let epoch = batches.epoch(&Recipe { seed: 3, flip: false, shift: 0, ..Recipe::lecture() }, 1);
+    let epoch = batches.epoch(&Recipe { seed: 3, flip: false, shift: 0, ..Recipe::lecture() }, 1).unwrap();
     let (seen, labels) = batches.batch(&epoch, 0, 320, Kind::Float).unwrap();
     let (seen, labels) = (as_bytes(&seen), Vec::<i64>::try_from(labels).unwrap());
     let rows = |t: &Tensor| -> Vec<Vec<u8>> {
@@ -429,6 +433,37 @@ fn minutes_choose_the_epochs_and_leave_no_trace() {
     };
     assert_eq!(weights(&none), weights(&some));
     assert_eq!(first(600.0, 3).epochs, 3);
+}
+
+/// Pictures here, the network there: a learner with a GPU need not think of it.
+#[test]
+fn network_and_pictures_may_lie_on_different_devices() {
+    let samples = crate::data::Cifar10::samples().unwrap();
+    let (recipe, data) = small();
+    let own = LectureNet::shipped().unwrap();
+    let judged = |net: &LectureNet, examples: &Examples| {
+        super::evaluate(net, examples, crate::data::Cifar10::NAMES, true).unwrap()
+    };
+    let expected = judged(&own, &samples);
+    for (there, here) in devices().into_iter().flat_map(|a| devices().into_iter().map(move |b| (a, b))) {
+        let (net, examples) = (own.to_device(there).unwrap(), samples.to_device(here).unwrap());
+        let report = judged(&net, &examples);
+        assert_eq!((&report.answers, &report.labels), (&expected.answers, &expected.labels));
+        assert_eq!(net.logits(&examples.images).unwrap().device(), there);
+        let names = crate::data::Cifar10::NAMES;
+        let view = examples.see(&net, 3, names).unwrap();
+        let strongest =
+            |view: &crate::see::View| view.maps("block2").unwrap().strongest_first().order().unwrap()[0];
+        assert_eq!(strongest(&view), strongest(&samples.see(&own, 3, names).unwrap()));
+        crate::see::album(&net, &examples, &report, 4).unwrap();
+        crate::see::patches(&net, &examples, "block2").unwrap();
+        report.surest_mistakes(&examples, 3).unwrap();
+        crate::summary(&net, &examples.images).unwrap();
+        let folder = TempFolder::new("train-devices");
+        let recipe =
+            Recipe { device: there, epochs: 1, folder: Some(folder.path().into()), ..recipe.clone() };
+        train(recipe, &data.to_device(here).unwrap()).unwrap().wait().unwrap();
+    }
 }
 
 #[test]

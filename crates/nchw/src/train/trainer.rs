@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Error, Result,
     data::Dataset,
-    net::LectureNet,
+    net::{LectureNet, with_gap},
     weights::{Weights, replace},
 };
 use serde::{Deserialize, Serialize};
@@ -77,8 +77,9 @@ struct Learned {
     /// All that the network is, `[numbers]`, and the averages of it.
     all: Tensor,
     averaged: Tensor,
-    /// The variables that learn: parts of the first numbers.
+    /// The variables that learn, and what lies between them: together, the first numbers.
     variables: Vec<Tensor>,
+    gaps: Vec<Tensor>,
     /// Those numbers, and for each of them: how it moves, how strongly it is drawn
     /// to 0, and what the step size is multiplied with.
     numbers: Tensor,
@@ -90,33 +91,30 @@ struct Learned {
 impl Learned {
     fn new(net: &LectureNet, averaged: &LectureNet, recipe: &Recipe) -> Result<Learned> {
         let ((all, parts), (averaged, _)) = (net.in_one()?, averaged.in_one()?);
-        let parts: Vec<(String, Tensor)> = parts.into_iter().filter(|(_, v)| v.requires_grad()).collect();
-        let each = |number: &dyn Fn(&str, &Tensor) -> f64| -> Result<Tensor> {
-            let float = (Kind::Float, recipe.device);
-            let part = |(name, v): &(String, Tensor)| {
-                Ok(Tensor::f_full([v.numel() as i64], number(name, v), float)?)
-            };
-            Ok(Tensor::f_cat(&parts.iter().map(part).collect::<Result<Vec<Tensor>>>()?, 0)?)
-        };
-        let decay = each(&|_, variable| if variable.dim() > 1 { recipe.weight_decay } else { 0.0 })?;
-        Ok(Learned {
-            numbers: all.f_narrow(0, 0, decay.numel() as i64)?,
-            velocity: decay.f_zeros_like()?,
-            pace: each(&|name, _| if name.starts_with("head.") { recipe.head_pace } else { 1.0 })?,
-            variables: parts.into_iter().map(|(_, variable)| variable).collect(),
-            all,
-            averaged,
-            decay,
-        })
+        let (mut variables, mut gaps, mut decay, mut pace) = (vec![], vec![], vec![], vec![]);
+        for (name, variable) in parts.into_iter().filter(|(_, variable)| variable.requires_grad()) {
+            let full = |number: f64| with_gap(variable.f_detach()?.f_full_like(number)?);
+            decay.extend(full(if variable.dim() > 1 { recipe.weight_decay } else { 0.0 })?);
+            let [line, gap] = full(if name.starts_with("head.") { recipe.head_pace } else { 1.0 })?;
+            gaps.push(gap.shallow_clone());
+            pace.extend([line, gap]);
+            variables.push(variable);
+        }
+        let (decay, pace) = (Tensor::f_cat(&decay, 0)?, Tensor::f_cat(&pace, 0)?);
+        let numbers = all.f_narrow(0, 0, decay.numel() as i64)?;
+        let velocity = numbers.f_zeros_like()?;
+        Ok(Learned { all, averaged, variables, gaps, numbers, velocity, decay, pace })
     }
 
     /// One step of Nesterov's momentum (as PyTorch takes it).
     fn step(&mut self, loss: &Tensor, rate: f64, momentum: f64) -> Result<()> {
         let gradients = Tensor::f_run_backward(&[loss], &self.variables, false, false)?;
         tch::no_grad(|| {
-            let lines = gradients.iter().map(|gradient| Ok(gradient.f_reshape([-1])?));
-            let gradient = Tensor::f_cat(&lines.collect::<Result<Vec<Tensor>>>()?, 0)?;
-            let gradient = gradient.f_addcmul(&self.numbers, &self.decay)?;
+            let mut lines = Vec::with_capacity(2 * gradients.len());
+            for (gradient, gap) in gradients.iter().zip(&self.gaps) {
+                lines.extend([gradient.f_reshape([-1])?, gap.shallow_clone()]);
+            }
+            let gradient = Tensor::f_cat(&lines, 0)?.f_addcmul(&self.numbers, &self.decay)?;
             let _ = self.velocity.f_mul_scalar_(momentum)?.f_add_(&gradient)?;
             let change = gradient.f_add(&self.velocity.f_mul_scalar(momentum)?)?;
             let _ = self.numbers.f_addcmul_(&change.f_mul_scalar(-rate)?, &self.pace)?;
@@ -188,8 +186,11 @@ impl Trainer {
     /// When the loss is no number any more; the last checkpoint is untouched.
     pub(crate) fn learn(&mut self, count: usize) -> Result<()> {
         let Position { epoch, step: first, .. } = self.position;
-        let lots = self.lots.take().unwrap_or_else(|| self.train.epoch(&self.recipe, epoch));
         let start = Instant::now();
+        let lots = match self.lots.take() {
+            Some(lots) => lots,
+            None => self.train.epoch(&self.recipe, epoch)?,
+        };
         let last = (first + count).min(self.steps());
         let float = (Kind::Float, self.recipe.device);
         let (mut loss, mut right) = (Tensor::f_zeros([], float)?, Tensor::f_zeros([], float)?);
@@ -355,10 +356,12 @@ impl Trainer {
             return Ok(());
         }
         let Weights { tensors, notes } = Weights::read(&path)?;
-        let not_ours = || Error::new(format!(
-            "{} is no checkpoint of a training, or one of another version of this course: delete it to begin anew",
-            path.display()
-        ));
+        let not_ours = || {
+            Error::new(format!(
+                "{} is no checkpoint of a training, or one of another version of this course: delete it to begin anew",
+                path.display()
+            ))
+        };
         let notes: Notes = notes
             .get("training")
             .and_then(|text| serde_json::from_str(text).ok())
