@@ -57,9 +57,29 @@ fn load_cuda() {
         // SAFETY: libtorch's own library, of the version that is linked; its
         // initialisers only register operators.
         if let Ok(library) = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) } {
+            add_in_one_order(&library);
             std::mem::forget(library);
         }
     });
+}
+
+/// Has cuDNN add up in the same order each time, or the same training would end with
+/// other weights. tch has no word for it: `at::globalContext().setDeterministicCuDNN(true)`.
+/// Gives whether libtorch has it; without it, all the rest works as well.
+#[cfg(target_os = "linux")]
+fn add_in_one_order(libtorch: &libloading::os::unix::Library) -> bool {
+    use std::ffi::c_void;
+    type Context = unsafe extern "C" fn() -> *mut c_void;
+    type Set = unsafe extern "C" fn(*mut c_void, bool);
+    // SAFETY: the names are those of C++ functions with these arguments in the one
+    // version of libtorch that tch is made for; a method takes its object first.
+    unsafe {
+        let context = libtorch.get::<Context>(b"_ZN2at13globalContextEv");
+        let set = libtorch.get::<Set>(b"_ZN2at7Context21setDeterministicCuDNNEb");
+        let (Ok(context), Ok(set)) = (context, set) else { return false };
+        set(context(), true);
+    }
+    true
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -79,3 +99,28 @@ static BEFORE_ALL_TESTS: extern "C" fn() = {
     }
     first
 };
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use libloading::os::unix::{Library, RTLD_NOW};
+    use std::ffi::c_void;
+
+    /// The CPU's part of libtorch knows the setting, too: it can be seen without a GPU.
+    #[test]
+    fn libtorch_is_told_to_add_in_one_order() {
+        // SAFETY: loaded already; the functions are those of `add_in_one_order`, and the one that reads it.
+        unsafe {
+            let library = Library::open(Some("libtorch_cpu.so"), RTLD_NOW).unwrap();
+            let context =
+                library.get::<unsafe extern "C" fn() -> *mut c_void>(b"_ZN2at13globalContextEv").unwrap();
+            let told = library
+                .get::<unsafe extern "C" fn(*const c_void) -> bool>(b"_ZNK2at7Context18deterministicCuDNNEv");
+            let told = told.unwrap();
+            if super::device() == tch::Device::Cpu {
+                assert!(!told(context()));
+            }
+            assert!(super::add_in_one_order(&library));
+            assert!(told(context()));
+        }
+    }
+}

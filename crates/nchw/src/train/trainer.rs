@@ -115,9 +115,10 @@ impl Learned {
                 lines.extend([gradient.f_reshape([-1])?, gap.shallow_clone()]);
             }
             let gradient = Tensor::f_cat(&lines, 0)?.f_addcmul(&self.numbers, &self.decay)?;
-            let _ = self.velocity.f_mul_scalar_(momentum)?.f_add_(&gradient)?;
-            let change = gradient.f_add(&self.velocity.f_mul_scalar(momentum)?)?;
-            let _ = self.numbers.f_addcmul_(&change.f_mul_scalar(-rate)?, &self.pace)?;
+            let momentum = Tensor::f_full([1], momentum, (Kind::Float, gradient.device()))?;
+            self.velocity = gradient.f_addcmul(&self.velocity, &momentum)?;
+            let change = gradient.f_addcmul(&self.velocity, &momentum)?;
+            let _ = self.numbers.f_addcmul_(&change, &self.pace.f_mul_scalar(-rate)?)?;
             Ok(())
         })
     }

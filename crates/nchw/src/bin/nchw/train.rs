@@ -15,7 +15,7 @@ use tch::Device;
 /// ends with the very same weights as a training that nothing stopped.
 #[derive(clap::Args)]
 pub struct Args {
-    /// quick (at most three minutes), lecture (85 %) or best (90 %, two hours on two cores)
+    /// quick (at most three minutes), lecture (85 %) or best (90 %, an hour or two on two cores)
     #[arg(long, default_value = "lecture")]
     preset: String,
     /// The folder for checkpoint, log and weights
