@@ -494,19 +494,32 @@ impl LectureNet {
         let mut from = 0;
         for ((_, variable), line) in parts.iter_mut().zip(lines.chunks(2)) {
             let part = all.f_narrow(0, from, variable.numel() as i64)?;
-            variable.f_set_data(&part.f_view(variable.size().as_slice())?)?;
+            let part = match variable.size()[..] {
+                [n, c, h, w] => part.f_view([n, h, w, c])?.f_permute([0, 3, 1, 2])?,
+                _ => part.f_view(variable.size().as_slice())?,
+            };
+            variable.f_set_data(&part)?;
             from += line.iter().map(|tensor| tensor.numel() as i64).sum::<i64>();
         }
         Ok((all, parts))
     }
 }
 
-/// A tensor's numbers in a line, and as many zeros as it takes for the next tensor
-/// to begin where a GPU likes to read: at a multiple of 128 bytes.
+/// A tensor's numbers in a line (those of filters with the channels last, as the maps
+/// have them), and as many zeros as it takes for the next tensor to begin where a GPU
+/// likes to read: at a multiple of 128 bytes.
 pub(crate) fn with_gap(tensor: Tensor) -> Result<[Tensor; 2]> {
     let gap = (tensor.numel() as i64).wrapping_neg().rem_euclid(32);
     let gap = Tensor::f_zeros([gap], (Kind::Float, tensor.device()))?;
-    Ok([tensor.f_reshape([-1])?, gap])
+    Ok([in_line(&tensor)?, gap])
+}
+
+/// The line of [`with_gap`].
+pub(crate) fn in_line(tensor: &Tensor) -> Result<Tensor> {
+    if tensor.dim() != 4 {
+        return Ok(tensor.f_reshape([-1])?);
+    }
+    Ok(tensor.f_permute([0, 2, 3, 1])?.f_reshape([-1])?)
 }
 
 impl Step {

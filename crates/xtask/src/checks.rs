@@ -319,11 +319,11 @@ pub fn bench_day(rounds: u32) -> Result<()> {
 }
 
 /// `cargo xtask bench train`.
-pub fn bench_train(rounds: u32) -> Result<()> {
+pub fn bench_train(rounds: u32, device: &str) -> Result<()> {
     let peer = environment(".venv-bench", "bench.lock")?;
     let mut python = Command::new(paths::venv("python"));
     python.arg(paths::script("bench_train.py")).arg("--nchw").arg(paths::venv("nchw"));
-    python.arg("--python").arg(peer).arg("--rounds").arg(rounds.to_string());
+    python.arg("--python").arg(peer).arg("--rounds").arg(rounds.to_string()).arg("--device").arg(device);
     run::run(&mut python)
 }
 

@@ -120,6 +120,9 @@ enum Bench {
         /// How often each is measured
         #[arg(long, default_value_t = 3)]
         rounds: u32,
+        /// cpu or cuda
+        #[arg(long, default_value = "cpu", value_parser = ["cpu", "cuda"])]
+        device: String,
     },
 }
 
@@ -165,9 +168,9 @@ fn perform(chore: Chore) -> Result<()> {
             setup::setup(Wish::Any)?;
             checks::bench_day(rounds)
         }
-        Chore::Bench { what: Bench::Train { rounds } } => {
+        Chore::Bench { what: Bench::Train { rounds, device } } => {
             setup::setup(Wish::Any)?;
-            checks::bench_train(rounds)
+            checks::bench_train(rounds, &device)
         }
         Chore::Mistakes => {
             setup::setup(Wish::Any)?;

@@ -164,13 +164,7 @@ impl Recipe {
     /// of three seeds (`assets/lecture-net.md`).
     pub fn best() -> Recipe {
         let lecture = Recipe::lecture();
-        Recipe {
-            name: "best".into(),
-            epochs: 120,
-            shift: 4,
-            cutout: 10,
-            ..lecture
-        }
+        Recipe { name: "best".into(), epochs: 120, shift: 4, cutout: 10, ..lecture }
     }
 
     /// The preset of this name: quick, lecture or best.

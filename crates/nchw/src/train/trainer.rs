@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Error, Result,
     data::Dataset,
-    net::{LectureNet, with_gap},
+    net::{LectureNet, in_line, with_gap},
     weights::{Weights, replace},
 };
 use serde::{Deserialize, Serialize};
@@ -112,7 +112,7 @@ impl Learned {
         tch::no_grad(|| {
             let mut lines = Vec::with_capacity(2 * gradients.len());
             for (gradient, gap) in gradients.iter().zip(&self.gaps) {
-                lines.extend([gradient.f_reshape([-1])?, gap.shallow_clone()]);
+                lines.extend([in_line(gradient)?, gap.shallow_clone()]);
             }
             let gradient = Tensor::f_cat(&lines, 0)?.f_addcmul(&self.numbers, &self.decay)?;
             let momentum = Tensor::f_full([1], momentum, (Kind::Float, gradient.device()))?;
