@@ -33,7 +33,8 @@ class Clone:
     def __init__(self, folder, libtorch):
         self.root = folder / "합성곱 course (1)"
         subprocess.run(["git", "clone", "--quiet", ROOT, self.root], check=True)
-        self.environment = os.environ | {"LIBTORCH": str(libtorch)}
+        # Without a backtrace what set-up passes on begins with the message itself.
+        self.environment = os.environ | {"LIBTORCH": str(libtorch), "RUST_BACKTRACE": "0"}
         self.others = set(slots())
 
     def start(self, *command, unset=(), before=(), **more):
@@ -64,7 +65,9 @@ class Clone:
                 begun.add(step)
                 time.sleep(INTO)
                 how(process)
+                # What was over before the interruption came has begun, too.
                 steps = [step, *filter(None, map(step_of, process.stdout))]
+                begun.update(steps)
                 process.wait(timeout=LIMIT)
                 self.wait_for_orphans()
                 return steps[-1]
