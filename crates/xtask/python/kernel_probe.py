@@ -6,7 +6,9 @@ With --build: only runs the first cell, which compiles what is not compiled.
 """
 
 import json
+import os
 import sys
+import threading
 import time
 
 from jupyter_client.manager import KernelManager
@@ -35,6 +37,20 @@ def run(client, code):
     return time.monotonic() - start, "".join(out)
 
 
+def watch(manager, group, done):
+    """Ends this program when the kernel died, which a waiting cell never hears, or when set-up did.
+
+    Else it would hold set-up's lock for an hour.
+    """
+    parent = os.getppid()
+    while not done.wait(1):
+        died = manager.provisioner is None or manager.provisioner.process.poll() is not None
+        if died or os.getppid() != parent:
+            print("the kernel died" if died else "set-up was ended", file=sys.stderr, flush=True)
+            kernels.kill_group(group)
+            os._exit(1)
+
+
 def main():
     build = "--build" in sys.argv
     manager = KernelManager(kernel_name="nchw")
@@ -42,6 +58,8 @@ def main():
     # evcxr prints what cargo compiles on its own standard error.
     manager.start_kernel()
     group = kernels.group_of(manager)
+    done = threading.Event()
+    threading.Thread(target=watch, args=(manager, group, done), daemon=True).start()
     client = manager.client()
     client.start_channels()
     try:
@@ -55,6 +73,7 @@ def main():
         _, device = run(client, 'println!("{:?}", device());')
         print(json.dumps({"start": ready, "cell": seconds, "device": device.strip()}))
     finally:
+        done.set()
         client.stop_channels()
         manager.shutdown_kernel(now=True)
         kernels.kill_group(group)
