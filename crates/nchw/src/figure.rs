@@ -64,10 +64,10 @@ impl Figure {
         text: impl Into<String>,
     ) -> Result<Figure> {
         let (mut pictures, seconds): (Vec<Pixels>, Vec<f32>) = frames.iter().cloned().unzip();
-        if colours_of(&pictures).is_none_or(|colours| colours.order.len() > 256) {
-            // What moves here are drawings: too many colours are only the edges of
-            // letters. Rounded to multiples of 8 they fit a palette, a third of the room.
-            // To the nearest, all channels alike: what is grey stays grey.
+        if colours_of(&pictures).is_none() {
+            // What moves here are drawings: most colours are only the edges of letters.
+            // Rounded to multiples of 8 they fit a palette, a third of the room, and if
+            // not, repeat more often. To the nearest, all channels alike: grey stays grey.
             let rounded = |byte: u8| ((u16::from(byte) + 4) & !7).min(255) as u8;
             pictures.iter_mut().flat_map(|picture| &mut picture.rgb).for_each(|byte| *byte = rounded(*byte));
         }
@@ -83,16 +83,13 @@ impl Figure {
         let mut png = Vec::new();
         let mut encoder = png::Encoder::new(&mut png, width, height);
         encoder.set_compression(png::Compression::Balanced);
-        // Most figures are drawings of few colours. Then an entry of a palette takes a
+        // Many figures are drawings of few colours. Then an entry of a palette takes a
         // third of the room, and guessing a pixel from its neighbours only hides from
-        // the compressor what repeats; for photos it is the other way round.
-        let colours = colours_of(pictures);
-        if colours.is_some() {
-            encoder.set_filter(png::Filter::NoFilter);
-        }
-        let palette = colours.filter(|colours| colours.order.len() <= 256);
+        // the compressor what repeats; for all others it is the other way round.
+        let palette = colours_of(pictures);
         match &palette {
             Some(colours) => {
+                encoder.set_filter(png::Filter::NoFilter);
                 encoder.set_color(png::ColorType::Indexed);
                 encoder.set_palette(colours.order.concat());
             }
@@ -132,7 +129,7 @@ impl Figure {
             let pixels = rows.flat_map(|row| &row[(x * 3) as usize..((x + w) * 3) as usize]).copied();
             let data: Vec<u8> = match &palette {
                 Some(colours) => {
-                    pixels.collect::<Vec<u8>>().chunks(3).map(|pixel| colours.entry[pixel] as u8).collect()
+                    pixels.collect::<Vec<u8>>().chunks(3).map(|pixel| colours.entry[pixel]).collect()
                 }
                 None => pixels.collect(),
             };
@@ -253,10 +250,10 @@ fn changed(before: &Pixels, after: &Pixels) -> [u32; 4] {
 /// The colours of a drawing, and the place of each in their order.
 struct Colours<'a> {
     order: Vec<[u8; 3]>,
-    entry: HashMap<&'a [u8], u16>,
+    entry: HashMap<&'a [u8], u8>,
 }
 
-/// All colours; nothing for photos, which have more than 1024.
+/// All colours, when they fit a palette.
 fn colours_of(pictures: &[Pixels]) -> Option<Colours<'_>> {
     let mut colours = Colours { order: Vec::new(), entry: HashMap::new() };
     for picture in pictures {
@@ -267,10 +264,10 @@ fn colours_of(pictures: &[Pixels]) -> Option<Colours<'_>> {
             }
             last = pixel;
             if !colours.entry.contains_key(pixel) {
-                if colours.order.len() == 1024 {
+                if colours.order.len() == 256 {
                     return None;
                 }
-                colours.entry.insert(pixel, colours.order.len() as u16);
+                colours.entry.insert(pixel, colours.order.len() as u8);
                 colours.order.push([pixel[0], pixel[1], pixel[2]]);
             }
         }
