@@ -31,8 +31,8 @@ OURS = {"fp32": "nchw, fp32", "bf16": "nchw, bf16"}
 def nchw(program, device, precision):
     with tempfile.TemporaryDirectory(prefix="nchw-bench-") as folder:
         subprocess.run(
-            [program, "train", "--stand-in", str(PICTURES[device]), "--device", device, "--precision", precision, "--preset", "lecture",
-             "--set", "batch=256", "--epochs", str(EPOCHS[device]), "--out", folder],
+            [program, "train", "--stand-in", str(PICTURES[device]), "--device", device, "--precision", precision,
+             "--preset", "lecture", "--set", "batch=256", "--epochs", str(EPOCHS[device]), "--out", folder],
             check=True, stdout=subprocess.DEVNULL)
         lines = (Path(folder) / "log.jsonl").read_text(encoding="utf-8").splitlines()
         return fastest(lines)

@@ -43,6 +43,8 @@ KERNEL = {"kernelspec": {"display_name": "Rust (nchw)", "language": "rust", "nam
 TAGS = {"figure", "fails", "stderr", "varies", "exercise"}
 # Seconds for one cell: the longest trains a network on whatever machine this is.
 LIMIT = 400
+# Bytes of a published notebook.
+LARGEST = 4_500_000
 WIDTH = re.compile(r'<img [^>]*width="(\d+)"')
 # What makes the parts of a quiz form unique on a page.
 FORM = re.compile(r"nchw-form-[0-9a-f]+")
@@ -281,6 +283,15 @@ def require_no_path(notebook, root):
             raise Wrong(f"{title(number, cell)} shows a path of this machine, {root}")
 
 
+def require_light(notebook):
+    """Every clone carries it, and a browser opens it: what is heavy is a picture larger than it needs to be."""
+    sizes = {n: len(nbformat.writes(nbformat.v4.new_notebook(cells=[cell]))) for n, cell in enumerate(notebook.cells, 1)}
+    if sum(sizes.values()) > LARGEST:
+        number = max(sizes, key=sizes.get)
+        raise Wrong(f"{sum(sizes.values()) / 1e6:.1f} MB are more than the {LARGEST / 1e6:.1f} MB a notebook may have; "
+                    f"the heaviest, {sizes[number] / 1e6:.1f} MB, is {title(number, notebook.cells[number - 1])}")
+
+
 def essence(cell):
     """What must be the same in a published notebook and a fresh run."""
     tags = cell.metadata.get("tags", [])
@@ -331,6 +342,7 @@ def perform(root, name, check):
     times = run(notebook, folder, solutions=solutions)
     publish(notebook)
     require_no_path(notebook, root)
+    require_light(notebook)
     nbformat.validate(notebook)
     if check:
         require_fresh(nbformat.read(published, as_version=4), notebook)

@@ -1,8 +1,11 @@
 """The kernel "Rust (nchw)" and a Jupyter that comes, asks and leaves as it likes."""
 
 import contextlib
+import subprocess
+import sys
 import time
 import unittest
+from pathlib import Path
 
 import psutil
 import zmq
@@ -70,6 +73,16 @@ class KernelTest(unittest.TestCase):
                 _, alive = psutil.wait_procs(family, GONE_LIMIT)
                 # What runs the cells may still be in one when evcxr is killed.
                 self.assertEqual([p for p in alive if "--relay" in p.cmdline() or not now], [])
+
+    def test_the_probe_does_not_wait_for_a_kernel_that_died(self):
+        script = Path(__file__).with_name("kernel_probe.py")
+        probe = subprocess.Popen([sys.executable, script], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        family, end = psutil.Process(probe.pid), time.monotonic() + LIMIT
+        while not family.children() and time.monotonic() < end:
+            time.sleep(0.05)
+        family.children()[0].kill()
+        said = probe.communicate(timeout=GONE_LIMIT)[1]
+        self.assertEqual((probe.returncode, said.splitlines()[-1:]), (1, ["the kernel died"]))
 
 
 if __name__ == "__main__":

@@ -212,6 +212,14 @@ class StaleTest(unittest.TestCase):
         with self.assertRaisesRegex(notebooks.Wrong, "shows a path of this machine"):
             notebooks.require_no_path(notebook, Path("/home/me/nchw"))
 
+    def test_a_heavy_notebook_is_not_published(self):
+        notebook = notebooks.build(source("x", "y"), "x")
+        notebooks.require_light(notebook)
+        for cell, size in zip(notebook.cells[2:], (1, notebooks.LARGEST)):
+            cell.outputs = [nbformat.v4.new_output("display_data", data={"image/png": size * "A"})]
+        with self.assertRaisesRegex(notebooks.Wrong, r"4\.5 MB are more than .* the heaviest, 4\.5 MB, is cell 4 \(`y`\)"):
+            notebooks.require_light(notebook)
+
 
 class JudgeTest(unittest.TestCase):
     def judged(self, html, tags=""):

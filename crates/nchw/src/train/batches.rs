@@ -3,7 +3,7 @@
 //! The whole set lies on the device, a pixel to a number, so that one lookup
 //! gives a batch whose pictures are already mirrored and moved. All lots are
 //! drawn from the seed and the epoch: a training that goes on later draws the same.
-//! They go to the device once an epoch: on a GPU, each way there costs a step's tenth.
+//! They go to the device once an epoch: at each way there, a GPU waits.
 
 use crate::{
     Error, Result,

@@ -259,8 +259,16 @@ fn stop_leaves_a_checkpoint_and_the_same_cell_goes_on() {
     let run = train(recipe.clone(), &data).unwrap();
     assert!(run.status().done >= done);
     assert_eq!(run.stop().state, State::Stopped);
-    let error = train(Recipe { peak_rate: 0.1, ..recipe }, &data).map(drop).unwrap_err().to_string();
+    let error = train(Recipe { peak_rate: 0.1, ..recipe.clone() }, &data).map(drop).unwrap_err().to_string();
     assert!(error.contains("peak_rate 0.05 there, 0.1 here"), "{error}");
+    // Written before all that learns was one tensor.
+    let checkpoint = super::trainer::checkpoint(folder.path());
+    let mut file = crate::weights::Weights::read(&checkpoint).unwrap();
+    let notes = file.notes.get_mut("training").unwrap();
+    *notes = notes.replace("nchw training 2", "nchw training 1");
+    file.write(&checkpoint).unwrap();
+    let error = train(recipe, &data).map(drop).unwrap_err().to_string();
+    assert!(error.contains("of another version of this course: delete it"), "{error}");
 }
 
 #[test]

@@ -86,6 +86,8 @@ struct Learned {
     velocity: Tensor,
     decay: Tensor,
     pace: Tensor,
+    /// How much of a step goes on in the next one, `[1]`.
+    momentum: Tensor,
 }
 
 impl Learned {
@@ -103,11 +105,12 @@ impl Learned {
         let (decay, pace) = (Tensor::f_cat(&decay, 0)?, Tensor::f_cat(&pace, 0)?);
         let numbers = all.f_narrow(0, 0, decay.numel() as i64)?;
         let velocity = numbers.f_zeros_like()?;
-        Ok(Learned { all, averaged, variables, gaps, numbers, velocity, decay, pace })
+        let momentum = Tensor::f_full([1], recipe.momentum, (Kind::Float, recipe.device))?;
+        Ok(Learned { all, averaged, variables, gaps, numbers, velocity, decay, pace, momentum })
     }
 
     /// One step of Nesterov's momentum (as PyTorch takes it).
-    fn step(&mut self, loss: &Tensor, rate: f64, momentum: f64) -> Result<()> {
+    fn step(&mut self, loss: &Tensor, rate: f64) -> Result<()> {
         let gradients = Tensor::f_run_backward(&[loss], &self.variables, false, false)?;
         tch::no_grad(|| {
             let mut lines = Vec::with_capacity(2 * gradients.len());
@@ -115,9 +118,8 @@ impl Learned {
                 lines.extend([in_line(gradient)?, gap.shallow_clone()]);
             }
             let gradient = Tensor::f_cat(&lines, 0)?.f_addcmul(&self.numbers, &self.decay)?;
-            let momentum = Tensor::f_full([1], momentum, (Kind::Float, gradient.device()))?;
-            self.velocity = gradient.f_addcmul(&self.velocity, &momentum)?;
-            let change = gradient.f_addcmul(&self.velocity, &momentum)?;
+            self.velocity = gradient.f_addcmul(&self.velocity, &self.momentum)?;
+            let change = gradient.f_addcmul(&self.velocity, &self.momentum)?;
             let _ = self.numbers.f_addcmul_(&change, &self.pace.f_mul_scalar(-rate)?)?;
             Ok(())
         })
@@ -226,14 +228,14 @@ impl Trainer {
 
     /// One step → the loss and how many of the batch were answered rightly.
     fn step(&mut self, lots: &Epoch, step: usize) -> Result<(Tensor, Tensor)> {
-        let Recipe { momentum, label_smoothing, precision, .. } = self.recipe;
+        let Recipe { label_smoothing, precision, .. } = self.recipe;
         let rate = self.recipe.rate(self.done());
         let (pictures, labels) =
             self.train.batch(lots, step * self.batch(), self.batch(), precision.kind())?;
         let logits = self.net.forward(&pictures, true)?;
         let loss =
             logits.f_cross_entropy_loss(&labels, None::<Tensor>, Reduction::Mean, -100, label_smoothing)?;
-        self.learned.step(&loss, rate, momentum)?;
+        self.learned.step(&loss, rate)?;
         tch::no_grad(|| self.average())?;
         let right = logits.f_argmax(1, false)?.f_eq_tensor(&labels)?.f_sum(Kind::Float)?;
         Ok((loss.detach(), right))
