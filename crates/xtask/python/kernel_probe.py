@@ -5,6 +5,7 @@ with a tensor took and which device libtorch computes on.
 With --build: only runs the first cell, which compiles what is not compiled.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -46,8 +47,10 @@ def watch(manager, group, done):
     while not done.wait(1):
         died = manager.provisioner is None or manager.provisioner.process.poll() is not None
         if died or os.getppid() != parent:
-            print("the kernel died" if died else "set-up was ended", file=sys.stderr, flush=True)
             kernels.kill_group(group)
+            # Nobody may be left who reads it.
+            with contextlib.suppress(OSError):
+                print("the kernel died" if died else "set-up was ended", file=sys.stderr, flush=True)
             os._exit(1)
 
 
@@ -79,4 +82,5 @@ def main():
         kernels.kill_group(group)
 
 
-main()
+if __name__ == "__main__":
+    main()
