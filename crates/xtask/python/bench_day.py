@@ -27,7 +27,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from bench_kernel import memory
-from kernels import free_port
+from kernels import command_of, free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOKS = ROOT / "notebooks"
@@ -156,7 +156,7 @@ async def lesson(server, name):
 def kernel_process(server, kernel, before):
     """The server's child for this kernel: its relay was called with the connection file."""
     for process in psutil.Process(server.process.pid).children():
-        if process.pid not in before and any(kernel in " ".join(child.cmdline()) for child in process.children()):
+        if process.pid not in before and any(kernel in command_of(child) for child in process.children()):
             return process
     raise Wrong("the kernel's process is not among the server's")
 

@@ -19,6 +19,16 @@ def kill_group(group):
             pass
 
 
+def command_of(process):
+    """Its command line, or none when it is gone: servers and kernels start some that are over at once."""
+    import psutil  # Not everywhere this file is: the browser's environment has none.
+
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.NoSuchProcess, FileNotFoundError):
+        return ""
+
+
 def free_port():
     """A port of this machine that nobody listens on."""
     with socket.socket() as probe:

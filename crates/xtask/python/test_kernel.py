@@ -68,11 +68,11 @@ class KernelTest(unittest.TestCase):
             with a_kernel() as manager:
                 printed(manager, "1 + 1")
                 family = psutil.Process(manager.provisioner.pid).children(recursive=True)
-                self.assertTrue(any("--relay" in process.cmdline() for process in family), "the relay is among them")
+                self.assertTrue(any("--relay" in kernels.command_of(process) for process in family), "the relay is among them")
                 manager.shutdown_kernel(now=now)
                 _, alive = psutil.wait_procs(family, GONE_LIMIT)
                 # What runs the cells may still be in one when evcxr is killed.
-                self.assertEqual([p for p in alive if "--relay" in p.cmdline() or not now], [])
+                self.assertEqual([p for p in alive if "--relay" in kernels.command_of(p) or not now], [])
 
     def test_the_probe_does_not_wait_for_a_kernel_that_died(self):
         # Nor where nobody reads what it says any more: set-up was killed.
