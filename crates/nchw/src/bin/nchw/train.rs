@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use nchw::{
     Error, Result,
     data::{Cifar10, Dataset},
-    train::{Precision, Recipe, State, train},
+    train::{Precision, Recipe, Run, State, train},
 };
 use std::{path::PathBuf, process::ExitCode, thread, time::Duration};
 use tch::Device;
@@ -48,19 +48,11 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let recipe = recipe(args)?;
-    let data = match (&args.data, args.stand_in) {
-        (Some(folder), _) => Cifar10::open(folder)?,
-        (None, Some(pictures)) => Dataset::shapes10(pictures, pictures.div_ceil(5), 1)?,
-        (None, None) => Cifar10::find()?,
-    };
-    if args.out.join("checkpoint.safetensors").exists() && !args.resume {
-        return Err(Error::new(format!(
-            "{} holds a training already: --resume goes on with it, or choose another folder",
-            args.out.display()
-        )));
-    }
-    let run = train(recipe, &data)?;
+    // Whatever thread computes, libtorch gives it helpers. Where there are more of them than cores,
+    // they sleep between any two operations (10 ms of a step): these are to be gone when the
+    // training's come, and end with their thread.
+    let begun = thread::scope(|scope| scope.spawn(|| begin(args)).join());
+    let run = begun.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     let stopping = run.clone();
     let asked = std::sync::atomic::AtomicBool::new(false);
     ctrlc::set_handler(move || {
@@ -74,6 +66,23 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     })
     .map_err(|e| Error::new(format!("Ctrl-C cannot be caught: {e}")))?;
     watch(&run)
+}
+
+/// The training, in the background from here on.
+fn begin(args: &Args) -> Result<Run> {
+    let recipe = recipe(args)?;
+    let data = match (&args.data, args.stand_in) {
+        (Some(folder), _) => Cifar10::open(folder)?,
+        (None, Some(pictures)) => Dataset::shapes10(pictures, pictures.div_ceil(5), 1)?,
+        (None, None) => Cifar10::find()?,
+    };
+    if args.out.join("checkpoint.safetensors").exists() && !args.resume {
+        return Err(Error::new(format!(
+            "{} holds a training already: --resume goes on with it, or choose another folder",
+            args.out.display()
+        )));
+    }
+    train(recipe, &data)
 }
 
 fn recipe(args: &Args) -> Result<Recipe> {
@@ -102,7 +111,7 @@ fn recipe(args: &Args) -> Result<Recipe> {
 }
 
 /// A bar for the training, and a line for every epoch.
-fn watch(run: &nchw::train::Run) -> Result<ExitCode> {
+fn watch(run: &Run) -> Result<ExitCode> {
     let bar = ProgressBar::new(1000);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {msg}") {
         bar.set_style(style);
