@@ -58,8 +58,9 @@ class Clone:
 
         `begun` gets what has begun. None when set-up came to its end without another step.
         """
-        process = self.start()
+        process, said = self.start(), []
         for line in process.stdout:
+            said.append(line)
             step = step_of(line)
             if step and step not in begun:
                 begun.add(step)
@@ -72,7 +73,7 @@ class Clone:
                 self.wait_for_orphans()
                 return steps[-1]
         if process.wait() != 0:
-            raise Wrong(f"ended with {process.returncode} after {sorted(begun)} had been interrupted")
+            raise Wrong(f"ended with {process.returncode} after {sorted(begun)} had been interrupted:\n{''.join(said)}")
         return None
 
     def wait_for_orphans(self):
@@ -181,7 +182,7 @@ def interrupted_at_every_step(clone):
 
 
 def two_at_once(clone):
-    (clone.root / ".nchw/steps/wrapper").unlink()
+    (clone.root / ".nchw/steps/wrapper").unlink(missing_ok=True)
     first = clone.start()
     for line in first.stdout:
         if line.startswith("  wrapper:"):
