@@ -301,6 +301,7 @@ fn environment_parts(conda: bool, version: &str) -> Vec<PathBuf> {
 
 /// The file by which a `.venv` of set-up's own is known.
 const OURS: &str = "made-by-nchw-setup";
+const MARK: &str = "`cargo xtask setup` made this folder, and may make it anew.\n";
 
 /// Removes a `.venv`, if it is one that set-up made.
 pub fn clear_environment(folder: &Path) -> Result<()> {
@@ -311,18 +312,32 @@ pub fn clear_environment(folder: &Path) -> Result<()> {
     let ours = folder.join(OURS).exists() || folder.join("share/jupyter/kernels/nchw").exists();
     if !ours || folder.is_symlink() {
         bail!(
-            "{0} is there, and set-up did not make it: move it away (`mv {0} {0}-mine`), then run the same command again",
+            "{0} is there, and set-up did not make it: move it away (`mv '{0}' '{0}-mine'`), then run the same command again",
             folder.display()
         );
     }
-    fs::remove_dir_all(folder).with_context(|| format!("could not remove {}", folder.display()))
+    let remove = || {
+        // The mark goes last: interrupted, the rest is still known as set-up's own.
+        let mark = folder.join(OURS);
+        fs::write(&mark, MARK)?;
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            match entry.file_type()?.is_dir() {
+                true => fs::remove_dir_all(entry.path())?,
+                false if entry.path() == mark => {}
+                false => fs::remove_file(entry.path())?,
+            }
+        }
+        fs::remove_dir_all(folder)
+    };
+    remove().with_context(|| format!("could not remove {}", folder.display()))
 }
 
 fn make_environment(tools: &Tools, conda: bool) -> Result<()> {
     let folder = paths::root().join(".venv");
     clear_environment(&folder)?;
     fs::create_dir_all(&folder)?;
-    fs::write(folder.join(OURS), "`cargo xtask setup` made this folder, and may make it anew.\n")?;
+    fs::write(folder.join(OURS), MARK)?;
     let mut venv = Command::new(&tools.python);
     venv.args(["-m", "venv"]);
     if conda {
@@ -394,6 +409,8 @@ mod tests {
         assert!(error.contains("set-up did not make it") && error.contains("mv "), "{error}");
         assert!(folder.join("mine.py").exists());
         fs::write(folder.join(OURS), "").unwrap();
+        fs::create_dir_all(folder.join("lib/python3.11")).unwrap();
+        std::os::unix::fs::symlink("lib", folder.join("lib64")).unwrap();
         clear_environment(&folder).unwrap();
         assert!(!folder.exists());
         clear_environment(&folder).unwrap();
