@@ -33,7 +33,8 @@ impl Weights {
         let views: Vec<_> = views
             .collect::<std::result::Result<_, safetensors::SafeTensorError>>()
             .map_err(|e| cannot(&e))?;
-        let bytes = safetensors::serialize(views, &Some(notes)).map_err(|e| cannot(&e))?;
+        let mut bytes = safetensors::serialize(views, &Some(notes)).map_err(|e| cannot(&e))?;
+        put_in_order(&mut bytes).map_err(|e| cannot(&e))?;
         replace(path, &bytes)
     }
 
@@ -80,6 +81,19 @@ impl Weights {
         let tensors = views.iter().map(|(name, view)| Ok((name.clone(), tensor(view)?)));
         Ok(Weights { tensors: tensors.collect::<Result<_>>()?, notes })
     }
+}
+
+/// Sorts what stands in a file's head. The notes come in the order of a `HashMap`, another one
+/// each time, and whoever compares two files of the same weights is to find the same bytes.
+fn put_in_order(bytes: &mut [u8]) -> serde_json::Result<()> {
+    let (length, rest) = bytes.split_at_mut(8);
+    let length = length.iter().rev().fold(0, |all, byte| all << 8 | usize::from(*byte));
+    let head = &mut rest[..length];
+    let sorted: serde_json::Value = serde_json::from_slice(head)?;
+    let sorted = sorted.to_string();
+    head.fill(b' ');
+    head[..sorted.len()].copy_from_slice(sorted.as_bytes());
+    Ok(())
 }
 
 /// A tensor as its bytes.
@@ -172,4 +186,25 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
             path.display()
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempFolder;
+
+    #[test]
+    fn the_same_weights_are_the_same_bytes() {
+        let folder = TempFolder::new("weights-order");
+        let written = |number: usize| {
+            let notes = ["한", "b\"", "c", "d", "e", "f"].map(|name| (name.to_owned(), format!("{name} ×")));
+            let tensors = ["b", "a"].map(|name| (name.to_owned(), Tensor::from_slice(&[1.5_f32, 2.0])));
+            let file = folder.path().join(number.to_string());
+            Weights { tensors: tensors.into(), notes: notes.into() }.write(&file).unwrap();
+            assert_eq!(Weights::read(&file).unwrap().notes["한"], "한 ×");
+            fs::read(file).unwrap()
+        };
+        let first = written(0);
+        assert!((1..4).all(|number| written(number) == first));
+    }
 }
