@@ -189,7 +189,7 @@ pub fn install(tools: &Tools, source: &libtorch::Source) -> Result<()> {
 
 /// Memory that a step of a training gave back is kept for the next one, in large pages. Else it is
 /// asked of the system anew, page by page: up to 18,000 of them a step, a sixth of its time. Not
-/// for notebooks: their kernels would stay 300 MB larger after a training.
+/// for notebooks, whose kernels give back what a training needed.
 const MEMORY: &str = "glibc.malloc.arena_max=1:glibc.malloc.hugetlb=1:\
                       glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=4294967296";
 

@@ -179,12 +179,23 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
         .name("nchw-train".into())
         .spawn(move || {
             let ended = caught(|| own.learn(trainer)).unwrap_or_else(|panic| Err(Error::new(panic)));
+            give_memory_back();
             drop(lock_file);
             own.tell(|now| now.state = ended.unwrap_or_else(|error| State::Failed(error.to_string())));
         })
         .map_err(|e| cannot(&e))?;
     running.push(shared.clone());
     Ok(Run(shared))
+}
+
+/// glibc keeps what a thread does not need any more, for the thread's next wishes: after a
+/// training some hundred MB, which a notebook's kernel would hold on to.
+fn give_memory_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it takes no pointers, and only what nobody uses is given back.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// The folder of all trainings that name none.
