@@ -63,14 +63,7 @@ impl Figure {
         alt: impl Into<String>,
         text: impl Into<String>,
     ) -> Result<Figure> {
-        let (mut pictures, seconds): (Vec<Pixels>, Vec<f32>) = frames.iter().cloned().unzip();
-        if colours_of(&pictures).is_none() {
-            // What moves here are drawings: most colours are only the edges of letters.
-            // Rounded to multiples of 8 they fit a palette, a third of the room, and if
-            // not, repeat more often. To the nearest, all channels alike: grey stays grey.
-            let rounded = |byte: u8| ((u16::from(byte) + 4) & !7).min(255) as u8;
-            pictures.iter_mut().flat_map(|picture| &mut picture.rgb).for_each(|byte| *byte = rounded(*byte));
-        }
+        let (pictures, seconds): (Vec<Pixels>, Vec<f32>) = frames.iter().cloned().unzip();
         Figure::encode(&pictures, &seconds, alt.into(), text.into())
     }
 
@@ -83,20 +76,22 @@ impl Figure {
         let mut png = Vec::new();
         let mut encoder = png::Encoder::new(&mut png, width, height);
         encoder.set_compression(png::Compression::Balanced);
-        // Many figures are drawings of few colours. Then an entry of a palette takes a
-        // third of the room, and guessing a pixel from its neighbours only hides from
-        // the compressor what repeats; for all others it is the other way round.
-        let palette = colours_of(pictures);
-        match &palette {
-            Some(colours) => {
+        let moves = pictures.len() > 1;
+        let colours = Colours::of(pictures);
+        match &colours.palette {
+            Some(palette) => {
+                // Guessing a pixel from its neighbours, as helps with RGB, only hides from
+                // the compressor what repeats here.
                 encoder.set_filter(png::Filter::NoFilter);
                 encoder.set_color(png::ColorType::Indexed);
-                encoder.set_palette(colours.order.concat());
+                encoder.set_palette(palette.order.concat());
             }
             None => encoder.set_color(png::ColorType::Rgb),
         }
-        if pictures.len() > 1 {
+        if moves {
+            encoder.set_trns(colours.transparent());
             encoder.set_animated(pictures.len() as u32, 0).map_err(failed)?;
+            encoder.set_blend_op(png::BlendOp::Over).map_err(failed)?;
         }
         let mut writer = encoder.write_header().map_err(failed)?;
         let mut before: Option<&Pixels> = None;
@@ -116,24 +111,23 @@ impl Figure {
                     "a frame stays between 0 and 60 seconds; {stay} was asked for"
                 )));
             }
-            // From frame to frame little moves: only the part that does is stored.
+            // From frame to frame little moves: only the part that does is stored, and of
+            // that part only the pixels that are new.
             let part = before.map_or([0, 0, width, height], |before| changed(before, picture));
             let [x, y, w, h] = part;
-            if pictures.len() > 1 {
+            if moves {
                 writer.set_frame_delay((stay * 1000.0).round() as u16, 1000).map_err(failed)?;
                 writer.reset_frame_position().map_err(failed)?;
                 writer.set_frame_dimension(w, h).map_err(failed)?;
                 writer.set_frame_position(x, y).map_err(failed)?;
             }
-            let rows = picture.rgb.chunks((width * 3) as usize).skip(y as usize).take(h as usize);
-            let pixels = rows.flat_map(|row| &row[(x * 3) as usize..((x + w) * 3) as usize]).copied();
-            let data: Vec<u8> = match &palette {
-                Some(colours) => {
-                    pixels.collect::<Vec<u8>>().chunks(3).map(|pixel| colours.entry[pixel]).collect()
-                }
-                None => pixels.collect(),
-            };
-            writer.write_image_data(&data).map_err(failed)?;
+            let places = (y..y + h).flat_map(|row| (x..x + w).map(move |column| row * width + column));
+            let pixels = places.map(|place| {
+                let at = place as usize * 3..place as usize * 3 + 3;
+                let now = &picture.rgb[at.clone()];
+                before.is_none_or(|before| before.rgb[at] != *now).then_some(now)
+            });
+            writer.write_image_data(&colours.data(pixels)).map_err(failed)?;
             before = Some(picture);
         }
         writer.finish().map_err(failed)?;
@@ -247,32 +241,100 @@ fn changed(before: &Pixels, after: &Pixels) -> [u32; 4] {
     [left, top, right - left + 1, bottom - top + 1]
 }
 
-/// The colours of a drawing, and the place of each in their order.
-struct Colours<'a> {
-    order: Vec<[u8; 3]>,
-    entry: HashMap<&'a [u8], u8>,
+/// How the pixels of a figure are written down.
+///
+/// Many figures are drawings, and most of their colours only the edges of letters.
+/// Rounded until they fit a palette they take a third of the room. A still picture
+/// is rounded by no more than can be seen, and is kept as it is when that will not
+/// do, as with photos; one that moves is rounded a little in any case.
+struct Colours {
+    /// They are rounded to multiples of it, all channels alike: grey stays grey.
+    step: u8,
+    palette: Option<Entries>,
 }
 
-/// All colours, when they fit a palette.
-fn colours_of(pictures: &[Pixels]) -> Option<Colours<'_>> {
-    let mut colours = Colours { order: Vec::new(), entry: HashMap::new() };
-    for picture in pictures {
+/// The colours of a palette, and the place of each in their order.
+struct Entries {
+    order: Vec<[u8; 3]>,
+    place: HashMap<[u8; 3], u8>,
+}
+
+/// Stands for a pixel that stays as it was; no multiple of the largest step.
+const STAYS: [u8; 3] = [1; 3];
+
+impl Colours {
+    fn of(pictures: &[Pixels]) -> Colours {
+        let moves = pictures.len() > 1;
+        let (steps, most): (&[u8], usize) = if moves { (&[1, 2, 4, 8], 255) } else { (&[1, 2, 4], 256) };
+        for &step in steps {
+            if let Some(mut palette) = Entries::of(pictures, step, most) {
+                if moves {
+                    palette.order.push(STAYS);
+                }
+                return Colours { step, palette: Some(palette) };
+            }
+        }
+        Colours { step: if moves { 8 } else { 1 }, palette: None }
+    }
+
+    /// What PNG is told of the colour that is none: the palette's last, or its value.
+    fn transparent(&self) -> Vec<u8> {
+        match &self.palette {
+            Some(palette) => {
+                let opaque = palette.order.len() - 1;
+                (0..=opaque).map(|place| if place == opaque { 0 } else { 255 }).collect()
+            }
+            None => STAYS.iter().flat_map(|byte| [0, *byte]).collect(),
+        }
+    }
+
+    /// The bytes of an image: of each pixel its colour, or none where it stays as it was.
+    fn data<'a>(&self, pixels: impl Iterator<Item = Option<&'a [u8]>>) -> Vec<u8> {
+        match &self.palette {
+            Some(palette) => {
+                let stays = (palette.order.len() - 1) as u8;
+                let mut last = (None, stays);
+                let entry = |pixel: Option<&'a [u8]>| {
+                    if pixel != last.0 {
+                        last = (pixel, pixel.map_or(stays, |rgb| palette.place[&rounded(rgb, self.step)]));
+                    }
+                    last.1
+                };
+                pixels.map(entry).collect()
+            }
+            None => pixels.flat_map(|pixel| pixel.map_or(STAYS, |rgb| rounded(rgb, self.step))).collect(),
+        }
+    }
+}
+
+impl Entries {
+    /// All colours, when they are not too many.
+    fn of(pictures: &[Pixels], step: u8, most: usize) -> Option<Entries> {
+        let mut entries = Entries { order: Vec::new(), place: HashMap::new() };
         let mut last: &[u8] = &[];
-        for pixel in picture.rgb.chunks_exact(3) {
+        for pixel in pictures.iter().flat_map(|picture| picture.rgb.chunks_exact(3)) {
             if pixel == last {
                 continue;
             }
             last = pixel;
-            if !colours.entry.contains_key(pixel) {
-                if colours.order.len() == 256 {
+            let colour = rounded(pixel, step);
+            if !entries.place.contains_key(&colour) {
+                if entries.order.len() == most {
                     return None;
                 }
-                colours.entry.insert(pixel, colours.order.len() as u8);
-                colours.order.push([pixel[0], pixel[1], pixel[2]]);
+                entries.place.insert(colour, entries.order.len() as u8);
+                entries.order.push(colour);
             }
         }
+        Some(entries)
     }
-    Some(colours)
+}
+
+/// A colour with every channel at the nearest multiple of `step`, a power of two.
+fn rounded(pixel: &[u8], step: u8) -> [u8; 3] {
+    let nearest =
+        |byte: u8| ((u16::from(byte) + u16::from(step) / 2) & !(u16::from(step) - 1)).min(255) as u8;
+    [nearest(pixel[0]), nearest(pixel[1]), nearest(pixel[2])]
 }
 
 /// Shows HTML in a notebook, and `text` where HTML is not understood.
@@ -298,6 +360,7 @@ pub(crate) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use png::ColorType::{Indexed, Rgb};
 
     fn plain(width: u32, height: u32, value: u8) -> Pixels {
         Pixels { width, height, rgb: vec![value; (width * height * 3) as usize] }
@@ -313,25 +376,60 @@ mod tests {
         assert_eq!(back.into_raw(), picture.rgb);
     }
 
-    #[test]
-    fn many_colours_are_kept_all() {
-        let rgb: Vec<u8> = (0..20 * 15).flat_map(|i: u32| [(i % 256) as u8, (i / 256) as u8, 7]).collect();
-        let figure = Figure::still(&Pixels { width: 20, height: 15, rgb: rgb.clone() }, "", "").unwrap();
-        assert_eq!(image::load_from_memory(figure.png()).unwrap().to_rgb8().into_raw(), rgb);
+    /// `count` colours, twice over.
+    fn shades(count: u32) -> Pixels {
+        let shade =
+            |i: u32| [(i % count % 64) as u8, (i % count / 64 % 64) as u8, (i % count / 4096 * 16) as u8];
+        Pixels { width: count, height: 2, rgb: (0..2 * count).flat_map(shade).collect() }
+    }
+
+    fn colour_type(figure: &Figure) -> png::ColorType {
+        png::Decoder::new(std::io::Cursor::new(figure.png())).read_info().unwrap().info().color_type
+    }
+
+    /// The frames as a viewer shows them: what is transparent leaves the frame before.
+    fn shown(figure: &Figure) -> Vec<Vec<u8>> {
+        let decoder = image::codecs::png::PngDecoder::new(std::io::Cursor::new(figure.png())).unwrap();
+        let frames = image::AnimationDecoder::into_frames(decoder.apng().unwrap());
+        frames
+            .map(|frame| image::DynamicImage::from(frame.unwrap().into_buffer()).to_rgb8().into_raw())
+            .collect()
     }
 
     #[test]
-    fn photos_are_kept_exactly_and_drawings_that_move_get_a_palette() {
-        let rgb: Vec<u8> =
-            (0..50 * 40).flat_map(|i: u32| [(i % 251) as u8, (i / 251) as u8, (i % 7) as u8]).collect();
-        let many = Pixels { width: 50, height: 40, rgb };
-        let still = Figure::still(&many, "", "").unwrap();
-        assert_eq!(image::load_from_memory(still.png()).unwrap().to_rgb8().into_raw(), many.rgb);
-        let moving = Figure::animation(&[(many.clone(), 1.0), (many.clone(), 1.0)], "", "").unwrap();
-        let near = image::load_from_memory(moving.png()).unwrap().to_rgb8().into_raw();
-        assert!(near.iter().zip(&many.rgb).all(|(a, b)| a.abs_diff(*b) < 8));
-        let reader = png::Decoder::new(std::io::Cursor::new(moving.png())).read_info().unwrap();
-        assert_eq!(reader.info().color_type, png::ColorType::Indexed);
+    fn drawings_get_a_palette_and_photos_are_kept_exactly() {
+        // 256 are kept; 900 fit when rounded by 2 at most; no rounding does for 9000.
+        for (count, colour, most) in [(256, Indexed, 0), (900, Indexed, 2), (9000, Rgb, 0)] {
+            let picture = shades(count);
+            let figure = Figure::still(&picture, "", "").unwrap();
+            assert_eq!(colour_type(&figure), colour, "{count}");
+            let back = image::load_from_memory(figure.png()).unwrap().to_rgb8().into_raw();
+            assert_eq!(
+                back.iter().zip(&picture.rgb).map(|(a, b)| a.abs_diff(*b)).max(),
+                Some(most),
+                "{count}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_moves_is_shown_frame_by_frame_as_it_was_drawn() {
+        // One colour of a palette is needed for what stays: 255 fit.
+        for (count, colour, most) in [(255, Indexed, 0), (8000, Indexed, 4), (60_000, Rgb, 4)] {
+            let first = shades(count);
+            let mut second = first.clone();
+            second.rgb.rotate_right(3 * 100);
+            let mut third = second.clone();
+            third.rgb[3 * 5..3 * 9].fill(0);
+            let frames = [(first, 1.0), (second, 1.0), (third, 1.0)];
+            let figure = Figure::animation(&frames, "", "").unwrap();
+            assert_eq!(colour_type(&figure), colour, "{count}");
+            for (seen, (drawn, _)) in shown(&figure).iter().zip(&frames) {
+                let off = seen.iter().zip(&drawn.rgb).map(|(a, b)| a.abs_diff(*b)).max();
+                assert!(off <= Some(most), "{count}: {off:?}");
+            }
+            assert_eq!(shown(&figure).len(), 3);
+        }
     }
 
     #[test]
