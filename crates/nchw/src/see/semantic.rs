@@ -26,6 +26,8 @@ pub(super) const REST: [u8; 3] = [200, 200, 200];
 pub(super) const NOTHING: [u8; 3] = [0, 0, 0];
 /// What stands in the map of the strongest channels where none answers.
 const NONE: i64 = -1;
+/// Patches that introduce a channel: few, so that each can be seen from the last row.
+const EXAMPLES: usize = 6;
 
 /// Names of channels by network, layer and channel, as they are in their file.
 type Names = BTreeMap<String, BTreeMap<String, BTreeMap<usize, String>>>;
@@ -249,7 +251,7 @@ impl Semantic {
         let mut rows = Vec::new();
         for (channel, colour) in self.shown() {
             let mut row = vec![Panel::new("", Content::Legend(vec![(colour, self.called(channel))]), 170.0)];
-            row.extend(patches.panels(channel, 64.0)?);
+            row.extend(patches.panels(channel, 72.0)?.into_iter().take(EXAMPLES));
             rows.push(row);
         }
         let title = format!("{}: who is who? What excites each channel most", self.layer);
