@@ -44,7 +44,7 @@ TAGS = {"figure", "fails", "stderr", "varies", "exercise"}
 # Seconds for one cell: the longest trains a network on whatever machine this is.
 LIMIT = 400
 # Bytes of a published notebook.
-LARGEST = 4_500_000
+LARGEST = 3_500_000
 WIDTH = re.compile(r'<img [^>]*width="(\d+)"')
 # What makes the parts of a quiz form unique on a page.
 FORM = re.compile(r"nchw-form-[0-9a-f]+")
