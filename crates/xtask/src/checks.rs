@@ -31,7 +31,7 @@ pub fn test() -> Result<()> {
     let tests = "test --locked --workspace --features nchw/program --quiet";
     let words = |line: &'static str| line.split(' ').collect::<Vec<_>>();
     let checker = ["-m", "unittest", "--failfast", "test_day", "test_environment", "test_notebooks"];
-    let checks: [Check; 14] = [
+    let checks: [Check; 15] = [
         ("format", &|| cargo(&["fmt", "--all", "--check"])),
         ("lints", &|| cargo(&words(lints))),
         ("tests", &|| cargo(&words(tests))),
@@ -39,6 +39,7 @@ pub fn test() -> Result<()> {
         ("command", &command),
         ("architecture", &architecture),
         ("dependencies", &deny::deny_if_there),
+        ("hosting", &hosting),
         ("notebook checker", &|| python(&checker)),
         ("kernel", &|| python(&["-m", "unittest", "--failfast", "test_kernel"])),
         ("closed", &|| python(&["-m", "unittest", "--failfast", "test_closed"])),
@@ -158,6 +159,22 @@ fn book_in_a_browser() -> Result<()> {
     }
     let driver = environment(".venv-browser", "browser.lock")?;
     run::run(Command::new(driver).arg(paths::script("test_book.py")))
+}
+
+/// What only other machines run (Binder, a hub's Docker, GitHub), held to their rules at least.
+fn hosting() -> Result<()> {
+    let python = environment(".venv-lint", "lint.lock")?;
+    let lines = [
+        "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml",
+        "shellcheck binder/postBuild binder/start",
+        "hadolint --failure-threshold warning Dockerfile",
+    ];
+    for line in lines {
+        let (tool, files) = line.split_once(' ').context("a tool and its files")?;
+        let mut tool = Command::new(python.with_file_name(tool));
+        run::run(tool.args(files.split(' ')).current_dir(paths::root()))?;
+    }
+    Ok(())
 }
 
 /// What ARCHITECTURE.md says about who knows what, held by this check.

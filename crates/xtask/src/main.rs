@@ -194,8 +194,16 @@ fn perform(chore: Chore) -> Result<()> {
 fn clean(all: bool) -> Result<()> {
     let root = paths::root();
     setup::clear_environment(&root.join(".venv"))?;
-    let made =
-        [".nchw", ".venv-bench", ".venv-book", ".venv-browser", ".venv-grading", "target", "test-artifacts"];
+    let made = [
+        ".nchw",
+        ".venv-bench",
+        ".venv-book",
+        ".venv-browser",
+        ".venv-grading",
+        ".venv-lint",
+        "target",
+        "test-artifacts",
+    ];
     let mut folders: Vec<_> = made.map(|name| root.join(name)).into();
     if all {
         let ours = ["evcxr-", "deny-", "slots-"];
