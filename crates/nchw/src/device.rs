@@ -37,6 +37,14 @@ pub fn machine() -> String {
     format!("libtorch computes with {threads} CPU thread(s), {gpu}")
 }
 
+/// Whether this CPU computes with bf16 in hardware: AVX-512-BF16, or AMX, which has it, too.
+pub(crate) fn cpu_has_bf16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
 /// Whether there is an NVIDIA driver: on Linux, in a container that sees only the
 /// device, or in Windows' Linux.
 fn has_driver() -> bool {

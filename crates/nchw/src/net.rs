@@ -5,6 +5,7 @@
 
 use crate::{
     Error, Result, check,
+    device::cpu_has_bf16,
     error::debug_as_display,
     random::Dice,
     shapes::{Chain, Layer, Op, batch_norm, chain, conv, flatten, linear, max_pool, relu},
@@ -455,7 +456,8 @@ impl LectureNet {
     /// # Shapes
     /// `[N, 3, 32, 32]` → `[N, 10]`, fp32
     pub(crate) fn forward(&self, pictures: &Tensor, training: bool) -> Result<Tensor> {
-        let mut maps = pictures.shallow_clone();
+        let mut maps =
+            if onednn_keeps(pictures) { pictures.f_to_mkldnn(None)? } else { pictures.shallow_clone() };
         let mut steps = self.steps.iter().map(|(_, step)| step).peekable();
         while let Some(step) = steps.next() {
             // Pooling first comes to the same, and leaves ReLU a quarter of the places.
@@ -526,7 +528,9 @@ impl Step {
     fn apply(&self, maps: &Tensor, training: bool) -> Result<Tensor> {
         Ok(match self {
             Step::Conv { weight } => {
-                maps.f_conv2d(&weight.f_to_kind(maps.kind())?, None::<&Tensor>, 1, 1, 1, 1)?
+                // oneDNN's own maps take the weights as they are.
+                let kind = if maps.is_mkldnn() { weight.kind() } else { maps.kind() };
+                maps.f_conv2d(&weight.f_to_kind(kind)?, None::<&Tensor>, 1, 1, 1, 1)?
             }
             Step::Norm { weight, bias, mean, variance } => {
                 let learned = [weight, bias, mean, variance].map(Some);
@@ -535,10 +539,20 @@ impl Step {
             }
             Step::Relu => maps.f_relu()?,
             Step::Pool => maps.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?,
+            Step::Flatten if maps.is_mkldnn() => maps.f_to_dense(None, false)?.f_flatten(1, -1)?,
             Step::Flatten => maps.f_flatten(1, -1)?,
             Step::Linear { weight, bias } => maps.f_to_kind(Kind::Float)?.f_linear(weight, Some(bias))?,
         })
     }
+}
+
+/// Whether the maps of a training are left to oneDNN, the library behind libtorch's
+/// convolutions on a CPU, from the first layer to the last, in its own tensors: batch
+/// normalisation, ReLU and pooling, too, are then its own, and faster than libtorch's.
+/// (Its ReLU makes 0 of what is no number: that shows in the weights alone.)
+fn onednn_keeps(pictures: &Tensor) -> bool {
+    let has_kind = pictures.kind() == Kind::Float || cpu_has_bf16();
+    cfg!(target_arch = "x86_64") && pictures.device() == Device::Cpu && has_kind && tch::utils::has_mkldnn()
 }
 
 /// Pictures as the network sees them: around 0, with a spread of about 1, and in

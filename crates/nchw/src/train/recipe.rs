@@ -1,6 +1,11 @@
 //! How to train: every choice that changes what is learned.
 
-use crate::{Error, Result, device, error::debug_as_display, net::Plan};
+use crate::{
+    Error, Result,
+    device::{cpu_has_bf16, device},
+    error::debug_as_display,
+    net::Plan,
+};
 use serde_json::{Value, json};
 use std::{fmt, path::PathBuf};
 use tch::{Device, Kind};
@@ -29,9 +34,7 @@ impl Precision {
     pub fn fastest(device: Device) -> Precision {
         let has_it = match device {
             Device::Cuda(_) => true,
-            #[cfg(target_arch = "x86_64")]
-            // Every CPU with AMX has this, too.
-            Device::Cpu => std::arch::is_x86_feature_detected!("avx512bf16"),
+            Device::Cpu => cpu_has_bf16(),
             _ => false,
         };
         if has_it { Precision::Bf16 } else { Precision::Fp32 }
