@@ -456,8 +456,10 @@ impl LectureNet {
     /// # Shapes
     /// `[N, 3, 32, 32]` → `[N, 10]`, fp32
     pub(crate) fn forward(&self, pictures: &Tensor, training: bool) -> Result<Tensor> {
-        let mut maps =
-            if onednn_keeps(pictures) { pictures.f_to_mkldnn(None)? } else { pictures.shallow_clone() };
+        let mut maps = match training && onednn_keeps(pictures) {
+            true => pictures.f_to_mkldnn(None)?,
+            false => pictures.shallow_clone(),
+        };
         let mut steps = self.steps.iter().map(|(_, step)| step).peekable();
         while let Some(step) = steps.next() {
             // Pooling first comes to the same, and leaves ReLU a quarter of the places.

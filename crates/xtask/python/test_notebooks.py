@@ -217,7 +217,7 @@ class StaleTest(unittest.TestCase):
         notebooks.require_light(notebook)
         for cell, size in zip(notebook.cells[2:], (1, notebooks.LARGEST)):
             cell.outputs = [nbformat.v4.new_output("display_data", data={"image/png": size * "A"})]
-        with self.assertRaisesRegex(notebooks.Wrong, r"4\.5 MB are more than .* the heaviest, 4\.5 MB, is cell 4 \(`y`\)"):
+        with self.assertRaisesRegex(notebooks.Wrong, r"3\.5 MB are more than .* the heaviest, 3\.5 MB, is cell 4 \(`y`\)"):
             notebooks.require_light(notebook)
 
 
