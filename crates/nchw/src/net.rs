@@ -53,6 +53,18 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// Whether the maps of a training are left to oneDNN, the library behind libtorch's
+    /// convolutions on a CPU, from the first layer to the last, in its own tensors: batch
+    /// normalisation, ReLU and pooling, too, are then its own, and faster than libtorch's
+    /// (for other numbers of maps than these: half as fast). Its ReLU makes 0 of what is
+    /// no number: that shows in the weights alone.
+    fn onednn_keeps(&self, pictures: &Tensor) -> bool {
+        let fits = self.maps.iter().all(|maps| maps % 16 == 0);
+        let has_kind = pictures.kind() == Kind::Float || cpu_has_bf16();
+        let on_cpu = cfg!(target_arch = "x86_64") && pictures.device() == Device::Cpu;
+        fits && has_kind && on_cpu && tch::utils::has_mkldnn()
+    }
+
     /// The layers with their names, in order, as the shape checker knows them.
     pub fn layers(&self) -> Vec<(String, Layer)> {
         let mut layers = Vec::new();
@@ -456,7 +468,7 @@ impl LectureNet {
     /// # Shapes
     /// `[N, 3, 32, 32]` → `[N, 10]`, fp32
     pub(crate) fn forward(&self, pictures: &Tensor, training: bool) -> Result<Tensor> {
-        let mut maps = match training && onednn_keeps(pictures) {
+        let mut maps = match training && self.plan.onednn_keeps(pictures) {
             true => pictures.f_to_mkldnn(None)?,
             false => pictures.shallow_clone(),
         };
@@ -546,15 +558,6 @@ impl Step {
             Step::Linear { weight, bias } => maps.f_to_kind(Kind::Float)?.f_linear(weight, Some(bias))?,
         })
     }
-}
-
-/// Whether the maps of a training are left to oneDNN, the library behind libtorch's
-/// convolutions on a CPU, from the first layer to the last, in its own tensors: batch
-/// normalisation, ReLU and pooling, too, are then its own, and faster than libtorch's.
-/// (Its ReLU makes 0 of what is no number: that shows in the weights alone.)
-fn onednn_keeps(pictures: &Tensor) -> bool {
-    let has_kind = pictures.kind() == Kind::Float || cpu_has_bf16();
-    cfg!(target_arch = "x86_64") && pictures.device() == Device::Cpu && has_kind && tch::utils::has_mkldnn()
 }
 
 /// Pictures as the network sees them: around 0, with a spread of about 1, and in
