@@ -16,8 +16,7 @@ fn devices() -> Vec<Device> {
 
 /// A small set, and a recipe that is over in a second.
 fn small() -> (Recipe, Dataset) {
-    // Multiples of 16: oneDNN keeps the maps, as it keeps the lecture's.
-    let plan = Plan { maps: [16, 32, 48], ..Plan::default() };
+    let plan = Plan { maps: [16, 32, 48], ..Plan::default() }; // oneDNN keeps them.
     let recipe = Recipe {
         name: "small".into(),
         plan,
