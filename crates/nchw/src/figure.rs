@@ -246,7 +246,7 @@ fn changed(before: &Pixels, after: &Pixels) -> [u32; 4] {
 /// Many figures are drawings, and most of their colours only the edges of letters.
 /// Rounded until they fit a palette they take a third of the room. A still picture
 /// is rounded by no more than can be seen, and is kept as it is when that will not
-/// do, as with photos; one that moves is rounded a little in any case.
+/// do, as with photos; one that moves is rounded further.
 struct Colours {
     /// They are rounded to multiples of it, all channels alike: grey stays grey.
     step: u8,
