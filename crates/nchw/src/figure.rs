@@ -41,7 +41,8 @@ pub struct Pixels {
 pub const PIXEL_RATIO: u32 = 2;
 
 impl Figure {
-    /// A still picture.
+    /// A still picture. Where it then fits a palette, each colour is moved by 2 of 255 at
+    /// most; photos are kept as they are.
     ///
     /// `alt` says what is to be seen, for those who cannot see it; `text` is
     /// the content in words or numbers, for a terminal.
@@ -53,7 +54,7 @@ impl Figure {
     }
 
     /// An animation (APNG): each picture with how long it stays, in seconds.
-    /// It repeats for ever.
+    /// It repeats for ever. Colours are moved by 4 of 255 at most.
     ///
     /// # Errors
     /// When there is no frame, the frames differ in size, or a duration is
