@@ -616,12 +616,12 @@ fn padding() -> Vec<Question> {
             Padding,
             3,
             PADDING,
-            "16 pictures of 3x20x26 go through 8 filters of 4x4 with padding `same`. What is the shape of the \
+            "16 pictures of 3x20x26 go through 8 filters of 4x4 with \"same\" padding. What is the shape of the \
              output?",
         )
         .of("16x3x20x26", "conv 8 4x4 padding same", Output)
         .answer("16x8x20x26")
-        .hint("`same` adds whatever keeps the size; with an even window one side gets one more."),
+        .hint("\"Same\" padding adds whatever keeps the size; with an even window one side gets one more."),
         Question::new(
             "pad7",
             Padding,

@@ -303,7 +303,7 @@ fn output_side(rows: &[Row], name: &str) -> Slips {
         padding > 0,
         Window { padding: 0, ..window }.size(),
         match same {
-            true => "padding `same` adds what the window takes off: the size stays".into(),
+            true => "\"same\" padding adds what the window takes off: the size stays".into(),
             false => "the padding is left out".into(),
         },
     );
