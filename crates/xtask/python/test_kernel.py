@@ -1,6 +1,7 @@
 """The kernel "Rust (nchw)" and a Jupyter that comes, asks and leaves as it likes."""
 
 import contextlib
+import re
 import subprocess
 import sys
 import time
@@ -11,8 +12,10 @@ import psutil
 import zmq
 from jupyter_client.manager import KernelManager
 
+import kernel_probe
 import kernels
 
+ROOT = Path(__file__).resolve().parents[3]
 # Seconds until the kernel must answer, and until what it started must be gone.
 LIMIT, GONE_LIMIT = 120, 10
 
@@ -20,7 +23,7 @@ LIMIT, GONE_LIMIT = 120, 10
 @contextlib.contextmanager
 def a_kernel():
     manager = KernelManager(kernel_name="nchw")
-    manager.start_kernel()
+    manager.start_kernel(cwd=ROOT / "notebooks")
     group = kernels.group_of(manager)
     try:
         yield manager
@@ -73,6 +76,26 @@ class KernelTest(unittest.TestCase):
                 _, alive = psutil.wait_procs(family, GONE_LIMIT)
                 # What runs the cells may still be in one when evcxr is killed.
                 self.assertEqual([p for p in alive if "--relay" in kernels.command_of(p) or not now], [])
+
+    def test_tab_completes_and_shift_tab_explains_all_that_the_prelude_gives(self):
+        prelude = (ROOT / "crates/nchw/src/prelude.rs").read_text(encoding="utf-8")
+        ours = re.search(r"pub use crate::\{(.*?)\n\};", prelude, re.DOTALL)[1]
+        names = set(re.findall(r"\b(\w+)\b(?!::)", ours)) - {"self"}
+        self.assertLessEqual({"Image", "LectureNet", "quiz_form", "see", "train"}, names)
+        with a_kernel() as manager:
+            printed(manager, kernel_probe.FIRST)
+            client = manager.client()
+            client.start_channels()
+            try:
+                client.wait_for_ready(timeout=LIMIT)
+                completed = client.complete("Image::op", reply=True, timeout=LIMIT)["content"]["matches"]
+                self.assertTrue(any(match.startswith("open") for match in completed), completed)
+                for name in sorted(names):
+                    shown = client.inspect(name, len(name), reply=True, timeout=LIMIT)["content"]
+                    # What it is, and the example of its docs.
+                    self.assertRegex(shown["data"].get("text/plain", ""), "(?s)nchw.*(use nchw|let |assert)", name)
+            finally:
+                client.stop_channels()
 
     def test_the_probe_does_not_wait_for_a_kernel_that_died(self):
         # Nor where nobody reads what it says any more: set-up was killed.
