@@ -1,6 +1,6 @@
 //! A finished picture, and the only module that knows how a notebook shows one.
 
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 use base64::Engine as _;
 use std::{collections::HashMap, fmt, path::Path};
 
@@ -147,8 +147,7 @@ impl Figure {
                 path.display()
             )));
         }
-        std::fs::write(path, &self.png)
-            .map_err(|e| Error::new(format!("could not write the figure to {}: {e}", path.display())))
+        files::write(path, &self.png).map_err(|e| files::not_written(path, &e))
     }
 
     /// The PNG file's bytes.

@@ -5,6 +5,7 @@
 
 mod device;
 mod error;
+mod files;
 mod random;
 mod runtime;
 

@@ -1,14 +1,9 @@
 //! Files of weights: safetensors that know their own hash, written whole or not at all.
 
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use sha2::{Digest, Sha256};
-use std::{
-    collections::HashMap,
-    fs::{self, File},
-    io::{self, Write},
-    path::Path,
-};
+use std::{collections::HashMap, fs, path::Path};
 use tch::{Device, Kind, Tensor};
 
 /// Tensors by name, with notes about them.
@@ -21,8 +16,8 @@ pub(crate) struct Weights {
 const HASH: &str = "sha256";
 
 impl Weights {
-    /// Writes the file beside itself first and renames it then, so that nobody ever
-    /// reads half a file: not after a crash, a full disk or a `kill -9` either.
+    /// Writes the file in one step, so that nobody ever reads half a file: not after a
+    /// crash, a full disk or a `kill -9` either.
     pub fn write(&self, path: &Path) -> Result<()> {
         let stored: Vec<Stored> = self.tensors.iter().map(Stored::from_tensor).collect::<Result<_>>()?;
         let mut notes = self.notes.clone();
@@ -35,7 +30,7 @@ impl Weights {
             .map_err(|e| cannot(&e))?;
         let mut bytes = safetensors::serialize(views, &Some(notes)).map_err(|e| cannot(&e))?;
         put_in_order(&mut bytes).map_err(|e| cannot(&e))?;
-        replace(path, &bytes)
+        files::write(path, &bytes).map_err(|e| files::not_written(path, &e))
     }
 
     /// Reads a file and compares its hash.
@@ -152,40 +147,6 @@ fn hash<'a>(tensors: impl Iterator<Item = (&'a str, Dtype, &'a [usize], &'a [u8]
         hasher.update(bytes);
     }
     format!("{:x}", hasher.finalize())
-}
-
-/// Puts a file in the place of another in one step.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = Path::new(&beside);
-    let write = || -> io::Result<()> {
-        let mut file = File::create(beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(beside, path)?;
-        // The new name is on disk only when the folder is.
-        path.parent()
-            .filter(|p| !p.as_os_str().is_empty())
-            .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-    };
-    write().map_err(|error| {
-        let _ = fs::remove_file(beside);
-        let advice = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                format!(": free {:.0} MB", (bytes.len() as f64 / 1e6).max(1.0))
-            }
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                ": choose a folder of your own".into()
-            }
-            io::ErrorKind::NotFound => ": is its folder there?".into(),
-            _ => String::new(),
-        };
-        Error::new(format!(
-            "{} could not be written: {error}{advice}; what was there before is untouched",
-            path.display()
-        ))
-    })
 }
 
 #[cfg(test)]

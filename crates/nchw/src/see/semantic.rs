@@ -9,9 +9,9 @@ use crate::{
     colour::REGIONS,
     error::debug_as_display,
     figure::{Figure, Pixels, shows_its_figure},
+    files,
     panels::{Content, Panel, Sheet, blend},
     train::runs,
-    weights::replace,
 };
 use std::{
     collections::BTreeMap,
@@ -133,6 +133,8 @@ impl Semantic {
                 name.chars().count()
             )));
         }
+        // Two notebooks at once: each adds its name to those of the other.
+        let _lock = files::lock(file).map_err(|e| files::not_written(file, &e))?;
         let mut all = read(file)?;
         let of_layer = all.entry(self.network.clone()).or_default().entry(self.layer.clone()).or_default();
         if name.is_empty() {
@@ -143,11 +145,7 @@ impl Semantic {
         self.names.clone_from(of_layer);
         let text = serde_json::to_string_pretty(&all)
             .map_err(|e| Error::new(format!("the names could not be written: {e}")))?;
-        if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder)
-                .map_err(|e| Error::new(format!("the folder {} could not be made: {e}", folder.display())))?;
-        }
-        replace(file, text.as_bytes())?;
+        files::write(file, text.as_bytes()).map_err(|e| files::not_written(file, &e))?;
         Ok(self)
     }
 

@@ -326,6 +326,24 @@ fn names_are_kept_for_this_network_and_layer() {
 }
 
 #[test]
+fn names_given_in_two_notebooks_at_once_are_all_kept() {
+    let folder = TempFolder::new("names-at-once");
+    let file = folder.path().join("names.json");
+    let view = cat();
+    std::thread::scope(|scope| {
+        for notebook in 0..4 {
+            let layer = view.semantic_with("block3", &file).unwrap();
+            let file = &file;
+            scope.spawn(move || {
+                (0..10).fold(layer, |layer, n| layer.name_in(file, 10 * notebook + n, "ear").unwrap());
+            });
+        }
+    });
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text.matches("ear").count(), 40, "{text}");
+}
+
+#[test]
 fn a_training_becomes_a_film() {
     let folder = TempFolder::new("film");
     let data = Dataset::shapes10(64, 32, 1).unwrap();

@@ -3,7 +3,7 @@
 
 use super::{
     recipe::Recipe,
-    trainer::{EpochLog, Trainer},
+    trainer::{EpochLog, LOG, Trainer},
 };
 use crate::{
     Error, Result,
@@ -11,6 +11,7 @@ use crate::{
     data::Dataset,
     error::debug_as_display,
     figure::{Figure, escape, show_html},
+    files,
     net::LectureNet,
     runtime::caught,
     weights::Weights,
@@ -18,7 +19,8 @@ use crate::{
 use std::{
     collections::HashMap,
     fmt,
-    fs::{self, File, TryLockError},
+    fs::{self, TryLockError},
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
@@ -144,7 +146,7 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
             folder.display()
         )));
     }
-    let lock_file = File::create(folder.join("lock")).map_err(|e| cannot(&e))?;
+    let lock_file = files::lock_file(&folder.join("lock")).map_err(|e| cannot(&e))?;
     match lock_file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -156,8 +158,9 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
         }
         Err(TryLockError::Error(e)) => return Err(cannot(&e)),
     }
-    trainer.resume(&folder)?;
-    fs::create_dir_all(folder.join(EPOCHS)).map_err(|e| cannot(&e))?;
+    if !trainer.resume(&folder)? {
+        overwrites_nothing(&folder)?;
+    }
     let shared = Arc::new(Shared {
         now: Mutex::new(Status {
             state: State::Running,
@@ -188,6 +191,23 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
     Ok(Run(shared))
 }
 
+/// Refuses a folder in which a new training would overwrite files. A training writes its
+/// checkpoint first, so without one they belong to something else.
+fn overwrites_nothing(folder: &Path) -> Result<()> {
+    for name in [LOG, WEIGHTS, EPOCHS] {
+        let path = folder.join(name);
+        let there = path.try_exists();
+        if there.map_err(|e| Error::new(format!("{} could not be read: {e}", path.display())))? {
+            return Err(Error::new(format!(
+                "{} holds `{name}` but no checkpoint: a training there would overwrite it. \
+                 Choose another folder, or move `{name}` away first",
+                folder.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// glibc keeps what a thread does not need any more, for the thread's next wishes: after a
 /// training some hundred MB, which a notebook's kernel would hold on to.
 fn give_memory_back() {
@@ -213,7 +233,7 @@ fn snapshot(folder: &Path, epoch: usize) -> PathBuf {
 /// # Errors
 /// When there are none.
 pub(crate) fn snapshots(folder: &Path) -> Result<Vec<(usize, PathBuf)>> {
-    let files = fs::read_dir(folder.join(EPOCHS)).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = listed(&folder.join(EPOCHS))?.into_iter();
     let epoch = |file: &PathBuf| file.file_name()?.to_str()?.strip_suffix(".safetensors")?.parse().ok();
     let mut found: Vec<(usize, PathBuf)> = files.filter_map(|file| Some((epoch(&file)?, file))).collect();
     found.sort();
@@ -223,21 +243,45 @@ pub(crate) fn snapshots(folder: &Path) -> Result<Vec<(usize, PathBuf)>> {
     Ok(found)
 }
 
+/// What a folder holds; nothing if there is no such folder.
+fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect()),
+    };
+    entries.map_err(|e| Error::new(format!("the folder {} could not be read: {e}", folder.display())))
+}
+
 impl LectureNet {
     /// The best network that you trained on CIFAR-10 (notebook 06), where there is one.
     ///
     /// # Errors
     /// When its file cannot be read.
     pub fn mine() -> Result<Option<LectureNet>> {
-        let folders = fs::read_dir(runs()).into_iter().flatten().flatten();
-        let files = folders.map(|folder| folder.path().join(WEIGHTS)).filter(|file| file.is_file());
-        let accuracy = |file: &PathBuf| {
-            let notes = Weights::read(file).ok()?.notes;
-            let is_cifar10 = notes.get(LEARNED)?.starts_with("CIFAR-10");
-            notes.get(ACCURACY)?.parse::<f64>().ok().filter(|_| is_cifar10)
-        };
-        let best = files.filter_map(|file| Some((accuracy(&file)?, file))).max_by(|a, b| a.0.total_cmp(&b.0));
-        best.map(|(_, file)| LectureNet::load(file)).transpose()
+        best_in(&runs())
+    }
+}
+
+/// The best network of a folder's trainings. A damaged one is passed over, unless it is all there is.
+pub(super) fn best_in(runs: &Path) -> Result<Option<LectureNet>> {
+    let accuracy = |notes: &HashMap<String, String>| {
+        let learned = notes.get(LEARNED)?.starts_with("CIFAR-10");
+        notes.get(ACCURACY)?.parse::<f64>().ok().filter(|_| learned)
+    };
+    let (mut best, mut damaged): (Option<(f64, PathBuf)>, _) = (None, None);
+    for file in listed(runs)?.into_iter().map(|folder| folder.join(WEIGHTS)).filter(|file| file.is_file()) {
+        match Weights::read(&file).map(|weights| accuracy(&weights.notes)) {
+            Ok(Some(accuracy)) if best.as_ref().is_none_or(|(best, _)| accuracy > *best) => {
+                best = Some((accuracy, file));
+            }
+            Ok(_) => {}
+            Err(error) => damaged = Some(error),
+        }
+    }
+    match (best, damaged) {
+        (Some((_, file)), _) => LectureNet::load(file).map(Some),
+        (None, Some(error)) => Err(error),
+        (None, None) => Ok(None),
     }
 }
 
@@ -245,7 +289,13 @@ impl Shared {
     /// Everything that is left to learn.
     fn learn(&self, mut trainer: Trainer) -> Result<State> {
         trainer.fit_minutes()?;
-        if trainer.done() == 0.0 {
+        let begins = trainer.done() == 0.0;
+        if begins {
+            trainer.save(&self.folder)?;
+        }
+        let epochs = self.folder.join(EPOCHS);
+        fs::create_dir_all(&epochs).map_err(|e| files::not_written(&epochs, &e))?;
+        if begins {
             trainer.network().save(snapshot(&self.folder, 0))?;
         }
         self.tell(|now| now.epochs = trainer.epochs);
@@ -434,5 +484,68 @@ debug_as_display!(Status, Run);
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.status().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{net::Plan, testing::TempFolder};
+    use tch::Device;
+
+    fn started(folder: &Path) -> Result<Run> {
+        let plan = Plan { maps: [2, 3, 4], ..Plan::default() };
+        let folder = Some(folder.to_owned());
+        let recipe = Recipe { epochs: 1, batch: 8, device: Device::Cpu, plan, folder, ..Recipe::lecture() };
+        train(recipe, &Dataset::shapes10(16, 8, 1)?)
+    }
+
+    #[test]
+    fn files_of_the_user_in_the_folder_of_a_training_stay() {
+        let folder = TempFolder::new("run-foreign");
+        for name in [LOG, WEIGHTS, EPOCHS] {
+            let file = folder.path().join(name);
+            fs::write(&file, "a user's").unwrap();
+            let error = started(folder.path()).map(drop).unwrap_err().to_string();
+            assert!(error.contains(&format!("holds `{name}` but no checkpoint")), "{error}");
+            assert_eq!(fs::read_to_string(&file).unwrap(), "a user's");
+            fs::remove_file(file).unwrap();
+        }
+        fs::write(folder.path().join("lock"), "a user's").unwrap();
+        started(folder.path()).unwrap().wait().unwrap();
+        assert_eq!(fs::read_to_string(folder.path().join("lock")).unwrap(), "a user's");
+        // The same folder again is the same training.
+        started(folder.path()).unwrap().wait().unwrap();
+        assert_eq!(snapshots(folder.path()).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_missing() {
+        let folder = TempFolder::new("run-unreadable");
+        let run = folder.path().join("run");
+        assert!(best_in(&run).unwrap().is_none(), "no trainings, no error");
+        let told = |result: Result<Option<LectureNet>>| result.map(drop).unwrap_err().to_string();
+        fs::create_dir(&run).unwrap();
+        fs::write(run.join(WEIGHTS), "half").unwrap();
+        assert!(told(best_in(folder.path())).contains("not a whole safetensors file"));
+        let good = |name: &str, accuracy: &str| {
+            let notes = [(LEARNED, "CIFAR-10, 5 + 2 pictures"), (ACCURACY, accuracy)];
+            let notes = notes.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+            let plan = Plan { maps: [name.len() as i64, 3, 4], ..Plan::default() };
+            fs::create_dir(folder.path().join(name)).unwrap();
+            let net = LectureNet::new(plan, 1, Device::Cpu).unwrap();
+            net.save_with(notes, &folder.path().join(name).join(WEIGHTS)).unwrap();
+        };
+        good("a", "0.7");
+        good("best", "0.9");
+        good("last", "0.8");
+        assert_eq!(best_in(folder.path()).unwrap().unwrap().plan().maps, [4, 3, 4]);
+        // A file in the place of a folder is no empty folder.
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(told(best_in(&file)).contains("could not be read"));
+        fs::write(run.join(EPOCHS), "").unwrap();
+        let error = snapshots(&run).unwrap_err().to_string();
+        assert!(error.contains("could not be read"), "{error}");
     }
 }

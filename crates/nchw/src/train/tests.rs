@@ -268,7 +268,7 @@ fn stop_leaves_a_checkpoint_and_the_same_cell_goes_on() {
     *notes = notes.replace("nchw training 2", "nchw training 1");
     file.write(&checkpoint).unwrap();
     let error = train(recipe, &data).map(drop).unwrap_err().to_string();
-    assert!(error.contains("of another version of this course: delete it"), "{error}");
+    assert!(error.contains("of another version of this course: choose another folder"), "{error}");
 }
 
 #[test]

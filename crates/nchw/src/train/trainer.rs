@@ -8,8 +8,9 @@ use super::{
 use crate::{
     Error, Result,
     data::Dataset,
+    files,
     net::{LectureNet, in_line, with_gap},
-    weights::{Weights, replace},
+    weights::Weights,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -40,6 +41,9 @@ pub struct EpochLog {
     /// Training pictures to a second.
     pub speed: f64,
 }
+
+/// The file with a line for every epoch, as JSON.
+pub(crate) const LOG: &str = "log.jsonl";
 
 /// Where a training stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -347,23 +351,26 @@ impl Trainer {
         let notes = HashMap::from([("training".to_owned(), notes.to_string())]);
         Weights { tensors: self.weights(), notes }.write(&checkpoint(folder))?;
         let lines: Vec<String> = self.log.iter().map(|line| json!(line).to_string() + "\n").collect();
-        replace(&folder.join("log.jsonl"), lines.concat().as_bytes())
+        let log = folder.join(LOG);
+        files::write(&log, lines.concat().as_bytes()).map_err(|e| files::not_written(&log, &e))
     }
 
-    /// Goes on where a checkpoint was written; without one, does nothing.
+    /// Goes on where a checkpoint was written; without one, does nothing and returns false.
     ///
     /// # Errors
     /// When the checkpoint belongs to another recipe or other data (the message
     /// says what differs), or cannot be read.
-    pub(crate) fn resume(&mut self, folder: &Path) -> Result<()> {
+    pub(crate) fn resume(&mut self, folder: &Path) -> Result<bool> {
         let path = checkpoint(folder);
-        if !path.exists() {
-            return Ok(());
+        let there = path.try_exists();
+        if !there.map_err(|e| Error::new(format!("{} could not be read: {e}", path.display())))? {
+            return Ok(false);
         }
         let Weights { tensors, notes } = Weights::read(&path)?;
         let not_ours = || {
             Error::new(format!(
-                "{} is no checkpoint of a training, or one of another version of this course: delete it to begin anew",
+                "{} is no checkpoint of a training, or one of another version of this course: \
+                 choose another folder, or move this one away",
                 path.display()
             ))
         };
@@ -392,7 +399,7 @@ impl Trainer {
         self.restore(&tensors)?;
         (self.epochs, self.position, self.log) = (notes.epochs, notes.position, notes.log);
         self.lots = None;
-        Ok(())
+        Ok(true)
     }
 
     /// The network with averaged weights.
