@@ -2,15 +2,18 @@
 //!
 //! The file is read again before every change and replaced as a whole, under a
 //! lock: two kernels at once do not lose each other's entries, and a kernel
-//! that dies leaves the old file. Where nothing can be written, it is kept in
-//! memory.
+//! that dies leaves the old file. A file that cannot be read or written is left
+//! alone; the answers are then kept in memory.
 
 use super::question::Topic;
 use crate::error::debug_as_display;
 use crate::figure::{escape, show_html};
+use crate::files;
 use serde_json::{Map, Value, json};
 use std::{
-    env, fmt, fs, io,
+    env, fmt,
+    fs::{self, File},
+    io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
     sync::Mutex,
 };
@@ -18,7 +21,7 @@ use std::{
 /// Entries by the questions' ids.
 type Entries = Map<String, Value>;
 
-/// Where nothing can be written, the entries are here; and that has been said.
+/// The entries when the file cannot be used; that has been said then.
 static MEMORY: Mutex<Option<Entries>> = Mutex::new(None);
 
 /// How one question stands.
@@ -70,7 +73,15 @@ pub(super) fn entries() -> (Entries, Notice) {
     if let Some(entries) = &*MEMORY.lock().unwrap_or_else(|broken| broken.into_inner()) {
         return (entries.clone(), None);
     }
-    read(&file())
+    let file = file();
+    match read(&file) {
+        Ok(Found::Whole(entries)) => (entries, None),
+        Ok(Found::Damaged(_)) => {
+            let notice = format!("{} is damaged: the next answer begins a new one", file.display());
+            (Entries::new(), Some(notice))
+        }
+        Err(error) => (Entries::new(), Some(format!("{} could not be read ({error})", file.display()))),
+    }
 }
 
 fn from_value(value: Option<&Value>) -> Entry {
@@ -81,97 +92,84 @@ fn from_value(value: Option<&Value>) -> Entry {
 
 fn update(file: &Path, change: impl FnOnce(&mut Entries)) -> Notice {
     let mut memory = MEMORY.lock().unwrap_or_else(|broken| broken.into_inner());
-    if let Some(entries) = &mut *memory {
+    update_or_keep(file, &mut memory, change)
+}
+
+/// Changes the file, or `memory` once the file cannot be used.
+fn update_or_keep(file: &Path, memory: &mut Option<Entries>, change: impl FnOnce(&mut Entries)) -> Notice {
+    if let Some(entries) = memory {
         change(entries);
         return None;
     }
-    let lock = match lock(file) {
-        Ok(lock) => lock,
-        Err(error) => {
-            let mut entries = read(file).0;
-            change(&mut entries);
-            *memory = Some(entries);
-            return Some(not_kept(file, &error));
-        }
+    let mut entries = Entries::new();
+    let notice = match update_file(file, &mut entries, change) {
+        Ok(notice) => return notice,
+        Err(error) => not_kept(file, &error),
     };
-    let (mut entries, notice) = read(file);
-    change(&mut entries);
-    let written = write(file, &entries);
-    drop(lock);
-    if let Err(error) = written {
-        *memory = Some(entries);
-        return Some(not_kept(file, &error));
+    *memory = Some(entries);
+    Some(notice)
+}
+
+/// Changes `entries`, which become those of the file first where it can be read.
+fn update_file(file: &Path, entries: &mut Entries, change: impl FnOnce(&mut Entries)) -> io::Result<Notice> {
+    let locked = files::lock(file);
+    let found = read(file);
+    if let Ok(Found::Whole(there)) = &found {
+        entries.clone_from(there);
     }
-    notice
+    change(entries);
+    let _lock = locked?;
+    let notice = match found? {
+        Found::Whole(_) => None,
+        Found::Damaged(bytes) => Some(set_aside(file, &bytes)?),
+    };
+    files::write(file, (serde_json::to_string_pretty(entries)? + "\n").as_bytes())?;
+    Ok(notice)
 }
 
 fn not_kept(file: &Path, error: &io::Error) -> String {
     format!(
-        "your progress could not be written to {} ({error}); it is kept until this kernel ends. NCHW_PROGRESS can \
-         name another file",
+        "your progress in {} could not be read or written ({error}): the file is left as it is, and your answers are \
+         kept until this kernel ends. NCHW_PROGRESS can name another file",
         file.display()
     )
 }
 
-/// Held by one kernel at a time; the system lets go of it when a kernel dies.
-fn lock(file: &Path) -> io::Result<fs::File> {
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let lock = fs::OpenOptions::new().create(true).append(true).open(beside(file, "lock"))?;
-    // Some network folders know no locks; reading before every write must do there.
-    match lock.lock() {
-        Err(error) if error.kind() != io::ErrorKind::Unsupported => Err(error),
-        _ => Ok(lock),
-    }
+/// What a file holds.
+enum Found {
+    Whole(Entries),
+    /// Its bytes, which are no entries.
+    Damaged(Vec<u8>),
 }
 
-fn beside(file: &Path, ending: &str) -> PathBuf {
-    let mut name = file.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{ending}"));
-    file.with_file_name(name)
-}
-
-/// A file that is not there has no entries; a damaged one is set aside.
-fn read(file: &Path) -> (Entries, Notice) {
-    let text = match fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return (Entries::new(), None),
-        // No text at all: damaged as well.
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            return (Entries::new(), Some(set_aside(file)));
-        }
-        Err(error) => {
-            return (Entries::new(), Some(format!("{} could not be read ({error})", file.display())));
-        }
+/// A file that is not there has no entries.
+fn read(file: &Path) -> io::Result<Found> {
+    let bytes = match fs::read(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Whole(Entries::new())),
+        read => read?,
     };
-    match serde_json::from_str(&text) {
-        Ok(Value::Object(entries)) => (entries, None),
-        _ => (Entries::new(), Some(set_aside(file))),
-    }
+    Ok(serde_json::from_slice(&bytes).map_or(Found::Damaged(bytes), Found::Whole))
 }
 
-fn set_aside(file: &Path) -> String {
-    let aside = (1..).map(|n| beside(file, &format!("damaged-{n}"))).find(|name| !name.exists());
-    let aside = aside.unwrap_or_else(|| beside(file, "damaged"));
-    match fs::rename(file, &aside) {
-        Ok(()) => format!(
-            "{} was damaged; it now lies at {}, and the count begins anew",
-            file.display(),
-            aside.display()
-        ),
-        Err(error) => format!("{} is damaged and could not be set aside ({error})", file.display()),
+/// Copies a damaged file beside itself, under a name that nobody has yet.
+fn set_aside(file: &Path, bytes: &[u8]) -> io::Result<String> {
+    for number in 1.. {
+        let aside = files::with_ending(file, &format!("damaged-{number}"));
+        match File::create_new(&aside) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            created => {
+                let mut copy = created?;
+                copy.write_all(bytes)?;
+                copy.sync_all()?;
+                return Ok(format!(
+                    "{} was damaged; what it held is now in {}, and the count begins anew",
+                    file.display(),
+                    aside.display()
+                ));
+            }
+        }
     }
-}
-
-/// Written beside and renamed: a reader sees the old file or the new one.
-fn write(file: &Path, entries: &Entries) -> io::Result<()> {
-    let new = beside(file, &format!("new-{}", std::process::id()));
-    let text = serde_json::to_string_pretty(entries)?;
-    fs::write(&new, text + "\n")?;
-    fs::rename(&new, file).inspect_err(|_| {
-        let _ = fs::remove_file(&new);
-    })
+    Err(ErrorKind::AlreadyExists.into())
 }
 
 /// How many questions of each topic are answered.
@@ -263,17 +261,68 @@ mod tests {
     use super::*;
     use crate::testing::TempFolder;
 
+    fn put(file: &Path, id: &str, memory: &mut Option<Entries>) -> Notice {
+        update_or_keep(file, memory, |entries| {
+            entries.insert(id.into(), json!({ "right": true }));
+        })
+    }
+
+    fn ids(file: &Path) -> Vec<String> {
+        match read(file).unwrap() {
+            Found::Whole(entries) => entries.keys().cloned().collect(),
+            Found::Damaged(bytes) => panic!("{bytes:?}"),
+        }
+    }
+
     #[test]
     fn a_damaged_file_is_set_aside_and_named() {
         let folder = TempFolder::new("quiz-damaged");
         let file = folder.path().join("progress.json");
-        for (n, bytes) in [(1, b"{ not json".as_slice()), (2, b"\xff\xfe"), (3, b"[1, 2]")] {
+        // Somebody's own, and a link that leads nowhere: neither is overwritten.
+        let mine = folder.path().join("progress.json.damaged-2");
+        fs::write(&mine, "mine").unwrap();
+        std::os::unix::fs::symlink("nowhere", folder.path().join("progress.json.damaged-4")).unwrap();
+        for (n, bytes) in [(1, b"{ not json".as_slice()), (3, b"\xff\xfe"), (5, b"[1, 2]")] {
             fs::write(&file, bytes).unwrap();
-            let (entries, notice) = read(&file);
+            let notice = put(&file, "b2", &mut None);
             let aside = format!("progress.json.damaged-{n}");
-            assert!(entries.is_empty() && notice.unwrap().contains(&aside));
+            assert!(notice.unwrap().contains(&aside));
             assert_eq!(fs::read(folder.path().join(&aside)).unwrap(), bytes);
+            assert_eq!(ids(&file), ["b2"]);
         }
+        assert_eq!(fs::read_to_string(mine).unwrap(), "mine");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_left_alone() {
+        let folder = TempFolder::new("quiz-unreadable");
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("folder")).unwrap();
+        fs::write(at("file"), "a user's").unwrap();
+        // Reading the first bytes of one's own memory is an input/output error.
+        std::os::unix::fs::symlink("/proc/self/mem", at("broken")).unwrap();
+        for name in ["folder", "file/progress.json", "broken"] {
+            let mut memory = None;
+            let notice = put(&at(name), "b2", &mut memory).unwrap();
+            assert!(notice.contains("is left as it is") && notice.contains("NCHW_PROGRESS"), "{notice}");
+            assert_eq!(put(&at(name), "b3", &mut memory), None, "said once");
+            assert_eq!(memory.unwrap().len(), 2);
+        }
+        assert!(at("folder").is_dir() && fs::read_to_string(at("file")).unwrap() == "a user's");
+        assert_eq!(fs::read_link(at("broken")).unwrap(), Path::new("/proc/self/mem"));
+    }
+
+    #[test]
+    fn what_was_answered_stays_when_the_file_cannot_be_written() {
+        let folder = TempFolder::new("quiz-no-lock");
+        let file = folder.path().join("progress.json");
+        assert_eq!(put(&file, "a1", &mut None), None);
+        fs::remove_file(folder.path().join("progress.json.lock")).unwrap();
+        fs::create_dir(folder.path().join("progress.json.lock")).unwrap();
+        let mut memory = None;
+        assert!(put(&file, "b2", &mut memory).is_some());
+        assert_eq!(memory.unwrap().keys().collect::<Vec<_>>(), ["a1", "b2"]);
+        assert_eq!(ids(&file), ["a1"]);
     }
 
     #[test]
@@ -286,16 +335,11 @@ mod tests {
                 let file = &file;
                 scope.spawn(move || {
                     for question in 0..25 {
-                        let lock = lock(file).unwrap();
-                        let (mut entries, notice) = read(file);
-                        assert!(notice.is_none());
-                        entries.insert(format!("{kernel}-{question}"), json!({ "right": true }));
-                        write(file, &entries).unwrap();
-                        drop(lock);
+                        assert_eq!(put(file, &format!("{kernel}-{question}"), &mut None), None);
                     }
                 });
             }
         });
-        assert_eq!(read(&file).0.len(), 100);
+        assert_eq!(ids(&file).len(), 100);
     }
 }
