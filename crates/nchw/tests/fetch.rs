@@ -34,6 +34,10 @@ impl Watch for Lines {
     }
 }
 
+fn working_folder(spec: &Spec) -> String {
+    format!(".nchw-data-{}", &spec.archive.sha256[..16])
+}
+
 /// A set, a place for it, and what was said on the way.
 struct Try {
     published: Published,
@@ -64,8 +68,16 @@ impl Try {
         self.here.path().join(FOLDER)
     }
 
+    /// The working folder beside it.
     fn part(&self) -> PathBuf {
-        self.here.path().join(format!("{FOLDER}.part"))
+        self.here.path().join(working_folder(&self.published.spec))
+    }
+
+    /// A first half of the archive in the working folder, as an interrupted call leaves it.
+    fn half(&mut self) -> PathBuf {
+        let half = self.serve(Manner::HalfThenGone);
+        self.fetch(&[&half]).unwrap_err();
+        self.part().join("cifar-10-binary.tar.gz")
     }
 
     /// The archive from servers of these manners.
@@ -243,17 +255,14 @@ fn wrong_bytes_are_thrown_away() {
 #[test]
 fn a_wrong_first_half_does_not_spoil_a_good_source() {
     let mut t = Try::new("mixed");
-    let part = t.part();
-    fs::create_dir_all(&part).unwrap();
-    fs::write(part.join("cifar-10-binary.tar.gz"), vec![1; 5000]).unwrap();
+    fs::write(t.half(), vec![1; 5000]).unwrap();
     let good = t.serve(Manner::Good);
     assert!(t.fetch(&[&good]).unwrap());
     t.whole();
     assert_eq!(good.starts(), [5000, 0], "the rest, and then all of it");
     // More than the whole file is no beginning of it.
     let mut t = Try::new("too-much");
-    fs::create_dir_all(t.part()).unwrap();
-    fs::write(t.part().join("cifar-10-binary.tar.gz"), vec![1; t.published.archive.len() + 1]).unwrap();
+    fs::write(t.half(), vec![1; t.published.archive.len() + 1]).unwrap();
     let good = t.serve(Manner::Good);
     assert!(t.fetch(&[&good]).unwrap());
     t.whole();
@@ -263,8 +272,7 @@ fn a_wrong_first_half_does_not_spoil_a_good_source() {
 #[test]
 fn a_part_that_was_not_asked_for() {
     let mut t = Try::new("elsewhere");
-    fs::create_dir_all(t.part()).unwrap();
-    fs::write(t.part().join("cifar-10-binary.tar.gz"), &t.published.archive[..5000]).unwrap();
+    fs::write(t.half(), &t.published.archive[..5000]).unwrap();
     t.fails(Manner::GoesOnElsewhere, "asked to go on at byte 5,000, it goes on at 6,000");
 }
 
@@ -306,8 +314,9 @@ fn without_tls_only_what_the_user_names() {
 #[test]
 fn a_full_disk_is_called_by_its_name() {
     let mut t = Try::new("full");
-    fs::create_dir_all(t.part()).unwrap();
-    symlink("/dev/full", t.part().join("cifar-10-binary.tar.gz")).unwrap();
+    let archive = t.half();
+    fs::remove_file(&archive).unwrap();
+    symlink("/dev/full", archive).unwrap();
     let good = t.serve(Manner::Good);
     let error = t.fetch(&[&good, &good]).unwrap_err();
     assert!(error.starts_with("the disk is full: ") && error.contains("--to DIR"), "{error}");
@@ -438,33 +447,96 @@ fn what_somebody_brings_is_held_against_size_and_hash() {
 }
 
 #[test]
-fn a_folder_of_other_things_is_left_alone() {
+fn a_folder_that_holds_anything_is_left_alone() {
     let mut t = Try::new("others");
     let good = t.serve(Manner::Good);
     fs::create_dir_all(t.folder()).unwrap();
-    fs::write(t.folder().join("thesis.tex"), "years").unwrap();
-    let error = t.fetch(&[&good]).unwrap_err();
-    assert!(error.contains("holds other things, such as thesis.tex"), "{error}");
-    fs::remove_file(t.folder().join("thesis.tex")).unwrap();
-    // Half a set of before is replaced.
-    fs::write(t.folder().join("data_batch_1.bin"), &t.published.files[0].1[..4000]).unwrap();
+    // Things of the user's; a name that the archive has, too; a part of a set.
+    for (name, why) in [
+        ("thesis.tex", "holds other files, and the set needs a folder of its own"),
+        ("readme.html", "holds other files, and the set needs a folder of its own"),
+        ("SHA256SUMS", "holds other files, and the set needs a folder of its own"),
+        ("data_batch_1.bin", "holds a part of a set, or a damaged one ("),
+    ] {
+        let file = t.folder().join(name);
+        fs::write(&file, "years").unwrap();
+        let archive = t.here.path().join("archive");
+        fs::write(&archive, &t.published.archive).unwrap();
+        let imported = fetch::import(&t.published.spec, &archive, &t.folder()).unwrap_err().to_string();
+        for error in [t.fetch(&[&good]).unwrap_err(), imported] {
+            assert!(error.contains(why) && error.contains("--to "), "{error}");
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap(), "years");
+        fs::remove_file(file).unwrap();
+        fs::remove_file(archive).unwrap();
+    }
+    // An empty folder becomes the set.
     assert!(t.fetch(&[&good]).unwrap());
     t.whole();
-    // A whole set of other pictures is somebody's own.
+    // A damaged set is not thrown away: it may be damaged on purpose.
     let mut bytes = t.published.files[0].1.clone();
     bytes[5] ^= 1;
-    fs::write(t.folder().join("data_batch_1.bin"), bytes).unwrap();
+    fs::write(t.folder().join("data_batch_1.bin"), &bytes).unwrap();
+    let error = t.fetch(&[&good]).unwrap_err();
+    assert!(
+        error.contains("its bytes are not what they were") && error.contains("Nothing there was"),
+        "{error}"
+    );
+    // A whole set of other pictures is somebody's own.
     fs::remove_file(t.folder().join("SHA256SUMS")).unwrap();
     assert_eq!(t.published.spec.verify(&t.folder()).unwrap(), Verdict::OtherBytes);
     let error = t.fetch(&[&good]).unwrap_err();
     assert!(error.contains("a whole set of other pictures"), "{error}");
+    assert_eq!(fs::read(t.folder().join("data_batch_1.bin")).unwrap(), bytes);
+}
+
+#[test]
+fn what_lies_beside_the_set_stays() {
+    let mut t = Try::new("beside");
+    let beside = [format!("{FOLDER}.old"), format!("{FOLDER}.part"), format!("{FOLDER}.part/new")];
+    for folder in &beside {
+        fs::create_dir_all(t.here.path().join(folder)).unwrap();
+        fs::write(t.here.path().join(folder).join("lock"), "years").unwrap();
+    }
+    let kept = |t: &Try| {
+        for folder in &beside {
+            let file = t.here.path().join(folder).join("lock");
+            assert_eq!(fs::read_to_string(&file).unwrap(), "years", "{folder}");
+        }
+    };
+    let good = t.serve(Manner::Good);
+    assert!(t.fetch(&[&good]).unwrap());
+    kept(&t);
+    fs::remove_dir_all(t.folder()).unwrap();
+    let archive = t.here.path().join("archive");
+    fs::write(&archive, &t.published.archive).unwrap();
+    assert!(fetch::import(&t.published.spec, &archive, &t.folder()).unwrap());
+    kept(&t);
+    assert!(!t.part().exists());
+}
+
+#[test]
+fn a_working_folder_that_is_not_ours_is_refused() {
+    let mut t = Try::new("foreign");
+    let good = t.serve(Manner::Good);
+    let mine = t.part().join("cifar-10-binary.tar.gz");
+    fs::create_dir_all(t.part()).unwrap();
+    fs::write(&mine, "years").unwrap();
+    let error = t.fetch(&[&good]).unwrap_err();
+    assert!(error.contains("was not made by it (CACHEDIR.TAG is missing"), "{error}");
+    assert_eq!(fs::read_to_string(mine).unwrap(), "years");
+    // A link as the target, to a folder that is not there.
+    let mut t = Try::new("dangling");
+    symlink("nowhere", t.folder()).unwrap();
+    let error = t.fetch(&[&good]).unwrap_err();
+    assert!(error.contains("is a link to a folder that does not exist"), "{error}");
 }
 
 #[test]
 fn two_at_once_are_refused() {
     let mut t = Try::new("two");
-    fs::create_dir_all(t.part()).unwrap();
-    let lock = fs::File::create(t.part().join("lock")).unwrap();
+    t.half();
+    let lock = fs::File::open(t.part().join("lock")).unwrap();
     lock.lock().unwrap();
     let good = t.serve(Manner::Good);
     let error = t.fetch(&[&good]).unwrap_err();
@@ -472,6 +544,86 @@ fn two_at_once_are_refused() {
     drop(lock);
     assert!(t.fetch(&[&good]).unwrap());
     t.whole();
+}
+
+#[test]
+fn many_at_once_make_one_whole_set() {
+    let t = Try::new("many");
+    let archive = TempFolder::new("fetch-many-archive");
+    let file = archive.path().join("archive");
+    fs::write(&file, &t.published.archive).unwrap();
+    for _ in 0..10 {
+        let import = || fetch::import(&t.published.spec, &file, &t.folder());
+        let ends: Vec<_> = thread::scope(|scope| {
+            let all: Vec<_> = (0..6).map(|_| scope.spawn(import)).collect();
+            all.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(ends.iter().any(|end| matches!(end, Ok(true))), "{ends:?}");
+        for error in ends.iter().filter_map(|end| end.as_ref().err()) {
+            assert!(error.to_string().contains("another `nchw data` is at work in"), "{error}");
+        }
+        t.whole();
+        fs::remove_dir_all(t.folder()).unwrap();
+    }
+}
+
+#[test]
+fn other_data_sets_are_recognised() {
+    let here = TempFolder::new("fetch-other-sets");
+    let import = |from: &Path| {
+        let to = here.path().join("set");
+        let error = fetch::import(&Spec::cifar10(), from, &to).unwrap_err().to_string();
+        assert!(!to.exists() && !error.contains("cut off"), "{error}");
+        error
+    };
+    let needed =
+        "The course needs the binary version of CIFAR-10, cifar-10-binary.tar.gz (170,052,171 bytes)";
+    let file = here.path().join("download.tar.gz");
+    // By their size, whatever they are called.
+    for (bytes, what) in [
+        (168_513_733, "is CIFAR-100, another data set, with 100 classes (cifar-100-binary.tar.gz)"),
+        (169_001_437, "is CIFAR-100, another data set, with 100 classes (cifar-100-python.tar.gz)"),
+        (170_498_071, "is the Python version of CIFAR-10 (cifar-10-python.tar.gz)"),
+    ] {
+        fs::File::create(&file).unwrap().set_len(bytes).unwrap();
+        let error = import(&file);
+        assert!(error.contains(what) && error.contains(needed), "{error}");
+    }
+    // By what is in the archive: of any size.
+    for (folder, what) in [
+        ("cifar-10-batches-mat", "is the Matlab version of CIFAR-10 (cifar-10-matlab.tar.gz)"),
+        ("cifar-100-python", "is CIFAR-100, another data set"),
+        ("photos", "is another archive: it begins with `photos`; expected cifar-10-binary.tar.gz"),
+    ] {
+        let mut tar = tar::Builder::new(Vec::new());
+        entry(&mut tar, &format!("{folder}/readme.html"), b"<html>");
+        fs::write(&file, gzip(&tar.into_inner().unwrap())).unwrap();
+        let error = import(&file);
+        assert!(error.contains(what), "{error}");
+    }
+    // Unpacked, in the folder or in the one around it.
+    let folder = here.path().join("cifar-10-batches-py");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("data_batch_1"), [0x80, 2]).unwrap();
+    for from in [folder.as_path(), here.path()] {
+        let error = import(from);
+        let what = format!("{} holds the Python version of CIFAR-10", from.display());
+        assert!(error.contains(&what) && error.contains(needed), "{error}");
+    }
+    assert!(import(&folder.join("data_batch_1")).contains("is a file of the Python version"));
+    // A file is advised only where it is.
+    let empty = here.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let error = import(&empty);
+    assert!(error.contains("holds nothing that can be taken") && !error.contains("data import"), "{error}");
+    fs::write(empty.join("cifar-10-binary.tar.gz"), "").unwrap();
+    let error = import(&empty);
+    assert!(
+        error.contains(&format!("`nchw data import {}/cifar-10-binary.tar.gz`", empty.display())),
+        "{error}"
+    );
+    fs::write(empty.join("data_batch_2.bin"), [7; 3073]).unwrap();
+    assert!(import(&empty.join("data_batch_2.bin")).contains("give the folder that holds all of them"));
 }
 
 /// Puts one more thing into an archive.
@@ -567,7 +719,7 @@ fn killed_in_the_middle_the_program_goes_on_from_there() {
     let home = TempFolder::new("fetch-kill");
     let all = Spec::cifar10().archive.bytes;
     let server = Server::new(Vec::new(), Manner::Zeros(all));
-    let part = home.path().join("set.part/cifar-10-binary.tar.gz");
+    let part = home.path().join(working_folder(&Spec::cifar10())).join("cifar-10-binary.tar.gz");
     let size = || fs::metadata(&part).map_or(0, |data| data.len());
     let url = format!("{}cifar-10-binary.tar.gz", server.url);
     let arguments = ["data", "fetch", "--to", "set", "--source", &url];

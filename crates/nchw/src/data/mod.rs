@@ -4,12 +4,14 @@ mod album;
 mod binary;
 #[cfg(feature = "program")]
 pub mod fetch;
+mod other;
 mod samples;
 
 pub use binary::{Records, read_records};
 
 use crate::{Error, Result, error::debug_as_display, shapes::commas, shapes10::Shapes10};
 use binary::{RECORD, SIDE};
+use other::Other;
 use std::{
     env, fmt, fs,
     path::{Path, PathBuf},
@@ -313,9 +315,9 @@ type Looked = (Candidate, Option<Error>);
 fn look(places: Vec<Candidate>) -> std::result::Result<Dataset, Vec<Looked>> {
     let mut looked = Vec::new();
     for place in places {
-        let read = match place.folder.is_dir() {
-            true => read_set(&place.folder, &place.name, PER_FILE).map_err(Some),
-            false => Err(None),
+        let read = match place.folder.try_exists() {
+            Ok(false) => Err(None),
+            _ => read_set(&place.folder, &place.name, PER_FILE).map_err(Some),
         };
         match read {
             Ok(set) => return Ok(set),
@@ -352,7 +354,13 @@ fn stands_in(looked: &[Looked]) -> String {
 
 /// The six files of a folder, which messages call `name`.
 fn read_set(folder: &Path, name: &str, per_file: usize) -> Result<Dataset> {
-    let missing: Vec<&str> = FILES.into_iter().filter(|file| !folder.join(file).is_file()).collect();
+    let mut missing = Vec::new();
+    for file in FILES {
+        let there = folder.join(file).try_exists();
+        if !there.map_err(|e| Error::new(format!("{name}/{file} could not be read: {e}")))? {
+            missing.push(file);
+        }
+    }
     if !missing.is_empty() {
         // The folder in which the archive was unpacked does as well.
         let inside = folder.join(FOLDER);
@@ -376,13 +384,12 @@ fn read_set(folder: &Path, name: &str, per_file: usize) -> Result<Dataset> {
 
 /// What a folder is that lacks some of the files.
 fn incomplete(folder: &Path, missing: &[&str]) -> String {
-    let has = |file: &str| folder.join(file).exists();
-    let why = if !folder.is_dir() {
+    let why = if !folder.exists() {
         "there is no such folder".into()
-    } else if has("data_batch_1") {
-        "this is the Python version (data_batch_1 without .bin); the binary version is needed".into()
-    } else if has("cifar-10-binary.tar.gz") {
+    } else if folder.join("cifar-10-binary.tar.gz").exists() {
         "the archive lies there packed: `nchw data import` with its path unpacks it".into()
+    } else if let Some(other) = Other::inside(folder) {
+        format!("this is {} ({}): the binary version of CIFAR-10 is needed", other.is, other.archive)
     } else {
         format!("missing there: {}", missing.join(", "))
     };
@@ -418,7 +425,7 @@ fn read_file(path: &Path, what: &str, count: usize) -> Result<Records> {
     if records.labels.len() != count {
         return Err(Error::new(format!(
             "{what}: expected {} records ({} bytes), got {} ({} bytes): the file was cut off or is another one; \
-             `nchw data fetch` puts the set there anew",
+             move its folder away, and `nchw data fetch` downloads the set again",
             commas(count as u64),
             commas((count * RECORD) as u64),
             commas(records.labels.len() as u64),

@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn places() -> Result<ExitCode> {
     let (mut text, mut found) = (String::new(), false);
     for place in candidates() {
-        let state = match place.folder.is_dir().then(|| Spec::cifar10().verify(&place.folder)) {
+        let state = match is_there(&place.folder).then(|| Spec::cifar10().verify(&place.folder)) {
             None => "not there".into(),
             Some(Err(error)) => format!("cannot be used: {error}"),
             Some(Ok(_)) if found => "whole, too".into(),
@@ -103,6 +103,11 @@ fn places() -> Result<ExitCode> {
     Ok(ExitCode::from(1))
 }
 
+/// Whether something lies there, readable or not.
+fn is_there(folder: &Path) -> bool {
+    folder.try_exists().unwrap_or(true)
+}
+
 fn said(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Published => "whole, byte for byte as published",
@@ -112,7 +117,7 @@ fn said(verdict: Verdict) -> &'static str {
 }
 
 fn verify(args: &Verify) -> Result<ExitCode> {
-    let found = || candidates().into_iter().map(|place| place.folder).find(|folder| folder.is_dir());
+    let found = || candidates().into_iter().map(|place| place.folder).find(|folder| is_there(folder));
     let folder = args.folder.clone().or_else(found).ok_or_else(|| {
         Error::new("CIFAR-10 is in no place where it is looked for: `nchw data where` lists them")
     })?;

@@ -57,3 +57,11 @@ pub fn unpack<W: Write>(
         Some(index) => Err(refused(format!("{} is missing in it", files[index].name))),
     }
 }
+
+/// The name that the first path of a packed archive begins with; `None` if it cannot be read.
+pub(super) fn first_folder(packed: impl Read) -> Option<String> {
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed).take(SLACK));
+    let first = archive.entries().ok()?.next()?.ok()?;
+    let path = String::from_utf8_lossy(&first.path_bytes()).into_owned();
+    path.trim_start_matches("./").split('/').next().map(str::to_owned)
+}

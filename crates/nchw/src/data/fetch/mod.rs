@@ -1,22 +1,29 @@
 //! Brings CIFAR-10 here: from the network or from a file, whole or not at all.
 //!
-//! Everything is first made in a folder `….part` beside the set's own, held
-//! against size and SHA-256, and then renamed. Interrupted, the same call goes
-//! on with what lies there.
+//! Everything is first made in a working folder beside the set's own (`scratch`),
+//! held against size and SHA-256, and then renamed. Interrupted, the same call
+//! resumes its downloads. A folder that holds anything is never replaced.
 //!
 //! Only the program `nchw` is compiled with this (cargo feature `program`).
 
 pub mod archive;
 mod download;
 mod parquet;
+mod scratch;
 mod spec;
 
 pub use spec::{Sealed, Spec, Verdict};
 pub use ureq::Proxy;
 
-use crate::{Error, Result, data::FOLDER, shapes::commas};
+use crate::{
+    Error, Result,
+    data::{FOLDER, other::Other},
+    files,
+    shapes::commas,
+};
 use download::Trouble;
-use spec::{beside, unwritten};
+use scratch::Scratch;
+use spec::unwritten;
 use std::{
     fs::{self, File},
     io::{BufWriter, Read, Write},
@@ -183,10 +190,13 @@ pub fn fetch(
 pub fn import(spec: &Spec, from: &Path, folder: &Path) -> Result<bool> {
     let what = from.display().to_string();
     let data = fs::metadata(from).map_err(|e| Error::new(format!("could not read {what}: {e}")))?;
+    match data.is_dir() {
+        true => drop(fs::read_dir(from).map_err(|e| Error::new(format!("could not read {what}: {e}")))?),
+        false => archive_or_not(spec, from, data.len())?,
+    }
     let Some(work) = Work::begin(spec, folder)? else { return Ok(false) };
     work.require_space(spec.unpacked_bytes())?;
     if !data.is_dir() {
-        archive_or_not(spec, from)?;
         spec.archive.check(from)?;
         work.unpack(from)?;
         return work.finish().map(|()| true);
@@ -217,83 +227,121 @@ pub fn import(spec: &Spec, from: &Path, folder: &Path) -> Result<bool> {
             return work.finish().map(|()| true);
         }
     }
-    Err(Error::new(format!(
-        "{what} holds nothing that can be taken: expected {} and {}, or the six files {} to {}. \
-         The archive itself is given as a file: `nchw data import {}`",
+    Err(Error::new(nothing_in(spec, from)))
+}
+
+/// Why nothing in a folder can be imported.
+fn nothing_in(spec: &Spec, folder: &Path) -> String {
+    let what = folder.display();
+    let archive = folder.join(&spec.archive.name);
+    if archive.exists() {
+        return format!("{what} holds the archive: `nchw data import {}` unpacks it", archive.display());
+    }
+    if let Some(other) = Other::inside(folder) {
+        return not_the_set(spec, &format!("{what} holds"), other);
+    }
+    format!(
+        "{what} holds nothing that can be taken: expected {} and {}, or the six files {} to {}",
         spec.parquet[0].name,
         spec.parquet[1].name,
         spec.files[0].name,
         spec.files[spec.files.len() - 1].name,
-        from.join(&spec.archive.name).display()
-    )))
+    )
+}
+
+fn not_the_set(spec: &Spec, what: &str, other: &Other) -> String {
+    format!(
+        "{what} {} ({}). The course needs the binary version of CIFAR-10, {} ({} bytes): `nchw data fetch` \
+         downloads it",
+        other.is,
+        other.archive,
+        spec.archive.name,
+        commas(spec.archive.bytes)
+    )
 }
 
 /// Says what a file is that is not the archive.
-fn archive_or_not(spec: &Spec, path: &Path) -> Result<()> {
+fn archive_or_not(spec: &Spec, path: &Path, bytes: u64) -> Result<()> {
+    let what = path.display();
+    let unreadable = |e| Error::new(format!("could not read {what}: {e}"));
+    if let Some(other) = Other::of_size(bytes) {
+        return Err(Error::new(not_the_set(spec, &format!("{what} is"), other)));
+    }
     let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(512).read_to_end(&mut head));
-    read.map_err(|e| Error::new(format!("could not read {}: {e}", path.display())))?;
+    File::open(path).and_then(|file| file.take(512).read_to_end(&mut head)).map_err(unreadable)?;
     let is = match head.trim_ascii_start() {
-        [0x1f, 0x8b, ..] => return Ok(()),
-        [] => "is empty",
+        [0x1f, 0x8b, ..] => match archive::first_folder(File::open(path).map_err(unreadable)?) {
+            Some(name) if name == FOLDER => return Ok(()),
+            // Not readable as an archive: its size and hash say the rest.
+            None => return Ok(()),
+            Some(name) => match Other::of_folder(&name) {
+                Some(other) => {
+                    return Err(Error::new(not_the_set(spec, &format!("{what} is"), other)));
+                }
+                None => format!("is another archive: it begins with `{name}`"),
+            },
+        },
+        [] => "is empty".into(),
         [b'<', ..] => {
-            "is a web page, saved under the archive's name: download it again, and look at its size"
+            "is a web page, saved under the archive's name: download it again, and look at its size".into()
         }
-        [b'P', b'A', b'R', b'1', ..] => "is one of the two Parquet tables: give the folder that holds both",
-        [b'P', b'K', ..] => "is a ZIP archive",
-        _ => "is no archive that is known",
+        [b'P', b'A', b'R', b'1', ..] => {
+            "is one of the two Parquet tables: give the folder that holds both".into()
+        }
+        [b'P', b'K', ..] => "is a ZIP archive".into(),
+        [0x80, 2..=5, ..] => "is a file of the Python version; the binary version is needed".into(),
+        _ if path.file_name().is_some_and(|name| spec.files.iter().any(|file| name == &*file.name)) => {
+            "is one of the six files of the set: give the folder that holds all of them".into()
+        }
+        _ => "is no archive that is known".into(),
     };
     Err(Error::new(format!(
-        "{} {is}; expected {} ({} bytes)",
-        path.display(),
+        "{what} {is}; expected {} ({} bytes)",
         spec.archive.name,
         commas(spec.archive.bytes)
     )))
 }
 
-/// The folder in which a set is made, and that nobody else works in it.
+/// A set that is being made.
 struct Work<'a> {
     spec: &'a Spec,
     folder: &'a Path,
-    part: PathBuf,
-    /// Held open: the lock is gone when the process is.
-    _alone: File,
+    scratch: Scratch,
 }
 
 impl<'a> Work<'a> {
     /// None when the set is there already.
     fn begin(spec: &'a Spec, folder: &'a Path) -> Result<Option<Work<'a>>> {
-        match spec.verify(folder) {
+        let problem = match spec.verify(folder) {
             Ok(Verdict::Published | Verdict::AsPutThere) => return Ok(None),
-            // Somebody's own: not ours to throw away.
             Ok(Verdict::OtherBytes) => {
                 return Err(Error::new(format!(
-                    "{} holds a whole set of other pictures than the published ones: remove it first, \
+                    "{} holds a whole set of other pictures than the published ones: move it away first, \
                      or choose another folder with --to DIR",
                     folder.display()
                 )));
             }
-            Err(_) => (),
+            Err(problem) => problem,
+        };
+        spec.may_fill(folder, &problem)?;
+        let scratch = Scratch::open(files::folder_of(folder), &spec.archive.sha256)?;
+        let work = Work { spec, folder, scratch };
+        // Another process may have made the set since we looked.
+        if spec.verify(folder).is_ok() {
+            return Ok(None);
         }
-        spec.may_replace(folder)?;
-        let part = beside(folder, "part");
-        let failed = |e: std::io::Error| unwritten(&part.display().to_string(), &e);
-        fs::create_dir_all(&part).map_err(failed)?;
-        let lock = File::create(part.join("lock")).map_err(failed)?;
-        if lock.try_lock().is_err() {
-            return Err(Error::new(format!(
-                "another `nchw data` is at work in {}: wait until it has ended",
-                part.display()
-            )));
-        }
-        let work = Work { spec, folder, part, _alone: lock };
         work.clear()?;
         Ok(Some(work))
     }
 
+    /// Where the unpacked files are put.
+    fn new_set(&self) -> PathBuf {
+        self.scratch.path().join("new")
+    }
+
     /// An empty folder for the unpacked files.
     fn clear(&self) -> Result<()> {
-        let new = self.part.join("new");
+        let new = self.new_set();
         let _ = fs::remove_dir_all(&new);
         fs::create_dir(&new).map_err(|e| unwritten(&new.display().to_string(), &e))
     }
@@ -303,7 +351,7 @@ impl<'a> Work<'a> {
         let here = self.downloads().iter().map(|path| download::size(path)).sum();
         let needed = needed.saturating_sub(here);
         // What cannot be told is no reason to stop.
-        let Ok(disk) = rustix::fs::statvfs(&self.part) else { return Ok(()) };
+        let Ok(disk) = rustix::fs::statvfs(self.scratch.path()) else { return Ok(()) };
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         if free < needed {
             return Err(Error::new(format!(
@@ -319,7 +367,7 @@ impl<'a> Work<'a> {
 
     fn downloads(&self) -> [PathBuf; 3] {
         let [train, test] = &self.spec.parquet;
-        [&self.spec.archive, train, test].map(|file| self.part.join(&file.name))
+        [&self.spec.archive, train, test].map(|file| self.scratch.path().join(&file.name))
     }
 
     fn try_source(
@@ -376,7 +424,7 @@ impl<'a> Work<'a> {
     }
 
     fn create(&self, name: &str) -> Result<BufWriter<File>> {
-        let path = self.part.join("new").join(name);
+        let path = self.new_set().join(name);
         let file = File::create(&path).map_err(|e| unwritten(&path.display().to_string(), &e))?;
         Ok(BufWriter::with_capacity(1 << 20, file))
     }
@@ -425,7 +473,7 @@ impl<'a> Work<'a> {
     }
 
     fn finish(self) -> Result<()> {
-        self.spec.put_in_place(&self.part.join("new"), self.folder)?;
+        self.spec.put_in_place(&self.new_set(), self.folder)?;
         // The set is there: what was downloaded for it only takes space.
         for path in self.downloads() {
             let _ = fs::remove_file(path);
@@ -437,9 +485,9 @@ impl<'a> Work<'a> {
 impl Drop for Work<'_> {
     /// Leaves what a later call can go on with, and nothing else.
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(self.part.join("new"));
+        let _ = fs::remove_dir_all(self.new_set());
         if self.downloads().iter().all(|path| download::size(path) == 0) {
-            let _ = fs::remove_dir_all(&self.part);
+            let _ = self.scratch.remove();
         }
     }
 }

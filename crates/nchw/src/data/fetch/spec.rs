@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File},
     io::{self, BufReader, Read, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// The file of hashes that is put beside a set, as `sha256sum -c` reads it.
@@ -198,40 +198,45 @@ impl Spec {
                 let name = changed.map_or(SUMS, |(_, name)| name);
                 Err(Error::new(format!(
                     "{}: its bytes are not what they were when it was put there (see {SUMS}): \
-                     `nchw data fetch` puts the set there anew",
+                     move the folder away, and `nchw data fetch` downloads the set again",
                     folder.join(name).display()
                 )))
             }
-            Err(_) => Ok(Verdict::OtherBytes),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Verdict::OtherBytes),
+            Err(e) => Err(Error::new(format!("could not read {}: {e}", folder.join(SUMS).display()))),
         }
     }
 
-    /// Whether `folder` may become the set: absent, empty, or a set of before.
-    pub(super) fn may_replace(&self, folder: &Path) -> Result<()> {
-        let entries = match fs::read_dir(folder) {
+    /// Refuses a folder that holds anything: whatever it is, it may be the only copy. `problem` is
+    /// why it is not the whole set.
+    pub(super) fn may_fill(&self, folder: &Path, problem: &Error) -> Result<()> {
+        let refused = |why: String| Err(Error::new(format!("{} {why}", folder.display())));
+        let mut entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(e) => return Err(Error::new(format!("{} is no folder for the set: {e}", folder.display()))),
-        };
-        let ours = |name: &str| {
-            self.files.iter().any(|file| file.name == name) || BESIDE.contains(&name) || name == SUMS
-        };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            if !ours(&name.to_string_lossy()) {
-                return Err(Error::new(format!(
-                    "{} holds other things, such as {}: the set gets a folder of its own, for example --to {}",
-                    folder.display(),
-                    name.to_string_lossy(),
-                    folder.join(FOLDER).display()
-                )));
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return match folder.is_symlink() {
+                    true => {
+                        refused("is a link to a folder that does not exist: create that folder first".into())
+                    }
+                    false => Ok(()),
+                };
             }
+            Err(e) => return refused(format!("cannot be the folder of the set: {e}")),
+        };
+        match entries.next() {
+            None => Ok(()),
+            Some(_) if self.files.iter().any(|file| folder.join(&file.name).exists()) => refused(format!(
+                "holds a part of a set, or a damaged one ({problem}). Nothing there was changed: \
+                 move the folder away first, or choose another one with --to DIR"
+            )),
+            Some(_) => refused(format!(
+                "holds other files, and the set needs a folder of its own: for example --to {}",
+                folder.join(FOLDER).display()
+            )),
         }
-        Ok(())
     }
 
-    /// Puts what lies in `new` in the place of `folder`, in one step: a set is
-    /// whole or absent.
+    /// Makes `new` the folder of the set, in one step: a set is whole or absent.
     pub(super) fn put_in_place(&self, new: &Path, folder: &Path) -> Result<()> {
         let failed = |e: io::Error| unwritten(&folder.display().to_string(), &e);
         let mut sums = Vec::new();
@@ -242,32 +247,14 @@ impl Spec {
             file.sync_all().map_err(failed)?;
         }
         fs::write(new.join(SUMS), sums_text(&sums)).map_err(failed)?;
-        let aside = beside(folder, "old");
-        let had = folder.exists();
-        if had {
-            let _ = fs::remove_dir_all(&aside);
-            fs::rename(folder, &aside).map_err(failed)?;
-        }
-        if let Err(error) = fs::rename(new, folder) {
-            if had {
-                let _ = fs::rename(&aside, folder);
-            }
-            return Err(failed(error));
-        }
-        let _ = fs::remove_dir_all(&aside);
-        Ok(())
+        // Takes the place of no folder or of an empty one; if it holds anything by now, this fails.
+        fs::rename(new, folder).map_err(failed)
     }
 }
 
 /// `sha256sum`'s format.
 fn sums_text(sums: &[(String, &String)]) -> String {
     sums.iter().map(|(sum, name)| format!("{sum}  {name}\n")).collect()
-}
-
-/// `folder` with an ending: on the same disk, so that renaming is one step.
-pub(super) fn beside(folder: &Path, ending: &str) -> PathBuf {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    folder.with_file_name(format!("{name}.{ending}"))
 }
 
 pub(super) fn sha256(from: &mut impl Read) -> io::Result<String> {
