@@ -1,12 +1,18 @@
 //! A photo: from a file to a tensor and back.
 
+mod file;
+
 use crate::{
     Error, Result,
     figure::{Figure, Pixels},
     panels::{Content, Panel, Sheet},
 };
-use image::{DynamicImage, ImageDecoder, ImageReader, imageops::FilterType};
-use std::{env, fmt, fs, path::Path};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, imageops::FilterType};
+use std::{
+    env, fmt, fs,
+    io::{ErrorKind, Read},
+    path::Path,
+};
 use tch::{Device, Kind, Tensor};
 
 /// A picture of 8-bit pixels, grey (C = 1) or RGB (C = 3).
@@ -46,10 +52,26 @@ impl Image {
                 path.display()
             ))
         };
+        let failed = |e: ImageError| match e {
+            ImageError::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => cut_off(path),
+            other => unreadable(&other),
+        };
+        let mut head = Vec::new();
+        fs::File::open(path)
+            .and_then(|file| file.take(4096).read_to_end(&mut head))
+            .map_err(|e| unreadable(&e))?;
+        if let Some(advice) = file::advice(&head, path) {
+            return Err(Error::new(format!("{} cannot be read: {advice}", path.display())));
+        }
         let reader = reader.with_guessed_format().map_err(|e| unreadable(&e))?;
-        let mut decoder = reader.into_decoder().map_err(|e| unreadable(&e))?;
+        if reader.format() == Some(ImageFormat::Jpeg)
+            && file::jpeg_is_cut_off(&fs::read(path).map_err(|e| unreadable(&e))?)
+        {
+            return Err(cut_off(path));
+        }
+        let mut decoder = reader.into_decoder().map_err(failed)?;
         let turned = decoder.orientation().ok();
-        let mut pixels = DynamicImage::from_decoder(decoder).map_err(|e| unreadable(&e))?;
+        let mut pixels = DynamicImage::from_decoder(decoder).map_err(failed)?;
         if let Some(turned) = turned {
             pixels.apply_orientation(turned);
         }
@@ -285,6 +307,13 @@ fn plain(pixels: DynamicImage) -> DynamicImage {
     }
 }
 
+fn cut_off(path: &Path) -> Error {
+    Error::new(format!(
+        "{} ends before its image does: it was cut off or damaged on its way; copy or download it again",
+        path.display()
+    ))
+}
+
 fn missing(path: &Path, error: &std::io::Error) -> Error {
     // The folder's name only: notebooks are published with what cells print.
     let from = env::current_dir().ok().and_then(|d| Some(d.file_name()?.to_string_lossy().into_owned()));
@@ -299,8 +328,8 @@ fn missing(path: &Path, error: &std::io::Error) -> Error {
         .collect();
     beside.sort();
     beside.truncate(8);
-    let hint = match (path.exists(), folder.is_dir(), beside.is_empty()) {
-        (true, ..) => String::new(),
+    let hint = match (error.kind() == ErrorKind::NotFound, folder.is_dir(), beside.is_empty()) {
+        (false, ..) => String::new(),
         (_, false, _) => format!(";\nthere is no folder {} either", folder.display()),
         (_, _, true) => format!(";\nthe folder {} holds no pictures", folder.display()),
         _ => format!(";\nthe folder {} holds {}", folder.display(), beside.join(", ")),

@@ -138,3 +138,53 @@ fn see_writes_a_slide_of_each_kind() {
     assert!(err.contains("saved as PNG") && code == 2, "{err}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// Whatever the photo is called, an output never takes its place.
+#[test]
+fn see_overwrites_an_older_output_and_never_an_input() {
+    let folder = std::env::temp_dir().join(format!("nchw-see-self-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let photo =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/photos/chelsea.png")).unwrap();
+    let weights =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/lecture-net.safetensors")).unwrap();
+    std::fs::write(at("self.png"), &photo).unwrap();
+    std::fs::write(at("weights.png"), &weights).unwrap();
+    std::os::unix::fs::symlink("self.png", at("link.png")).unwrap();
+    std::fs::hard_link(at("self.png"), at("twin.png")).unwrap();
+    let see = |image: &str, out: &str| {
+        nchw(&[
+            "see",
+            "--weights",
+            &at("weights.png"),
+            "--image",
+            &at(image),
+            "--what",
+            "answer",
+            "--out",
+            &at(out),
+        ])
+    };
+    for (image, out) in [
+        ("self.png", "self.png"),
+        ("self.png", "../self.png"),
+        ("self.png", "link.png"),
+        ("link.png", "self.png"),
+        ("self.png", "twin.png"),
+        ("self.png", "weights.png"),
+    ] {
+        let out = out.replace("..", &format!("../{}", folder.file_name().unwrap().to_str().unwrap()));
+        let (text, err, code) = see(image, &out);
+        assert_eq!((text.as_str(), code), ("", 2), "{image} to {out}");
+        assert!(err.contains("itself, which would be overwritten: choose another name"), "{err}");
+    }
+    for name in ["self.png", "link.png", "twin.png"] {
+        assert!(std::fs::read(at(name)).unwrap() == photo, "{name} has changed");
+    }
+    assert!(std::fs::read(at("weights.png")).unwrap() == weights);
+    for _ in 0..2 {
+        assert_eq!(see("self.png", "figure.png").2, 0);
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -70,6 +70,7 @@ enum Fit {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
+    keep_inputs(args)?;
     let net = args.weights.as_ref().map_or_else(LectureNet::shipped, LectureNet::load)?;
     let image = Image::open(&args.image)?;
     let image = match args.fit {
@@ -86,6 +87,21 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         &format!("{}: {width} x {height} pixels\n{}\n", args.out.display(), figure.text()),
     )?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// An older output is overwritten, an input never: not under another name either.
+fn keep_inputs(args: &Args) -> Result<()> {
+    for input in args.weights.iter().chain([&args.image]) {
+        // What does not exist is no input that could be lost.
+        if same_file::is_same_file(input, &args.out).unwrap_or(false) {
+            return Err(Error::new(format!(
+                "--out {} is the file {} itself, which would be overwritten: choose another name",
+                args.out.display(),
+                input.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn draw(args: &Args, net: &LectureNet, view: &View) -> Result<Figure> {
