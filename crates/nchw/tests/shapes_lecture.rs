@@ -168,6 +168,103 @@ fn chains_are_read_in_many_ways() {
     assert_eq!("bn 10".parse::<Chain>().unwrap(), chain([batch_norm().in_channels(10)]));
 }
 
+/// What each of PyTorch's calls means, in the course's words.
+#[test]
+fn pytorch_s_way_of_writing_is_read() {
+    for (pytorch, words) in [
+        (
+            "nn.Conv2d(3, 10, kernel_size=3, stride=(2, 1), padding=1, dilation=2, groups=1, bias=False)",
+            "conv 3->10 3x3 stride 2x1 padding 1 dilation 2 groups 1 nobias",
+        ),
+        ("Conv2d(3, 10, 3)", "conv 3->10 3x3"),
+        ("torch.nn.Conv2d(3, 10, 3, 2, 1)", "conv 3->10 3x3 stride 2 padding 1"),
+        ("Conv2d(3, 10, (3, 5), padding='same')", "conv 3->10 3x5 padding same"),
+        ("nn.Conv2d(3, 10, 3, padding=\"valid\", bias=True)", "conv 3->10 3x3"),
+        ("nn.Conv2d(out_channels=10, in_channels=3, kernel_size=[3, 3])", "conv 3->10 3x3"),
+        (
+            "nn.Conv2d(3, 10, 3, 1, 0, 1, 1, False, 'zeros')",
+            "conv 3->10 3x3 stride 1 padding 0 dilation 1 groups 1 nobias",
+        ),
+        ("self.conv1 = nn.Conv2d(3, 10, 3)", "conv 3->10 3x3"),
+        (
+            "nn.ConvTranspose2d(8, 4, 2, stride=2, output_padding=1)",
+            "convt 8->4 2x2 stride 2 output_padding 1",
+        ),
+        ("nn.MaxPool2d(2, 2)", "maxpool 2x2 stride 2"),
+        ("MaxPool2d(2,2)", "maxpool 2x2 stride 2"),
+        ("MaxPool2d(kernel_size=3, stride=2, ceil_mode=True)", "maxpool 3x3 stride 2 ceil"),
+        ("MaxPool2d((3, 2), stride=None, ceil_mode=False)", "maxpool 3x2"),
+        ("maxpool (3, 2)", "maxpool 3x2"),
+        ("nn.AvgPool2d(3, 1, 1)", "avgpool 3x3 stride 1 padding 1"),
+        ("nn.AdaptiveAvgPool2d(1)", "gap"),
+        ("nn.AdaptiveAvgPool2d((1,1))", "gap"),
+        ("AdaptiveMaxPool2d(output_size=(1, 1))", "gmp"),
+        ("nn.BatchNorm2d(64)", "bn 64"),
+        ("BatchNorm2d(64, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)", "bn 64"),
+        ("nn.BatchNorm1d(64)", "bn 64"),
+        ("nn.ReLU()", "relu"),
+        ("nn.ReLU(inplace=True)", "relu"),
+        ("nn.Flatten()", "flatten"),
+        ("Flatten(start_dim=1, end_dim=-1)", "flatten"),
+        ("nn.Linear(2048, 10)", "linear 2048->10"),
+        ("Linear(in_features=2048, out_features=10, bias=False)", "linear 2048->10 nobias"),
+        ("nn.Dropout(0.5)", "dropout 0.5"),
+        ("Dropout(p=0.25, inplace=False)", "dropout 0.25"),
+        ("nn.Dropout2d(p=0.25)", "dropout 0.25"),
+        // The course's own code: two numbers are filters and size.
+        ("conv(10, 3)", "conv 10 3x3"),
+        ("conv(10, (3, 5), stride=2)", "conv 10 3x5 stride 2"),
+        ("linear(10)", "linear 10"),
+        ("conv 10 3 stride=(2, 1)", "conv 10 3x3 stride 2x1"),
+        ("conv 10 (3, 5) padding (1, 2)", "conv 10 3x5 padding 1x2"),
+        // What a Korean keyboard writes.
+        ("conv １０ ３×５　stride ２；relu", "conv 10 3x5 stride 2; relu"),
+        ("Ｃｏｎｖ２ｄ（３，１０，ｋｅｒｎｅｌ＿ｓｉｚｅ＝３）", "conv 3->10 3x3"),
+    ] {
+        let read: Chain = pytorch.parse().unwrap_or_else(|error| panic!("{pytorch}\n{error}"));
+        assert_eq!(read.to_string(), words, "{pytorch}");
+    }
+    assert_eq!("３×７　x ９".parse::<Shape>().unwrap(), [3, 7, 9].into());
+    "Ｎ，Ｃ＝３ H W".parse::<Pattern>().unwrap().check(&[8, 3, 5, 7]).unwrap();
+}
+
+#[test]
+fn a_whole_sequential_is_read() {
+    let expected = "conv 3->10 3x3 stride 2; relu; maxpool 2x2 stride 2; flatten; linear 90->4";
+    for text in [
+        "nn.Sequential(nn.Conv2d(3, 10, 3, stride=2), nn.ReLU(), nn.MaxPool2d(2, 2), nn.Flatten(), nn.Linear(90, 4))",
+        "model = nn.Sequential(\n    nn.Conv2d(\n        3, 10,\n        kernel_size=3,\n        stride=2,\n    ),\n    \
+         nn.ReLU(),  # not (linear; at all\n    nn.Sequential(nn.MaxPool2d(2, 2), nn.Flatten()),\n    nn.Linear(90, 4),\n)",
+        // As PyTorch prints it.
+        "Sequential(\n  (0): Conv2d(3, 10, kernel_size=(3, 3), stride=(2, 2))\n  (1): ReLU()\n  (pool): MaxPool2d(kernel_size=2, \
+         stride=2, padding=0, dilation=1, ceil_mode=False)\n  (3): Flatten(start_dim=1, end_dim=-1)\n  (4): \
+         Linear(in_features=90, out_features=4, bias=True)\n)",
+        // Lines of one, with their commas.
+        "nn.Conv2d(3, 10, 3, stride=2),\nnn.ReLU(), nn.MaxPool2d(2, 2),\nnn.Flatten(), nn.Linear(90, 4)",
+    ] {
+        let net: Chain = text.parse().unwrap_or_else(|error| panic!("{text}\n{error}"));
+        let shown = net.to_string().replace(" padding 0 dilation 1", "");
+        assert_eq!(shown, expected, "{text}");
+        assert_eq!(net.on([3, 13, 15]).ok().unwrap().output(), [4].into());
+    }
+}
+
+/// A number of channels that PyTorch's call names is held against what comes in.
+#[test]
+fn the_channels_of_a_pasted_layer_are_checked() {
+    let said = |layers: &str| table("3x13x15", layers).unwrap().problem.unwrap().to_string();
+    let conv = said("nn.Conv2d(3, 10, 3)\nnn.Conv2d(3, 20, 3)");
+    assert!(
+        conv.contains("layer 2") && conv.contains("expected 10 ") && conv.contains("and got 3"),
+        "{conv}"
+    );
+    assert!(conv.contains("`conv 10->20 3x3` would fit"), "{conv}");
+    let linear = said("Flatten(); Linear(2048, 10)");
+    assert!(linear.contains("axis 1 (features): expected 585") && linear.contains("got 2048"), "{linear}");
+    let norm = said("BatchNorm2d(64)");
+    assert!(norm.contains("expected 3 ") && norm.contains("got 64"), "{norm}");
+}
+
 #[test]
 fn the_json_is_complete() {
     let table = table("2x3x7x9", "conv 10 3x3; linear 10").unwrap();

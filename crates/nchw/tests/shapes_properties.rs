@@ -91,6 +91,18 @@ fn usual_layer() -> impl Strategy<Value = Layer> {
     ]
 }
 
+/// Texts that can be read, to be damaged.
+const TEXTS: &[&str] = &[
+    "conv 3->10 3x5 stride 2 padding same; bn 10; maxpool 2 ceil -> flatten; linear 10 nobias",
+    "nn.Sequential(nn.Conv2d(3, 10, kernel_size=(3, 5), stride=2, bias=False), nn.ReLU(), nn.MaxPool2d(2, 2))",
+    "Sequential(\n  (0): Conv2d(3, 10, kernel_size=(3, 3))\n  (1): AdaptiveAvgPool2d(output_size=1)\n)",
+    "convt 8 2x2 stride 2 output_padding 1 # nothing\nconv 10 3 stride=(2, 1); dropout 0.5",
+    "개 채＝３ 행 열",
+    "N C=3 H=32 W=48",
+    "32x3x7x9",
+    "conv １０ ３×５；ｒｅｌｕ",
+];
+
 /// Everything that a table or a row can be asked for.
 fn ask_everything(table: &Table) {
     let _ = (table.to_string(), table.to_markdown(), table.to_json());
@@ -128,6 +140,65 @@ proptest! {
         if let Ok(chain) = text.parse::<Chain>() {
             ask_everything(&chain.on([2, 3, 7, 9]));
             prop_assert_eq!(&chain.to_string().parse::<Chain>().unwrap(), &chain);
+        }
+    }
+
+    #[test]
+    fn nothing_panics_on_damaged_texts(
+        text in prop::sample::select(TEXTS),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), "[\\PC\n]{0,3}", 0usize..4), 0..6),
+    ) {
+        let mut text: Vec<char> = text.chars().collect();
+        for (at, put, cut) in changes {
+            let at = at.index(text.len() + 1);
+            let cut = cut.min(text.len() - at);
+            text.splice(at..at + cut, put.chars());
+        }
+        let text: String = text.into_iter().collect();
+        let _ = text.parse::<Shape>();
+        if let Ok(pattern) = text.parse::<Pattern>() {
+            let _ = (pattern.check(&[]), pattern.check(&[u64::MAX, 0, 3, 1]), pattern.to_string());
+        }
+        if let Ok(chain) = text.parse::<Chain>() {
+            ask_everything(&chain.on([2, 3, 7, 9]));
+            prop_assert_eq!(&chain.to_string().parse::<Chain>().unwrap(), &chain);
+        }
+    }
+
+    #[test]
+    fn nothing_panics_on_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        let text = String::from_utf8_lossy(&bytes);
+        let _ = (text.parse::<Shape>(), text.parse::<Nchw>(), text.parse::<Chain>(), text.parse::<Pattern>());
+    }
+
+    #[test]
+    fn nothing_panics_on_any_pattern(
+        pattern in "((N|C|H|_|개|=|[0-9]{1,20}|x|-1) ?){0,8}",
+        sizes in prop::collection::vec(any_number(), 0..6),
+    ) {
+        if let Ok(pattern) = pattern.parse::<Pattern>() {
+            let _ = pattern.check(&sizes);
+        }
+    }
+
+    #[test]
+    fn nothing_panics_on_values_made_by_hand(
+        rows in prop::collection::vec(any_number(), 0..6),
+        layer in any_layer(any_number(), true),
+        input in any_shape(any_number()),
+        position in any::<usize>(),
+    ) {
+        let seen = Seen { rows: rows.clone(), cols: rows.clone() };
+        let sight = Sight { size: u64::MAX, jump: f64::NAN, first: f64::NEG_INFINITY };
+        let problem = Problem {
+            position, layer, input, what: String::new(), why: String::new(), fix: String::new(), instead: vec![layer; 3],
+        };
+        let _ = (seen.to_string(), Field { h: sight, w: sight }.to_string(), problem.to_string());
+        if let Ok(mut row) = conv(8, 3).groups(2).on([4, 7, 9]) {
+            row.weight = rows.clone();
+            row.bias = rows;
+            let table = Table { input, rows: vec![row], totals: Totals::default(), problem: Some(problem) };
+            ask_everything(&table);
         }
     }
 
@@ -203,5 +274,35 @@ proptest! {
             prop_assert_eq!(row.bytes, 4 * count(&row.output.sizes()));
         }
         prop_assert_eq!(table.totals.bytes, table.rows.iter().map(|row| row.bytes).sum::<u64>());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// `sees` traces every value by itself; the field is the widest of them, also where
+    /// transposed convolutions make neighbours differ.
+    #[test]
+    fn the_field_is_the_widest_that_any_value_sees(
+        layers in prop::collection::vec(
+            (any::<bool>(), 1u64..4, 1u64..4, 1u64..3).prop_map(|(transposed, kernel, stride, dilation)| {
+                let layer = if transposed { conv_transpose(1, kernel) } else { conv(1, kernel) };
+                layer.stride(stride).dilation(dilation)
+            }),
+            1..5,
+        ),
+    ) {
+        let table = chain(layers).on([1, 150, 150]);
+        if let Some(row) = table.rows.last().filter(|row| row.output.sizes()[1] > 60) {
+            let height = row.output.sizes()[1];
+            let span = |place| {
+                let rows = row.sees(place, place).unwrap().rows;
+                rows.last().zip(rows.first()).map_or(0, |(last, first)| last - first + 1)
+            };
+            // Away from the border, where nothing is cut off; no more than 81 neighbours differ.
+            let widest = (height / 2 - 30..height / 2 + 30).map(span).max();
+            let all = (0..height).step_by(1 + height as usize / 300).map(span).max();
+            prop_assert_eq!(widest.max(all), Some(row.field.unwrap().h.size), "{}", table);
+        }
     }
 }

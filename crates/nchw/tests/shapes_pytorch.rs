@@ -145,3 +145,122 @@ fn famous_nets_cost_what_torchinfo_says() {
     let vgg = table("224x3x224x224", "conv 64 3x3 padding 1").unwrap();
     assert_eq!(vgg.totals.parameters, 1792);
 }
+
+/// A layer of the tables as PyTorch writes it: `conv 10 3x4 nobias` on 3 channels as
+/// `nn.Conv2d(3, 10, kernel_size=(3, 4), bias=False)`.
+fn in_pytorch(layer: &str, channels: u64, keywords: bool) -> String {
+    let words = layer.split(' ').collect::<Vec<_>>();
+    let pair = |size: &str| match size.split_once('x') {
+        Some((h, w)) => format!("({h}, {w})"),
+        None => size.to_string(),
+    };
+    let (given, out) = match words.get(1).map(|word| word.split_once("->")) {
+        Some(Some((given, out))) => (given.to_string(), out),
+        Some(None) => (channels.to_string(), words[1]),
+        None => (channels.to_string(), ""),
+    };
+    let (name, first, rest) = match words[0] {
+        "conv" => (
+            "Conv2d",
+            vec![("in_channels", given), ("out_channels", out.into()), ("kernel_size", pair(words[2]))],
+            &words[3..],
+        ),
+        "convt" => (
+            "ConvTranspose2d",
+            vec![("in_channels", given), ("out_channels", out.into()), ("kernel_size", pair(words[2]))],
+            &words[3..],
+        ),
+        "maxpool" => ("MaxPool2d", vec![("kernel_size", pair(words[1]))], &words[2..]),
+        "avgpool" => ("AvgPool2d", vec![("kernel_size", pair(words[1]))], &words[2..]),
+        "gap" => ("AdaptiveAvgPool2d", vec![("output_size", "(1, 1)".into())], &words[1..]),
+        "gmp" => ("AdaptiveMaxPool2d", vec![("output_size", "1".into())], &words[1..]),
+        "linear" => ("Linear", vec![("in_features", given), ("out_features", out.into())], &words[2..]),
+        "bn" => (
+            "BatchNorm2d",
+            vec![("num_features", if out.is_empty() { given } else { out.into() })],
+            &words[words.len()..],
+        ),
+        "dropout" => ("Dropout", vec![("p", out.into())], &words[2..]),
+        "relu" => ("ReLU", vec![("inplace", "True".into())], &words[1..]),
+        "flatten" => ("Flatten", vec![], &words[1..]),
+        other => panic!("{other}"),
+    };
+    let mut said: Vec<String> = first
+        .iter()
+        .map(|(name, value)| if keywords { format!("{name}={value}") } else { value.clone() })
+        .collect();
+    let mut rest = rest.iter();
+    while let Some(&option) = rest.next() {
+        said.push(match option {
+            "ceil" => "ceil_mode=True".into(),
+            "nobias" => "bias=False".into(),
+            name => match *rest.next().unwrap() {
+                "same" => format!("{name}='same'"),
+                size => format!("{name}={}", pair(size)),
+            },
+        });
+    }
+    format!("nn.{name}({})", said.join(", "))
+}
+
+#[test]
+fn pytorch_s_own_calls_give_what_pytorch_gives() {
+    let (mut valid, mut invalid) = (0, 0);
+    for (line, keywords) in include_str!("shapes/layers.txt").lines().zip([false, true].into_iter().cycle()) {
+        let parts = line.split('|').collect::<Vec<_>>();
+        let input = parts[0].parse::<Shape>().unwrap();
+        let sizes = input.sizes();
+        let last = if parts[1].starts_with("linear") {
+            sizes[sizes.len() - 1]
+        } else {
+            sizes[usize::from(sizes.len() != 3)]
+        };
+        let call = in_pytorch(parts[1], last, keywords);
+        let row = call.parse::<Chain>().unwrap_or_else(|error| panic!("{call}\n{error}")).layers[0].on(input);
+        match parts[..] {
+            [_, _, output, _, _, parameters] => {
+                let row = row
+                    .unwrap_or_else(|error| panic!("PyTorch takes {call} on {input}, and we said\n{error}"));
+                assert_eq!(
+                    (row.output.to_string(), row.parameters.to_string()),
+                    (output.into(), parameters.into()),
+                    "{call} on {input}"
+                );
+                valid += 1;
+            }
+            _ => {
+                assert!(row.is_err(), "PyTorch refuses {call} on {input}, and we gave {row:?}");
+                invalid += 1;
+            }
+        }
+    }
+    assert!(valid > 3000 && invalid > 1000, "{valid} valid, {invalid} invalid");
+}
+
+#[test]
+fn a_pasted_sequential_gives_what_pytorch_gives() {
+    let mut nets = 0;
+    for line in include_str!("shapes/chains.txt").lines() {
+        let [input, layers, outputs, parameters] = line.split('|').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let mut channels = sizes(input)[1];
+        let mut calls = vec![];
+        for (layer, output) in layers.split("; ").zip(outputs.split('>')) {
+            calls.push(in_pytorch(layer, channels, nets % 2 == 0));
+            channels = if output == "x" { 0 } else { sizes(output)[1] };
+        }
+        let net =
+            format!("net = nn.Sequential(\n    {},  # a comment; with a separator\n)", calls.join(",\n    "));
+        let got = table(input, &net).unwrap_or_else(|error| panic!("{net}\n{error}"));
+        let mut shapes = got.rows.iter().map(|row| row.output.to_string()).collect::<Vec<_>>();
+        shapes.extend(got.problem.is_some().then(|| "x".to_string()));
+        assert_eq!(
+            (shapes.join(">").as_str(), got.totals.parameters.to_string().as_str()),
+            (outputs, parameters),
+            "{net}"
+        );
+        nets += 1;
+    }
+    assert!(nets >= 700, "{nets}");
+}

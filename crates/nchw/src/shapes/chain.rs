@@ -1,6 +1,6 @@
 //! Layers one after the other, and where they break.
 
-use super::field::Path;
+use super::field::{Growing, connect};
 use super::layer::Layer;
 use super::row::{Fault, Row};
 use super::shape::{LIMIT, Shape};
@@ -27,6 +27,18 @@ use std::{fmt, str::FromStr};
 /// `gap`, `gmp`, `flatten`, `linear 10`, `relu`, `bn`, `dropout 0.5`;
 /// options are `stride`, `padding` (a number, or `same`), `dilation`, `groups`,
 /// `ceil`, `output_padding`, `nobias`.
+///
+/// A layer can also be written as in PyTorch, and a whole `nn.Sequential(…)` be pasted:
+///
+/// ```
+/// use nchw::shapes::Chain;
+/// let pasted: Chain = "nn.Sequential(
+///     nn.Conv2d(3, 10, kernel_size=3, stride=(2, 1), bias=False),
+///     nn.MaxPool2d(2, 2),
+/// )".parse()?;
+/// assert_eq!(pasted.to_string(), "conv 3->10 3x3 stride 2x1 nobias; maxpool 2x2 stride 2");
+/// # Ok::<(), nchw::Error>(())
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct Chain {
     /// The layers, in order.
@@ -89,19 +101,21 @@ impl Chain {
     pub fn on(&self, input: impl Into<Shape>) -> Table {
         let start = input.into();
         let mut table = Table { input: start, rows: vec![], totals: Totals::default(), problem: None };
-        let (mut input, mut path) = (start, Path::start(start));
+        let (mut input, mut field) = (start, Growing::start(start));
         for (layer, position) in self.layers.iter().zip(1..) {
-            let row = layer.row(input, path.clone()).and_then(|row| Ok((table.totals.plus(&row)?, row)));
-            let (totals, row) = match row {
-                Ok(both) => both,
+            let row = layer.row(input, field.as_ref());
+            match row.and_then(|(row, after)| Ok((table.totals.plus(&row)?, row, after))) {
+                Ok((totals, row, after)) => {
+                    (input, field, table.totals) = (row.output, after, totals);
+                    table.rows.push(row);
+                }
                 Err(fault) => {
                     table.problem = Some(Problem::new(position, *layer, input, fault));
-                    return table;
+                    break;
                 }
-            };
-            (input, path, table.totals) = (row.output, row.path.clone(), totals);
-            table.rows.push(row);
+            }
         }
+        connect(start, &mut table.rows);
         table
     }
 }

@@ -154,8 +154,11 @@ impl Row {
         let shape = times(&self.weight);
         let (channels, last) = channels_and_last(self.input);
         let groups = self.layer.groups.unwrap_or(1);
-        let shared =
-            if groups == 1 { String::new() } else { format!(" / {groups} groups = {}", self.weight[1]) };
+        let shared = if groups == 1 {
+            String::new()
+        } else {
+            format!(" / {groups} groups = {}", self.weight.get(1).unwrap_or(&0))
+        };
         let body = match op {
             Op::Conv => format!(
                 "  N = {out} filters: yours to choose\n  C = {channels}{shared}: C is not yours to choose: it is the \
@@ -196,7 +199,7 @@ impl Row {
         let all = self.multiply_adds;
         let product = |sizes: &[u64]| sizes.iter().map(u64::to_string).collect::<Vec<_>>().join("*");
         let sizes = |shape: Shape| product(&shape.sizes());
-        let of = |one: &str| product(&self.weight[1..]) + one;
+        let of = |one: &str| product(self.weight.get(1..).unwrap_or(&[])) + one;
         Explanation(match self.layer.op {
             Op::Conv => {
                 format!(

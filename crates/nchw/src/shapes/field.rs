@@ -4,7 +4,7 @@ use super::Row;
 use super::shape::{LIMIT, Shape};
 use super::slide::Slide;
 use crate::{Error, Result, error::debug_as_display};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// What one value sees of the chain's input, along rows and columns.
 ///
@@ -22,7 +22,8 @@ pub struct Field {
 #[derive(Clone, Copy, PartialEq)]
 pub struct Sight {
     /// From the first to the last place seen. With `conv_transpose`, whose
-    /// values see unequally much, the largest.
+    /// values see unequally much, the largest; where more than 1,024 neighbours
+    /// differ, an upper bound.
     pub size: u64,
     /// How far the sights of two neighbours are apart; a fraction after `conv_transpose`.
     pub jump: f64,
@@ -39,79 +40,174 @@ pub struct Seen {
     pub cols: Vec<u64>,
 }
 
-/// The windows on the way from the chain's input.
+/// The windows from the chain's input to a row. All rows of a table share one list,
+/// so a chain of n layers takes memory in proportion to n.
 #[derive(Clone)]
 pub(super) struct Path {
     start: [u64; 2],
-    steps: Vec<[Slide; 2]>,
+    steps: Arc<[[Slide; 2]]>,
+    /// How many of the steps lead to this row.
+    count: usize,
 }
 
 impl Path {
-    pub(super) fn start(input: Shape) -> Option<Path> {
-        match input {
-            Shape::Maps(m) => Some(Path { start: [m.h, m.w], steps: vec![] }),
-            Shape::Flat(_) => None,
-        }
-    }
-
-    pub(super) fn then(mut self, slides: Option<[Slide; 2]>) -> Path {
-        self.steps.extend(slides);
-        self
+    fn steps(&self) -> &[[Slide; 2]] {
+        &self.steps[..self.count]
     }
 
     /// How many rows and columns the last maps had, also after a flatten.
-    pub(super) fn places(&self) -> [u64; 2] {
-        self.steps.last().map_or(self.start, |slides| slides.map(|s| s.size().max(0) as u64))
-    }
-
-    /// What a node sees that is connected to every place.
-    pub(super) fn everything(&self) -> [Slide; 2] {
-        self.places().map(Slide::all)
-    }
-
-    pub(super) fn field(&self) -> Option<Field> {
-        Some(Field { h: self.sight(0)?, w: self.sight(1)? })
-    }
-
-    fn sight(&self, axis: usize) -> Option<Sight> {
-        let (mut jump, mut per, mut first) = (1u64, 1u64, 0.0);
-        for slide in self.steps.iter().map(|slides| &slides[axis]) {
-            let stride = slide.stride as u64;
-            let (reach, before, wide) = (slide.reach() as f64, slide.before as f64, jump as f64 / per as f64);
-            if slide.transposed.is_some() {
-                per = per.checked_mul(stride)?;
-                first += (before - reach / 2.0) * wide / stride as f64;
-            } else {
-                jump = jump.checked_mul(stride).filter(|&jump| jump <= LIMIT)?;
-                first += (reach / 2.0 - before) * wide;
-            }
-            let common = gcd(jump, per);
-            (jump, per) = (jump / common, per / common);
-        }
-        Some(Sight { size: self.widest(axis)?, jump: jump as f64 / per as f64, first })
-    }
-
-    /// Traced back from as many neighbours as can differ.
-    fn widest(&self, axis: usize) -> Option<u64> {
-        let transposed = self.steps.iter().map(|s| &s[axis]).filter(|s| s.transposed.is_some());
-        let differ = transposed.fold(1i128, |all, s| (all * s.stride).min(1024));
-        let mut widest = 0;
-        for place in 0..differ {
-            let mut ends = (place, place);
-            for slides in self.steps.iter().rev() {
-                ends = slides[axis].back(ends)?;
-                if ends.0 > ends.1 {
-                    break; // between the values that a transposed convolution spreads
-                }
-            }
-            widest = widest.max(ends.1.checked_sub(ends.0)?.checked_add(1)?);
-        }
-        u64::try_from(widest).ok().filter(|&size| size <= LIMIT)
+    fn places(&self) -> [u64; 2] {
+        self.steps().last().map_or(self.start, size_after)
     }
 
     fn trace(&self, axis: usize, place: u64) -> Option<Vec<u64>> {
         let last = |places: Vec<u64>, slides: &[Slide; 2]| slides[axis].reads(&places);
-        self.steps.iter().rev().try_fold(vec![place], last)
+        self.steps().iter().rev().try_fold(vec![place], last)
+    }
+}
+
+fn size_after(slides: &[Slide; 2]) -> [u64; 2] {
+    slides.map(|s| s.size().max(0) as u64)
+}
+
+/// Gives every row the windows that lead to it.
+pub(super) fn connect(input: Shape, rows: &mut [Row]) {
+    let Shape::Maps(maps) = input else { return };
+    let steps: Arc<[[Slide; 2]]> = rows.iter().filter_map(|row| row.slides).collect();
+    let mut count = 0;
+    for row in rows {
+        count += usize::from(row.slides.is_some());
+        row.path = Some(Path { start: [maps.h, maps.w], steps: steps.clone(), count });
+    }
+}
+
+/// The receptive field of the maps so far, extended layer by layer.
+#[derive(Clone)]
+pub(super) struct Growing {
+    places: [u64; 2],
+    reach: [Reach; 2],
+}
+
+impl Growing {
+    pub(super) fn start(input: Shape) -> Option<Growing> {
+        match input {
+            Shape::Maps(m) => Some(Growing { places: [m.h, m.w], reach: [Reach::start(), Reach::start()] }),
+            Shape::Flat(_) => None,
+        }
+    }
+
+    /// What a node sees that is connected to every position.
+    pub(super) fn everything(&self) -> [Slide; 2] {
+        self.places.map(Slide::all)
+    }
+
+    /// With one layer more; nothing when a number is beyond [`LIMIT`].
+    pub(super) fn then(&self, slides: &Option<[Slide; 2]>) -> Option<Growing> {
+        let Some(slides) = slides else { return Some(self.clone()) };
+        let reach = [self.reach[0].then(&slides[0])?, self.reach[1].then(&slides[1])?];
+        Some(Growing { places: size_after(slides), reach })
+    }
+
+    pub(super) fn field(&self) -> Field {
+        Field { h: self.reach[0].sight(), w: self.reach[1].sight() }
+    }
+}
+
+/// The first and the last position of the chain's input that a value sees.
+type Ends = (i128, i128);
+
+/// Along one axis, what every value sees.
+#[derive(Clone)]
+struct Reach {
+    /// Two neighbours are `jump / per` apart.
+    jump: u64,
+    per: u64,
+    first: f64,
+    size: u64,
+    /// The ends for as many neighbours as differ: those of value `x` are those of value
+    /// `x - ends.len()`, moved by `shift`. Nothing for a value that sees nothing.
+    /// Empty when more neighbours differ than [`MOST`]; `size` is a bound then.
+    ends: Vec<Option<Ends>>,
+    shift: i128,
+}
+
+/// The most neighbours that may differ.
+const MOST: i128 = 1024;
+
+impl Reach {
+    fn start() -> Reach {
+        Reach { jump: 1, per: 1, first: 0.0, size: 1, ends: vec![Some((0, 0))], shift: 1 }
+    }
+
+    fn sight(&self) -> Sight {
+        Sight { size: self.size, jump: self.jump as f64 / self.per as f64, first: self.first }
+    }
+
+    fn then(&self, slide: &Slide) -> Option<Reach> {
+        let stride = slide.stride as u64;
+        let (reach, before) = (slide.reach() as f64, slide.before as f64);
+        let apart = self.jump as f64 / self.per as f64;
+        let (jump, per, first) = if slide.transposed.is_some() {
+            (self.jump, self.per.checked_mul(stride)?, (before - reach / 2.0) * apart / stride as f64)
+        } else {
+            let jump = self.jump.checked_mul(stride).filter(|&jump| jump <= LIMIT)?;
+            (jump, self.per, (reach / 2.0 - before) * apart)
+        };
+        let common = gcd(jump, per);
+        let (jump, per, first) = (jump / common, per / common, self.first + first);
+        let (ends, shift) = self.ends_after(slide)?;
+        let size = match ends.is_empty() {
+            true => self.bound(slide)?,
+            false => ends.iter().flatten().map(|(first, last)| last - first + 1).max().unwrap_or(0),
+        };
+        let size = u64::try_from(size).ok().filter(|&size| size <= LIMIT)?;
+        Some(Reach { jump, per, first, size, ends, shift })
+    }
+
+    /// The ends that a value sees, through its window on the values before.
+    fn ends_after(&self, slide: &Slide) -> Option<(Vec<Option<Ends>>, i128)> {
+        let period = self.ends.len() as i128;
+        let (differ, shift) = if slide.transposed.is_some() {
+            (period.checked_mul(slide.stride)?, self.shift)
+        } else {
+            let differ = period / gcd(period as u64, slide.stride as u64).max(1) as i128;
+            (differ, if differ == 0 { 0 } else { self.shift.checked_mul(slide.stride * differ / period)? })
+        };
+        if differ == 0 || differ > MOST {
+            return Some((vec![], shift));
+        }
+        // Further inside the window nothing new comes: what is one period on lies between its ends.
+        let taps = slide.kernel.min(if slide.transposed.is_some() { differ } else { period });
+        let mut all = vec![];
+        for place in 0..differ {
+            let mut ends: Option<Ends> = None;
+            for tap in (0..taps).flat_map(|tap| [tap, slide.kernel - 1 - tap]) {
+                let Some(at) = slide.reads_at(place, tap) else { continue };
+                let Some((first, last)) = self.ends_of(at)? else { continue };
+                ends = Some(ends.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
+            }
+            all.push(ends);
+        }
+        Some((all, shift))
+    }
+
+    /// What value `x` sees; nothing outside when its numbers are too large.
+    fn ends_of(&self, x: i128) -> Option<Option<Ends>> {
+        let period = self.ends.len() as i128;
+        let Some((first, last)) = self.ends[x.rem_euclid(period) as usize] else { return Some(None) };
+        let moved = x.div_euclid(period).checked_mul(self.shift)?;
+        Some(Some((first.checked_add(moved)?, last.checked_add(moved)?)))
+    }
+
+    /// No value sees more than this: a window's ends, and the largest size around each.
+    fn bound(&self, slide: &Slide) -> Option<i128> {
+        let across = match slide.transposed {
+            Some(_) => slide.reach() / slide.stride,
+            None => slide.reach(),
+        };
+        let (jump, per) = (i128::from(self.jump), i128::from(self.per));
+        let apart = across.checked_mul(jump)?.checked_add(per - 1)? / per;
+        apart.checked_add(self.size.into())
     }
 }
 
@@ -163,7 +259,7 @@ pub(super) fn gcd(a: u64, b: u64) -> u64 {
 
 /// `[3, 4, 5, 8]` as `3 to 5, 8`.
 pub(super) fn ranges(places: &[u64]) -> String {
-    let runs = places.chunk_by(|a, b| a + 1 == *b).collect::<Vec<_>>();
+    let runs = places.chunk_by(|a, b| a.checked_add(1) == Some(*b)).collect::<Vec<_>>();
     let one = |run: &&[u64]| match **run {
         [first, .., last] => format!("{first} to {last}"),
         [only] => only.to_string(),

@@ -23,11 +23,13 @@ mod fault;
 mod field;
 mod layer;
 mod pattern;
+mod pytorch;
 mod row;
 mod shape;
 mod slide;
 mod table;
 mod text;
+mod words;
 
 pub use chain::{Chain, Problem, chain, table};
 pub use explain::Explanation;
@@ -46,3 +48,4 @@ pub(crate) use shape::{count, times};
 pub(crate) use table::{HEAD, aligned, commas};
 pub use table::{Table, Totals};
 pub(crate) use text::distance;
+pub(crate) use words::half_width;

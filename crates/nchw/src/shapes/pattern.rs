@@ -1,7 +1,7 @@
 //! `N C=3 H=32 W=32`: what a shape should be, and in words how another differs.
 
 use super::shape::{count, number, times};
-use super::text::{Span, pointed, words};
+use super::words::{Span, half_width, pointed, words};
 use crate::{Error, Result, error::debug_as_display};
 use std::{fmt, str::FromStr};
 
@@ -311,6 +311,7 @@ impl FromStr for Pattern {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Pattern> {
+        let text = &half_width(text);
         let gap = |c: char| c.is_whitespace() || c == ',';
         let axes = words(text, gap).map(|(word, span)| axis(text, word, span)).collect::<Result<Vec<_>>>()?;
         if axes.is_empty() {

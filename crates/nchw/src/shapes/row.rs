@@ -1,7 +1,7 @@
 //! One layer on one input: what PyTorch accepts, and every number that follows.
 
 use super::chain::Problem;
-use super::field::{Field, Path};
+use super::field::{Field, Growing, Path, connect};
 use super::layer::{Layer, Op, flatten};
 use super::shape::{LIMIT, Nchw, Pair, Shape, count, product};
 use super::slide::{Axis, Slide};
@@ -79,25 +79,32 @@ impl Layer {
     pub fn on(&self, input: impl Into<Shape>) -> Result<Row> {
         let input = input.into();
         let problem = |fault| Error::new(Problem::new(1, *self, input, fault).to_string());
-        self.row(input, Path::start(input)).map_err(problem)
+        let (row, _) = self.row(input, Growing::start(input).as_ref()).map_err(problem)?;
+        let mut rows = [row];
+        connect(input, &mut rows);
+        let [row] = rows;
+        Ok(row)
     }
 
-    pub(super) fn row(&self, input: Shape, path: Option<Path>) -> Result<Row, Fault> {
+    /// The row, still without its path, and the receptive field after it.
+    pub(super) fn row(
+        &self,
+        input: Shape,
+        before: Option<&Growing>,
+    ) -> Result<(Row, Option<Growing>), Fault> {
         self.check_numbers(input)?;
         match (input, self.op) {
             (_, Op::Flatten | Op::Linear | Op::Relu | Op::BatchNorm | Op::Dropout) => {}
             (Shape::Flat(_), _) => return Err(self.on_flat(input)),
             (Shape::Maps(maps), _) => self.check_maps(maps)?,
         }
-        let slides = self.slides(input, path.as_ref())?;
+        let slides = self.slides(input, before)?;
         let output = self.output(input, &slides)?;
         let too_large = || Fault::too_large("the numbers of this layer");
-        let before = path.as_ref().map(|p| p.field().ok_or_else(too_large)).transpose()?;
-        let path = path.map(|p| p.then(slides));
-        let field = path.as_ref().map(|p| p.field().ok_or_else(too_large)).transpose()?;
+        let after = before.map(|b| b.then(&slides).ok_or_else(too_large)).transpose()?;
         let (weight, bias) = self.weights(input);
         let parameters = (|| count(&weight)?.checked_add(count(&bias)?).filter(|&n| n <= LIMIT))();
-        Ok(Row {
+        let row = Row {
             layer: *self,
             input,
             output,
@@ -106,18 +113,19 @@ impl Layer {
             bytes: output.elements().and_then(|n| product(&[4, n])).ok_or_else(too_large)?,
             weight,
             bias,
-            field,
-            before,
+            field: after.as_ref().map(Growing::field),
+            before: before.map(Growing::field),
             slides,
-            path,
-        })
+            path: None,
+        };
+        Ok((row, after))
     }
 
     /// The window's steps along rows and columns; nothing where every value stays in its place.
-    fn slides(&self, input: Shape, path: Option<&Path>) -> Result<Option<[Slide; 2]>, Fault> {
+    fn slides(&self, input: Shape, before: Option<&Growing>) -> Result<Option<[Slide; 2]>, Fault> {
         let along = |axis, size| Slide::of(self, axis, size);
         let (slides, maps) = match (input, self.op) {
-            (Shape::Flat(_), Op::Linear) => return Ok(path.map(Path::everything)),
+            (Shape::Flat(_), Op::Linear) => return Ok(before.map(Growing::everything)),
             (Shape::Maps(m), Op::Linear) => return Ok(Some([Slide::stay(m.h), Slide::all(m.w)])),
             (Shape::Maps(m), Op::GlobalAvgPool | Op::GlobalMaxPool) => {
                 return Ok(Some([Slide::all(m.h), Slide::all(m.w)]));

@@ -1,6 +1,6 @@
 //! Sizes in N, C, H, W order, and what is left of them after a flatten.
 
-use super::text::{Span, pointed, words};
+use super::words::{Span, half_width, pointed, words};
 use crate::{Error, Result, error::debug_as_display};
 use std::{fmt, str::FromStr};
 
@@ -281,6 +281,7 @@ impl FromStr for Shape {
 
     /// Reads `3x7x7`, `32x3x7x7`, `[32, 3, 7, 7]`, `3 7 7`, `3×7×7`; one or two sizes are flattened values.
     fn from_str(text: &str) -> Result<Shape> {
+        let text = &half_width(text);
         let separates = |c: char| c.is_whitespace() || "xX×*,()[]".contains(c);
         let sizes = words(text, separates).map(|(word, span)| number(text, word, span));
         let sizes = sizes.collect::<Result<Vec<u64>>>()?;

@@ -142,26 +142,13 @@ impl Slide {
         Some((0..).zip(read).filter(|(_, read)| *read).map(|(place, _)| place).collect())
     }
 
-    fn reads_at(&self, place: i128, tap: i128) -> Option<i128> {
+    /// The input position that this output reads through this position of the window.
+    pub(super) fn reads_at(&self, place: i128, tap: i128) -> Option<i128> {
         if self.transposed.is_none() {
             return Some(place * self.stride - self.before + tap * self.dilation);
         }
         let spread = place + self.before - tap * self.dilation;
         (spread % self.stride == 0).then(|| spread / self.stride)
-    }
-
-    /// The first and last input place that this stretch of outputs can read, padding and beyond included.
-    pub(super) fn back(&self, (first, last): (i128, i128)) -> Option<(i128, i128)> {
-        if self.transposed.is_some() {
-            let up =
-                first.checked_add(self.before)?.checked_sub(self.reach())?.checked_add(self.stride - 1)?;
-            return Some((
-                up.div_euclid(self.stride),
-                last.checked_add(self.before)?.div_euclid(self.stride),
-            ));
-        }
-        let start = |place: i128| place.checked_mul(self.stride)?.checked_sub(self.before);
-        Some((start(first)?, start(last)?.checked_add(self.reach())?))
     }
 
     /// The rows or columns that no window ever looks at. Nothing when there are too many to go through.

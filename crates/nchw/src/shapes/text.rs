@@ -1,39 +1,10 @@
 //! Reads the text of a chain, and says what is wrong with it, and where.
 
 use super::layer::{Layer, Op, plain};
+use super::pytorch;
 use super::shape::{Pair, number};
-use super::table::width;
+use super::words::{Span, Word, half_width, is_arrow, is_gap, loose, pointed, statements, words};
 use crate::{Error, Result};
-
-/// From which byte to which.
-pub(super) type Span = (usize, usize);
-
-/// The line with a caret under the place, then what is wrong there.
-pub(super) fn pointed(text: &str, (from, to): Span, message: &str) -> Error {
-    let start = text[..from].rfind('\n').map_or(0, |end| end + 1);
-    let line = text[start..].lines().next().unwrap_or("");
-    // A caret line under tabs and line ends would slip.
-    let shown = line.replace(char::is_control, " ");
-    let number = text[..from].matches('\n').count() + 1;
-    let column = text[start..from].chars().count() + 1;
-    let blank = " ".repeat(width(&text[start..from]));
-    let carets = "^".repeat(width(&text[from..to]).max(1));
-    Error::new(format!("line {number}, column {column}: {message}\n  {shown}\n  {blank}{carets}"))
-}
-
-/// The words between separators, and where each stands.
-pub(super) fn words(text: &str, separates: impl Fn(char) -> bool) -> impl Iterator<Item = (&str, Span)> {
-    let placed = move |word: &'_ str| word.as_ptr() as usize - text.as_ptr() as usize;
-    let spans = text.split(separates).map(move |word| (word, (placed(word), placed(word) + word.len())));
-    spans.filter(|(word, _)| !word.is_empty())
-}
-
-/// A word of a layer, and where it stands.
-#[derive(Clone, Copy)]
-struct Word<'a> {
-    word: &'a str,
-    span: Span,
-}
 
 /// The words of one layer that are not read yet.
 struct Words<'a> {
@@ -42,10 +13,10 @@ struct Words<'a> {
     next: usize,
 }
 
-/// Reads layers separated by `;`, new lines or arrows.
+/// Reads layers separated by `;`, new lines or arrows, or PyTorch's `nn.Sequential(…)`.
 pub(super) fn parse(text: &str) -> Result<Vec<Layer>> {
-    let layers = statements(text).into_iter().map(|words| Words { text, words, next: 0 }.layer());
-    let layers = layers.collect::<Result<Vec<_>>>()?;
+    let text = &half_width(text);
+    let layers = statements(text)?.iter().map(|words| layer(text, words)).collect::<Result<Vec<_>>>()?;
     if layers.is_empty() {
         return Err(Error::new(
             "expected layers, and found none: write, say, `conv 10 3x3; relu; maxpool 2`",
@@ -54,47 +25,19 @@ pub(super) fn parse(text: &str) -> Result<Vec<Layer>> {
     Ok(layers)
 }
 
-/// The words of every layer. An arrow before a number belongs to the layer (`3->10`), any other separates.
-fn statements(text: &str) -> Vec<Vec<Word<'_>>> {
-    let mut all = vec![vec![]];
-    let mut at = 0;
-    while let Some(c) = text[at..].chars().next() {
-        let rest = &text[at..];
-        let arrow = ["->", "→"].into_iter().find(|arrow| rest.starts_with(arrow));
-        let inner = arrow.is_some_and(|arrow| {
-            rest[arrow.len()..].trim_start_matches([' ', '\t']).starts_with(|c: char| c.is_ascii_digit())
-        });
-        let length = match arrow {
-            Some(arrow) => arrow.len(),
-            None if is_gap(c) || ends_layer(c) => c.len_utf8(),
-            None => word_length(rest),
-        };
-        if ends_layer(c) || (arrow.is_some() && !inner) {
-            all.push(vec![]);
-        } else if !is_gap(c)
-            && let Some(words) = all.last_mut()
-        {
-            words.push(Word { word: &rest[..length], span: (at, at + length) });
-        }
-        at += length;
-    }
-    all.retain(|words| !words.is_empty());
-    all
-}
-
-fn ends_layer(c: char) -> bool {
-    matches!(c, ';' | '\n')
-}
-
-/// What stands between words: `conv(10, 3, stride=2)` reads like `conv 10 3 stride 2`.
-fn is_gap(c: char) -> bool {
-    c.is_whitespace() || matches!(c, ',' | '(' | ')' | '=')
-}
-
-fn word_length(rest: &str) -> usize {
-    let ends =
-        |(at, c): &(usize, char)| is_gap(*c) || ends_layer(*c) || *c == '→' || rest[*at..].starts_with("->");
-    rest.char_indices().find(ends).map_or(rest.len(), |(at, _)| at)
+/// Reads one layer, written in the course's words or as PyTorch's call.
+fn layer(text: &str, words: &[Word]) -> Result<Layer> {
+    let words = match words {
+        // `self.conv1 = nn.Conv2d(…)`
+        [_, equals, behind @ ..] if equals.word == "=" && !behind.is_empty() => behind,
+        _ => words,
+    };
+    let Some((&name, behind)) = words.split_first() else { return Ok(plain(Op::Relu)) };
+    let Some(op) = layer_named(name.word) else { return Err(unknown_layer(text, name)) };
+    // `maxpool (2, 3)` is a window of 2x3, `MaxPool2d(2, 3)` one of 2x2 that moves by 3.
+    let call = behind.first().is_some_and(|b| b.word == "(" && (b.span.0 == name.span.1 || !op.pools()));
+    let behind = if call { pytorch::in_words(text, op, behind)? } else { loose(text, behind) };
+    Words { text, words: [vec![name], behind].concat(), next: 1 }.layer(op)
 }
 
 /// What each layer may be called, and each option; of an option the first name is the one that suggestions know.
@@ -103,12 +46,15 @@ const NAMES: [(Op, &[&str]); 11] = [
     (Op::ConvTranspose, &["convt", "convtranspose", "transposedconv", "deconv", "tconv"]),
     (Op::MaxPool, &["maxpool", "maxpooling"]),
     (Op::AvgPool, &["avgpool", "averagepool", "avgpooling", "meanpool"]),
-    (Op::GlobalAvgPool, &["gap", "globalavgpool", "globalaveragepool", "globalaveragepooling"]),
-    (Op::GlobalMaxPool, &["gmp", "globalmaxpool", "globalmaxpooling"]),
+    (
+        Op::GlobalAvgPool,
+        &["gap", "globalavgpool", "globalaveragepool", "globalaveragepooling", "adaptiveavgpool"],
+    ),
+    (Op::GlobalMaxPool, &["gmp", "globalmaxpool", "globalmaxpooling", "adaptivemaxpool"]),
     (Op::Flatten, &["flatten", "flat"]),
     (Op::Linear, &["linear", "fc", "dense", "fullyconnected"]),
     (Op::Relu, &["relu"]),
-    (Op::BatchNorm, &["bn", "batchnorm", "batchnormalization"]),
+    (Op::BatchNorm, &["bn", "batchnorm", "batchnormalization", "batchnorm1d"]),
     (Op::Dropout, &["dropout", "drop"]),
 ];
 
@@ -123,10 +69,11 @@ const OPTIONS: [(&str, &[&str]); 8] = [
     ("nobias", &["nobias"]),
 ];
 
-/// `nn.Max_Pool2d` as `maxpool`.
-fn normal(word: &str) -> String {
+/// `torch.nn.Max_Pool2d` as `maxpool`.
+pub(super) fn normal(word: &str) -> String {
     let word = word.to_lowercase().replace(['_', '-'], "");
-    let word = word.strip_prefix("nn.").unwrap_or(&word);
+    let word = word.strip_prefix("torch.").unwrap_or(&word);
+    let word = word.strip_prefix("nn.").unwrap_or(word);
     word.strip_suffix("2d").unwrap_or(word).to_string()
 }
 
@@ -135,7 +82,7 @@ fn layer_named(word: &str) -> Option<Op> {
     NAMES.iter().find(|(_, names)| names.contains(&word.as_str())).map(|(op, _)| *op)
 }
 
-fn option_named(word: &str) -> Option<&'static str> {
+pub(super) fn option_named(word: &str) -> Option<&'static str> {
     let word = normal(word);
     OPTIONS.iter().find(|(_, names)| names.contains(&word.as_str())).map(|(name, _)| *name)
 }
@@ -170,12 +117,11 @@ impl<'a> Words<'a> {
 
     /// Just behind the last word.
     fn end(&self) -> Span {
-        self.words.last().map_or((0, 0), |word| (word.span.1, word.span.1))
+        let end = self.words.iter().map(|word| word.span.1).max().unwrap_or(0);
+        (end, end)
     }
 
-    fn layer(mut self) -> Result<Layer> {
-        let Some(name) = self.take() else { return Ok(plain(Op::Relu)) };
-        let Some(op) = layer_named(name.word) else { return Err(self.unknown_layer(name)) };
+    fn layer(mut self, op: Op) -> Result<Layer> {
         let mut layer = plain(op);
         match op {
             Op::Conv | Op::ConvTranspose => {
@@ -201,7 +147,7 @@ impl<'a> Words<'a> {
     /// `10`, or `3->10` with the channels that are expected.
     fn filters(&mut self, layer: &mut Layer, what: &str) -> Result<()> {
         layer.out = self.number(example(layer.op), what)?;
-        if self.peek().is_some_and(|w| ["->", "→"].contains(&w.word)) {
+        if self.peek().is_some_and(|w| is_arrow(w.word)) {
             self.take();
             layer.input = Some(layer.out);
             layer.out = self.number(example(layer.op), what)?;
@@ -227,9 +173,12 @@ impl<'a> Words<'a> {
         Err(self.error(word.span, &message))
     }
 
-    /// `3`, or `3x5` for 3 rows by 5 columns.
+    /// `3`, or `3x5` for 3 rows by 5 columns, or PyTorch's `(3, 5)`.
     fn pair(&mut self, write: &str, what: &str) -> Result<Pair> {
         let word = self.value(write, what)?;
+        if word.word.starts_with(['(', '[']) {
+            return self.tuple(write, what, word);
+        }
         let Some(at) = word.word.find(['x', 'X', '×', '*']) else {
             return Ok(self.whole(write, what, word, word)?.into());
         };
@@ -241,6 +190,23 @@ impl<'a> Words<'a> {
         Ok(Pair { h: part(0, at)?, w: part(behind, word.word.len())? })
     }
 
+    fn tuple(&self, write: &str, what: &str, word: Word) -> Result<Pair> {
+        let inside = words(word.word, |c| is_gap(c) || "()[],".contains(c));
+        let numbers = inside.map(|(part, (from, to))| {
+            let span = (word.span.0 + from, word.span.0 + to);
+            self.whole(write, what, Word { word: part, span }, Word { word: part, span })
+        });
+        match numbers.collect::<Result<Vec<_>>>()?[..] {
+            [both] => Ok(both.into()),
+            [h, w] => Ok(Pair { h, w }),
+            _ => {
+                let message =
+                    format!("expected one number or two, rows and columns, and found `{}`", word.word);
+                Err(self.error(word.span, &message))
+            }
+        }
+    }
+
     fn rate(&mut self) -> Result<f64> {
         let word = self.value("dropout 0.5", "a rate")?;
         let rate = word.word.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
@@ -250,7 +216,7 @@ impl<'a> Words<'a> {
 
     fn option(&mut self, layer: Layer, mut word: Word<'a>) -> Result<Layer> {
         let op = layer.op;
-        let Some(mut name) = option_named(word.word) else { return Err(self.unknown_option(op, word)) };
+        let Some(mut name) = option_named(word.word) else { return Err(self.unknown_option(&layer, word)) };
         if name == "padding"
             && let Some(same) = self.peek().filter(|w| normal(w.word) == "same")
         {
@@ -281,28 +247,14 @@ impl<'a> Words<'a> {
         })
     }
 
-    fn unknown_layer(&self, name: Word) -> Error {
-        let names = NAMES.iter().flat_map(|(op, names)| names.iter().map(|name| (*name, op.name())));
-        let hint = match nearest(name.word, names) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("layers are {}", NAMES.map(|(op, _)| op.name()).join(", ")),
-        };
-        self.error(name.span, &format!("there is no layer `{}`: {hint}", name.word))
-    }
-
-    fn unknown_option(&self, op: Op, word: Word) -> Error {
-        let (name, found) = (op.name(), word.word);
+    fn unknown_option(&self, layer: &Layer, word: Word) -> Error {
+        let (op, found) = (layer.op, word.word);
+        let name = op.name();
         let options = OPTIONS.iter().filter(|(name, _)| op.takes().contains(name));
         let names = options.flat_map(|(name, names)| names[..1].iter().map(|n| (*n, *name)));
-        let hint = if found.starts_with(|c: char| c.is_ascii_digit()) {
-            match op {
-                Op::Conv | Op::ConvTranspose => format!(
-                    "one number too many: `{name}` takes how many filters and their size (`{name} 10 3x5`), the input's \
-                     channels as in `{name} 3->10 3x5`"
-                ),
-                _ => format!("one number too many: write `{}`", example(op)),
-            }
-        } else if ["->", "→"].contains(&found) {
+        let hint = if found.starts_with(|c: char| c.is_ascii_digit() || c == '(') {
+            self.too_many(layer, word)
+        } else if is_arrow(found) {
             format!("`{name}` does not take `in->out`: write `{}`", example(op))
         } else if ["x", "X", "×", "*"].contains(&found) {
             "write a size without spaces: `3x5`".to_string()
@@ -315,6 +267,70 @@ impl<'a> Words<'a> {
         };
         self.error(word.span, &hint)
     }
+
+    /// What is meant, in the learner's own numbers, by a number too many.
+    fn too_many(&self, layer: &Layer, word: Word) -> String {
+        let behind = |back: usize| self.next.checked_sub(back).and_then(|at| self.words.get(at));
+        if let (Some(option), Some(first)) = (behind(3), behind(2))
+            && let Some(name @ ("stride" | "padding" | "output_padding" | "dilation")) =
+                option_named(option.word)
+            && [first.word, word.word].iter().all(|number| number.parse::<u64>().is_ok())
+        {
+            return format!(
+                "two numbers of `{name}`, rows and columns, are one word: `{name} {}x{}`",
+                first.word, word.word
+            );
+        }
+        let number = Words { text: self.text, words: vec![word], next: 0 }.pair("", "");
+        let numbers = number.ok().filter(|_| layer.given().iter().all(|name| *name == "in_channels"));
+        match (layer.op, numbers) {
+            (Op::MaxPool | Op::AvgPool, Some(_)) => {
+                let (name, kernel) = (layer.op.name(), behind(2).map_or("2", |kernel| kernel.word));
+                format!(
+                    "one number too many: if the window moves by {0}, write `{name} {kernel} stride {0}`",
+                    word.word
+                )
+            }
+            (Op::Conv | Op::ConvTranspose, Some(last))
+                if layer.input.is_none() && layer.kernel.h == layer.kernel.w =>
+            {
+                let pytorch = Layer { input: Some(layer.out), out: layer.kernel.h, kernel: last, ..*layer };
+                format!(
+                    "one number too many: write `{pytorch}` if {} channels come in, or `{}` if the window moves by {}",
+                    layer.out,
+                    layer.stride(last),
+                    word.word
+                )
+            }
+            (Op::Linear, Some(last)) if layer.input.is_none() => {
+                let meant = Layer { input: Some(layer.out), out: last.h, ..*layer };
+                format!("one number too many: if {} features come in, write `{meant}`", layer.out)
+            }
+            _ => format!("one number too many: write `{}`", example(layer.op)),
+        }
+    }
+}
+
+fn unknown_layer(text: &str, name: Word) -> Error {
+    let normal = normal(name.word);
+    let flat = normal.strip_suffix("1d").or(normal.strip_suffix("3d")).and_then(layer_named);
+    let hint = match (flat, nearest(name.word, layer_names())) {
+        (Some(op), _) => format!(
+            "there is no layer `{}` here: all layers have two dimensions, rows and columns (N C H W), as `{}`",
+            name.word,
+            example(op)
+        ),
+        (_, Some(near)) => format!("there is no layer `{}`: did you mean `{near}`?", name.word),
+        _ => {
+            let names = NAMES.map(|(op, _)| op.name()).join(", ");
+            format!("there is no layer `{}`: layers are {names}", name.word)
+        }
+    };
+    pointed(text, name.span, &hint)
+}
+
+fn layer_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NAMES.iter().flat_map(|(op, names)| names.iter().map(|name| (*name, op.name())))
 }
 
 fn layer_options(op: Op, found: &str) -> String {
