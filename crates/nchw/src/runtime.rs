@@ -2,19 +2,22 @@
 //!
 //! A panic prints its message without the backtrace, which is about evcxr and
 //! the standard library. What a cell prints reaches the notebook whole: evcxr
-//! forgets a last line without a line break (or waits for ever), and what goes
-//! to stderr at the very end may come too late to be shown. Other programs
-//! keep Rust's own behaviour.
+//! loses a line without a line break, with whatever it says itself on the same
+//! line, gets out of step at a byte that is not UTF-8, and takes minutes for
+//! what an endless loop printed. Other programs keep Rust's own behaviour.
 
 use crate::error::sentence;
 use std::{
     any::Any,
     cell::Cell,
+    collections::VecDeque,
     fs::File,
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, PipeReader, Read, Write},
+    os::fd::AsRawFd,
     panic::{self, AssertUnwindSafe, PanicHookInfo},
     process::{Command, Stdio},
-    sync::Once,
+    sync::{Once, mpsc},
+    thread,
     time::Duration,
 };
 
@@ -27,8 +30,7 @@ extern "C" fn on_load() {
     // Set by evcxr for the process that runs the cells.
     if std::env::var_os("EVCXR_IS_RUNTIME").is_some() {
         std::panic::set_hook(Box::new(|info| eprintln!("{}", in_words(info))));
-        explain_the_end();
-        if let Err(error) = forward_stdout() {
+        if let Err(error) = forward_output() {
             eprintln!("what cells print may be shown late: {error}");
         }
     }
@@ -39,92 +41,221 @@ const ENDED: &str = "What ran the cells has ended: it was interrupted, told to e
                      itself too often (stack overflow). What the cells had made is gone; the notebook and its \
                      files are not. Run the first cell again, then the others: Run, Run All Above.";
 
-/// Has somebody wait for the end of this process, who can still say what that means:
+/// Starts a shell that waits for the end of this process and then explains it:
 /// evcxr only says "Subprocess terminated with status: signal: 9".
-fn explain_the_end() {
-    // Its input ends when this process does, however that happens. What it then writes is
-    // the last that evcxr reads before the end of stdout.
-    let mut waits = Command::new("/bin/sh");
-    waits.arg("-c").arg("cat >/dev/null; echo \"$0\"").arg(ENDED);
-    if let Ok(waiting) = waits.stdin(Stdio::piped()).spawn() {
-        // The input stays open as long as this process is there.
-        std::mem::forget(waiting);
-    }
-}
-
-/// The line by which evcxr knows that a cell has ended.
-const COMPLETE: &[u8] = b"EVCXR_EXECUTION_COMPLETE\n";
-/// The lines that say a panic or an error through `?` has just been printed.
-const FAILED: [&[u8]; 2] = [b"EVCXR_PANIC_NOTIFICATION\n", b"EVCXR_ERROR_OCCURRED\n"];
-
-/// What `print_end` prints, to know that all before it has come.
 ///
-/// Each copy of this library has its own: linked into every cell there are several in
-/// a process, one behind the other, and they would answer each other for ever.
-fn end_mark() -> Vec<u8> {
-    format!("NCHW_CELL_HAS_PRINTED_ALL {:p}\n", &raw const ON_LOAD).into_bytes()
-}
-
-/// Puts a thread between what cells print and evcxr.
-fn forward_stdout() -> io::Result<()> {
-    let original = File::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?);
-    let (reader, writer) = io::pipe()?;
-    std::thread::Builder::new()
-        .name("nchw-stdout".into())
-        .spawn(move || forward(BufReader::new(reader), original, &end_mark(), wait_for_stderr, print_end))?;
-    rustix::stdio::dup2_stdout(writer)?;
+/// It also passes on what the process wrote to stderr last: the reason for an abort may
+/// still be in the pipe, and the thread that reads it is gone.
+fn explain_the_end(stderr: &PipeReader) -> io::Result<()> {
+    // A duplicate is inherited by the shell, unlike the original.
+    let unread = rustix::io::dup(stderr)?;
+    // The shell's input ends when this process does, however that happens. What it then writes
+    // is the last that evcxr reads before the end of stdout.
+    let script = format!("cat >/dev/null; tail -c 16384 /dev/fd/{} >&2; echo \"$0\"", unread.as_raw_fd());
+    let waiting = Command::new("/bin/sh").arg("-c").arg(script).arg(ENDED).stdin(Stdio::piped()).spawn()?;
+    // The input stays open as long as this process is there.
+    std::mem::forget(waiting);
     Ok(())
 }
 
-/// Passes lines on. Before a cell's last one it has the line printed that
-/// still waits for its end, and waits until stderr has been read.
-fn forward(mut from: impl BufRead, mut to: impl Write, end: &[u8], wait: impl Fn(bool), flush: impl Fn()) {
-    let (mut line, mut failed) = (Vec::new(), false);
-    while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-        failed |= FAILED.contains(&line.as_slice());
-        let written = if let Some(unfinished) = line.strip_suffix(COMPLETE) {
-            flush();
-            end_line(&mut to, unfinished)
-        } else if let Some(unfinished) = line.strip_suffix(end) {
-            let printed = end_line(&mut to, unfinished);
-            wait(std::mem::take(&mut failed));
-            printed.and_then(|()| to.write_all(COMPLETE))
-        } else {
-            to.write_all(&line)
-        };
-        if written.and_then(|()| to.flush()).is_err() {
-            return;
+/// The line by which evcxr knows that a cell has ended.
+const COMPLETE: &str = "EVCXR_EXECUTION_COMPLETE";
+/// The line that ends what a value shows.
+const CONTENT_ENDS: &str = "EVCXR_END_CONTENT";
+/// The lines that say that a panic, or an error through `?`, has just been printed.
+const FAILED: [&str; 2] = ["EVCXR_PANIC_NOTIFICATION", "EVCXR_ERROR_OCCURRED"];
+/// How the lines begin that carry something for evcxr.
+const CONTENT_BEGINS: &str = "EVCXR_BEGIN_CONTENT ";
+const CARRIERS: [&str; 5] = [
+    CONTENT_BEGINS,
+    "EVCXR_VARIABLE_CHANGED_TYPE:",
+    "EVCXR_INPUT_REQUEST:",
+    "EVCXR_INPUT_REQUEST_PASSWORD:",
+    PRINTED_ALL,
+];
+/// How the line begins that `print_end` prints, to know that all before it has come.
+const PRINTED_ALL: &str = "NCHW_CELL_HAS_PRINTED_ALL ";
+
+/// Each copy of this library has its own: linked into every cell there are several in
+/// a process, one behind the other, and they would answer each other for ever.
+fn end_mark() -> String {
+    format!("{PRINTED_ALL}{:p}", &raw const ON_LOAD)
+}
+
+/// The text of a line, and the mark at its end. evcxr knows a mark only at the beginning
+/// of a line, so a mark that follows an unfinished line has to be taken off it.
+fn split_mark(line: &str) -> (&str, &str) {
+    let Some(at) = line.rfind("EVCXR_").max(line.rfind("NCHW_CELL_")) else { return (line, "") };
+    let (text, mark) = line.split_at(at);
+    let whole = mark == COMPLETE || mark == CONTENT_ENDS || FAILED.contains(&mark);
+    if whole || CARRIERS.iter().any(|start| mark.starts_with(start)) { (text, mark) } else { (line, "") }
+}
+
+/// What one cell may print. evcxr sends every line as a message of its own and keeps those
+/// that wait in memory: after a loop that prints without end, it would be busy for minutes.
+const MOST_LINES: usize = 10_000;
+const MOST_BYTES: usize = 1 << 20;
+/// How many of a cell's last lines are shown when it printed more than that.
+const LAST_LINES: usize = 10;
+const CUT: &str = "[This cell has printed more than 10,000 lines or 1 MB. The lines after this are left out, \
+                   except the last 10, which are shown when the cell ends.]";
+
+/// What a cell has printed to one of its two outputs.
+#[derive(Default)]
+struct Printed {
+    lines: usize,
+    bytes: usize,
+    last: VecDeque<String>,
+}
+
+impl Printed {
+    fn line(&mut self, to: &mut impl Write, line: &str) -> io::Result<()> {
+        self.lines += 1;
+        self.bytes += line.len();
+        if self.lines <= MOST_LINES && self.bytes <= MOST_BYTES {
+            return write_line(to, line);
         }
-        line.clear();
+        if self.last.is_empty() {
+            write_line(to, CUT)?;
+        }
+        self.last.push_back(line.chars().take(1000).collect());
+        if self.last.len() > LAST_LINES {
+            self.last.pop_front();
+        }
+        Ok(())
+    }
+
+    fn end_cell(&mut self, to: &mut impl Write) -> io::Result<()> {
+        std::mem::take(self).last.iter().try_for_each(|line| write_line(to, line))
     }
 }
 
-fn end_line(to: &mut impl Write, unfinished: &[u8]) -> io::Result<()> {
-    if unfinished.is_empty() {
-        return Ok(());
+/// In one write: whoever else writes there does so between lines.
+fn write_line(to: &mut impl Write, line: &str) -> io::Result<()> {
+    to.write_all(format!("{line}\n").as_bytes())
+}
+
+/// Reads the next line into `line`: false at the end.
+///
+/// `print!` in an endless loop makes an endless line, which would fill the memory: unless it
+/// is wanted whole, only its beginning is kept, and its end, where a mark may be.
+fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>, whole: bool) -> io::Result<bool> {
+    line.clear();
+    while from.by_ref().take(65_536).read_until(b'\n', line)? > 0 {
+        if line.last() == Some(&b'\n') {
+            line.pop();
+            return Ok(true);
+        }
+        if !whole && line.len() > 2 * MOST_BYTES {
+            line.drain(MOST_BYTES..line.len() - 1024);
+        }
     }
-    to.write_all(unfinished)?;
-    to.write_all(b"\n")
+    Ok(!line.is_empty())
+}
+
+/// Puts a thread between each of the two outputs of the cells and evcxr.
+fn forward_output() -> io::Result<()> {
+    let to_evcxr = File::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?);
+    let errors_to_evcxr = File::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3)?);
+    let (stdout, stdout_writer) = io::pipe()?;
+    let (stderr, stderr_writer) = io::pipe()?;
+    explain_the_end(&stderr)?;
+    let (tell, stderr_ended) = mpsc::channel();
+    let (errors, mut marks) = (errors_to_evcxr.try_clone()?, stderr_writer.try_clone()?);
+    thread::Builder::new()
+        .name("nchw-stderr".into())
+        .spawn(move || forward_stderr(BufReader::new(stderr), errors, &end_mark(), || drop(tell.send(()))))?;
+    let wait = move |failed| {
+        let _ = write_line(&mut marks, &end_mark());
+        // Not for ever: a cell may have done anything to its stderr.
+        let _ = stderr_ended.recv_timeout(Duration::from_secs(1));
+        wait_until_read(&errors_to_evcxr, failed);
+    };
+    thread::Builder::new()
+        .name("nchw-stdout".into())
+        .spawn(move || forward_stdout(BufReader::new(stdout), to_evcxr, &end_mark(), wait, print_end))?;
+    rustix::stdio::dup2_stdout(stdout_writer)?;
+    rustix::stdio::dup2_stderr(stderr_writer)?;
+    Ok(())
+}
+
+/// Passes on what cells print, line by line and as UTF-8 (evcxr stops reading at any other
+/// byte), with every mark on a line of its own. Before a cell's last mark it has the line
+/// printed that still waits for its end, and waits until stderr has been read.
+fn forward_stdout(
+    mut from: impl BufRead,
+    mut to: impl Write,
+    end: &str,
+    mut wait: impl FnMut(bool),
+    flush: impl Fn(),
+) -> io::Result<()> {
+    let (mut bytes, mut printed) = (Vec::new(), Printed::default());
+    let (mut in_content, mut failed) = (false, false);
+    while read_line(&mut from, &mut bytes, in_content)? {
+        let line = String::from_utf8_lossy(&bytes);
+        let (text, mark) = line.strip_suffix(end).map_or_else(|| split_mark(&line), |text| (text, end));
+        match text {
+            "" if !mark.is_empty() => {}
+            text if in_content => write_line(&mut to, text)?,
+            text => printed.line(&mut to, text)?,
+        }
+        if mark == end {
+            if std::mem::take(&mut in_content) {
+                // evcxr would wait for it for ever.
+                write_line(&mut to, CONTENT_ENDS)?;
+            }
+            printed.end_cell(&mut to)?;
+            wait(std::mem::take(&mut failed));
+            write_line(&mut to, COMPLETE)?;
+        } else if mark == COMPLETE {
+            flush();
+        } else if !mark.is_empty() {
+            failed |= FAILED.contains(&mark);
+            let ends_content = mark == CONTENT_ENDS || FAILED.contains(&mark);
+            in_content = mark.starts_with(CONTENT_BEGINS) || (in_content && !ends_content);
+            write_line(&mut to, mark)?;
+        }
+    }
+    Ok(())
+}
+
+/// Passes on what cells write to stderr in the same way. At the mark, which comes at the end
+/// of a cell, it ends an unfinished line and says so.
+fn forward_stderr(mut from: impl BufRead, mut to: impl Write, end: &str, tell: impl Fn()) -> io::Result<()> {
+    let (mut bytes, mut printed) = (Vec::new(), Printed::default());
+    while read_line(&mut from, &mut bytes, false)? {
+        let line = String::from_utf8_lossy(&bytes);
+        let (text, mark) = line.rfind(PRINTED_ALL).map_or((&*line, ""), |at| line.split_at(at));
+        if !text.is_empty() || mark.is_empty() {
+            printed.line(&mut to, text)?;
+        }
+        if mark == end {
+            printed.end_cell(&mut to)?;
+            tell();
+        } else if !mark.is_empty() {
+            // For another copy of this library.
+            write_line(&mut to, mark)?;
+        }
+    }
+    Ok(())
 }
 
 /// Has a line printed after all that cells have printed, also what still waits
 /// in the standard library for a line break. By a thread of its own: whoever
 /// prints may have to wait until what was printed has been read.
 fn print_end() {
-    std::thread::spawn(|| {
-        let _ = io::stdout().write_all(&end_mark());
-    });
+    thread::spawn(|| write_line(&mut io::stdout(), &end_mark()));
 }
 
 /// Until evcxr has taken everything from stderr, and had time to show it.
-fn wait_for_stderr(failed: bool) {
+fn wait_until_read(stderr: &File, failed: bool) {
     for _ in 0..200 {
-        if !rustix::io::ioctl_fionread(rustix::stdio::stderr()).is_ok_and(|unread| unread > 0) {
+        if !rustix::io::ioctl_fionread(stderr).is_ok_and(|unread| unread > 0) {
             break;
         }
-        std::thread::sleep(Duration::from_millis(1));
+        thread::sleep(Duration::from_millis(1));
     }
-    std::thread::sleep(Duration::from_millis(if failed { 60 } else { 15 }));
+    thread::sleep(Duration::from_millis(if failed { 60 } else { 15 }));
 }
 
 fn in_words(info: &PanicHookInfo) -> String {
@@ -186,20 +317,35 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, Stri
 
 #[cfg(test)]
 mod tests {
-    use super::{caught, end_mark, forward, shorten};
-    use std::cell::{Cell, RefCell};
+    use super::{
+        CUT, MOST_BYTES, PRINTED_ALL, caught, end_mark, forward_stderr, forward_stdout, read_line, shorten,
+    };
+    use std::{
+        cell::{Cell, RefCell},
+        io::{BufReader, Read},
+    };
 
-    fn forwarded(printed: &str) -> (String, Vec<bool>, usize) {
+    const END: &str = "NCHW_CELL_HAS_PRINTED_ALL test";
+
+    fn forwarded(printed: impl AsRef<[u8]>) -> (String, Vec<bool>, usize) {
         let (mut to, waits, flushed) = (Vec::new(), RefCell::new(Vec::new()), Cell::new(0));
         let wait = |failed| waits.borrow_mut().push(failed);
-        forward(printed.as_bytes(), &mut to, b"END\n", wait, || flushed.set(flushed.get() + 1));
+        forward_stdout(printed.as_ref(), &mut to, END, wait, || flushed.set(flushed.get() + 1)).unwrap();
         (String::from_utf8(to).unwrap(), waits.into_inner(), flushed.get())
+    }
+
+    fn forwarded_errors(printed: impl AsRef<[u8]>) -> (String, usize) {
+        let (mut to, told) = (Vec::new(), Cell::new(0));
+        forward_stderr(printed.as_ref(), &mut to, END, || told.set(told.get() + 1)).unwrap();
+        (String::from_utf8(to).unwrap(), told.get())
     }
 
     #[test]
     fn a_cell_ends_only_when_all_it_printed_has_come() {
-        let printed = "a\nEVCXR_EXECUTION_COMPLETE\nEND\n\
-                       EVCXR_PANIC_NOTIFICATION\nEVCXR_EXECUTION_COMPLETE\nlateEND\n";
+        let printed = format!(
+            "a\nEVCXR_EXECUTION_COMPLETE\n{END}\n\
+             EVCXR_PANIC_NOTIFICATION\nEVCXR_EXECUTION_COMPLETE\nlate{END}\n"
+        );
         let expected = "a\nEVCXR_EXECUTION_COMPLETE\n\
                         EVCXR_PANIC_NOTIFICATION\nlate\nEVCXR_EXECUTION_COMPLETE\n";
         assert_eq!(forwarded(printed), (expected.to_owned(), vec![false, true], 2));
@@ -207,21 +353,110 @@ mod tests {
 
     #[test]
     fn the_mark_of_another_copy_of_the_library_passes_through() {
+        let mark = end_mark();
+        assert!(mark.starts_with(PRINTED_ALL));
         // The second prints through the first; the first's mark goes through the second.
         let (mut between, mut shown) = (Vec::new(), Vec::new());
-        let printed = b"a\nEVCXR_EXECUTION_COMPLETE\nsecond\n";
-        forward(&printed[..], &mut between, b"second\n", |_| (), || ());
-        assert_eq!(between, b"a\nEVCXR_EXECUTION_COMPLETE\n");
-        let mark = end_mark();
-        forward(&mark[..], &mut between, b"second\n", |_| (), || ());
-        forward(&between[..], &mut shown, &mark, |_| (), || ());
-        assert_eq!(shown, b"a\nEVCXR_EXECUTION_COMPLETE\n");
+        let flood = "line\n".repeat(20_000);
+        let printed = format!("{flood}EVCXR_EXECUTION_COMPLETE\n{mark}\n");
+        forward_stdout(printed.as_bytes(), &mut between, END, |_| (), || ()).unwrap();
+        forward_stdout(&between[..], &mut shown, &mark, |_| (), || ()).unwrap();
+        let shown = String::from_utf8(shown).unwrap();
+        assert!(shown.ends_with("\nEVCXR_EXECUTION_COMPLETE\n"), "{}", &shown[shown.len() - 100..]);
+        let (errors, told) = forwarded_errors(format!("{flood}half{mark}\n{END}\n"));
+        assert!(errors.contains(&format!("\n{mark}\n")), "{}", &errors[errors.len() - 100..]);
+        assert_eq!(told, 1);
     }
 
     #[test]
-    fn a_last_line_without_an_end_gets_one() {
-        let (shown, ..) = forwarded("half a lineEVCXR_EXECUTION_COMPLETE\nEND\n");
-        assert_eq!(shown, "half a line\nEVCXR_EXECUTION_COMPLETE\n");
+    fn an_unfinished_line_is_ended_before_every_mark_of_evcxr() {
+        let marks = [
+            "EVCXR_PANIC_NOTIFICATION",
+            "EVCXR_ERROR_OCCURRED",
+            "EVCXR_VARIABLE_CHANGED_TYPE:photo",
+            "EVCXR_INPUT_REQUEST:Your name: ",
+            "EVCXR_INPUT_REQUEST_PASSWORD:Word: ",
+            "EVCXR_BEGIN_CONTENT text/plain\n42\nEVCXR_END_CONTENT",
+        ];
+        for mark in marks {
+            let (shown, ..) = forwarded(format!("mean: {mark}\n"));
+            assert_eq!(shown, format!("mean: \n{mark}\n"));
+            let (shown, ..) = forwarded(format!("{mark}\n"));
+            assert_eq!(shown, format!("{mark}\n"), "alone it stays as it is");
+        }
+        let (shown, ..) = forwarded(format!("half a lineEVCXR_EXECUTION_COMPLETE\nhalf{END}\n"));
+        assert_eq!(shown, "half a line\nhalf\nEVCXR_EXECUTION_COMPLETE\n");
+    }
+
+    #[test]
+    fn a_text_about_a_mark_is_a_text() {
+        let text = "the line EVCXR_ERROR_OCCURRED tells evcxr of an error; EVCXR_CONFIG_DIR is a folder\n";
+        assert_eq!(forwarded(text).0, text);
+    }
+
+    #[test]
+    fn what_a_value_shows_ends_at_the_latest_with_its_cell() {
+        let (shown, ..) =
+            forwarded(format!("EVCXR_BEGIN_CONTENT text/plain\n42\nEVCXR_EXECUTION_COMPLETE\n{END}\n"));
+        let expected = "EVCXR_BEGIN_CONTENT text/plain\n42\nEVCXR_END_CONTENT\nEVCXR_EXECUTION_COMPLETE\n";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_replaced_and_the_marks_after_them_are_known() {
+        let (shown, ..) = forwarded(b"a\xffb\n\xc3EVCXR_ERROR_OCCURRED\n");
+        assert_eq!(shown, "a\u{fffd}b\n\u{fffd}\nEVCXR_ERROR_OCCURRED\n");
+        assert_eq!(forwarded_errors(b"a\xffb\n").0, "a\u{fffd}b\n");
+    }
+
+    #[test]
+    fn of_an_endless_output_the_beginning_and_the_end_are_shown() {
+        let numbers: String = (1..=30_000).map(|n| format!("{n}\n")).collect();
+        let first: String = (1..=10_000).map(|n| format!("{n}\n")).collect();
+        let last: String = (29_991..=30_000).map(|n| format!("{n}\n")).collect();
+        let picture = "EVCXR_BEGIN_CONTENT text/html\n<img>\nEVCXR_END_CONTENT\n";
+        let (shown, ..) = forwarded(format!(
+            "{numbers}{picture}EVCXR_ERROR_OCCURRED\nEVCXR_EXECUTION_COMPLETE\n{END}\nnext cell\n"
+        ));
+        let expected = format!(
+            "{first}{CUT}\n{picture}EVCXR_ERROR_OCCURRED\n{last}EVCXR_EXECUTION_COMPLETE\nnext cell\n"
+        );
+        assert!(shown == expected, "{} and {} bytes", shown.len(), expected.len());
+        let (shown, told) = forwarded_errors(format!("{numbers}{END}\nnext cell\n"));
+        assert!(shown == format!("{first}{CUT}\n{last}next cell\n"), "{} bytes", shown.len());
+        assert_eq!(told, 1);
+    }
+
+    #[test]
+    fn few_long_lines_are_cut_as_well() {
+        let (shown, ..) = forwarded(format!("{}\n", "x".repeat(1000)).repeat(5_000));
+        assert!(shown.len() < MOST_BYTES + 20_000, "{} bytes", shown.len());
+        assert!(shown.contains(CUT));
+    }
+
+    #[test]
+    fn an_endless_line_needs_little_memory_and_its_mark_is_known() {
+        let mark = b"EVCXR_ERROR_OCCURRED\n";
+        let endless = || BufReader::new(std::io::repeat(b'x').take(30 << 20).chain(&mark[..]));
+        let mut line = Vec::new();
+        assert!(read_line(&mut endless(), &mut line, false).unwrap());
+        assert!(line.capacity() <= 8 * MOST_BYTES, "{} bytes", line.capacity());
+        let mut shown = Vec::new();
+        forward_stdout(endless(), &mut shown, END, |_| (), || ()).unwrap();
+        assert_eq!(String::from_utf8(shown).unwrap(), format!("{CUT}\nEVCXR_ERROR_OCCURRED\n"));
+    }
+
+    #[test]
+    fn a_long_line_of_a_figure_stays_whole() {
+        let figure =
+            format!("EVCXR_BEGIN_CONTENT image/png\n{}\nEVCXR_END_CONTENT\n", "iVBO".repeat(MOST_BYTES));
+        assert!(forwarded(&figure).0 == figure);
+    }
+
+    #[test]
+    fn an_unfinished_line_on_stderr_is_ended_with_its_cell() {
+        let (shown, told) = forwarded_errors(format!("half{END}\n{END}\nnext\n"));
+        assert_eq!((shown.as_str(), told), ("half\nnext\n", 2));
     }
 
     #[test]

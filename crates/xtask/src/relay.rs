@@ -6,11 +6,14 @@
 //! Here every connection of Jupyter's is passed on as one that outlives it for
 //! a while, and what is answered too late is thrown away.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use rustix::net::{AddressFamily, SocketType, sockopt};
 use serde_json::{Value, json};
 use std::{
     io::{self, Read, Write},
-    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream},
+    ops::RangeInclusive,
+    os::fd::OwnedFd,
     thread,
     time::{Duration, Instant},
 };
@@ -21,9 +24,42 @@ const LINGER: Duration = Duration::from_secs(10);
 /// For the relay of the kernel before to let go of the ports, and for evcxr to open its own.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
+/// Where evcxr's ports are chosen: below those that Linux gives out to who asks for any (32,768 up).
+/// Jupyter asks for any, and lets go of its kernel's ports again until the relay opens them: another
+/// kernel's relay must not come by one of them meanwhile.
+const INNER_PORTS: RangeInclusive<u16> = 20_000..=32_000;
+
+/// A port that no other program can get, and evcxr can.
+struct Held {
+    address: SocketAddrV4,
+    /// Bound, but not listening. Linux lets another socket listen at the same address when both allow
+    /// it: evcxr's does. Chosen and let go of, the port could be taken before evcxr opens it.
+    socket: OwnedFd,
+}
+
+impl Held {
+    fn at(port: u16) -> io::Result<Held> {
+        let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        rustix::net::bind(&socket, &address)?;
+        // Only now: set before, two relays could hold the same port.
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+        Ok(Held { address, socket })
+    }
+
+    /// One for each of `PORTS`.
+    fn all() -> Result<Vec<Held>> {
+        // Relays that start at the same time begin at different ports.
+        let begin = (std::process::id() as usize * 7) % INNER_PORTS.len();
+        let ports = INNER_PORTS.skip(begin).chain(INNER_PORTS.take(begin));
+        let held: Vec<Held> = ports.flat_map(Held::at).take(PORTS.len()).collect();
+        ensure!(held.len() == PORTS.len(), "no port from {INNER_PORTS:?} is free for the kernel");
+        Ok(held)
+    }
+}
 
 /// The relay's ends: where Jupyter comes to, and where evcxr is to wait.
-pub struct Relay(Vec<(TcpListener, SocketAddr)>);
+pub struct Relay(Vec<(TcpListener, Held)>);
 
 impl Relay {
     /// Opens what Jupyter's connection file names. Also the connection file for evcxr, which has other
@@ -38,19 +74,20 @@ impl Relay {
         let ip = connection["ip"].as_str().context("Jupyter's connection file has no ip")?;
         let mut behind = connection.clone();
         behind["ip"] = json!(Ipv4Addr::LOCALHOST);
-        // All held until all are known: no port is given out twice.
-        let held: Vec<TcpListener> =
-            PORTS.iter().map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<io::Result<_>>()?;
-        let mut ends = Vec::new();
-        for (name, own) in PORTS.into_iter().zip(&held) {
+        // Jupyter's first: no other program may get them while this one looks for more.
+        let mut outer = Vec::new();
+        for name in PORTS {
             let port = connection[name].as_u64().and_then(|port| u16::try_from(port).ok());
             let port = port.with_context(|| format!("Jupyter's connection file has no {name}"))?;
-            let outer = patiently(|| TcpListener::bind((ip, port))).with_context(|| {
+            outer.push(patiently(|| TcpListener::bind((ip, port))).with_context(|| {
                 format!("another program has the port {port}, which Jupyter gave this kernel")
-            })?;
-            behind[name] = json!(own.local_addr()?.port());
-            ends.push((outer, own.local_addr()?));
+            })?);
         }
+        let inner = Held::all()?;
+        for (name, held) in PORTS.into_iter().zip(&inner) {
+            behind[name] = json!(held.address.port());
+        }
+        let ends = outer.into_iter().zip(inner).collect();
         Ok(Some((Relay(ends), behind)))
     }
 
@@ -59,8 +96,9 @@ impl Relay {
         for (outer, inner) in self.0 {
             thread::spawn(move || {
                 for client in outer.incoming().flatten() {
-                    thread::spawn(move || pass(client, inner));
+                    thread::spawn(move || pass(client, inner.address));
                 }
+                drop(inner.socket);
             });
         }
     }
@@ -76,7 +114,7 @@ fn patiently<T>(act: impl Fn() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-fn pass(client: TcpStream, inner: SocketAddr) -> io::Result<()> {
+fn pass(client: TcpStream, inner: SocketAddrV4) -> io::Result<()> {
     let kernel = patiently(|| TcpStream::connect(inner))?;
     client.set_nodelay(true)?;
     kernel.set_nodelay(true)?;
@@ -163,6 +201,37 @@ mod tests {
         let mut said = Vec::new();
         client.read_to_end(&mut said).unwrap();
         assert_eq!(said, b"bye");
+    }
+
+    #[test]
+    fn no_start_fails_for_a_port_that_the_relay_took_itself() {
+        let starts = std::env::var("NCHW_RELAY_STARTS").map_or(500, |starts| starts.parse().unwrap());
+        for start in 0..starts {
+            let (relay, behind) = Relay::open(&connection()).unwrap().unwrap();
+            // evcxr, which comes later.
+            let evcxr: io::Result<Vec<_>> =
+                PORTS.iter().map(|name| TcpListener::bind(port(&behind, name))).collect();
+            assert!(evcxr.is_ok(), "start {start}: {evcxr:?}");
+            drop(relay);
+        }
+    }
+
+    #[test]
+    fn evcxr_s_ports_are_its_own_before_it_opens_them() {
+        let taken = |port: u16| Held::at(port).is_err();
+        let (relay, behind) = Relay::open(&connection()).unwrap().unwrap();
+        let (other, behind_other) = Relay::open(&connection()).unwrap().unwrap();
+        for name in PORTS {
+            let (_, port) = port(&behind, name);
+            assert!(taken(port), "{name}: another program gets {port}");
+            assert!(INNER_PORTS.contains(&port), "{name}: {port} is one that Jupyter may choose");
+            assert!(
+                PORTS.iter().all(|of| behind_other[*of] != port),
+                "{name}: {port} is another kernel's, too"
+            );
+        }
+        drop((relay, other));
+        assert!(!taken(port(&behind, "shell_port").1), "free again");
     }
 
     #[test]
