@@ -28,7 +28,9 @@ use tch::Tensor;
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub fn check(tensor: &Tensor, pattern: &str) -> Result<Tensor> {
-    pattern.parse::<Pattern>()?.check(&sizes(tensor))?;
+    let pattern: Pattern = pattern.parse()?;
+    holds_something(tensor)?;
+    pattern.check(&sizes(tensor))?;
     Ok(tensor.shallow_clone())
 }
 
@@ -54,11 +56,27 @@ pub fn check_all(tensors: &[(&Tensor, &str)]) -> Result<()> {
         let place = format!("tensor {number}");
         let pattern: Pattern =
             pattern.parse().map_err(|e| Error::new(format!("the pattern of {place}: {e}")))?;
+        holds_something(tensor).map_err(|e| Error::new(format!("{place}: {e}")))?;
         pattern.check_with(&sizes(tensor), &mut bound, &place)?;
     }
     Ok(())
 }
 
+/// Refuses `Tensor::new()`, which has neither a shape nor numbers: libtorch can only panic at it.
+pub(crate) fn holds_something(tensor: &Tensor) -> Result<()> {
+    if tensor.defined() {
+        return Ok(());
+    }
+    Err(Error::new(
+        "expected a tensor with numbers, and got one that was never filled (`Tensor::new()`)\n\
+         instead: `Tensor::zeros([…], (Kind::Float, Device::Cpu))`, or what a layer gave",
+    ))
+}
+
+/// The sizes of a tensor; none when it was never filled.
 pub(crate) fn sizes(tensor: &Tensor) -> Vec<u64> {
+    if !tensor.defined() {
+        return vec![];
+    }
     tensor.size().iter().map(|size| *size as u64).collect()
 }

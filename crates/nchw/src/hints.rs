@@ -1,6 +1,9 @@
 //! What libtorch's sentences about shapes and kinds mean, and what to type.
 
-use crate::shapes::{DEPTH, NO_ROOM, times, why_these_channels};
+use crate::shapes::{DEPTH, NO_ROOM, count, times, why_these_channels};
+
+const UNBATCHED: &str = "likely cause: the batch axis is missing: this is one picture (C H W), and batch \
+     normalisation takes a batch (N C H W)\ninstead: `.unsqueeze(0)` on the input makes it";
 
 /// The likely cause behind libtorch's sentence, for a layer that got an input of these sizes.
 pub(crate) fn hint(sentence: &str, input: &[u64]) -> Option<String> {
@@ -16,10 +19,24 @@ pub(crate) fn hint(sentence: &str, input: &[u64]) -> Option<String> {
         return Some(features(sentence, input));
     }
     if let Some((channels, made_for)) = numbers_at(sentence, "should contain ", " elements not ") {
+        // Without a batch axis libtorch takes the rows for channels.
+        if input.len() == 3 && input[0] == made_for {
+            return Some(format!("{UNBATCHED} 1x{}", times(input)));
+        }
         return Some(format!(
             "likely cause: batch normalisation has a pair of numbers for each channel; it was made for {made_for} \
              channels, and {channels} come\ninstead: make it with {channels}"
         ));
+    }
+    // tch's own sentence, for `nn::batch_norm2d`.
+    if has("expected an input tensor with 4 dims") {
+        return Some(match input.len() {
+            3 => format!("{UNBATCHED} 1x{}", times(input)),
+            2 => "likely cause: a flatten came too early; batch normalisation in two dimensions takes maps\n\
+                  instead: put it before the flatten, or make it with `nn::batch_norm1d`"
+                .into(),
+            _ => "likely cause: batch normalisation in two dimensions takes N C H W".into(),
+        });
     }
     if has("input to conv2d, but got input of size") {
         let lacks = match input.len() {
@@ -53,7 +70,7 @@ fn features(sentence: &str, input: &[u64]) -> String {
     let made_for =
         sentence.rsplit(" and ").next().and_then(|tail| tail.split('x').next()).unwrap_or("another number");
     if input.len() > 2 {
-        let features: u64 = input[1..].iter().product();
+        let features = count(&input[1..]).map_or("…".into(), |features| features.to_string());
         return format!(
             "likely cause: maps ({}) came to a linear layer, which takes one row of values for each picture\n\
              instead: `.flatten(1, -1)` before it makes it {}x{features}",

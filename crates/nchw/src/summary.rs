@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Result,
-    check::sizes,
+    check::{holds_something, sizes},
     error::debug_as_display,
     figure::show_html,
     hints::hint,
@@ -10,7 +10,11 @@ use crate::{
     shapes::{HEAD, aligned, commas, times},
     show::html_table,
 };
-use std::{borrow::Borrow, fmt};
+use std::{
+    borrow::Borrow,
+    collections::{HashMap, HashSet},
+    fmt,
+};
 use tch::{Tensor, nn};
 
 /// What every layer of a network gives, and what it learns. See [`summary`].
@@ -129,6 +133,7 @@ pub fn named<'a>(
 /// ```
 pub fn summary(model: &impl Layered, input: impl Borrow<Tensor>) -> Result<Summary> {
     let input = input.borrow();
+    holds_something(input)?;
     let Layers { layers, left_over } = model.layers()?;
     let (outputs, refused) = run(model, input, layers.len());
     let known = layers.iter().all(|layer| layer.variables.is_some());
@@ -167,18 +172,20 @@ fn run(model: &impl Layered, input: &Tensor, count: usize) -> (Vec<Tensor>, Opti
         Ok(given) => given.map_err(|error| Refused::Explained(error.to_string())),
         Err(said) => Err(Refused::Said(said)),
     };
-    let mut given = match outputs(count) {
+    let mut refused = match outputs(count) {
         Ok(all) => return (all, None),
-        Err(_) => vec![],
+        Err(refused) => refused,
     };
-    // Which layer it was shows only when ever more of them are run.
-    for count in 1..=count {
-        match outputs(count) {
-            Ok(more) => given = more,
-            Err(refused) => return (given, Some(refused)),
+    // Which layer it was shows only when more or fewer of them are run.
+    let (mut given, mut runs, mut fails) = (vec![], 0, count);
+    while fails - runs > 1 {
+        let middle = runs + (fails - runs) / 2;
+        match outputs(middle) {
+            Ok(more) => (given, runs) = (more, middle),
+            Err(earlier) => (refused, fails) = (earlier, middle),
         }
     }
-    (given, None)
+    (given, Some(refused))
 }
 
 impl Layer {
@@ -212,17 +219,26 @@ impl Layers {
         let mut all: Vec<(String, Tensor)> =
             variables.map_or(Vec::new(), |variables| variables.variables().into_iter().collect());
         all.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let mut own = |layer: &str| {
-            let of_it = |(full, _): &mut (String, Tensor)| within(full, layer).is_some();
-            let own = all.extract_if(.., of_it);
-            own.filter_map(|(full, tensor)| Some((within(&full, layer)?.to_owned(), tensor))).collect()
-        };
-        let layers = names.into_iter().map(|name| {
-            let own = own(name);
-            Layer { name: name.into(), variables: variables.map(|_| own) }
-        });
-        let layers = layers.collect();
-        Layers { layers, left_over: all.into_iter().map(|(name, _)| name).collect() }
+        let named = |name: &str| Layer { name: name.into(), variables: variables.map(|_| vec![]) };
+        let mut layers: Vec<Layer> = names.into_iter().map(named).collect();
+        let mut places = HashMap::new();
+        for (place, layer) in layers.iter().enumerate() {
+            places.entry(layer.name.clone()).or_insert(place);
+        }
+        let mut left_over = vec![];
+        for (full, tensor) in all {
+            // Of several layers whose names it begins with, the first.
+            let before_points =
+                full.match_indices('.').map(|(point, _)| (&full[..point], &full[point + 1..]));
+            let owner = before_points.filter_map(|(layer, own)| Some((*places.get(layer)?, own)));
+            match owner.min_by_key(|(place, _)| *place) {
+                Some((place, own)) => {
+                    layers[place].variables.get_or_insert_default().push((own.into(), tensor))
+                }
+                None => left_over.push(full),
+            }
+        }
+        Layers { layers, left_over }
     }
 
     /// Layers that show themselves, each with its weight and bias.
@@ -237,8 +253,9 @@ impl Layers {
 
 impl Layered for Named<'_> {
     fn layers(&self) -> Result<Layers> {
+        let mut names = HashSet::new();
         for ((name, _), position) in self.layers.iter().zip(1..) {
-            if self.layers[..position - 1].iter().any(|(other, _)| other == name) {
+            if !names.insert(name) {
                 return Err(Error::new(format!(
                     "two layers are named `{name}`: expected a name of its own for each, such as `{name}{position}`"
                 )));
@@ -274,11 +291,6 @@ impl Layered for nn::SequentialT {
     fn outputs(&self, input: &Tensor, count: usize) -> Result<Vec<Tensor>> {
         Ok(self.forward_all_t(input, false, Some(count)))
     }
-}
-
-/// `weight`, when the variable is `conv1.weight` and the layer `conv1`.
-fn within<'n>(variable: &'n str, layer: &str) -> Option<&'n str> {
-    variable.strip_prefix(layer)?.strip_prefix('.')
 }
 
 impl Summary {

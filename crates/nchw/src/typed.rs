@@ -20,10 +20,10 @@
 
 use crate::{
     Error, Result,
-    check::sizes,
+    check::{holds_something, sizes},
     hints::hint,
     random::Dice,
-    shapes::{self, Pair, Shape, chain, count, times},
+    shapes::{self, AFFORDABLE, Pair, Shape, affordable, chain, count, times},
     small_net::start_as_pytorch,
     summary::{Layered, Layers},
 };
@@ -35,8 +35,8 @@ use tch::{Device, Kind, TchError, Tensor};
 
 /// The seed of all first weights; each layer has a stream of its own.
 const SEED: u64 = 1;
-/// Beyond this, the numbers of one layer would fill a learner's memory.
-const MOST_WEIGHTS: u64 = 100_000_000;
+/// The most numbers that may come out of a layer (4 GB): its maps are real ones, of a whole batch.
+const MOST_VALUES: u64 = 10 * AFFORDABLE;
 
 /// A layer that takes `IN` channels and gives `OUT`.
 #[diagnostic::on_unimplemented(
@@ -144,6 +144,7 @@ impl<const IN: usize, const OUT: usize> Conv<IN, OUT> {
     /// what came, the likely cause, and what to write instead.
     pub fn forward(&self, maps: &Tensor) -> Result<Tensor> {
         let [weight, bias] = self.numbers()?;
+        room_for_output(self.layer, maps)?;
         let padding = self.layer.padding.unwrap_or(0.into());
         maps.f_conv2d(weight, Some(bias), self.layer.strides().axes(), padding.axes(), [1, 1], 1)
             .map_err(|error| explained(self.layer, maps, error))
@@ -227,6 +228,7 @@ impl MaxPool {
 
 impl Step for MaxPool {
     fn forward(&self, maps: &Tensor) -> Result<Tensor> {
+        room_for_output(shapes::max_pool(self.kernel), maps)?;
         let kernel = self.kernel.axes();
         maps.f_max_pool2d(kernel, kernel, [0, 0], [1, 1], false)
             .map_err(|error| explained(shapes::max_pool(self.kernel), maps, error))
@@ -252,6 +254,7 @@ impl Step for MaxPool {
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub fn lay_on(filters: &Tensor, maps: &Tensor) -> Result<Tensor> {
+    holds_something(filters)?;
     let &[filter_count, channels, h, w] = sizes(filters).as_slice() else {
         return Err(Error::new(format!(
             "expected filters of four axes (filters x channels x rows x columns, as 20x10x3x3), and got {}",
@@ -259,8 +262,18 @@ pub fn lay_on(filters: &Tensor, maps: &Tensor) -> Result<Tensor> {
         )));
     };
     let layer = shapes::conv(filter_count, (h, w)).in_channels(channels).nobias();
+    room_for_output(layer, maps)?;
     maps.f_conv2d(filters, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)
         .map_err(|error| explained(layer, maps, error))
+}
+
+/// Refuses an output that would fill the memory: a padding or a size with a digit too many.
+fn room_for_output(layer: shapes::Layer, maps: &Tensor) -> Result<()> {
+    holds_something(maps)?;
+    let row = Shape::of(&sizes(maps)).and_then(|shape| layer.on(shape).ok());
+    row.map_or(Ok(()), |row| {
+        affordable(&format!("the output of `{layer}`"), Some(row.bytes / 4), MOST_VALUES)
+    })
 }
 
 /// libtorch's sentence, and what it means.
@@ -276,9 +289,9 @@ fn first_numbers(channels: usize, filters: usize, kernel: Pair) -> Result<[Tenso
     static MADE: AtomicU64 = AtomicU64::new(0);
     let shape = [filters as u64, channels as u64, kernel.h, kernel.w];
     match count(&shape) {
-        Some(1..=MOST_WEIGHTS) => {}
         Some(0) => return Err(format!("kernel size: expected at least 1, and got {kernel}")),
-        _ => return Err(format!("a weight of {} is too large: expected a smaller kernel", times(&shape))),
+        numbers => affordable(&format!("a weight of {}", times(&shape)), numbers, AFFORDABLE)
+            .map_err(|error| error.to_string())?,
     }
     let zeros = |shape: &[u64]| {
         let shape: Vec<i64> = shape.iter().map(|size| *size as i64).collect();

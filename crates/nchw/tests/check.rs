@@ -82,3 +82,13 @@ fn every_message_is_as_it_was_looked_at() {
     writeln!(all, "=== a pattern that cannot be read\n{error}\n").unwrap();
     common::as_kept("shapes/checks.txt", &all);
 }
+
+/// libtorch can only panic at a tensor that was never filled.
+#[test]
+fn a_tensor_that_was_never_filled_is_named() {
+    let said = check(&Tensor::new(), "N C=3 H W").unwrap_err().to_string();
+    assert!(said.contains("never filled (`Tensor::new()`)"), "{said}");
+    let said = check_all(&[(&zeros(&[8]), "N"), (&Tensor::new(), "N")]).unwrap_err().to_string();
+    assert!(said.starts_with("tensor 2: expected a tensor with numbers"), "{said}");
+    assert!(check(&zeros(&[8, 3, 5, 7]), "Ｎ Ｃ＝３ H W").is_ok());
+}

@@ -9,6 +9,7 @@ mod common;
 use nchw::prelude::*;
 use nchw::typed::{Conv, MaxPool, Relu};
 use std::fmt::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tch::nn;
 
 fn zeros(sizes: &[i64]) -> Tensor {
@@ -138,5 +139,70 @@ fn the_compiler_says_how_to_name_the_layers_of_a_net_of_one_s_own() {
         "give them by name, in their order: `summary(&named(&vs, &[(\"conv1\", &net.conv1), (\"relu\", &relu)]), &input)`",
     ] {
         assert!(said.contains(line), "expected {line} in\n{said}");
+    }
+}
+
+/// Batch normalisation of one picture without its batch.
+#[test]
+fn a_missing_batch_axis_is_named() {
+    let vs = nn::VarStore::new(Device::Cpu);
+    let norm = nn::batch_norm2d(vs.root(), 3, Default::default());
+    let said = summary(&named(None, &[("norm", &norm)]), zeros(&[3, 7, 9])).unwrap_err().to_string();
+    assert!(said.contains("`.unsqueeze(0)` on the input makes it 1x3x7x9"), "{said}");
+    // libtorch's own, which takes the rows for channels.
+    let (mean, variance) = (zeros(&[3]), Tensor::ones([3], (Kind::Float, Device::Cpu)));
+    let norm = nn::func(move |maps| {
+        maps.batch_norm::<&Tensor>(None, None, Some(&mean), Some(&variance), false, 0.1, 1e-5, false)
+    });
+    let said = summary(&named(None, &[("norm", &norm)]), zeros(&[3, 7, 9])).unwrap_err().to_string();
+    assert!(said.contains("`.unsqueeze(0)` on the input makes it 1x3x7x9"), "{said}");
+    let said = summary(&named(None, &[("norm", &norm)]), zeros(&[2, 4, 7, 9])).unwrap_err().to_string();
+    assert!(said.contains("made for 3 channels, and 4 come"), "{said}");
+}
+
+#[test]
+fn an_input_that_was_never_filled_is_named() {
+    let relu = nn::func(|maps| maps.relu());
+    let said = summary(&named(None, &[("relu", &relu)]), Tensor::new()).unwrap_err().to_string();
+    assert!(said.contains("never filled"), "{said}");
+}
+
+/// Which of many layers refuses is found in a few runs, and each is listed once.
+#[test]
+fn many_layers_take_few_runs() {
+    let vs = nn::VarStore::new(Device::Cpu);
+    let names: Vec<String> = (0..20_000).map(|n| format!("layer{n}")).collect();
+    let relu = nn::func(|maps| maps.shallow_clone());
+    let first = CountRuns::default();
+    let wrong = nn::linear(vs.root() / "layer15000", 4, 4, Default::default());
+    let own = nn::linear(vs.root() / "layer7" / "inner", 3, 3, Default::default());
+    let layers: Vec<(&str, &dyn nn::ModuleT)> = names
+        .iter()
+        .enumerate()
+        .map(|(n, name)| {
+            let layer: &dyn nn::ModuleT = match n {
+                0 => &first,
+                7 => &own,
+                15_000 => &wrong,
+                _ => &relu,
+            };
+            (name.as_str(), layer)
+        })
+        .collect();
+    let said = summary(&named(&vs, &layers), zeros(&[2, 3])).unwrap_err().to_string();
+    assert!(said.contains("layer 15001, `layer15000`, does not fit on 2x3"), "{}", &said[said.len() - 500..]);
+    assert!(said.contains("layer7  ") && said.lines().count() > 15_000);
+    let runs = first.0.load(Ordering::Relaxed);
+    assert!((2..40).contains(&runs), "{runs} runs");
+}
+
+/// Counts how often it is run.
+#[derive(Debug, Default)]
+struct CountRuns(AtomicUsize);
+
+impl nn::ModuleT for CountRuns {
+    fn forward_t(&self, maps: &Tensor, _: bool) -> Tensor {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        maps.shallow_clone()
     }
 }

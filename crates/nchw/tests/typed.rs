@@ -7,7 +7,7 @@ mod common;
 
 use common::compiled;
 use nchw::prelude::*;
-use nchw::typed::{Conv, MaxPool, Net, Relu, lay_on};
+use nchw::typed::{Conv, MaxPool, Net, Relu, Step, lay_on};
 
 fn zeros(sizes: &[i64]) -> Tensor {
     Tensor::zeros(sizes, (Kind::Float, Device::Cpu))
@@ -87,7 +87,10 @@ fn the_mistake_at_run_time() {
     );
     assert_eq!(
         said(Conv::<3, 10>::new(u64::MAX).weight()),
-        "a weight of 10x3x18446744073709551615x18446744073709551615 is too large: expected a smaller kernel"
+        "a weight of 10x3x18446744073709551615x18446744073709551615 would hold more numbers than can be counted: \
+         expected at most 100,000,000 (400 MB)\n\
+         likely cause: a digit too many\n\
+         instead: fewer filters, a smaller window or less padding"
     );
 }
 
@@ -113,4 +116,48 @@ fn the_compiler_says_it_in_the_lecture_s_words() {
         assert!(said.contains(line), "expected {line} in\n{said}");
     }
     assert_eq!(said.matches("error[").count(), 1, "{said}");
+}
+
+/// A padding with a digit too many would fill the memory.
+#[test]
+fn what_would_fill_the_memory_is_refused() {
+    let said = |result: nchw::Result<Tensor>| result.unwrap_err().to_string();
+    let padded = said(Conv::<3, 10>::new(3).padding(50_000).forward(&zeros(&[1, 3, 7, 9])));
+    assert!(
+        padded.starts_with("the output of `conv 3->10 3x3 padding 50000` would hold 100,")
+            && padded.contains("(400.1 GB): expected at most 1,000,000,000 (4.0 GB)"),
+        "{padded}"
+    );
+    let large = said(Conv::<3, 10>::new(3000).weight());
+    assert!(large.contains("270,000,000 numbers (1.1 GB): expected at most 100,000,000 (400 MB)"), "{large}");
+    let filters = zeros(&[1, 3, 1, 1]).expand([40_000, 3, 1, 1], false);
+    let maps = zeros(&[1, 3, 1, 1]).expand([1, 3, 1000, 1000], false);
+    assert!(
+        said(lay_on(&filters, &maps))
+            .contains("the output of `conv 3->40000 1x1 nobias` would hold 40,000,000,000")
+    );
+}
+
+#[test]
+fn nothing_panics_on_any_numbers() {
+    let odd = [0, 1, 2, 3, 1 << 31, i64::MAX as u64, u64::MAX];
+    let tensors = [
+        Tensor::new(),
+        zeros(&[0]),
+        zeros(&[3]),
+        zeros(&[3, 5, 7]),
+        zeros(&[2, 3, 5, 7]),
+        zeros(&[0, 3, 5, 7]),
+    ];
+    for maps in &tensors {
+        for (a, b) in odd.iter().flat_map(|a| odd.map(|b| (*a, b))) {
+            let layer = Conv::<3, 4>::new((a, b));
+            let _ = (layer.weight(), layer.forward(maps), MaxPool::new((a, b)).forward(maps));
+            let layer = Conv::<3, 4>::new(2).stride((a, 1)).padding((b, a));
+            let _ = layer.then(Relu).forward(maps);
+        }
+        for filters in &tensors {
+            let _ = lay_on(filters, maps);
+        }
+    }
 }

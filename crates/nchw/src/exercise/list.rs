@@ -2,8 +2,9 @@
 
 use super::compare;
 use super::work::Work;
-use crate::quiz::run::Run;
-use crate::shapes::{Chain, Layer, Op, Shape};
+use crate::check::holds_something;
+use crate::quiz::{beyond, run::Run, whole_number};
+use crate::shapes::{Chain, Layer, Op};
 use crate::{Error, Result, filter::Filter, matrix::Matrix};
 use tch::{Device, Kind, Tensor};
 
@@ -68,6 +69,9 @@ impl Goal {
 
     /// What is not right yet; nothing when all is.
     pub fn judge(&self, work: &Work) -> Result<Vec<String>> {
+        if let Work::Tensor(given) = work {
+            holds_something(given)?;
+        }
         match (self, work) {
             (Goal::Tensor { truth, slips, .. }, Work::Tensor(given)) => {
                 compare::tensors(given, &truth()?, slips)
@@ -82,14 +86,22 @@ impl Goal {
                 }
             }
             (Goal::Sizes { names, truth, slips, .. }, Work::Sizes(given)) => {
+                if let Some(large) = given.iter().find(|size| i64::try_from(**size).is_err()) {
+                    return Ok(vec![beyond(&large.to_string())]);
+                }
+                let given: Vec<i64> = given.iter().map(|size| *size as i64).collect();
                 for slip in *slips {
-                    if (slip.work)()? == *given {
+                    if (slip.work)()? == given {
                         return Ok(vec![slip.says.into()]);
                     }
                 }
-                Ok(compare::sizes(given, &truth()?, names))
+                Ok(compare::sizes(&given, &truth()?, names))
             }
-            (Goal::Number { truth, slips, .. }, Work::Number(given)) => number(*given, truth()?, slips),
+            (Goal::Number { truth, slips, .. }, Work::Whole(given)) => number(*given, truth()?, slips),
+            (Goal::Number { truth, slips, .. }, Work::Number(given)) => match whole_number(*given) {
+                Ok(given) => number(given, truth()?, slips),
+                Err(says) => Ok(vec![format!("{says}; a whole number is asked for")]),
+            },
             (Goal::Layers { judge, .. }, Work::Layers(layers)) => judge(layers),
             (_, came) => Ok(vec![format!(
                 "expected {}, and got {}{}",
@@ -115,16 +127,17 @@ impl Goal {
     }
 }
 
-fn number(given: f64, truth: i64, slips: &[Slip<Found<i64>>]) -> Result<Vec<String>> {
-    if given == truth as f64 {
+fn number(given: i128, truth: i64, slips: &[Slip<Found<i64>>]) -> Result<Vec<String>> {
+    let truth = i128::from(truth);
+    if given == truth {
         return Ok(vec![]);
     }
     for slip in slips {
-        if (slip.work)()? as f64 == given {
+        if i128::from((slip.work)()?) == given {
             return Ok(vec![slip.says.into()]);
         }
     }
-    let way = if given < truth as f64 { "too small" } else { "too large" };
+    let way = if given < truth { "too small" } else { "too large" };
     Ok(vec![format!("{given} is {way}")])
 }
 
@@ -512,11 +525,7 @@ impl Run {
 
 /// The layers run on this input, or where they break.
 fn ran(layers: &Chain, input: &str) -> Result<Run> {
-    let input: Shape = input.parse()?;
-    match layers.on(input).problem {
-        Some(problem) => Err(Error::new(problem.to_string())),
-        None => Run::on(input, layers),
-    }
+    Run::on(input.parse()?, layers)
 }
 
 fn comes_out(run: &Run, wanted: &[i64]) -> Vec<String> {

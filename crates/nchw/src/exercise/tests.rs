@@ -177,7 +177,24 @@ fn a_number_is_too_small_or_a_known_confusion() {
     said(&exercise("05-3").check(1536), &["the first convolution's"]);
     said(&exercise("05-3").check(24 * 16 * 24), &["the last pooling is forgotten"]);
     said(&exercise("05-3").check(24 * 10 * 14), &["no padding here"]);
-    said(&exercise("05-3").check(f64::NAN), &["NaN"]);
+    for (odd, words) in [
+        (exercise("05-3").check(f64::NAN), "NaN is not a number"),
+        (exercise("05-3").check(f32::NAN), "NaN is not a number"),
+        (exercise("05-3").check(f64::INFINITY), "`inf` is infinite"),
+        (exercise("05-3").check(2304.5), "2304.5 is not whole"),
+        (exercise("05-3").check(1e300), "1e300 is beyond all sizes"),
+        (exercise("05-3").check(i64::MAX), "9223372036854775807 is too large"),
+        (exercise("05-3").check(u64::MAX), "18446744073709551615 is too large"),
+        (exercise("05-3").check(usize::MAX), "18446744073709551615 is too large"),
+        (exercise("05-3").check(i64::MIN), "-9223372036854775808 is too small"),
+        (exercise("05-3").check(9_007_199_254_740_993i64), "9007199254740993 is too large"),
+        (exercise("03-1").check(u64::MAX), "the number 18446744073709551615"),
+        (exercise("03-2").check([u64::MAX, 6, 3, 4]), "18446744073709551615 is beyond all sizes"),
+        (exercise("03-2").check([-11, 6, 3, 4]), "-11 is not right"),
+    ] {
+        said(&odd, &[words]);
+        assert!(!odd.to_string().contains("NaN is too"), "{odd}");
+    }
 }
 
 #[test]
@@ -283,4 +300,85 @@ fn an_error_of_the_function_is_handed_on() {
     // Asked in the wrong way, even a function that fails gets an answer.
     let asked = exercise("05-1").check_function(|_| your_turn("05-1")).unwrap();
     said(&asked, &["got a function", "exercise(\"05-1\").check(…)"]);
+}
+
+/// `conv(90_000_000, 5)` asked libtorch for 27 GB.
+#[test]
+fn layers_that_would_fill_the_memory_are_refused() {
+    let large = exercise("03-1").check(conv(90_000_000, 5));
+    said(&large, &["`conv 90000000 5x5` on C=3 H=40 W=60", "GB", "at most 100,000,000 (400 MB)"]);
+    let padded = chain([conv(8, 3).padding(40_000), conv(8, 3), conv(8, 3)]);
+    said(&exercise("04-1").check(conv(4, 7).padding(50_000)), &["conv 4 7x7 padding 50000", "GB"]);
+    said(&exercise("04-4").check(&padded), &["layer", "GB"]);
+    let many = chain([conv(64, 3).same(); 2000].into_iter().chain([max_pool(2), max_pool(2)]));
+    said(&exercise("05-4").check(&many), &["these 2002 layers", "GB"]);
+}
+
+/// No work that is handed in makes an exercise panic, and none of this is right.
+#[test]
+fn nothing_that_is_handed_in_panics() {
+    let odd = [0, 1, 2, 7, 1 << 31, i64::MAX as u64, u64::MAX];
+    let cpu = (Kind::Float, Device::Cpu);
+    for task in &TASKS {
+        let exercise = exercise(task.id);
+        let mut all = vec![];
+        for n in odd {
+            all.extend([
+                exercise.check(n),
+                exercise.check(n as i64),
+                exercise.check(n as f64),
+                exercise.check(-(n as f64)),
+            ]);
+            all.extend([
+                exercise.check([n; 4]),
+                exercise.check([n; 3]),
+                exercise.check(vec![n; n.min(6) as usize]),
+            ]);
+            let layers = [
+                conv(n, n),
+                conv(8, n),
+                conv(n, 5),
+                max_pool(n),
+                avg_pool(n),
+                linear(n),
+                conv(8, 3).padding(n),
+            ];
+            for layer in
+                layers.into_iter().chain([conv(8, 3).stride(n), conv(4, 7).dilation(n), conv(8, 3).groups(n)])
+            {
+                let net = [conv(16, 3), max_pool(2), layer, max_pool(2), flatten(), linear(10)];
+                all.extend([
+                    exercise.check(layer),
+                    exercise.check(chain([layer; 3])),
+                    exercise.check(chain(net)),
+                ]);
+            }
+        }
+        all.extend(
+            [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MIN, f64::MAX, 0.5].map(|x| exercise.check(x)),
+        );
+        let tensors = [
+            Tensor::new(),
+            Tensor::zeros([0], cpu),
+            Tensor::zeros([1, 3, 3, 3], (Kind::Bool, Device::Cpu)),
+            Tensor::full([2, 3, 1, 1], f64::NAN, cpu),
+            Tensor::full([1, 3, 3, 3], f64::INFINITY, cpu),
+            Tensor::from(1.0f32),
+            // Copied, these would be 4 TB.
+            Tensor::zeros([1], cpu).expand([1_000_000, 1_000_000], false),
+            Tensor::zeros([1, 1, 1, 1], cpu).expand([1000, 1000, 1000, 1000], false),
+        ];
+        for tensor in &tensors {
+            all.push(exercise.check(tensor));
+            if let Ok(checked) = exercise.check_function(|_| Ok(tensor.shallow_clone())) {
+                all.push(checked);
+            }
+        }
+        for checked in all {
+            assert!(!checked.is_right() && checked.to_string().len() > 20, "{checked}");
+        }
+    }
+    for id in ["", "03-1 ", "\u{0}", "０３-１", &"9".repeat(10_000)] {
+        assert!(!exercise(id).check(1).is_right() && your_turn::<u64>(id).is_err());
+    }
 }

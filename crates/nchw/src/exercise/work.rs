@@ -13,8 +13,10 @@ pub enum Work {
     /// Numbers on axes.
     Tensor(Tensor),
     /// The sizes of something, or other whole numbers.
-    Sizes(Vec<i64>),
-    /// One number.
+    Sizes(Vec<i128>),
+    /// One whole number.
+    Whole(i128),
+    /// One number that may have something behind the point.
     Number(f64),
     /// Layers, one after the other.
     Layers(Chain),
@@ -31,9 +33,11 @@ impl Work {
     /// What it is, as a message says it.
     pub(super) fn described(&self) -> String {
         match self {
+            Work::Tensor(tensor) if !tensor.defined() => "a tensor that was never filled".into(),
             Work::Tensor(tensor) => format!("a tensor of shape {:?}", tensor.size()),
             Work::Sizes(sizes) => format!("the sizes {sizes:?}"),
-            Work::Number(number) => format!("the number {number}"),
+            Work::Whole(number) => format!("the number {number}"),
+            Work::Number(number) => format!("the number {number:?}"),
             Work::Layers(layers) => format!("the layers `{layers}`"),
         }
     }
@@ -94,10 +98,10 @@ impl IntoWork for &Chain {
 }
 
 macro_rules! numbers {
-    ($($kind:ty),*) => {$(
+    ($way:ident $from:ty: $($kind:ty),*) => {$(
         impl IntoWork for $kind {
             fn into_work(self) -> Work {
-                Work::Number(self as f64)
+                Work::$way(self as $from)
             }
         }
 
@@ -108,7 +112,8 @@ macro_rules! numbers {
         }
     )*};
 }
-numbers!(i32, i64, u32, u64, usize, f32, f64);
+numbers!(Whole i128: i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
+numbers!(Number f64: f32, f64);
 
 impl<T: crate::quiz::Whole, const N: usize> IntoWork for [T; N] {
     fn into_work(self) -> Work {

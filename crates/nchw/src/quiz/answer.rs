@@ -4,8 +4,8 @@
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// Whole numbers.
-    Numbers(Vec<i64>),
-    /// A number with something behind the point.
+    Numbers(Vec<i128>),
+    /// A number that is not whole, or beyond 64 bits, or not a number.
     Fraction(f64),
     /// Letters, or numbers as text: `20x10x3x3`.
     Text(String),
@@ -20,15 +20,15 @@ pub trait IntoAnswer {
 
 /// A whole number of any size.
 pub trait Whole: Copy {
-    /// As 64 bits; what is beyond them is the largest there is.
-    fn whole(self) -> i64;
+    /// The same number: 128 bits hold all of them.
+    fn whole(self) -> i128;
 }
 
 macro_rules! whole {
     ($($kind:ty),*) => {$(
         impl Whole for $kind {
-            fn whole(self) -> i64 {
-                i64::try_from(self).unwrap_or(i64::MAX)
+            fn whole(self) -> i128 {
+                self as i128
             }
         }
 
@@ -41,15 +41,40 @@ macro_rules! whole {
 }
 whole!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
 
+/// The same number without a point.
+///
+/// # Errors
+/// Why it cannot be: not a number, infinite, too large, or not whole.
+pub(crate) fn whole_number(number: f64) -> Result<i128, String> {
+    if number.is_nan() {
+        return Err(
+            "NaN is not a number: it is what a calculation without a result gives, such as 0.0 / 0.0".into(),
+        );
+    }
+    if number.is_infinite() {
+        return Err(format!("`{number}` is infinite, as a division by 0.0 is"));
+    }
+    if number.fract() != 0.0 {
+        return Err(format!("{number} is not whole"));
+    }
+    // Both ends of 64 bits are exact in a float.
+    if number.abs() >= 2f64.powi(63) {
+        return Err(beyond(&format!("{number:?}")));
+    }
+    Ok(number as i128)
+}
+
+/// What is said of a number that no size can be.
+pub(crate) fn beyond(number: &str) -> String {
+    format!("{number} is beyond all sizes there are: they end at {}", i64::MAX)
+}
+
 macro_rules! fraction {
     ($($kind:ty),*) => {$(
         impl IntoAnswer for $kind {
             fn into_answer(self) -> Answer {
                 let number = f64::from(self);
-                match number.fract() == 0.0 {
-                    true => Answer::Numbers(vec![number as i64]),
-                    false => Answer::Fraction(number),
-                }
+                whole_number(number).map_or(Answer::Fraction(number), |whole| Answer::Numbers(vec![whole]))
             }
         }
     )*};

@@ -1,26 +1,47 @@
 // Checks the answers of the quiz forms on the page, with what stands in their data attributes.
 (() => {
-  const parse = (text) => (/^[+-]?\d+$/.test(text.trim()) ? Number(text) : null);
+  // Full-width digits, as a Korean keyboard gives, are digits, too.
+  const parse = (text) => {
+    const plain = text.normalize('NFKC').trim();
+    return /^[+-]?\d+$/.test(plain) ? BigInt(plain.replace(/^\+/, '')) : null;
+  };
+
+  // Why no answer can be this number, or nothing.
+  const impossible = (field, value) => {
+    if (value === null) return 'a whole number belongs here';
+    if (BigInt.asIntN(64, value) !== value) return 'that is beyond all sizes there are';
+    if (field.dataset.least === '' || value >= BigInt(field.dataset.least)) return undefined;
+    return value < 0n ? 'it counts something, and nothing is counted below 0' : 'then there would be nothing at all';
+  };
+
+  // What is to be said about one number.
+  const about = (field, value, good) => {
+    const { answer, meaning, slips } = field.dataset;
+    if (good) return meaning;
+    const slip = JSON.parse(slips).find(([at]) => at === null || BigInt(at) === value);
+    const way = value > BigInt(answer) ? 'too large' : 'too small';
+    return slip ? slip[1] : meaning ? `${way}; it counts the ${meaning}` : way;
+  };
 
   // What is to be said about the whole answer, or nothing.
   const whole = (form, given) =>
-    JSON.parse(form.dataset.wholes).find(([answer]) => JSON.stringify(answer) === JSON.stringify(given))?.[1];
+    JSON.parse(form.dataset.wholes).find(([answer]) => answer.join() === given.join())?.[1];
 
   const checkNumbers = (form) => {
     const fields = [...form.querySelectorAll('input')];
     const given = fields.map((field) => parse(field.value));
-    const says = given.includes(null) ? undefined : whole(form, given);
+    const faults = fields.map((field, place) => impossible(field, given[place]));
+    const clear = faults.every((fault) => !fault);
+    const says = clear ? whole(form, given) : undefined;
     let right = 0;
     const lines = fields.map((field, place) => {
       const value = given[place];
-      const good = value === Number(field.dataset.answer);
+      const good = value === BigInt(field.dataset.answer);
       right += good ? 1 : 0;
       field.setAttribute('aria-invalid', String(!good));
-      if (value === null) return `✗ ${field.dataset.name}: not yet (a whole number belongs here)`;
-      if (good) return `✓ ${field.dataset.name} = ${value}: right`;
-      const slip = JSON.parse(field.dataset.slips).find(([at]) => at === value || at === null);
-      const large = value > Number(field.dataset.answer) ? 'too large' : 'too small';
-      return `✗ ${field.dataset.name} = ${value}: not yet` + (says ? '' : ` (${slip ? slip[1] : large})`);
+      const name = value === null ? field.dataset.name : `${field.dataset.name} = ${value}`;
+      const why = faults[place] ?? (says && !good ? '' : about(field, value, good));
+      return `${good ? '✓' : '✗'} ${name}: ${good ? 'right' : 'not yet'}` + (why ? ` (${why})` : '');
     });
     return { right, all: fields.length, lines, says };
   };

@@ -137,12 +137,20 @@ fn numbers(question: &Question, slips: &[Slip], fresh: &str) -> (String, String)
     let fields: Vec<String> = parts
         .iter()
         .enumerate()
-        .map(|(place, part)| field(part, place, slips, &format!("a-{}-{place}-{fresh}", question.id)))
+        .map(|(place, part)| {
+            field(question, part, place, slips, &format!("a-{}-{place}-{fresh}", question.id))
+        })
         .collect();
     (format!("data-wholes=\"{}\"", escape(&json!(wholes).to_string())), fields.join(" "))
 }
 
-fn field(part: &Part, place: usize, slips: &[Slip], id: &str) -> String {
+fn field(question: &Question, part: &Part, place: usize, slips: &[Slip], id: &str) -> String {
+    // The script grades as grade.rs does; `the_form_grades_as_the_grader` holds both against each other.
+    let least = match question.ask {
+        Ask::Row(_) => "",
+        _ if question.zero_can_be() => "0",
+        _ => "1",
+    };
     // `null` stands for any other number.
     let known: Vec<_> = slips
         .iter()
@@ -154,7 +162,9 @@ fn field(part: &Part, place: usize, slips: &[Slip], id: &str) -> String {
         .collect();
     format!(
         "<label for=\"{id}\">{name} <input id=\"{id}\" type=\"text\" inputmode=\"numeric\" autocomplete=\"off\" size=\"5\" \
-         data-name=\"{name}\" data-answer=\"{truth}\" data-slips=\"{slips}\"></label>",
+         data-name=\"{name}\" data-least=\"{least}\" data-meaning=\"{meaning}\" data-answer=\"{truth}\" \
+         data-slips=\"{slips}\"></label>",
+        meaning = question.ask.meaning(&part.name),
         name = named(&part.name),
         truth = part.truth,
         slips = escape(&json!(known).to_string())

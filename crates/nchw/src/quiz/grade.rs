@@ -1,9 +1,10 @@
 //! An answer against the truth: axis by axis, with the misconception named.
 
-use super::answer::Answer;
+use super::answer::{Answer, beyond, whole_number};
 use super::feedback::named;
 use super::question::{Ask, Question};
 use super::slips::{At, slips};
+use crate::shapes::half_width;
 
 /// How an answer was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -118,6 +119,7 @@ fn letters(answer: &Answer, options: &[(char, &str)]) -> Result<Vec<char>, Strin
     let Answer::Text(text) = answer else {
         return Err(format!("letters are asked for, among {among}, as in \"{example}\"; no letter came"));
     };
+    let text = &half_width(text);
     let axes = options.len() == 4 && options[0].0 == 'N';
     let mut given = vec![];
     for letter in text.chars().filter(|c| !c.is_whitespace() && !",;+&x×".contains(*c)) {
@@ -146,7 +148,10 @@ fn sizes(question: &Question, answer: &Answer) -> Result<Vec<i64>, String> {
     let parts = question.parts();
     let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
     let given = match answer {
-        Answer::Numbers(numbers) => numbers.clone(),
+        Answer::Numbers(numbers) => {
+            let size = |n: &i128| i64::try_from(*n).map_err(|_| beyond(&n.to_string()));
+            numbers.iter().map(size).collect::<Result<_, String>>()?
+        }
         Answer::Fraction(number) => return Err(fraction(*number)),
         Answer::Text(text) => in_text(text, question)?,
     };
@@ -169,12 +174,13 @@ fn sizes(question: &Question, answer: &Answer) -> Result<Vec<i64>, String> {
 }
 
 fn fraction(number: f64) -> String {
-    if !number.is_finite() {
-        return format!("{number} is no size: a whole number is asked for");
-    }
+    let says = whole_number(number).err().unwrap_or_default();
     let (down, up) = (number.floor(), number.ceil());
+    if down == up || !number.is_finite() {
+        return format!("{says}; a whole number is asked for");
+    }
     format!(
-        "{number} is not whole. A window stands at a place or it does not: between {down} and {up} you have to \
+        "{says}. A window stands at a place or it does not: between {down} and {up} you have to \
          decide (think of the floor)"
     )
 }
@@ -212,6 +218,7 @@ fn another_count(question: &Question, given: &[i64], names: &[&str]) -> String {
 }
 
 fn in_text(text: &str, question: &Question) -> Result<Vec<i64>, String> {
+    let text = &half_width(text);
     let separates = |c: char| c.is_whitespace() || "xX×*,;()[]".contains(c);
     let words: Vec<&str> = text.split(separates).filter(|word| !word.is_empty()).collect();
     let example = match question.parts().len() {
@@ -231,7 +238,9 @@ fn in_text(text: &str, question: &Question) -> Result<Vec<i64>, String> {
         match (number.parse::<i64>(), number.parse::<f64>()) {
             (Ok(whole), _) => numbers.push(whole),
             (_, Ok(whole)) if whole.fract() == 0.0 => {
-                return Err(format!("`{word}` is beyond all sizes there are"));
+                let plain =
+                    whole_number(whole).map(|plain| format!("write `{word}` as a whole number, `{plain}`"));
+                return Err(plain.unwrap_or_else(|_| beyond(&format!("`{word}`"))));
             }
             (_, Ok(broken)) => return Err(fraction(broken)),
             _ => return Err(format!("`{word}` is not a number; write numbers, as in {example}")),
@@ -245,7 +254,7 @@ pub(super) fn shown(answer: &Answer) -> String {
     match answer {
         Answer::Numbers(numbers) if numbers.len() == 1 => numbers[0].to_string(),
         Answer::Numbers(numbers) => format!("{numbers:?}"),
-        Answer::Fraction(number) => number.to_string(),
+        Answer::Fraction(number) => format!("{number:?}"),
         Answer::Text(text) => format!("\"{text}\""),
     }
 }

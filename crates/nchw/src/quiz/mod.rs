@@ -26,6 +26,7 @@ mod sheet;
 mod slips;
 
 pub use answer::{Answer, IntoAnswer, Whole};
+pub(crate) use answer::{beyond, whole_number};
 pub use feedback::{Feedback, Note};
 pub use form::{Form, quiz_form};
 pub use grade::{Mark, Verdict};
@@ -34,7 +35,7 @@ pub use question::Topic;
 pub use sheet::{Sheet, sheet};
 
 use crate::figure::{escape, show_html};
-use crate::shapes::distance;
+use crate::shapes::{distance, half_width};
 use crate::{Error, Result, error::debug_as_display};
 use question::{Ask, Question};
 use std::{
@@ -61,6 +62,7 @@ pub struct Quiz(std::result::Result<Arc<Question>, String>);
 /// assert!(quiz("b22").to_string().contains("did you mean `b2`"));
 /// ```
 pub fn quiz(id: &str) -> Quiz {
+    let id = half_width(id);
     let id = id.trim();
     if let Some(found) = QUESTIONS.iter().find(|question| question.id.eq_ignore_ascii_case(id)) {
         return Quiz(Ok(found.clone()));

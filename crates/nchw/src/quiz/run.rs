@@ -1,7 +1,7 @@
 //! The truth: a question's layers, run in libtorch. No other file of the quizzes knows it.
 
 use super::question::{Ask, Question};
-use crate::shapes::{Chain, Layer, Op, Shape};
+use crate::shapes::{AFFORDABLE, Chain, Layer, Op, Row, Shape, affordable};
 use crate::{Error, Result};
 use tch::{Device, Kind, Tensor};
 
@@ -71,6 +71,7 @@ impl Run {
         let Shape::Maps(maps) = input else {
             return Err(Error::new(format!("`{input}` has no rows and columns")));
         };
+        fits(input, layers)?;
         let sizes = [maps.n, maps.c, maps.h, maps.w].map(|n| n as i64);
         let input = Tensor::f_ones(sizes, FLOAT)?.set_requires_grad(true);
         let (mut output, mut learned) = (input.shallow_clone(), vec![]);
@@ -92,24 +93,52 @@ impl Run {
         let [_, _, h, w] = self.output.size()[..] else {
             return Err(Error::new("there are no rows and columns"));
         };
-        let middle = self.output.narrow(2, h / 2, 1).narrow(3, w / 2, 1);
+        let middle = self.output.f_narrow(2, h / 2, 1)?.f_narrow(3, w / 2, 1)?;
         let seen = self.touched(&middle)?;
-        let side = |across: i64| seen.any_dim(across, false).to_kind(Kind::Int64).nonzero();
-        let extent = |places: Tensor| places.max().int64_value(&[]) - places.min().int64_value(&[]) + 1;
-        Ok([extent(side(1)), extent(side(0))])
+        let extent = |across: i64| -> Result<i64> {
+            let places = Vec::<i64>::try_from(seen.f_any_dim(across, false)?.f_nonzero()?.f_view([-1])?)?;
+            Ok(places.first().zip(places.last()).map_or(0, |(first, last)| last - first + 1))
+        };
+        Ok([extent(1)?, extent(0)?])
     }
 
     /// How many columns at the end no output value depends on.
     fn unread_columns(&self) -> Result<i64> {
-        let read = self.touched(&self.output)?.any_dim(0, false).to_kind(Kind::Int64).nonzero();
-        Ok(self.input.size()[3] - 1 - read.max().int64_value(&[]))
+        let read = self.touched(&self.output)?.f_any_dim(0, false)?.f_nonzero()?.f_view([-1])?;
+        let last = Vec::<i64>::try_from(read)?.last().copied().unwrap_or(-1);
+        Ok(self.input.size()[3] - 1 - last)
     }
 
     /// Which rows and columns of the input these values depend on: where their gradient is not 0.
     fn touched(&self, values: &Tensor) -> Result<Tensor> {
-        let gradient = Tensor::f_run_backward(&[values.sum(Kind::Float)], &[&self.input], false, false)?;
-        Ok(gradient[0].abs().sum_dim_intlist([0i64, 1].as_slice(), false, Kind::Float).not_equal(0))
+        let gradient = Tensor::f_run_backward(&[values.f_sum(Kind::Float)?], &[&self.input], false, false)?;
+        Ok(gradient[0]
+            .f_abs()?
+            .f_sum_dim_intlist([0i64, 1].as_slice(), false, Kind::Float)?
+            .f_not_equal(0)?)
     }
+}
+
+/// Whether these layers can be laid on this input, and libtorch has the memory for it.
+fn fits(input: Shape, layers: &Chain) -> Result<()> {
+    let table = layers.on(input);
+    if let Some(problem) = table.problem {
+        return Err(Error::new(problem.to_string()));
+    }
+    let numbers = |row: &Row| row.parameters.saturating_add(row.bytes / 4);
+    let all = table.rows.iter().map(numbers).fold(0, u64::saturating_add);
+    let Some((position, largest)) = (1..).zip(&table.rows).max_by_key(|(_, row)| numbers(row)) else {
+        return Ok(());
+    };
+    let what = match table.rows.len() {
+        1 => format!("`{}` on {}, its weight and its output,", largest.layer, input.named()),
+        count => format!(
+            "these {count} layers, most of all layer {position}, `{}` on {},",
+            largest.layer,
+            largest.input.named()
+        ),
+    };
+    affordable(&what, Some(all), AFFORDABLE)
 }
 
 /// One layer with all its weights 1.

@@ -5,7 +5,10 @@ use super::run::{sizes_out, truth};
 use super::*;
 use std::{collections::HashSet, fs, path::Path};
 
-fn each(check: impl Fn(&Question) -> Option<String>) {
+#[path = "../../tests/quiz/counted.rs"]
+mod counted;
+
+fn each(mut check: impl FnMut(&Question) -> Option<String>) {
     let faults: Vec<String> = QUESTIONS
         .iter()
         .filter_map(|question| check(question).map(|fault| format!("{}: {fault}", question.id)))
@@ -27,6 +30,23 @@ fn libtorch_gives_every_answer() {
             Err(error) => Some(error.to_string()),
         }
     });
+}
+
+/// A third way, which knows neither libtorch nor the arithmetic of `shapes`: it puts windows
+/// down one after the other and counts.
+#[test]
+fn counting_gives_every_answer() {
+    let mut compared = 0;
+    each(|question| {
+        let found = counted::answer(question)?;
+        compared += 1;
+        let answer = numbers(&question.answer);
+        (found != answer).then(|| format!("{answer:?} is answered, counting gives {found:?}"))
+    });
+    let letters = QUESTIONS.iter().filter(|question| matches!(question.ask, Ask::Letters(_)));
+    let answers: Vec<(&str, &str)> = letters.map(|q| (q.id.as_str(), q.answer.as_str())).collect();
+    assert_eq!(answers, [("why1", "F"), ("conv10", "B"), ("e1", "N H W"), ("d1", "B")]);
+    assert_eq!(compared + answers.len(), QUESTIONS.len());
 }
 
 /// What comes out is told in the text; only one value of the unknown gives it.
@@ -74,7 +94,7 @@ fn every_question_is_whole() {
     for question in QUESTIONS.iter() {
         assert!(ids.insert(&question.id), "two questions are called {}", question.id);
     }
-    assert!(QUESTIONS.len() >= 60);
+    assert!(QUESTIONS.len() >= 97);
     each(|question| {
         let enough = !question.hints.is_empty()
             && question.hints.iter().all(|hint| !hint.trim().is_empty())
@@ -147,13 +167,62 @@ fn only_one_file_knows_libtorch_and_none_the_notebook() {
     }
 }
 
+/// Numbers as they were typed, and why they cannot be an answer.
+#[test]
+fn odd_numbers_are_named_as_typed() {
+    let says = |answer: Answer| Feedback::of(&QUESTIONS[1], &answer).to_string();
+    for (answer, words) in [
+        (f64::NAN.into_answer(), "NaN is not a number"),
+        (f64::INFINITY.into_answer(), "`inf` is infinite"),
+        (i64::MAX.into_answer(), "9223372036854775807: not yet (too large"),
+        (u64::MAX.into_answer(), "18446744073709551615 is beyond all sizes"),
+        (usize::MAX.into_answer(), "18446744073709551615 is beyond all sizes"),
+        (1e300.into_answer(), "1e300 is beyond all sizes"),
+        (2.5.into_answer(), "2.5 is not whole"),
+        ((-7).into_answer(), "= -7 cannot be: weights counts something"),
+        (i64::MIN.into_answer(), "-9223372036854775808 cannot be"),
+        ("24.0".into_answer(), "as a whole number, `24`"),
+        ("２４".into_answer(), "weights = 24: not yet"),
+    ] {
+        let said = says(answer);
+        assert!(said.contains(words), "expected `{words}` in\n{said}");
+    }
+    let said = Feedback::of(&QUESTIONS[0], &"Ｆ".into_answer());
+    assert!(said.is_right(), "{said}");
+}
+
+/// A layer with a digit too many is refused before libtorch asks for the memory.
+#[test]
+fn layers_that_would_fill_the_memory_are_refused() {
+    let said = |layers: &str| {
+        run::Run::of("3x40x60", layers).err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    let large = said("conv 90000000 5x5");
+    assert!(
+        large.contains("conv 90000000 5x5") && large.contains("GB") && large.contains("100,000,000"),
+        "{large}"
+    );
+    for layers in [
+        "conv 4 3x3 padding 50000",
+        "linear 60->1000000000",
+        "flatten; linear 100000000",
+        "conv 2000000 1x1; gap",
+        "conv 90000000 100x100",
+        &["conv 900 3x3 same"; 100].join("; "),
+    ] {
+        let said = said(layers);
+        assert!(said.contains("expected at most") || said.contains("does not fit"), "{said}");
+    }
+    assert_eq!(said("conv 100 5x5 padding 2"), "");
+}
+
 #[test]
 fn chance_makes_questions_of_every_level() {
     for level in 1..=4 {
         let mut kinds = HashSet::new();
         for seed in 0..50 {
             let question = random::question(seed, level).unwrap();
-            assert_eq!(numbers(&question.answer), truth(&question).unwrap());
+            assert_eq!(counted::answer(&question), Some(numbers(&question.answer)), "{}", question.text);
             assert!(Feedback::of(&question, &Answer::Text(question.answer.clone())).is_right());
             kinds.insert(question.text.clone());
         }
@@ -166,12 +235,13 @@ fn chance_makes_questions_of_every_level() {
 #[test]
 fn chance_is_explained_by_the_arithmetic() {
     for seed in 0..40 {
-        let question = random::question(seed, 4).unwrap();
+        let question = random::question(seed, 1 + (seed % 4) as u8).unwrap();
         let rows = question.rows();
         let last = rows.last().unwrap();
         let found: Vec<i64> = match question.ask {
             Ask::Weight => last.weight.iter().map(|&n| n as i64).collect(),
             Ask::Parameters => vec![last.parameters as i64],
+            Ask::Features => last.output.sizes().last().map(|&n| n as i64).into_iter().collect(),
             _ => last.output.sizes().iter().map(|&n| n as i64).collect(),
         };
         assert_eq!(found, numbers(&question.answer), "{}", question.text);
@@ -218,6 +288,114 @@ fn feedback_reads_as_agreed() {
     crate::testing::as_kept("quiz/feedback.txt", &text);
 }
 
+/// The script of the forms, run on as much of a page as it needs.
+struct Page {
+    context: rquickjs::Context,
+}
+
+impl Page {
+    fn new() -> Page {
+        let context = rquickjs::Context::full(&rquickjs::Runtime::new().unwrap()).unwrap();
+        context.with(|js| js.eval::<(), _>(include_str!("../../tests/quiz/page.js")).unwrap());
+        Page { context }
+    }
+
+    /// Shows one form.
+    fn open(&self, question: &Arc<Question>) {
+        let html = Form::of(vec![Ok(question.clone())]).html();
+        self.context.with(|js| {
+            let open: rquickjs::Function = js.globals().get("open").unwrap();
+            assert_eq!(open.call::<_, usize>((html,)).unwrap(), 1);
+            js.eval::<(), _>(include_str!("form.js")).unwrap();
+        });
+    }
+
+    /// What the form says to this in its fields, or to these letters.
+    fn answer(&self, values: &[String]) -> Vec<String> {
+        let lines: String = self.context.with(|js| {
+            let answer: rquickjs::Function = js.globals().get("answer").unwrap();
+            answer.call((serde_json::json!(values).to_string(),)).unwrap()
+        });
+        serde_json::from_str(&lines).unwrap()
+    }
+}
+
+/// Answers are graded a second time, by the script on the page.
+#[test]
+fn the_form_grades_as_the_grader() {
+    let (page, mut right, mut wrong, mut unclear) = (Page::new(), 0, 0, 0);
+    let made = (0..24).map(|seed| Arc::new(random::question(seed, 1 + (seed % 4) as u8).unwrap()));
+    for question in QUESTIONS.iter().cloned().chain(made) {
+        let answers = match question.ask {
+            Ask::Letters(options) => subsets(options),
+            _ => answers_in_fields(&question),
+        };
+        page.open(&question);
+        for fields in answers {
+            let graded = feedback_on(&question, &fields.join(" "));
+            let lines = page.answer(&fields);
+            let about = format!("{} answered with {fields:?}\n{graded}\nThe form: {lines:?}", question.id);
+            assert_eq!(lines[0] == "✓ Right.", graded.is_right(), "{about}");
+            match graded.verdict() {
+                Verdict::Right => right += 1,
+                Verdict::Unclear => {
+                    unclear += 1;
+                    let why = graded.to_string();
+                    for reason in [
+                        "nothing is counted below 0",
+                        "then there would be nothing at all",
+                        "beyond all sizes",
+                    ] {
+                        assert!(!why.contains(reason) || lines.concat().contains(reason), "{about}");
+                    }
+                }
+                Verdict::Wrong => {
+                    wrong += 1;
+                    let said: Vec<String> =
+                        graded.to_string().lines().skip(1).map(|line| line.trim().into()).collect();
+                    let letters = if question.parts().is_empty() { graded.marks().len() } else { 0 };
+                    let (_, said) = said.split_last().unwrap();
+                    let shown = if letters > 0 { &lines[2..] } else { &lines[1..] };
+                    assert_eq!(&said[letters..], shown, "{about}");
+                }
+            }
+        }
+    }
+    assert!(right > 200 && wrong > 1500 && unclear > 500, "{right} right, {wrong} wrong, {unclear} unclear");
+}
+
+/// Every choice of letters: one of them where there are round buttons, any where there are boxes.
+fn subsets(options: &[(char, &str)]) -> Vec<Vec<String>> {
+    let chosen = |bits: usize| {
+        let chosen = options.iter().enumerate().filter(|(place, _)| bits >> place & 1 == 1);
+        chosen.map(|(_, (letter, _))| letter.to_string()).collect()
+    };
+    (0..1 << options.len()).map(chosen).collect()
+}
+
+/// The right answer, every known wrong one, and nonsense in one field after the other.
+fn answers_in_fields(question: &Question) -> Vec<Vec<String>> {
+    let truth: Vec<i64> = question.parts().iter().map(|part| part.truth).collect();
+    let typed = |numbers: &[i64]| numbers.iter().map(i64::to_string).collect::<Vec<_>>();
+    let known = wrong_answers(question).into_iter().map(|wrong| numbers(&wrong));
+    let known = known.filter(|wrong| wrong.len() == truth.len()).map(|wrong| typed(&wrong));
+    let mut answers: Vec<Vec<String>> = [typed(&truth)].into_iter().chain(known).collect();
+    answers.push(truth.iter().map(|number| format!(" +{number} ")).collect());
+    answers.push(vec![String::new(); truth.len()]);
+    for place in 0..truth.len() {
+        let more = [truth[place] + 1, truth[place] - 1, truth[place] + 1_000_003, 0, -1, i64::MAX, i64::MIN];
+        let nonsense =
+            ["", "abc", "3.5", "1e3", "0x10", "99999999999999999999", "-99999999999999999999", "NaN", "１２"];
+        let all = more.iter().map(i64::to_string).chain(nonsense.map(String::from));
+        answers.extend(all.map(|text| {
+            let mut fields = typed(&truth);
+            fields[place] = text;
+            fields
+        }));
+    }
+    answers
+}
+
 fn feedback_on(question: &Question, answer: &str) -> Feedback {
     Feedback::of(question, &Answer::Text(answer.into()))
 }
@@ -258,11 +436,54 @@ fn wrong_answers(question: &Question) -> Vec<String> {
 
 fn nonsense() -> Vec<Answer> {
     let numbers =
-        [vec![], vec![-3], vec![0], vec![5, 0], vec![2, 3, 4], vec![0, 1, -2, 3], vec![32, 20, 10, 3, 3]];
+        [vec![], vec![-3i128], vec![0], vec![5, 0], vec![2, 3, 4], vec![0, 1, -2, 3], vec![32, 20, 10, 3, 3]];
     let texts =
         ["", "   ", "no idea", "3x", "3xq", "3.5x2", "N", "채", "-1x2x3x4", "99999999999999999999", "X Y"];
     let mut all: Vec<Answer> = numbers.into_iter().map(Answer::Numbers).collect();
-    all.extend([Answer::Numbers(vec![i64::MAX]), Answer::Fraction(2.5), Answer::Fraction(f64::NAN)]);
+    all.extend([i64::MAX.into_answer(), u64::MAX.into_answer()]);
+    all.extend([2.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, 9.3e18].map(f64::into_answer));
     all.extend(texts.map(|text| Answer::Text(text.into())));
     all
+}
+
+/// Nothing that is asked or answered makes a quiz panic.
+mod any {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
+
+        #[test]
+        fn answer_is_read_or_refused(
+            place in any::<prop::sample::Index>(),
+            bytes in prop::collection::vec(any::<u8>(), 0..40),
+            text in "([0-9]{0,25}|[NCHWF개채]|[-+.x×*,;=() e]|NaN|inf){0,9}",
+            numbers in prop::collection::vec(any::<i128>(), 0..6),
+            float in any::<f64>(),
+        ) {
+            let question = &QUESTIONS[place.index(QUESTIONS.len())];
+            let bytes = String::from_utf8_lossy(&bytes).into_owned();
+            for answer in [text.into_answer(), bytes.into_answer(), Answer::Numbers(numbers), float.into_answer()] {
+                let feedback = Feedback::of(question, &answer);
+                prop_assert!(!feedback.to_string().is_empty() && feedback.marks().len() < 10);
+            }
+        }
+
+        #[test]
+        fn id_is_known_or_named(id in "(random-)?[\\PC]{0,12}(-[0-9]{0,3})?", seed in any::<u64>(), level in any::<u8>()) {
+            let known = quiz(&id);
+            prop_assert!(!known.to_string().is_empty() && !known.form().html().is_empty());
+            prop_assert!(!known.explain().to_string().is_empty());
+            prop_assert_eq!(random(seed, level).ok().is_ok(), (1..=4).contains(&level));
+        }
+
+        #[test]
+        fn sheet_is_made_or_refused(seed in any::<u64>(), count in prop_oneof![0usize..4, 95usize..110, Just(usize::MAX)]) {
+            match sheet(seed, count) {
+                Ok(sheet) => prop_assert!(!sheet.html().is_empty() && !sheet.key_markdown().is_empty()),
+                Err(_) => prop_assert!(!(1..=200).contains(&count)),
+            }
+        }
+    }
 }

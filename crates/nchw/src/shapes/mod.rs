@@ -43,8 +43,8 @@ pub use layer::{
 pub(crate) use pattern::Bound;
 pub use pattern::Pattern;
 pub use row::Row;
+pub(crate) use shape::{AFFORDABLE, affordable, count, times};
 pub use shape::{Flat, Nchw, Pair, Shape};
-pub(crate) use shape::{count, times};
 pub(crate) use table::{HEAD, aligned, commas};
 pub use table::{Table, Totals};
 pub(crate) use text::distance;

@@ -1,5 +1,6 @@
 //! Sizes in N, C, H, W order, and what is left of them after a flatten.
 
+use super::table::commas;
 use super::words::{Span, half_width, pointed, words};
 use crate::{Error, Result, error::debug_as_display};
 use std::{fmt, str::FromStr};
@@ -162,6 +163,31 @@ pub(super) fn product(numbers: &[u64]) -> Option<u64> {
 /// How many numbers a weight of these sizes holds; none when there is no weight.
 pub(crate) fn count(sizes: &[u64]) -> Option<u64> {
     if sizes.is_empty() { Some(0) } else { product(sizes) }
+}
+
+/// The most numbers that may be made for a learner's layers: 400 MB.
+pub(crate) const AFFORDABLE: u64 = 100_000_000;
+
+/// Refuses what would not fit into a learner's memory, before libtorch asks for it.
+///
+/// # Errors
+/// How large it would be, and how large it may be.
+pub(crate) fn affordable(what: &str, numbers: Option<u64>, most: u64) -> Result<()> {
+    let bytes = |numbers: u64| match numbers as f64 * 4.0 {
+        large if large >= 1e9 => format!("{:.1} GB", large / 1e9),
+        small => format!("{:.0} MB", small / 1e6),
+    };
+    let came = match numbers {
+        Some(numbers) if numbers <= most => return Ok(()),
+        Some(numbers) => format!("{} numbers ({})", commas(numbers), bytes(numbers)),
+        None => "more numbers than can be counted".to_string(),
+    };
+    Err(Error::new(format!(
+        "{what} would hold {came}: expected at most {} ({})\nlikely cause: a digit too many\n\
+         instead: fewer filters, a smaller window or less padding",
+        commas(most),
+        bytes(most)
+    )))
 }
 
 /// `[20, 10, 3, 3]` as `20x10x3x3`.
