@@ -29,6 +29,13 @@ fn libtorch_gives_every_answer() {
     });
 }
 
+/// A learner may have switched gradients off; receptive fields are found by them.
+#[test]
+fn answers_need_no_gradients_outside() {
+    let _guard = tch::no_grad_guard();
+    libtorch_gives_every_answer();
+}
+
 /// What comes out is told in the text; only one value of the unknown gives it.
 #[test]
 fn every_unknown_has_one_solution() {
