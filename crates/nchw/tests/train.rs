@@ -203,14 +203,12 @@ fn no_command_panics_at_an_output_that_is_closed() {
         let (code, err) = start(closed(), Stdio::piped());
         assert_eq!((code, err.contains("panicked")), (Some(expected), false), "{command} >closed: {err}");
         assert_eq!(start(closed(), closed()).0, Some(expected), "{command} >closed 2>closed");
-        assert_eq!(start(Stdio::null(), closed()).0, Some(expected), "{command} 2>closed");
-        assert_eq!(start(Stdio::null(), full()).0, Some(expected), "{command} 2>full");
-        if command.starts_with("train") && expected == 0 {
+        // What cannot be written is an error, but never a panic, which would be 101.
+        let code = start(full(), full()).0;
+        assert!(code.is_some_and(|code| code <= 2), "{command} >full 2>full: {code:?}");
+        if command.starts_with(SMALL) {
             assert!(here.join("run/weights.safetensors").exists(), "{command}");
         }
-        // What could not be written is told, where the error output can be.
-        let (code, err) = start(full(), Stdio::piped());
-        assert!(code.is_some_and(|code| code <= 2) && !err.contains("panicked"), "{command} >full: {err}");
     }
 }
 
