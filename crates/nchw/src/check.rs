@@ -4,7 +4,7 @@ use crate::{
     Error, Result,
     shapes::{Bound, Pattern},
 };
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 /// Gives the tensor back if its shape is as the pattern says.
 ///
@@ -71,6 +71,21 @@ pub(crate) fn holds_something(tensor: &Tensor) -> Result<()> {
         "expected a tensor with numbers, and got one that was never filled (`Tensor::new()`)\n\
          instead: `Tensor::zeros([…], (Kind::Float, Device::Cpu))`, or what a layer gave",
     ))
+}
+
+/// An error with this advice when a tensor holds NaN or infinite numbers.
+pub(crate) fn check_finite(what: &str, tensor: &Tensor, advice: &str) -> Result<()> {
+    let numbers = tensor.f_detach()?;
+    let bad = numbers.numel() as i64 - numbers.f_isfinite()?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
+    if bad == 0 {
+        return Ok(());
+    }
+    let kind = if numbers.f_isnan()?.f_any()?.f_int64_value(&[])? != 0 { "NaN" } else { "infinite numbers" };
+    Err(Error::new(format!(
+        "{what} {:?} holds {kind}: {bad} of its {} numbers are not finite. {advice}",
+        tensor.size(),
+        tensor.numel()
+    )))
 }
 
 /// The sizes of a tensor; none when it was never filled.

@@ -45,6 +45,42 @@ pub(crate) fn cpu_has_bf16() -> bool {
     return false;
 }
 
+/// The compute capability of a GPU, major and minor, as the driver says it: (7, 5) for a T4.
+/// Nothing where there is no driver or no such GPU; tch has no function for it.
+#[cfg(target_os = "linux")]
+pub(crate) fn compute_capability(number: usize) -> Option<(i32, i32)> {
+    use std::ffi::{c_int, c_uint};
+    type Init = unsafe extern "C" fn(c_uint) -> c_int;
+    type Get = unsafe extern "C" fn(*mut c_int, c_int) -> c_int;
+    type Attribute = unsafe extern "C" fn(*mut c_int, c_int, c_int) -> c_int;
+    // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR in cuda.h.
+    const MAJOR: c_int = 75;
+    const MINOR: c_int = 76;
+    if !has_driver() {
+        return None;
+    }
+    let number = c_int::try_from(number).ok()?;
+    // SAFETY: the driver's own library and functions, declared as in cuda.h; every pointer is to
+    // a number that outlives the call. The driver stays loaded: libtorch uses it, too.
+    unsafe {
+        let driver = std::mem::ManuallyDrop::new(libloading::Library::new("libcuda.so.1").ok()?);
+        let init = driver.get::<Init>(b"cuInit\0").ok()?;
+        let get = driver.get::<Get>(b"cuDeviceGet\0").ok()?;
+        let attribute = driver.get::<Attribute>(b"cuDeviceGetAttribute\0").ok()?;
+        let (mut device, mut major, mut minor) = (0, 0, 0);
+        let succeeded = init(0) == 0
+            && get(&mut device, number) == 0
+            && attribute(&mut major, MAJOR, device) == 0
+            && attribute(&mut minor, MINOR, device) == 0;
+        succeeded.then_some((major, minor))
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn compute_capability(_number: usize) -> Option<(i32, i32)> {
+    None
+}
+
 /// Whether there is an NVIDIA driver: on Linux, in a container that sees only the
 /// device, or in Windows' Linux.
 fn has_driver() -> bool {
@@ -112,6 +148,19 @@ static BEFORE_ALL_TESTS: extern "C" fn() = {
 mod tests {
     use libloading::os::unix::{Library, RTLD_NOW};
     use std::ffi::c_void;
+
+    /// A GPU that libtorch computes on has a capability, and one that is not there has none.
+    #[test]
+    fn the_driver_says_the_compute_capability() {
+        match super::device() {
+            tch::Device::Cuda(number) => {
+                let (major, _) = super::compute_capability(number).unwrap();
+                assert!((3..100).contains(&major), "{major}");
+            }
+            _ => assert_eq!(super::compute_capability(0), None),
+        }
+        assert_eq!(super::compute_capability(9999), None);
+    }
 
     /// The CPU's part of libtorch knows the setting, too: it can be seen without a GPU.
     #[test]

@@ -12,6 +12,7 @@ mod runtime;
 pub mod shapes;
 
 mod check;
+mod gradient;
 mod hints;
 mod summary;
 pub mod typed;

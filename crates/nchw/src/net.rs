@@ -5,6 +5,7 @@
 
 use crate::{
     Error, Result, check,
+    check::check_finite,
     device::cpu_has_bf16,
     error::debug_as_display,
     random::Dice,
@@ -263,6 +264,10 @@ impl LectureNet {
                 Some(t) if t.size() != *size => {
                     differs.push(format!("`{name}`: expected {size:?}, got {:?}", t.size()));
                 }
+                Some(t) if !is_float(t.kind()) => differs.push(format!(
+                    "`{name}`: expected numbers of kind Float (Half, BFloat16 and Double are converted), got {:?}",
+                    t.kind()
+                )),
                 Some(_) => {}
             }
         }
@@ -290,7 +295,23 @@ impl LectureNet {
                 tch::no_grad(|| place.f_copy_(tensor))?;
             }
         }
+        net.check_weights()?;
         Ok(net)
+    }
+
+    /// An error when a weight is not finite or a variance is negative: every score would then be NaN.
+    fn check_weights(&self) -> Result<()> {
+        for (name, tensor) in self.variables() {
+            let advice = "A training that diverged leaves such weights: use those of an earlier epoch, or train \
+                          again with a smaller `peak_rate`";
+            check_finite(&format!("`{name}`"), &tensor, advice)?;
+            if name.ends_with("running_var") && tensor.f_min()?.f_double_value(&[])? < 0.0 {
+                return Err(Error::new(format!(
+                    "`{name}` holds a negative number, and a variance is never negative. {advice}"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The same network on another device.
@@ -329,7 +350,10 @@ impl LectureNet {
         if size.len() != 4 || size[2..] != [32, 32] {
             let _ = check(pictures, "N C=3 H=32 W=32")?;
         }
-        tch::no_grad(|| self.forward(&normalised(pictures, self.device(), Kind::Float)?, false))
+        let logits =
+            tch::no_grad(|| self.forward(&normalised(pictures, self.device(), Kind::Float)?, false))?;
+        check_output(&logits)?;
+        Ok(logits)
     }
 
     /// The maps after one layer, such as `block1.conv2`, or after a block, such as `block1`.
@@ -385,6 +409,9 @@ impl LectureNet {
     /// The same network with one map switched off: this channel of this block or
     /// layer is 0 everywhere, whatever is on the picture.
     ///
+    /// The weights that make the map are set to 0. For ReLU and pooling these are the ones of the
+    /// batch normalization before them: both keep 0 at 0.
+    ///
     /// # Errors
     /// When there is no such layer, or it has no such channel.
     ///
@@ -399,20 +426,25 @@ impl LectureNet {
     pub fn without(&self, name: &str, channel: usize) -> Result<LectureNet> {
         let net = self.to_device(self.device())?;
         let last = net.position(name)?;
-        // Scaled by 0 and shifted by 0, nothing of the map is left.
-        let norm = net.steps[..=last].iter().rev().find_map(|(_, step)| match step {
-            Step::Norm { weight, bias, .. } => Some([weight, bias]),
+        if is_head(name) {
+            return Err(Error::new(format!(
+                "`{name}` has no maps any more; the last layer that has is block3"
+            )));
+        }
+        let makers = net.steps[..=last].iter().rev().find_map(|(_, step)| match step {
+            Step::Conv { weight } => Some(vec![weight]),
+            Step::Norm { weight, bias, .. } => Some(vec![weight, bias]),
             _ => None,
         });
-        let maps = norm.map_or(0, |[weight, _]| weight.size()[0] as usize);
-        let Some(scale_and_shift) = norm.filter(|_| channel < maps && !is_head(name)) else {
-            return Err(Error::new(match maps {
-                _ if is_head(name) => format!("`{name}` has no maps any more; the last that has is block3"),
-                0 => format!("`{name}` comes before batch normalisation: expected block1 or a later layer"),
-                _ => format!("there is no channel {channel} in `{name}`: expected 0 to {}", maps - 1),
-            }));
-        };
-        for numbers in scale_and_shift {
+        let makers = makers.unwrap_or_default();
+        let channels = makers.first().map_or(0, |weight| weight.size()[0] as usize);
+        if channel >= channels {
+            return Err(Error::new(format!(
+                "there is no channel {channel} in `{name}`: expected 0 to {}",
+                channels.saturating_sub(1)
+            )));
+        }
+        for numbers in makers {
             let _ = tch::no_grad(|| numbers.f_select(0, channel as i64)?.f_fill_(0.0))?;
         }
         Ok(net)
@@ -457,6 +489,7 @@ impl LectureNet {
                 maps = step.apply(&maps, false)?;
                 all.push((name.clone(), maps.shallow_clone()));
             }
+            check_output(&maps)?;
             Ok(all)
         })
     }
@@ -569,7 +602,10 @@ fn normalised(pictures: &Tensor, device: Device, kind: Kind) -> Result<Tensor> {
     let _ = check(pictures, "N C=3 H W")?;
     let scale = match pictures.kind() {
         Kind::Uint8 => 255.0,
-        Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16 => 1.0,
+        kind if is_float(kind) => {
+            check_finite("the batch of images", pictures, "Expected numbers from 0 to 1")?;
+            1.0
+        }
         other => {
             return Err(Error::new(format!(
                 "expected pictures as bytes from 0 to 255 (kind Uint8) or as numbers from 0 to 1 (kind Float), \
@@ -581,6 +617,20 @@ fn normalised(pictures: &Tensor, device: Device, kind: Kind) -> Result<Tensor> {
     let pictures = pictures.f_to_device(device)?.f_to_kind(Kind::Float)? / scale;
     let pictures = (pictures - along(MEAN)?) / along(DEVIATION)?;
     channels_last(&pictures.f_to_kind(kind)?)
+}
+
+/// The floating-point kinds that weights and images may have; all are computed with as fp32.
+fn is_float(kind: Kind) -> bool {
+    matches!(kind, Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16)
+}
+
+/// An error when what a network computed is not finite, though its weights and images are.
+pub(crate) fn check_output(output: &Tensor) -> Result<()> {
+    check_finite(
+        "the output of the network",
+        output,
+        "Its weights are finite, but so large that sums overflow: train again with a smaller `peak_rate`",
+    )
 }
 
 /// The same maps, with the channels of a place beside each other in memory.
@@ -703,5 +753,150 @@ mod tests {
         assert!(error.contains("not a whole safetensors file"), "{error}");
         let error = net.save(folder.path().join("none/a.safetensors")).unwrap_err().to_string();
         assert!(error.contains("is its folder there?"), "{error}");
+    }
+
+    /// A network whose every number is drawn, so that no mistake hides behind a 0 or a 1.
+    fn drawn(plan: Plan) -> LectureNet {
+        let net = LectureNet::new(plan, 5, Device::Cpu).unwrap();
+        let mut dice = Dice::new(11, 0);
+        for (name, mut variable) in net.variables() {
+            let (low, high) = if name.ends_with("running_var") { (0.5, 1.5) } else { (-0.6, 0.7) };
+            let numbers: Vec<f32> = (0..variable.numel()).map(|_| dice.between(low, high)).collect();
+            tch::no_grad(|| variable.copy_(&Tensor::from_slice(&numbers).view_as(&variable)));
+        }
+        net
+    }
+
+    /// Every channel of every layer and block, against the maps with that channel set to 0 by hand.
+    #[test]
+    fn without_a_channel_is_the_network_with_that_map_masked() {
+        for pooling in [true, false] {
+            let net = drawn(Plan { maps: [2, 3, 5], pooling });
+            let all = net.maps(&pictures(2)).unwrap();
+            let layers: Vec<String> = net.names().filter(|name| !is_head(name)).map(String::from).collect();
+            assert_eq!(layers.len(), if pooling { 27 } else { 24 });
+            let blocks = ["block1", "block2", "block3"].map(String::from);
+            for name in layers.iter().chain(&blocks) {
+                let place = net.position(name).unwrap();
+                let channels = all[place].1.size()[1] as usize;
+                for channel in 0..channels {
+                    let without = net.without(name, channel).unwrap();
+                    let masked = all[place].1.copy();
+                    let _ = masked.select(1, channel as i64).fill_(0.0);
+                    let maps = without.maps(&pictures(2)).unwrap();
+                    assert_eq!(maps[place].1, masked, "{name} {channel}");
+                    assert_eq!(
+                        maps.last().unwrap().1,
+                        net.go_on(place, &masked).unwrap(),
+                        "what follows {name} {channel}"
+                    );
+                    // No earlier layer changes; before ReLU and pooling, no earlier one than normalization.
+                    let maker = all[..=place]
+                        .iter()
+                        .rposition(|(layer, _)| layer.contains(".conv") || layer.contains(".norm"))
+                        .unwrap();
+                    for (before, after) in all[..maker].iter().zip(&maps) {
+                        assert_eq!(before, after, "before {name} {channel}");
+                    }
+                }
+                let error = net.without(name, channels).map(drop).unwrap_err().to_string();
+                let expected = format!("no channel {channels} in `{name}`: expected 0 to {}", channels - 1);
+                assert!(error.contains(&expected), "{error}");
+            }
+        }
+        let net = drawn(Plan { maps: [2, 3, 5], pooling: true });
+        let error = net.without("head", 0).map(drop).unwrap_err().to_string();
+        assert!(error.contains("`head` has no maps"), "{error}");
+        // A default network: block2's layers have 64 channels, not block1's 32.
+        let net = LectureNet::new(Plan::default(), 3, Device::Cpu).unwrap();
+        let silent = net.without("block2.conv1", 41).unwrap().map(&pictures(1), "block2.conv1").unwrap();
+        let of = |maps: &Tensor, channel| maps.select(1, channel).abs().max().double_value(&[]);
+        assert!(of(&silent, 41) == 0.0 && of(&silent, 40) > 0.0);
+    }
+
+    /// Each kind of floating-point numbers is converted, every other is refused by name.
+    #[test]
+    fn weights_of_other_kinds_are_converted_or_refused() {
+        let folder = TempFolder::new("net-kinds");
+        let file = folder.path().join("a.safetensors");
+        let net = drawn(Plan { maps: [2, 3, 4], pooling: true });
+        let save = |change: &dyn Fn(&str, Tensor) -> Tensor| {
+            let tensors: Vec<(String, Tensor)> = net
+                .variables()
+                .into_iter()
+                .map(|(name, t)| (name.clone(), change(&name, t.detach())))
+                .collect();
+            Tensor::write_safetensors(&tensors, &file).unwrap();
+        };
+        // Files of PyTorch have no notes: the plan is that of the tensors' names.
+        let load = || {
+            let Weights { tensors, .. } = Weights::read(&file)?;
+            LectureNet::from_tensors(net.plan(), &tensors, Device::Cpu)
+        };
+        for kind in [Kind::Float, Kind::Half, Kind::BFloat16, Kind::Double] {
+            save(&|_, tensor| tensor.to_kind(kind));
+            for ((name, own), (_, loaded)) in net.variables().into_iter().zip(load().unwrap().variables()) {
+                assert_eq!(loaded.kind(), Kind::Float);
+                assert_eq!(loaded, own.to_kind(kind).to_kind(Kind::Float), "{name} as {kind:?}");
+            }
+        }
+        for (kind, found) in [
+            (Kind::Int64, "got Int64"),
+            (Kind::Int, "kind I32"),
+            (Kind::Uint8, "kind U8"),
+            (Kind::Bool, "kind BOOL"),
+        ] {
+            save(&|name, tensor| if name == "head.bias" { tensor.to_kind(kind) } else { tensor });
+            let error = load().map(drop).unwrap_err().to_string();
+            for words in ["`head.bias`", found, "BF", "are converted"] {
+                assert!(error.contains(words), "expected `{words}` in: {error}");
+            }
+        }
+        // What PyTorch counts is no weight.
+        let mut tensors = net.variables();
+        tensors.push(("block1.norm1.num_batches_tracked".into(), Tensor::from(7i64)));
+        Tensor::write_safetensors(&tensors, &file).unwrap();
+        load().unwrap();
+    }
+
+    #[test]
+    fn weights_and_images_that_are_not_finite_are_refused_by_name() {
+        let plan = Plan { maps: [2, 3, 4], pooling: true };
+        let net = drawn(plan);
+        let (nan, inf) = (f64::NAN, f64::INFINITY);
+        for (name, value, says) in [
+            ("block2.conv3.weight", nan, "`block2.conv3.weight` [3, 3, 3, 3] holds NaN: 1 of its 81 numbers"),
+            ("block1.norm2.bias", inf, "`block1.norm2.bias` [2] holds infinite numbers: 1 of its 2 numbers"),
+            ("block3.norm1.running_mean", -inf, "`block3.norm1.running_mean` [4] holds infinite"),
+            ("block3.norm1.running_var", -1.0, "`block3.norm1.running_var` holds a negative number"),
+            // Too large for fp32.
+            ("head.bias", 1e300, "`head.bias` [10] holds infinite numbers"),
+        ] {
+            let spoilt = net.variables().into_iter().map(|(own, tensor)| {
+                let tensor = tensor.detach().to_kind(Kind::Double);
+                if own == name {
+                    let _ = tensor.view([-1]).narrow(0, 0, 1).fill_(value);
+                }
+                (own, tensor)
+            });
+            let spoilt: Vec<(String, Tensor)> = spoilt.collect();
+            let error =
+                LectureNet::from_tensors(plan, &spoilt, Device::Cpu).map(drop).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+        for (value, says) in [(nan, "holds NaN"), (inf, "holds infinite numbers")] {
+            let images = Tensor::zeros([2, 3, 32, 32], (Kind::Float, Device::Cpu));
+            let _ = images.select(0, 1).select(0, 2).narrow(0, 4, 1).fill_(value);
+            for error in [net.logits(&images).unwrap_err(), net.map(&images, "block1").unwrap_err()] {
+                let error = error.to_string();
+                let expected = format!("the batch of images [2, 3, 32, 32] {says}: 32 of its 6144 numbers");
+                assert!(error.contains(&expected), "{error}");
+            }
+        }
+        // Finite, but too large to compute with.
+        let (_, mut weight) = net.variables().into_iter().find(|(name, _)| name == "head.weight").unwrap();
+        let _ = tch::no_grad(|| weight.fill_(3e38));
+        let error = net.logits(&pictures(1)).unwrap_err().to_string();
+        assert!(error.contains("the output of the network") && error.contains("overflow"), "{error}");
     }
 }

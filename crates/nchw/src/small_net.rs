@@ -3,6 +3,7 @@
 //! Everything here computes on the CPU: small enough for it, and the same
 //! seed gives the same curves again.
 
+use crate::gradient::check_graph;
 use crate::random::Dice;
 use crate::shapes10::Shapes10;
 use crate::summary::{Layered, Layers};
@@ -196,7 +197,17 @@ impl SmallNet {
             seconds: 0.0,
         };
         for epoch in 0..settings.epochs {
-            let (loss, right) = self.epoch(train, epoch, settings, &mut optimizer)?;
+            // Also inside `tch::no_grad`: learning needs gradients.
+            let (loss, right) = tch::with_grad(|| self.epoch(train, epoch, settings, &mut optimizer))?;
+            if !loss.is_finite() {
+                return Err(Error::new(format!(
+                    "the loss became {loss} in epoch {} of {}: the learning rate of {} is too high, try {}",
+                    epoch + 1,
+                    settings.epochs,
+                    settings.learning_rate,
+                    settings.learning_rate / 4.0
+                )));
+            }
             curve.loss.push(loss);
             curve.train_accuracy.push(right);
             curve.accuracy.push(self.accuracy(test)?);
@@ -232,6 +243,7 @@ impl SmallNet {
             let labels = train.labels.f_index_select(0, &places)?;
             let scores = self.scores(&train.images.f_index_select(0, &places)?)?;
             let loss = scores.f_cross_entropy_loss(&labels, None::<Tensor>, Reduction::Mean, -100, 0.0)?;
+            check_graph(&loss)?;
             optimizer.backward_step(&loss);
             loss_sum += loss.f_double_value(&[])? * labels.size()[0] as f64;
             right += agreeing(&scores.f_argmax(1, false)?, &labels)?;
@@ -433,6 +445,30 @@ mod tests {
         assert!((spread / (bound / 3.0_f64.sqrt()) - 1.0).abs() < 0.03, "{spread}");
         let bias = conv.bs.unwrap();
         assert!(bias.abs().max().double_value(&[]) <= bound && bias.std(true).double_value(&[]) > 0.0);
+    }
+
+    #[test]
+    fn it_learns_the_same_where_gradients_are_off() {
+        let data = Shapes10::draw(30, 1).unwrap();
+        let settings = ShuffleSettings { epochs: 2, batch: 8, ..ShuffleSettings::default() };
+        let train = || SmallNet::mlp(3).train("MLP", &data, &data, &settings).unwrap().loss;
+        let expected = train();
+        assert!(expected[1] < expected[0], "{expected:?}");
+        assert_eq!(tch::no_grad(train), expected);
+        let _guard = tch::no_grad_guard();
+        assert_eq!(train(), expected);
+    }
+
+    #[test]
+    fn a_loss_that_is_not_a_number_ends_the_training() {
+        let data = Shapes10::draw(16, 1).unwrap();
+        let net = SmallNet::mlp(3);
+        for mut variable in net.weights.trainable_variables() {
+            let _ = tch::no_grad(|| variable.fill_(f64::INFINITY));
+        }
+        let error = complaint(net.train("MLP", &data, &data, &ShuffleSettings::default()));
+        assert!(error.contains("the loss became NaN in epoch 1 of 12"), "{error}");
+        assert!(error.contains("the learning rate of 0.003 is too high, try 0.00075"), "{error}");
     }
 
     #[test]

@@ -66,14 +66,17 @@ impl Weights {
             }
             _ => {}
         }
-        let tensor = |view: &TensorView| -> Result<Tensor> {
+        let tensor = |name: &str, view: &TensorView| -> Result<Tensor> {
             let kind = kind(view.dtype()).ok_or_else(|| {
-                Error::new(format!("it holds numbers of kind {:?}, which weights never are", view.dtype()))
+                Error::new(format!(
+                    "`{name}` holds numbers of kind {:?}: expected weights of kind F32 (F16, BF16 and F64 are converted)",
+                    view.dtype()
+                ))
             })?;
             let size: Vec<i64> = view.shape().iter().map(|n| *n as i64).collect();
             Ok(Tensor::f_from_data_size(view.data(), &size, kind)?)
         };
-        let tensors = views.iter().map(|(name, view)| Ok((name.clone(), tensor(view)?)));
+        let tensors = views.iter().map(|(name, view)| Ok((name.clone(), tensor(name, view)?)));
         Ok(Weights { tensors: tensors.collect::<Result<_>>()?, notes })
     }
 }
@@ -124,8 +127,10 @@ impl Stored<'_> {
 fn kind(dtype: Dtype) -> Option<Kind> {
     Some(match dtype {
         Dtype::F32 => Kind::Float,
+        Dtype::F16 => Kind::Half,
         Dtype::BF16 => Kind::BFloat16,
         Dtype::F64 => Kind::Double,
+        // PyTorch counts batches with it (`num_batches_tracked`).
         Dtype::I64 => Kind::Int64,
         _ => return None,
     })

@@ -2,7 +2,7 @@
 
 use super::question::{Ask, Question};
 use crate::shapes::{AFFORDABLE, Chain, Layer, Op, Row, Shape, affordable};
-use crate::{Error, Result};
+use crate::{Error, Result, gradient::gradients};
 use tch::{Device, Kind, Tensor};
 
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
@@ -76,7 +76,8 @@ impl Run {
         let input = Tensor::f_ones(sizes, FLOAT)?.set_requires_grad(true);
         let (mut output, mut learned) = (input.shallow_clone(), vec![]);
         for layer in &layers.layers {
-            let (next, numbers) = apply(layer, &output)?;
+            // Also inside `tch::no_grad`: the gradients tell what a value depends on.
+            let (next, numbers) = tch::with_grad(|| apply(layer, &output))?;
             output = next;
             learned.push(numbers);
         }
@@ -93,7 +94,7 @@ impl Run {
         let [_, _, h, w] = self.output.size()[..] else {
             return Err(Error::new("there are no rows and columns"));
         };
-        let middle = self.output.f_narrow(2, h / 2, 1)?.f_narrow(3, w / 2, 1)?;
+        let middle = tch::with_grad(|| self.output.f_narrow(2, h / 2, 1)?.f_narrow(3, w / 2, 1))?;
         let seen = self.touched(&middle)?;
         let extent = |across: i64| -> Result<i64> {
             let places = Vec::<i64>::try_from(seen.f_any_dim(across, false)?.f_nonzero()?.f_view([-1])?)?;
@@ -111,7 +112,8 @@ impl Run {
 
     /// Which rows and columns of the input these values depend on: where their gradient is not 0.
     fn touched(&self, values: &Tensor) -> Result<Tensor> {
-        let gradient = Tensor::f_run_backward(&[values.f_sum(Kind::Float)?], &[&self.input], false, false)?;
+        let sum = tch::with_grad(|| values.f_sum(Kind::Float))?;
+        let gradient = gradients(&sum, &[&self.input])?;
         Ok(gradient[0]
             .f_abs()?
             .f_sum_dim_intlist([0i64, 1].as_slice(), false, Kind::Float)?

@@ -49,6 +49,13 @@ fn counting_gives_every_answer() {
     assert_eq!(compared + answers.len(), QUESTIONS.len());
 }
 
+/// A learner may have switched gradients off; receptive fields are found by them.
+#[test]
+fn answers_need_no_gradients_outside() {
+    let _guard = tch::no_grad_guard();
+    libtorch_gives_every_answer();
+}
+
 /// What comes out is told in the text; only one value of the unknown gives it.
 #[test]
 fn every_unknown_has_one_solution() {

@@ -7,6 +7,7 @@ use crate::{
     colour::Palette,
     error::debug_as_display,
     figure::{Figure, Pixels, shows_its_figure},
+    gradient::gradients,
     matrix::Matrix,
     net::MEAN,
     panels::{Content, Panel, Sheet},
@@ -127,8 +128,11 @@ impl View {
         let class_name = self.class(class)?;
         let (place, maps) = self.layer(name)?;
         let maps = maps.f_detach()?.copy().set_requires_grad(true);
-        let score = self.net.go_on(place, &maps)?.f_select(1, class as i64)?.f_sum(Kind::Float)?;
-        let gradients = Tensor::f_run_backward(&[&score], &[&maps], false, false)?;
+        // Also inside `tch::no_grad`: what is asked for here are gradients.
+        let score = tch::with_grad(|| -> Result<Tensor> {
+            Ok(self.net.go_on(place, &maps)?.f_select(1, class as i64)?.f_sum(Kind::Float)?)
+        })?;
+        let gradients = gradients(&score, &[&maps])?;
         let gradient =
             gradients.first().ok_or_else(|| Error::new("the score does not depend on these maps"))?;
         let weights = gradient.f_mean_dim([2, 3].as_slice(), true, Kind::Float)?;

@@ -387,6 +387,22 @@ fn a_training_becomes_a_film() {
 }
 
 #[test]
+fn grad_cam_needs_no_gradients_outside() {
+    let view = cat();
+    for layer in ["block1.conv1", "block2", "block3"] {
+        let expected = view.grad_cam(layer, 3).unwrap().tensor();
+        let inside = tch::no_grad(|| view.grad_cam(layer, 3).unwrap().tensor());
+        assert_eq!(inside, expected, "{layer}");
+        let _guard = tch::no_grad_guard();
+        assert_eq!(view.grad_cam(layer, 3).unwrap().tensor(), expected, "{layer}");
+        assert_eq!(
+            view.compare(layer).unwrap().text(),
+            tch::with_grad(|| view.compare(layer).unwrap()).text()
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_shown_says_what_can() {
     let net = shipped();
     let view = cat();

@@ -126,14 +126,13 @@ impl View {
         self.label
     }
 
-    /// The likeliest class.
+    /// The likeliest class; of equally likely ones, the first.
     ///
     /// # Errors
     /// When the picture is not 32 × 32: there is no answer then.
     pub fn answer(&self) -> Result<usize> {
-        let probabilities = self.probabilities()?;
-        let likeliest = (0..10).max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]));
-        Ok(likeliest.unwrap_or(0))
+        self.probabilities()?;
+        Ok(self.likeliest().and_then(|order| Some(order.first()?.0)).unwrap_or(0))
     }
 
     /// How likely each class is, from 0 to 1.
@@ -195,7 +194,7 @@ impl View {
         })
     }
 
-    /// The likeliest classes, each with its probability.
+    /// The likeliest classes, each with its probability; of equally likely ones, the first leads.
     fn likeliest(&self) -> Option<Vec<(usize, f32)>> {
         let probabilities = self.probabilities.as_deref()?;
         let mut order: Vec<(usize, f32)> = probabilities.iter().copied().enumerate().collect();

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Result,
-    device::{cpu_has_bf16, device},
+    device::{compute_capability, cpu_has_bf16, device},
     error::debug_as_display,
     net::Plan,
 };
@@ -25,15 +25,59 @@ pub enum Precision {
     /// them (TF32), as in PyTorch; `NVIDIA_TF32_OVERRIDE=0` in the environment keeps all.
     Fp32,
     /// 16 bits with the range of 32 (bfloat16): two to three times as fast where
-    /// the hardware has it (GPUs since 2020, CPUs with AVX-512-BF16 or AMX).
+    /// the hardware has it (GPUs of compute capability 8.0 or higher, CPUs with AVX-512-BF16
+    /// or AMX).
     Bf16,
+}
+
+/// What the value of each choice must be that can be given as text.
+const CHOICES: [(&str, &str); 15] = [
+    ("epochs", "a whole number from 1 to 10000"),
+    ("minutes", "a number from 0 (no limit) to 100000"),
+    ("batch", "a whole number of at least 2 images (batch normalization needs a spread)"),
+    ("peak_rate", "a learning rate above 0 and up to 100, such as 0.3"),
+    ("warm_up", PART),
+    ("head_pace", "a number above 0 and up to 1"),
+    ("momentum", PART),
+    ("weight_decay", PART),
+    ("label_smoothing", PART),
+    ("flip", "true or false"),
+    ("shift", "a whole number of pixels from 0 to 16"),
+    ("cutout", "a whole number of pixels from 0 to 24"),
+    ("average", PART),
+    ("seed", "a whole number from 0 to 18446744073709551615"),
+    ("pooling", "true or false"),
+];
+const PART: &str = "a number from 0 up to, but not including, 1";
+
+/// What is said about a value that a choice cannot have.
+fn wrong(name: &str, got: &dyn fmt::Display) -> Error {
+    let expected = CHOICES.iter().find(|(own, _)| *own == name).map_or("another value", |(_, text)| text);
+    Error::new(format!("{name}: expected {expected}, got {got}"))
+}
+
+/// Whether a GPU of this compute capability (major, minor) has bf16 in hardware: from 8.0 on.
+/// Where the capability is unknown, fp32 is the safe choice: every GPU has it.
+fn gpu_has_bf16(capability: Option<(i32, i32)>) -> bool {
+    capability.is_some_and(|(major, _)| major >= 8)
+}
+
+/// Refuses bf16 on a GPU that is known not to have it.
+fn check_bf16(capability: Option<(i32, i32)>) -> Result<()> {
+    match capability {
+        Some((major, minor)) if !gpu_has_bf16(capability) => Err(Error::new(format!(
+            "precision: expected fp32, got bf16: this GPU has compute capability {major}.{minor}, and bf16 needs \
+             8.0 or higher. In a recipe: `precision: Precision::Fp32`; on the command line: `--precision fp32`"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 impl Precision {
     /// The fastest that this device computes in hardware.
     pub fn fastest(device: Device) -> Precision {
         let has_it = match device {
-            Device::Cuda(_) => true,
+            Device::Cuda(number) => gpu_has_bf16(compute_capability(number)),
             Device::Cpu => cpu_has_bf16(),
             _ => false,
         };
@@ -86,8 +130,9 @@ pub struct Recipe {
     pub plan: Plan,
     /// How often every picture is seen.
     pub epochs: usize,
-    /// Minutes that the training may take at most: as many of the epochs are
-    /// trained as fit, judged by the first steps. 0 for no limit.
+    /// Minutes that the training may take at most, tests and checkpoints included: as
+    /// many of the epochs are trained as fit, at least one, judged by a few steps that
+    /// are timed beforehand. 0 for no limit.
     pub minutes: f64,
     /// Pictures to a step.
     pub batch: usize,
@@ -187,14 +232,16 @@ impl Recipe {
     /// Changes one choice, given as text: `peak_rate=0.3`, `flip=false`.
     ///
     /// # Errors
-    /// When there is no such choice (the message lists them), or the value is no
-    /// number for it.
+    /// When there is no such choice (the message lists them), or the value is not of
+    /// its kind. Whether it is in its range is checked when the training starts.
     pub fn set(&mut self, text: &str) -> Result<()> {
-        fn read<T: std::str::FromStr>(place: &mut T, name: &str, value: &str) -> Result<()> {
-            let wrong = |_| Error::new(format!("{name}: `{value}` is no value for it"));
-            value.parse().map(|value| *place = value).map_err(wrong)
+        fn read<T: std::str::FromStr>(choice: &mut T, name: &str, value: &str) -> Result<()> {
+            let quoted = || if value.is_empty() { "nothing".to_owned() } else { format!("`{value}`") };
+            *choice = value.parse().map_err(|_| wrong(name, &quoted()))?;
+            Ok(())
         }
         let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        let (name, value) = (name.trim(), value.trim());
         match name {
             "epochs" => read(&mut self.epochs, name, value),
             "minutes" => read(&mut self.minutes, name, value),
@@ -211,58 +258,40 @@ impl Recipe {
             "average" => read(&mut self.average, name, value),
             "seed" => read(&mut self.seed, name, value),
             "pooling" => read(&mut self.plan.pooling, name, value),
-            other => Err(Error::new(format!(
-                "there is no choice `{other}`: expected epochs, minutes, batch, peak_rate, warm_up, head_pace, momentum, \
-                 weight_decay, label_smoothing, flip, shift, cutout, average, seed or pooling, as in `peak_rate=0.3`"
-            ))),
+            other => {
+                let names = CHOICES.map(|(name, _)| name).join(", ");
+                Err(Error::new(format!(
+                    "there is no choice `{other}`: expected one of {names}, as in `peak_rate=0.3`"
+                )))
+            }
         }
     }
 
-    /// Whether every choice makes sense.
+    /// Whether every choice is in its range.
     pub(crate) fn check(&self) -> Result<()> {
-        let wrong = |what: &str, expected: &str, got: &dyn fmt::Display| {
-            Err(Error::new(format!("{what}: expected {expected}, got {got}")))
-        };
-        if self.epochs == 0 || self.epochs > 10_000 {
-            return wrong("epochs", "1 to 10000", &self.epochs);
-        }
-        if self.batch < 2 {
-            return wrong(
-                "batch",
-                "at least 2 pictures to a step (batch normalisation needs a spread)",
-                &self.batch,
-            );
-        }
-        if !(self.peak_rate > 0.0 && self.peak_rate <= 100.0) {
-            return wrong("peak_rate", "a step size above 0, such as 0.2", &self.peak_rate);
-        }
-        if !(self.head_pace > 0.0 && self.head_pace <= 1.0) {
-            return wrong("head_pace", "a number above 0 and up to 1", &self.head_pace);
-        }
-        if self.shift > 16 {
-            return wrong("shift", "0 to 16 pixels", &self.shift);
-        }
-        if self.cutout > 24 {
-            return wrong("cutout", "0 to 24 pixels", &self.cutout);
-        }
-        if !(self.minutes >= 0.0 && self.minutes.is_finite()) {
-            return wrong("minutes", "0 (no limit) or more", &self.minutes);
-        }
-        if !(self.weight_decay >= 0.0 && self.weight_decay < 1.0) {
-            return wrong("weight_decay", "a number from 0 to 1, such as 0.0005", &self.weight_decay);
-        }
-        let parts = [
-            ("warm_up", self.warm_up),
-            ("momentum", self.momentum),
-            ("label_smoothing", self.label_smoothing),
-            ("average", self.average),
+        let is_part = |number: f64| (0.0..1.0).contains(&number);
+        let (peak_rate, head_pace) = (self.peak_rate, self.head_pace);
+        let choices: [(&str, bool, &dyn fmt::Display); 12] = [
+            ("epochs", (1..=10_000).contains(&self.epochs), &self.epochs),
+            ("minutes", (0.0..=100_000.0).contains(&self.minutes), &self.minutes),
+            ("batch", self.batch >= 2, &self.batch),
+            ("peak_rate", peak_rate > 0.0 && peak_rate <= 100.0, &peak_rate),
+            ("warm_up", is_part(self.warm_up), &self.warm_up),
+            ("head_pace", head_pace > 0.0 && head_pace <= 1.0, &head_pace),
+            ("momentum", is_part(self.momentum), &self.momentum),
+            ("weight_decay", is_part(self.weight_decay), &self.weight_decay),
+            ("label_smoothing", is_part(self.label_smoothing), &self.label_smoothing),
+            ("average", is_part(self.average), &self.average),
+            ("shift", self.shift <= 16, &self.shift),
+            ("cutout", self.cutout <= 24, &self.cutout),
         ];
-        for (what, part) in parts {
-            if !(0.0..1.0).contains(&part) {
-                return wrong(what, "a number from 0 up to, but not including, 1", &part);
-            }
+        if let Some((name, _, got)) = choices.iter().find(|(_, fits, _)| !fits) {
+            return Err(wrong(name, got));
         }
-        Ok(())
+        match (self.precision, self.device) {
+            (Precision::Bf16, Device::Cuda(number)) => check_bf16(compute_capability(number)),
+            _ => Ok(()),
+        }
     }
 
     /// The step size when this part of all steps is done, 0 to 1.
@@ -307,3 +336,69 @@ impl fmt::Display for Recipe {
 }
 
 debug_as_display!(Recipe);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The answer of `check` after one choice was set.
+    fn tried(text: &str) -> Result<()> {
+        let mut recipe = Recipe { device: Device::Cpu, ..Recipe::lecture() };
+        recipe.set(text)?;
+        recipe.check()
+    }
+
+    #[test]
+    fn every_choice_names_both_ends_of_its_range() {
+        // Taken, and refused in `check` or, as text, in `set`.
+        let cases: [(&str, &[&str], &[&str]); 15] = [
+            ("epochs", &["1", "10000"], &["0", "10001", "1.5", "-1"]),
+            ("minutes", &["0", "0.5", "100000"], &["-1", "100001"]),
+            ("batch", &["2", "50000"], &["0", "1", "32.5"]),
+            ("peak_rate", &["0.001", "100"], &["0", "-0.1", "100.5", "1000"]),
+            ("warm_up", &["0", "0.99"], &["-0.1", "1"]),
+            ("head_pace", &["0.001", "1"], &["0", "1.01"]),
+            ("momentum", &["0", "0.99"], &["-0.1", "1"]),
+            ("weight_decay", &["0", "0.99"], &["-0.1", "1"]),
+            ("label_smoothing", &["0", "0.99"], &["-0.1", "1"]),
+            ("flip", &["true", "false"], &["1", "yes"]),
+            ("shift", &["0", "16"], &["17", "-1"]),
+            ("cutout", &["0", "24"], &["25", "-1"]),
+            ("average", &["0", "0.99"], &["-0.1", "1"]),
+            ("seed", &["0", "18446744073709551615"], &["-1", "18446744073709551616"]),
+            ("pooling", &["true", "false"], &["0", "no"]),
+        ];
+        assert_eq!(cases.map(|(name, ..)| name), CHOICES.map(|(name, _)| name));
+        for ((name, good, bad), (_, expected)) in cases.into_iter().zip(CHOICES) {
+            for value in good {
+                tried(&format!("{name}={value}")).unwrap();
+                tried(&format!(" {name} = {value} ")).unwrap();
+            }
+            for value in bad.iter().chain(&["NaN", "inf", "-inf", "", "fast", "0,3"]) {
+                let error = tried(&format!("{name}={value}")).unwrap_err().to_string();
+                let starts = format!("{name}: expected {expected}, got ");
+                let got = error.strip_prefix(&starts).unwrap_or_else(|| panic!("{name}={value}: {error}"));
+                let given = if value.is_empty() { "nothing" } else { value };
+                assert_eq!(got.trim_matches('`'), given, "{name}");
+            }
+            assert!(tried(name).unwrap_err().to_string().ends_with("got nothing"), "{name}");
+        }
+        let error = tried("peak_rate=1000").unwrap_err().to_string();
+        assert_eq!(error, "peak_rate: expected a learning rate above 0 and up to 100, such as 0.3, got 1000");
+        let error = tried("speed=3").unwrap_err().to_string();
+        assert!(error.contains("no choice `speed`: expected one of epochs, minutes, batch"), "{error}");
+    }
+
+    #[test]
+    fn bf16_needs_a_gpu_of_compute_capability_8() {
+        let gpus = [(None, false), (Some((7, 0)), false), (Some((7, 5)), false)];
+        let newer = [(Some((8, 0)), true), (Some((8, 6)), true), (Some((9, 0)), true), (Some((10, 0)), true)];
+        for (capability, expected) in gpus.into_iter().chain(newer) {
+            assert_eq!(gpu_has_bf16(capability), expected, "{capability:?}");
+            // Asked for by name, it is refused only where it is known to be missing.
+            assert_eq!(check_bf16(capability).is_ok(), expected || capability.is_none(), "{capability:?}");
+        }
+        let error = check_bf16(Some((7, 5))).unwrap_err().to_string();
+        assert!(error.contains("capability 7.5") && error.contains("`--precision fp32`"), "{error}");
+    }
+}

@@ -10,7 +10,7 @@ use crate::{
     figure::Figure,
     image::Image,
     matrix::Matrix,
-    net::LectureNet,
+    net::{LectureNet, check_output},
     panels::{Content, Look, Panel, Sheet},
 };
 use serde_json::{Value, json};
@@ -67,6 +67,7 @@ pub fn evaluate(
             if flips {
                 logits = (logits + net.forward(&pictures.f_flip([3])?, false)?) / 2.0;
             }
+            check_output(&logits)?;
             let (sureness, answers) = logits.f_softmax(1, Kind::Float)?.f_max_dim(1, false)?;
             let whole = |tensor: &Tensor| -> Result<Vec<usize>> {
                 Ok(Vec::<i64>::try_from(tensor)?.into_iter().map(|n| n as usize).collect())
@@ -129,7 +130,8 @@ impl Report {
     fn worst(&self) -> String {
         let confusion = self.confusion();
         let pairs = (0..10).flat_map(|a| (0..10).map(move |b| (a, b))).filter(|(a, b)| a != b);
-        match pairs.max_by_key(|&(a, b)| confusion[a][b]) {
+        // Of equally frequent ones the first, as everywhere.
+        match pairs.rev().max_by_key(|&(a, b)| confusion[a][b]) {
             Some((a, b)) if confusion[a][b] > 0 => format!(
                 "Most often, a {} was taken for a {}: {} times",
                 self.classes[a], self.classes[b], confusion[a][b]

@@ -26,7 +26,7 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// The file with the weights of a training that is over.
@@ -288,9 +288,10 @@ pub(super) fn best_in(runs: &Path) -> Result<Option<LectureNet>> {
 impl Shared {
     /// Everything that is left to learn.
     fn learn(&self, mut trainer: Trainer) -> Result<State> {
-        trainer.fit_minutes()?;
+        let start = Instant::now();
         let begins = trainer.done() == 0.0;
         if begins {
+            // Before any other file: by its checkpoint a training knows its folder as its own.
             trainer.save(&self.folder)?;
         }
         let epochs = self.folder.join(EPOCHS);
@@ -298,6 +299,8 @@ impl Shared {
         if begins {
             trainer.network().save(snapshot(&self.folder, 0))?;
         }
+        // The same files are written after each epoch.
+        trainer.fit_minutes(start.elapsed().as_secs_f64())?;
         self.tell(|now| now.epochs = trainer.epochs);
         while !trainer.is_done() {
             if self.stop.load(Ordering::Relaxed) {
@@ -361,24 +364,40 @@ impl Run {
     /// # Errors
     /// When it was stopped or could not go on; what to do then.
     pub fn wait(&self) -> Result<LectureNet> {
-        let mut told = 0;
-        let mut now = lock(&self.0.now);
-        println!("{}", now.about);
+        self.wait_and(|line| println!("{line}"))
+    }
+
+    /// The same with the lines given to `show`. The status is not locked meanwhile: an output
+    /// that nobody reads must not stop the training.
+    pub(super) fn wait_and(&self, mut show: impl FnMut(&str)) -> Result<LectureNet> {
+        show(&self.status().about);
+        let mut shown = 0;
         loop {
-            for line in now.log.iter().skip(told) {
-                println!("{}", now.line(line));
+            let now = self.news(shown);
+            for line in now.log.iter().skip(shown) {
+                show(&now.line(line));
             }
-            told = now.log.len();
+            shown = now.log.len();
             match &now.state {
                 State::Running => {}
-                State::Done => break,
+                State::Done => return self.net(),
                 State::Stopped => return Err(Error::new(format!("{now}"))),
                 State::Failed(why) => return Err(Error::new(why)),
             }
-            now = self.0.changed.wait(now).unwrap_or_else(std::sync::PoisonError::into_inner);
         }
-        drop(now);
-        self.net()
+    }
+
+    /// The status as soon as it has more than `known` epochs, or the training has ended.
+    fn news(&self, known: usize) -> Status {
+        let old = |now: &mut Status| now.state == State::Running && now.log.len() <= known;
+        let now = self.0.changed.wait_while(lock(&self.0.now), old);
+        now.unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Whether the training could change its status now.
+    #[cfg(test)]
+    pub(super) fn is_unlocked(&self) -> bool {
+        self.0.now.try_lock().is_ok()
     }
 
     /// The network as it was after the last epoch (its averaged weights).

@@ -4,11 +4,13 @@
 use super::{
     batches::{Batches, Epoch, check_examples},
     recipe::Recipe,
+    run::snapshots,
 };
 use crate::{
     Error, Result,
     data::Dataset,
     files,
+    gradient::gradients,
     net::{LectureNet, in_line, with_gap},
     weights::Weights,
 };
@@ -115,7 +117,7 @@ impl Learned {
 
     /// One step of Nesterov's momentum (as PyTorch takes it).
     fn step(&mut self, loss: &Tensor, rate: f64) -> Result<()> {
-        let gradients = Tensor::f_run_backward(&[loss], &self.variables, false, false)?;
+        let gradients = gradients(loss, &self.variables)?;
         tch::no_grad(|| {
             let mut lines = Vec::with_capacity(2 * gradients.len());
             for (gradient, gap) in gradients.iter().zip(&self.gaps) {
@@ -135,6 +137,29 @@ pub(crate) fn checkpoint(folder: &Path) -> PathBuf {
     folder.join("checkpoint.safetensors")
 }
 
+/// Reads a checkpoint.
+///
+/// # Errors
+/// When it is cut off or damaged: what can still be done.
+fn read_checkpoint(folder: &Path) -> Result<Weights> {
+    let path = checkpoint(folder);
+    Weights::read(&path).map_err(|error| {
+        let kept = snapshots(folder).ok().and_then(|epochs| epochs.last().cloned());
+        let kept = kept.map_or(String::new(), |(epoch, file)| {
+            format!(
+                ". The weights after epoch {epoch} are in {}: `LectureNet::load` and `nchw eval --weights` read \
+                 them, but a training cannot resume from them",
+                file.display()
+            )
+        });
+        Error::new(format!(
+            "the training cannot resume from its checkpoint: {error}. If you have an older copy of this file, put it \
+             in its place. To start anew, remove it (`rm '{}'`) and run the same again{kept}",
+            path.display()
+        ))
+    })
+}
+
 /// What a checkpoint is called, so that other files are not taken for one.
 const FORMAT: &str = "nchw training 2";
 /// How all that learns moves, as one tensor.
@@ -143,6 +168,12 @@ const MOMENTUM: &str = "momentum";
 const LARGEST_LOSS: f64 = 1000.0;
 /// Steps by whose time the epochs that fit the minutes are judged, after as many to warm up.
 const TRIAL_STEPS: usize = 8;
+
+/// How many epochs of this length fit the seconds that are left: whole ones, because the last is
+/// the best, and at least one.
+fn epochs_that_fit(seconds: f64, epoch: f64, most: usize) -> usize {
+    ((seconds / epoch) as usize).clamp(1, most)
+}
 
 impl Trainer {
     pub(crate) fn new(recipe: Recipe, data: &Dataset) -> Result<Trainer> {
@@ -290,25 +321,40 @@ impl Trainer {
         Ok(right as f64 / self.test.len() as f64)
     }
 
-    /// Settles how many epochs fit the recipe's minutes. The steps it tries are
-    /// taken back: another machine's speed must not change the first weights.
-    pub(crate) fn fit_minutes(&mut self) -> Result<()> {
+    /// Settles how many epochs fit the recipe's minutes, if keeping what an epoch leaves takes
+    /// `saving` seconds. The steps it tries are taken back: another machine's speed must not
+    /// change the first weights.
+    pub(crate) fn fit_minutes(&mut self, saving: f64) -> Result<()> {
         if self.recipe.minutes <= 0.0 || self.position != Position::default() {
             return Ok(());
         }
+        let start = Instant::now();
         let before = self.weights();
-        self.learn(TRIAL_STEPS)?;
-        self.position.seconds = 0.0;
-        let already = self.position.step;
-        self.learn(TRIAL_STEPS)?;
-        let tried = (self.position.step - already).max(1);
-        let epoch = self.position.seconds / tried as f64 * self.steps() as f64;
-        // Only whole epochs: no less than one, and the last of them is the best.
-        self.epochs = ((self.recipe.minutes * 60.0 / epoch) as usize).clamp(1, self.recipe.epochs);
+        self.try_steps(TRIAL_STEPS)?;
+        let step = self.try_steps(TRIAL_STEPS)?;
+        let testing = Instant::now();
+        self.test()?;
+        let epoch = step * self.steps() as f64 + testing.elapsed().as_secs_f64() + saving;
         self.restore(&before)?;
-        self.position = Position::default();
-        self.lots = None;
+        (self.position, self.lots) = (Position::default(), None);
+        let left = self.recipe.minutes * 60.0 - start.elapsed().as_secs_f64();
+        self.epochs = epochs_that_fit(left, epoch, self.recipe.epochs);
         Ok(())
+    }
+
+    /// Takes `count` steps, of several epochs where one has fewer → seconds for each.
+    fn try_steps(&mut self, count: usize) -> Result<f64> {
+        let start = Instant::now();
+        let mut left = count;
+        while left > 0 {
+            if self.position.step == self.steps() {
+                (self.position, self.lots) = (Position::default(), None);
+            }
+            let first = self.position.step;
+            self.learn(left)?;
+            left -= self.position.step - first;
+        }
+        Ok(start.elapsed().as_secs_f64() / count as f64)
     }
 
     /// Everything that a training is, as tensors by name.
@@ -328,11 +374,12 @@ impl Trainer {
             own.chain(self.averaged.variables().into_iter().map(|(name, t)| (format!("averaged.{name}"), t)));
         let velocity = (MOMENTUM.to_owned(), self.learned.velocity.shallow_clone());
         for (name, mut place) in own.chain([velocity]) {
-            let found = by_name.get(name.as_str()).filter(|found| found.size() == place.size());
-            let Some(found) = found else {
+            let fits = |found: &&&Tensor| (found.size(), found.kind()) == (place.size(), place.kind());
+            let Some(found) = by_name.get(name.as_str()).filter(fits) else {
                 return Err(Error::new(format!(
-                    "the checkpoint has no `{name}` of shape {:?}: it belongs to another network",
-                    place.size()
+                    "the checkpoint has no `{name}` of shape {:?} and kind {:?}: it belongs to another network",
+                    place.size(),
+                    place.kind()
                 )));
             };
             tch::no_grad(|| place.f_copy_(found))?;
@@ -366,7 +413,7 @@ impl Trainer {
         if !there.map_err(|e| Error::new(format!("{} could not be read: {e}", path.display())))? {
             return Ok(false);
         }
-        let Weights { tensors, notes } = Weights::read(&path)?;
+        let Weights { tensors, notes } = read_checkpoint(folder)?;
         let not_ours = || {
             Error::new(format!(
                 "{} is no checkpoint of a training, or one of another version of this course: \
@@ -409,7 +456,7 @@ impl Trainer {
 
     /// The same of a checkpoint.
     pub(crate) fn network_of(folder: &Path, recipe: &Recipe) -> Result<LectureNet> {
-        let Weights { tensors, .. } = Weights::read(&checkpoint(folder))?;
+        let Weights { tensors, .. } = read_checkpoint(folder)?;
         let averaged =
             tensors.into_iter().filter_map(|(name, t)| Some((name.strip_prefix("averaged.")?.to_owned(), t)));
         LectureNet::from_tensors(recipe.plan, &averaged.collect::<Vec<_>>(), recipe.device)
@@ -469,5 +516,28 @@ fn fingerprint(data: &Dataset) -> Result<String> {
 impl fmt::Display for EpochLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "loss {:.3}, test {:.1} %", self.loss, 100.0 * self.accuracy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::epochs_that_fit;
+
+    #[test]
+    fn whole_epochs_that_fit_and_at_least_one() {
+        let cases = [
+            // seconds left, seconds an epoch takes, epochs of the recipe → epochs
+            (180.0, 30.0, 5, 5),
+            (180.0, 36.0, 5, 5),
+            (180.0, 36.1, 5, 4),
+            (180.0, 91.0, 5, 1),
+            (180.0, 1000.0, 5, 1),
+            (-3.0, 30.0, 5, 1),
+            (0.6, 0.004, 10_000, 150),
+            (f64::INFINITY, 1.0, 7, 7),
+        ];
+        for (seconds, epoch, most, expected) in cases {
+            assert_eq!(epochs_that_fit(seconds, epoch, most), expected, "{seconds} {epoch} {most}");
+        }
     }
 }

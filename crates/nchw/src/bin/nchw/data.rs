@@ -1,6 +1,6 @@
 //! `nchw data`: CIFAR-10, from the network or a stick to where the course looks for it.
 
-use crate::print;
+use crate::{print, tell};
 use indicatif::{ProgressBar, ProgressStyle};
 use nchw::{
     Error, Result,
@@ -97,8 +97,8 @@ fn places() -> Result<ExitCode> {
     if found {
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!(
-        "CIFAR-10 is not here: `nchw data fetch` downloads it, `nchw data import FILE` takes it from a stick"
+    tell(
+        "CIFAR-10 is not here: `nchw data fetch` downloads it, `nchw data import FILE` takes it from a stick",
     );
     Ok(ExitCode::from(1))
 }
@@ -206,14 +206,14 @@ impl Watch for Bar {
         let tenth = bytes * 10 / self.all.max(1);
         if bar.is_hidden() && tenth > self.tenth {
             self.tenth = tenth;
-            eprintln!("{}: {} %", self.file, tenth * 10);
+            tell(&format!("{}: {} %", self.file, tenth * 10));
         }
     }
 
     fn say(&mut self, line: &str) {
         match &self.bar {
             Some(bar) if !bar.is_hidden() => bar.println(line),
-            _ => eprintln!("{line}"),
+            _ => tell(line),
         }
     }
 }

@@ -45,17 +45,24 @@ fn main() -> ExitCode {
         Command::See(args) => see::run(&args),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("nchw: {error}");
+        tell(&format!("nchw: {error}"));
         ExitCode::from(2)
     })
 }
 
 /// Text on the standard output; that nobody reads on (`| head`) is no error.
 fn print(what: &str, text: &str) -> Result<()> {
-    match write!(io::stdout(), "{text}") {
+    let mut out = io::stdout();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Error::new(format!("the {what} could not be written: {error}")))
         }
         _ => Ok(()),
     }
+}
+
+/// A line on the error output. That it cannot be written stops nothing: a training must not end
+/// because its log is full or its terminal is gone (`eprintln!` would panic).
+fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }

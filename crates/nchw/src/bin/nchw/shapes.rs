@@ -1,6 +1,6 @@
 //! `nchw shapes`: the table of a chain of layers.
 
-use crate::print;
+use crate::{print, tell};
 use nchw::{Error, Result, shapes::Chain, shapes::Shape};
 use std::process::ExitCode;
 
@@ -44,6 +44,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let problem = table.problem.take();
     print("table", &format!("{table}\n"))?;
     let Some(problem) = problem else { return Ok(ExitCode::SUCCESS) };
-    eprintln!("\n{problem}");
+    tell(&format!("\n{problem}"));
     Ok(ExitCode::from(1))
 }

@@ -1,5 +1,6 @@
 //! `nchw train`: the training of the notebooks, without a notebook.
 
+use crate::{print, tell};
 use indicatif::{ProgressBar, ProgressStyle};
 use nchw::{
     Error, Result,
@@ -24,18 +25,19 @@ pub struct Args {
     /// The folder of CIFAR-10's binary files; without it, `nchw data where` says what is taken
     #[arg(long)]
     data: Option<PathBuf>,
-    /// How often every picture is seen
-    #[arg(long)]
-    epochs: Option<usize>,
+    /// How often every image is seen: short for `--set epochs=N`. The preset's limit of minutes holds no longer then,
+    /// unless `--set minutes=N` gives one
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    epochs: Option<String>,
     /// cpu or cuda; without it, CUDA where there is a GPU
     #[arg(long)]
     device: Option<String>,
     /// fp32 or bf16; without it, bf16 where the hardware has it
     #[arg(long)]
     precision: Option<Precision>,
-    /// Decides first weights, order, flips and shifts
-    #[arg(long)]
-    seed: Option<u64>,
+    /// Decides first weights, order, flips and shifts: short for `--set seed=N`
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    seed: Option<String>,
     /// Go on from the checkpoint in the folder
     #[arg(long)]
     resume: bool,
@@ -60,7 +62,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         if asked.swap(true, std::sync::atomic::Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("\nstopping: the checkpoint is being written (Ctrl-C again to end at once)");
+        tell("\nstopping: the checkpoint is being written (Ctrl-C again to end at once)");
         let stopping = stopping.clone();
         thread::spawn(move || stopping.stop());
     })
@@ -99,29 +101,51 @@ fn recipe(args: &Args) -> Result<Recipe> {
         Some(other) => return Err(Error::new(format!("--device: expected cpu or cuda, got `{other}`"))),
     };
     recipe.precision = args.precision.unwrap_or(Precision::fastest(recipe.device));
-    if let Some(epochs) = args.epochs {
-        // Who says how many wants them all.
-        (recipe.epochs, recipe.minutes) = (epochs, 0.0);
-    }
-    recipe.seed = args.seed.unwrap_or(recipe.seed);
-    for choice in &args.set {
-        recipe.set(choice)?;
-    }
+    choose(&mut recipe, args)?;
     Ok(recipe)
 }
 
-/// A bar for the training, and a line for every epoch.
+/// The choices that were typed, in any order and each once. An option such as `--epochs 5` is
+/// short for `--set epochs=5`.
+fn choose(recipe: &mut Recipe, args: &Args) -> Result<()> {
+    let short = [("epochs", &args.epochs), ("seed", &args.seed)];
+    let short = short.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
+    let choices: Vec<String> = short.chain(args.set.iter().cloned()).collect();
+    let name = |choice: &str| choice.split('=').next().unwrap_or_default().trim().to_owned();
+    let names: Vec<String> = choices.iter().map(|choice| name(choice)).collect();
+    for (number, choice) in choices.iter().enumerate() {
+        if let Some(first) = names[..number].iter().position(|first| *first == names[number]) {
+            return Err(Error::new(format!(
+                "`{}` is given twice, as {} and {}: give it once (--epochs N and --seed N are short for \
+                 --set epochs=N and --set seed=N)",
+                names[number],
+                choices[first].trim(),
+                choice.trim()
+            )));
+        }
+        recipe.set(choice)?;
+    }
+    // A preset's limit is for those who do not say how many epochs they want.
+    let given = |name: &str| names.iter().any(|given| given == name);
+    if given("epochs") && !given("minutes") {
+        recipe.minutes = 0.0;
+    }
+    Ok(())
+}
+
+/// A bar for the training where there is a terminal, and everywhere a line for every epoch.
 fn watch(run: &Run) -> Result<ExitCode> {
     let bar = ProgressBar::new(1000);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {msg}") {
         bar.set_style(style);
     }
-    bar.println(&run.status().about);
+    let show = |line: &str| if bar.is_hidden() { tell(line) } else { bar.println(line) };
+    show(&run.status().about);
     let mut told = 0;
     loop {
         let now = run.status();
         for log in now.log.iter().skip(told) {
-            bar.println(now.line(log));
+            show(&now.line(log));
         }
         told = now.log.len();
         bar.set_position((1000.0 * now.done) as u64);
@@ -130,12 +154,13 @@ fn watch(run: &Run) -> Result<ExitCode> {
             State::Running => thread::sleep(Duration::from_millis(200)),
             State::Done => {
                 bar.finish_and_clear();
-                println!("{now}");
+                print("result", &format!("{now}\n"))?;
                 return Ok(ExitCode::SUCCESS);
             }
             State::Stopped => {
                 bar.finish_and_clear();
-                println!("stopped; the same command with --resume goes on: {}", now.folder.display());
+                let folder = now.folder.display();
+                print("result", &format!("stopped; the same command with --resume goes on: {folder}\n"))?;
                 return Ok(ExitCode::from(130));
             }
             State::Failed(why) => {

@@ -1,0 +1,135 @@
+//! What bounds a training (minutes), what it must not wait for (an output), and what it is started in.
+
+use super::{colours, small};
+use crate::{
+    net::{LectureNet, Plan},
+    testing::TempFolder,
+    train::{Recipe, State, train, trainer::Trainer},
+};
+use tch::Tensor;
+
+/// A trainer whose minutes were fitted, each epoch keeping its weights at once.
+fn fitted(recipe: &Recipe, minutes: f64, epochs: usize, data: &crate::data::Dataset) -> Trainer {
+    let recipe = Recipe { minutes, epochs, ..recipe.clone() };
+    let mut trainer = Trainer::new(recipe, data).unwrap();
+    trainer.fit_minutes(0.0).unwrap();
+    trainer
+}
+
+#[test]
+fn minutes_choose_the_epochs_and_leave_no_trace() {
+    let (recipe, data) = small();
+    let weights = |trainer: &Trainer| -> Vec<Tensor> {
+        trainer.learning().variables().into_iter().map(|(_, v)| v.detach().copy()).collect()
+    };
+    let untouched = fitted(&recipe, 0.0, 9000, &data);
+    assert_eq!(untouched.epochs, 9000);
+    // 100 images: 1, 2, 6 and 50 steps an epoch, where 16 are tried.
+    for (batch, steps) in [(100, 1), (50, 2), (16, 6), (2, 50)] {
+        let recipe = Recipe { batch, ..recipe.clone() };
+        let limited = fitted(&recipe, 1.0 / 60.0, 9000, &data);
+        assert_eq!(limited.steps(), steps);
+        // More than 9000 epochs in a second are possible nowhere: 0.1 ms for one.
+        assert!((1..9000).contains(&limited.epochs), "batch {batch}: {}", limited.epochs);
+        assert_eq!(fitted(&recipe, 600.0, 3, &data).epochs, 3);
+        assert_eq!(weights(&limited), weights(&untouched));
+        assert_eq!(limited.done(), 0.0);
+    }
+}
+
+/// An output that blocks must not block the training: its lines are shown with the status unlocked.
+#[test]
+fn lines_are_shown_while_the_training_goes_on() {
+    let (recipe, data) = small();
+    let folder = TempFolder::new("train-wait");
+    let run = train(Recipe { folder: Some(folder.path().into()), ..recipe }, &data).unwrap();
+    let mut lines = Vec::new();
+    run.wait_and(|line| {
+        // The training takes the lock for a moment: it has to be free at one of these looks.
+        let free = (0..1000).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            run.is_unlocked()
+        });
+        assert!(free, "locked while `{line}` is shown");
+        lines.push(line.to_owned());
+    })
+    .unwrap();
+    assert_eq!(lines.len(), 1 + 3, "{lines:?}");
+    assert!(
+        lines[0].starts_with("small on Shapes-10") && lines[3].starts_with("epoch   3 of 3"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_training_started_without_gradients_learns_the_same() {
+    let data = colours();
+    let (recipe, _) = small();
+    let trained = |name: &str| {
+        let folder = TempFolder::new(name);
+        let recipe = Recipe { epochs: 1, folder: Some(folder.path().into()), ..recipe.clone() };
+        train(recipe, &data).unwrap().wait().unwrap().logits(&data.test.images).unwrap()
+    };
+    let expected = trained("train-with-gradients");
+    assert_eq!(tch::no_grad(|| trained("train-no-grad")), expected);
+    let _guard = tch::no_grad_guard();
+    assert_eq!(trained("train-no-grad-guard"), expected);
+}
+
+#[test]
+fn a_checkpoint_that_is_cut_off_says_what_to_do() {
+    let (recipe, data) = small();
+    let folder = TempFolder::new("train-cut");
+    let recipe = Recipe { epochs: 2, folder: Some(folder.path().into()), ..recipe };
+    let whole = train(recipe.clone(), &data).unwrap().wait().unwrap();
+    let file = folder.path().canonicalize().unwrap().join("checkpoint.safetensors");
+    let bytes = std::fs::read(&file).unwrap();
+    let mut damaged = bytes.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    for damage in [&bytes[..bytes.len() / 2], &[], &damaged] {
+        std::fs::write(&file, damage).unwrap();
+        let error = train(recipe.clone(), &data).map(drop).unwrap_err().to_string();
+        let kept = file.with_file_name("epochs").join("0002.safetensors");
+        for words in [
+            "cannot resume from its checkpoint: ",
+            "an older copy of this file, put it in its place",
+            &format!("`rm '{}'`", file.display()),
+            &format!("The weights after epoch 2 are in {}", kept.display()),
+        ] {
+            assert!(error.contains(words), "expected `{words}` in: {error}");
+        }
+        // What it promises: those weights can be read, and without the file it starts anew.
+        LectureNet::load(&kept).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        let run = train(recipe.clone(), &data).unwrap();
+        let again = run.wait().unwrap();
+        assert_eq!(run.status().state, State::Done);
+        assert_eq!(
+            again.logits(&data.test.images).unwrap(),
+            whole.logits(&data.test.images).unwrap(),
+            "trained anew"
+        );
+    }
+}
+
+/// Weights that are all 0 make every class equally likely: the first is the answer, everywhere.
+#[test]
+fn equally_likely_classes_have_one_answer_everywhere() {
+    use crate::{data::Cifar10, see::see, train::evaluate};
+    let net = LectureNet::new(Plan::default(), 1, tch::Device::Cpu).unwrap();
+    let zero: Vec<(String, Tensor)> =
+        net.variables().into_iter().map(|(name, tensor)| (name, tensor.zeros_like())).collect();
+    let net = LectureNet::from_tensors(Plan::default(), &zero, tch::Device::Cpu).unwrap();
+    let samples = Cifar10::samples().unwrap();
+    let report = evaluate(&net, &samples, Cifar10::NAMES, true).unwrap();
+    assert!(report.answers.iter().all(|answer| *answer == 0), "{:?}", report.answers);
+    let view = see(&net, &samples.picture(3).unwrap(), Cifar10::NAMES).unwrap();
+    assert_eq!(view.answer().unwrap(), 0);
+    let figure = view.compare("block3").unwrap();
+    assert!(figure.alt().contains("Grad-CAM, airplane"), "{}", figure.alt());
+    assert!(
+        figure.alt().contains("the answer: airplane 10 %, automobile 10 %, bird 10 %"),
+        "{}",
+        figure.alt()
+    );
+}
