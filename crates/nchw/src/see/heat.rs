@@ -3,11 +3,10 @@
 use super::view::{View, numbers, shape};
 use crate::{
     Error, Result,
-    canvas::number,
     colour::Palette,
     error::debug_as_display,
     figure::{Figure, Pixels, shows_its_figure},
-    matrix::Matrix,
+    matrix::{Matrix, extent, place_of_most},
     net::MEAN,
     panels::{Content, Panel, Sheet},
 };
@@ -303,21 +302,31 @@ impl Heat {
         Ok(Panel::new(title, Content::Heat { values, palette, range, bar: true, under }, width))
     }
 
-    /// From where to where the numbers go, and where the largest is.
+    /// From where to where the numbers go, and where the largest is: nowhere, when
+    /// all are the same.
     fn extent(&self) -> Result<String> {
         let map = Matrix::from_tensor(&self.map)?;
-        let places = || map.values().iter().enumerate();
-        let most = places().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(i, _)| i);
-        let least = places().map(|(_, v)| *v).fold(f32::INFINITY, f32::min);
-        let (row, column) = (most / map.width(), most % map.width());
-        Ok(format!(
-            "From {} to {}; the most in row {row}, column {column} (counted from 0) of {} \u{d7} {}",
-            number(least),
-            number(map.values()[most]),
-            map.height(),
-            map.width()
-        ))
+        let (rows, columns) = (map.height(), map.width());
+        let size = format!("{rows} \u{d7} {columns}");
+        let range = extent(map.values());
+        Ok(sentence(&match place_of_most(map.values()) {
+            Some(place) => format!(
+                "{range}; the most in row {}, column {} (counted from 0) of {size}",
+                place / columns,
+                place % columns
+            ),
+            None if map.values().iter().all(|value| value.is_finite()) => {
+                format!("{range}; the most nowhere in {size}")
+            }
+            None => format!("{range}, of {size}"),
+        }))
     }
+}
+
+/// With a capital letter.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 impl fmt::Display for Heat {
