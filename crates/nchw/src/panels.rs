@@ -7,6 +7,7 @@ use crate::{
     colour::{Palette, readable_on},
     figure::{Figure, Pixels},
     matrix::Matrix,
+    small_net::count_of,
 };
 
 /// What a panel shows.
@@ -121,9 +122,10 @@ impl<'a> Panel<'a> {
         }
         let fits = (rows as f64 * HIGHEST / self.height()).max(1.0) as usize;
         Err(Error::new(format!(
-            "{rows} rows (H) and {columns} columns (W) are too narrow to draw: {:.0} wide on the page, they would be \
-             {:.0} high, and a figure is at most {HIGHEST} high. Crop the rows: of a tensor, \
+            "{rows} rows (H) and {} are too narrow to draw: {:.0} wide on the page, they would be {:.0} high, and a \
+             figure is at most {HIGHEST} high. Crop the rows: of a tensor, \
              `.narrow(-2, 0, {fits})` takes the first {fits}; of an image, `.crop(0, 0, {fits}, {columns})?`",
+            count_of(columns, "column (W)", "columns (W)"),
             self.width,
             self.height()
         )))
@@ -142,6 +144,11 @@ impl<'a> Panel<'a> {
             Content::Scale { .. } => 16.0,
             Content::Legend(colours) => colours.len() as f64 * LINE,
         }
+    }
+
+    /// The height with colour bar: a low one still has room for its numbers.
+    fn full_height(&self) -> f64 {
+        if self.bar() > 0.0 { self.height().max(LOWEST_BAR) } else { self.height() }
     }
 
     /// Whether it has a frame with rows and columns.
@@ -214,7 +221,9 @@ impl<'a> Panel<'a> {
                 let ends = |(low, high): (f32, f32), v: &f32| (low.min(*v), high.max(*v));
                 let extremes = values.values().iter().fold(*range, ends);
                 if *bar {
-                    canvas.colour_bar(left + width + 10.0, y, height, *palette, *range, extremes);
+                    let (bar, middle) = (self.full_height(), y + height / 2.0);
+                    let (x, y) = (left + width + 10.0, middle - bar / 2.0);
+                    canvas.colour_bar(x, y, bar, *palette, *range, extremes);
                 }
                 (values.height(), values.width())
             }
@@ -292,6 +301,8 @@ const GAP: f64 = 16.0;
 /// The least and the most height of a picture or a map on the page.
 const LOWEST: f64 = 4.0;
 const HIGHEST: f64 = 4000.0;
+/// So high is a colour bar at least: three numbers stand below each other.
+const LOWEST_BAR: f64 = 56.0;
 /// The most columns of a picture or a map.
 const LONGEST: usize = 50_000;
 
@@ -399,7 +410,7 @@ impl Sheet<'_> {
             row.iter().map(Panel::full_width).sum::<f64>() + GAP * row.len().saturating_sub(1) as f64
         };
         let row_height = |(number, row): (usize, &Vec<Panel>)| {
-            let content = row.iter().map(Panel::height).fold(0.0, f64::max);
+            let content = row.iter().map(Panel::full_height).fold(0.0, f64::max);
             let captions = row.iter().map(|p| p.caption_lines().len()).max().unwrap_or(0);
             // A heading belongs to what follows it: more room above it than below.
             let title = match row.iter().any(|p| !p.title.is_empty()) {
@@ -525,7 +536,7 @@ mod tests {
     fn a_tower_is_refused_and_a_thread_can_be_seen() {
         let told = |panel| sheet(vec![vec![panel]]).figure("", "").unwrap_err().to_string();
         let tower = told(heat(Matrix::new(3072, 1, vec![0.5; 3072]).unwrap(), 560.0));
-        assert!(tower.contains("3072 rows (H) and 1 columns (W)"), "{tower}");
+        assert!(tower.contains("3072 rows (H) and 1 column (W) are"), "{tower}");
         assert!(tower.contains("`.narrow(-2, 0, 7)` takes the first 7"), "{tower}");
         // What the message says to type can be drawn.
         let seven = heat(Matrix::new(7, 1, vec![1.0; 7]).unwrap(), 560.0);
@@ -535,6 +546,14 @@ mod tests {
         let thread = sheet(vec![vec![heat(Matrix::new(1, 3072, vec![1.0; 3072]).unwrap(), 560.0)]]);
         let (_, [left, top, right, bottom]) = area(&thread.figure("", "").unwrap(), BRIGHTEST);
         assert!(right - left > 1100 && bottom - top >= 6, "{left} {top} {right} {bottom}");
+        // The numbers of its colour bar stand below each other: there are rows without ink between them.
+        let bar = Panel::heat("", Matrix::new(1, 300, vec![1.0; 300]).unwrap(), 560.0);
+        let bar = sheet(vec![vec![bar]]).figure("", "").unwrap();
+        let (w, h) = bar.size();
+        // Right of the map (560 on the page), its bar and the ticks.
+        let numbers = 2 * (18 + 34 + 560 + 10 + 14 + 6);
+        let written: Vec<bool> = (0..h).map(|y| ink(&bar, [numbers, y, w, y + 1]) > 0).collect();
+        assert_eq!(written.windows(2).filter(|rows| !rows[0] && rows[1]).count(), 3);
     }
 
     #[test]

@@ -278,14 +278,17 @@ impl Heat {
         let enlarged = (h, w) != (wide.height(), wide.width());
         let mut row = vec![Panel::new(self.name.clone(), Content::Picture(self.picture.clone()), self.width)];
         if enlarged {
-            row.push(Panel::heat(format!("{h} \u{d7} {w} numbers"), map, self.width));
+            row.push(Panel::heat(format!("{h} \u{d7} {w} numbers"), map.clone(), self.width));
         }
         row.push(self.overlay("over the picture", self.width)?);
-        let size = format!("Enlarged to {} \u{d7} {} (bilinear)", wide.height(), wide.width());
-        let lines = vec![
-            self.verdict.clone(),
-            if enlarged { format!("{} {size}", self.meaning) } else { self.meaning.clone() },
-        ];
+        let mut meaning = self.meaning.clone();
+        if place_of_most(map.values()).is_none() {
+            meaning += &format!(" Here: {}.", extent(map.values()));
+        }
+        if enlarged {
+            meaning += &format!(" Enlarged to {} \u{d7} {} (bilinear)", wide.height(), wide.width());
+        }
+        let lines = vec![self.verdict.clone(), meaning];
         let alt = format!("{}. {} {}. {}", self.title, self.meaning, self.extent()?, self.verdict);
         Sheet { title: self.title.clone(), rows: vec![row], lines }.figure(alt, self.to_string())
     }
