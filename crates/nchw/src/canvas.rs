@@ -67,13 +67,24 @@ pub(crate) struct Canvas {
     failed: Option<String>,
 }
 
+/// Pixels of the largest figure, 120 MB in memory: a page of 1,000 by 10,000.
+const MOST_PIXELS: usize = 40_000_000;
+
 impl Canvas {
-    pub(crate) fn new(width: f64, height: f64) -> Canvas {
-        let (width, height) = (scaled(width).max(1) as u32, scaled(height).max(1) as u32);
-        Canvas {
-            pixels: Pixels { width, height, rgb: vec![255; (width * height * 3) as usize] },
-            failed: None,
+    /// # Errors
+    /// When the page would need more memory than any figure should.
+    pub(crate) fn new(width: f64, height: f64) -> Result<Canvas> {
+        let (w, h) = (scaled(width).max(1) as u32, scaled(height).max(1) as u32);
+        let pixels = (w as usize).saturating_mul(h as usize);
+        if pixels > MOST_PIXELS {
+            return Err(Error::new(format!(
+                "a figure of {width:.0} by {height:.0} on the page is too large: expected at most {} million \
+                 pixels, got {} million. Show fewer rows, maps or images at a time, or shorten its title",
+                MOST_PIXELS / 1_000_000,
+                pixels / 1_000_000
+            )));
         }
+        Ok(Canvas { pixels: Pixels { width: w, height: h, rgb: vec![255; pixels * 3] }, failed: None })
     }
 
     /// The drawn picture.
@@ -149,17 +160,18 @@ impl Canvas {
         let steps = scaled(height).max(2);
         let mut bar = Pixels { width: 1, height: steps as u32, rgb: Vec::new() };
         for step in 0..steps {
-            let part = 1.0 - step as f32 / (steps - 1) as f32;
-            bar.rgb.extend(palette.rgb(range.0 + part * (range.1 - range.0), range));
+            let part = 1.0 - f64::from(step) / f64::from(steps - 1);
+            bar.rgb.extend(palette.rgb(between(range, part), range));
         }
         self.picture(x, y, BAR, height, &bar);
         self.frame(x, y, BAR, height, INK, 0.5);
         let text = Text::new(14.0).left();
         for part in [0.0, 0.5, 1.0] {
-            let value = range.1 - part as f32 * (range.1 - range.0);
+            let value = between(range, 1.0 - part);
             let at = y + part * height;
             self.fill(x + BAR, at - 0.5, 4.0, 1.0, INK);
-            let inside = at.clamp(y + 6.0, y + height - 6.0);
+            // A letter's height inside, where the bar is that high.
+            let inside = at.max(y + 6.0).min((y + height - 6.0).max(y + 6.0));
             let beyond = match part {
                 0.0 if extremes.1 > range.1 => "\u{2265} ",
                 1.0 if extremes.0 < range.0 => "\u{2264} ",
@@ -174,9 +186,15 @@ const BAR: f64 = 14.0;
 
 /// The width of a colour bar with its numbers.
 pub(crate) fn colour_bar_width(range: (f32, f32)) -> f64 {
-    let widest = [range.0, (range.0 + range.1) / 2.0, range.1]
-        .map(|v| text_width(&format!("\u{2265} {}", number(v)), Text::new(14.0)));
+    let widest = [0.0, 0.5, 1.0]
+        .map(|part| text_width(&format!("\u{2265} {}", number(between(range, part))), Text::new(14.0)));
     BAR + 9.0 + widest.into_iter().fold(0.0, f64::max)
+}
+
+/// The number at this part of a scale: 0 is its low end, 1 its high end. In `f64`,
+/// because the length of a scale of large `f32` can be infinite.
+pub(crate) fn between((low, high): (f32, f32), part: f64) -> f32 {
+    (f64::from(low) * (1.0 - part) + f64::from(high) * part) as f32
 }
 
 /// How wide a text will be.
@@ -260,8 +278,24 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_would_take_gigabytes_is_refused() {
+        assert!(Canvas::new(1000.0, 9_000.0).is_ok());
+        for (width, height) in [(1000.0, 60_000.0), (1e9, 1e9), (f64::INFINITY, 10.0)] {
+            let error = Canvas::new(width, height).err().unwrap().to_string();
+            assert!(error.contains("at most 40 million pixels"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_middle_of_a_large_scale_is_finite() {
+        assert_eq!(between((-f32::MAX, f32::MAX), 0.5), 0.0);
+        assert_eq!(between((f32::MAX / 2.0, f32::MAX), 1.0), f32::MAX);
+        assert_eq!([0.0, 0.5, 1.0].map(|part| between((0.0, 3.0), part)), [0.0, 1.5, 3.0]);
+    }
+
+    #[test]
     fn a_box_covers_just_its_pixels() {
-        let mut canvas = Canvas::new(4.0, 3.0);
+        let mut canvas = Canvas::new(4.0, 3.0).unwrap();
         canvas.fill(1.0, 1.0, 2.0, 1.0, [10, 20, 30]);
         let drawn = canvas.finish().unwrap();
         let filled: Vec<usize> =
@@ -274,7 +308,7 @@ mod tests {
     fn a_bright_corner_stays_in_its_corner() {
         let mut rgb = vec![0; 3 * 2 * 3];
         rgb[3 * 2..3 * 3].fill(255); // top right of 3 x 2
-        let mut canvas = Canvas::new(30.0, 20.0);
+        let mut canvas = Canvas::new(30.0, 20.0).unwrap();
         canvas.picture(0.0, 0.0, 30.0, 20.0, &Pixels { width: 3, height: 2, rgb });
         let drawn = canvas.finish().unwrap();
         let at = |x: u32, y: u32| drawn.rgb[((y * drawn.width + x) * 3) as usize];

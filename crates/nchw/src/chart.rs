@@ -12,7 +12,7 @@ use plotters::{
         BitMapBackend, Cartesian2d, ChartBuilder, ChartContext, Circle, Cross, IntoDrawingArea, LineSeries,
         TriangleMarker,
     },
-    style::{Color, TextStyle},
+    style::{Color, TextStyle, text_anchor::HPos},
 };
 
 /// Lines over one axis, each with its name at its end.
@@ -37,6 +37,14 @@ pub struct Chart {
 
 const WIDTH: f64 = 820.0;
 const HEIGHT: f64 = 430.0;
+/// The names of the lines, and how wide the widest may be.
+const NAME: Text = Text { size: 16.0, bold: false, colour: INK, across: HPos::Center };
+const WIDEST: f64 = 320.0;
+/// The largest number that is drawn, and the least difference of two.
+const MOST: f64 = 1e30;
+const LEAST: f64 = 1e-30;
+/// More values than a chart has pixels by far.
+const MOST_VALUES: usize = 100_000;
 
 impl Chart {
     /// An empty chart; the axes' names say the units.
@@ -68,14 +76,15 @@ impl Chart {
         let finite = || self.lines.iter().flat_map(|(_, v)| v).copied().filter(|v| v.is_finite());
         let (low, high) =
             (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
-        let (low, high) = (low.min(0.0), if high > low { high } else { low + 1.0 });
+        let low = low.min(0.0);
+        let high = if high - low > LEAST { high } else { low + 1.0 };
         let high = high + 0.06 * (high - low);
         let steps = self.lines.iter().map(|(_, v)| v.len()).max().unwrap_or(1);
         let last = self.first + (steps.max(2) - 1) as f64;
 
-        let name = Text::new(16.0).bold();
+        let name = NAME.bold();
         let widest = self.lines.iter().map(|(n, _)| text_width(n, name)).fold(0.0, f64::max);
-        let mut canvas = Canvas::new(WIDTH, HEIGHT);
+        let mut canvas = Canvas::new(WIDTH, HEIGHT)?;
         canvas.text(WIDTH / 2.0, 24.0, &self.title, Text::new(21.0).bold());
         canvas.text(16.0, 52.0, &self.up, Text::new(16.0).left().colour(INK));
         let mut ends = Vec::new();
@@ -152,10 +161,38 @@ impl Chart {
                 self.lines.len()
             )));
         }
-        match self.lines.iter().find(|(_, v)| !v.iter().any(|v| v.is_finite())) {
-            Some((name, _)) => Err(Error::new(format!("the line \"{name}\" has no finite value to draw"))),
-            None => Ok(()),
+        if !(self.first.abs() <= 1e9) {
+            return Err(Error::new(format!(
+                "the axis across begins at {}: expected a number from -1,000,000,000 to 1,000,000,000, such as \
+                 `.from(0.0)`",
+                self.first
+            )));
         }
+        for (name, values) in &self.lines {
+            let mut finite = values.iter().filter(|v| v.is_finite()).peekable();
+            if finite.peek().is_none() {
+                return Err(Error::new(format!("the line \"{name}\" has no finite value to draw")));
+            }
+            if let Some(far) = finite.find(|v| v.abs() > MOST) {
+                return Err(Error::new(format!(
+                    "the line \"{name}\" has the value {far:e}, too large to draw beside others: expected at most \
+                     {MOST:e}. Did the training diverge? `.line(\"log10\", ...)` of the logarithms can be drawn"
+                )));
+            }
+            if values.len() > MOST_VALUES {
+                return Err(Error::new(format!(
+                    "the line \"{name}\" has {} values, a chart shows at most {MOST_VALUES}: take every tenth, \
+                     `values.iter().copied().step_by(10).collect::<Vec<f64>>()`",
+                    values.len()
+                )));
+            }
+            if text_width(name, NAME.bold()) > WIDEST {
+                return Err(Error::new(format!(
+                    "the name \"{name}\" is too long to stand at the end of its line: expected some 30 letters"
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn in_words(&self) -> String {
@@ -173,9 +210,16 @@ impl Chart {
     }
 
     fn alt(&self) -> String {
-        let ends = |(name, values): &(String, Vec<f64>)| match (values.first(), values.last()) {
-            (Some(first), Some(last)) => format!("{name} from {first:.1} to {last:.1}"),
-            _ => name.clone(),
+        let ends = |(name, values): &(String, Vec<f64>)| {
+            let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+            let others = match values.len() - finite.len() {
+                0 => String::new(),
+                others => format!(", {others} of {} values are NaN or infinite", values.len()),
+            };
+            match (finite.first(), finite.last()) {
+                (Some(first), Some(last)) => format!("{name} from {first:.1} to {last:.1}{others}"),
+                _ => format!("{name}{others}"),
+            }
         };
         let lines: Vec<String> = self.lines.iter().map(ends).collect();
         format!("Chart: {}. {} over {}: {}", self.title, self.up, self.across, lines.join("; "))
@@ -217,6 +261,7 @@ pub(crate) fn stacked(charts: &[Chart]) -> Result<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figure::{area, drawn};
 
     #[test]
     fn what_cannot_be_drawn_is_told() {
@@ -227,10 +272,74 @@ mod tests {
     }
 
     #[test]
+    fn values_and_names_that_cannot_be_drawn_are_refused() {
+        let told = |chart: Chart| chart.figure().unwrap_err().to_string();
+        let chart = || Chart::new("t", "x", "y");
+        assert!(told(chart().line("loss", &[1.0, -1e300])).contains("the value -1e300, too large"));
+        assert!(told(chart().line("a", &[1.0]).from(f64::NAN)).contains("begins at NaN"));
+        assert!(told(chart().line("name ".repeat(30), &[1.0])).contains("too long to stand"));
+        assert!(told(chart().line("a", &vec![0.5; 200_000])).contains("200000 values"));
+    }
+
+    /// Left, top, right and bottom of what has a line's colour, in pixels.
+    fn place(figure: &Figure, line: usize) -> [u32; 4] {
+        let (count, place) = area(figure, LINES[line]);
+        assert!(count > 50, "line {line} has {count} pixels");
+        place
+    }
+
+    #[test]
+    fn a_line_goes_up_where_its_values_do() {
+        // Two lines from the left to the right: a flat one, and one that rises at the last step.
+        let figure = Chart::new("t", "x", "y").line("", &[4.0; 4]).line("", &[0.0, 0.0, 0.0, 8.0]).figure();
+        let figure = figure.unwrap();
+        let [left, top, right, bottom] = place(&figure, 0);
+        assert!(bottom - top < 30 && right - left > 1200, "flat and wide: {left} {top} {right} {bottom}");
+        let [_, high, end, low] = place(&figure, 1);
+        assert!(low - high > 400 && end.abs_diff(right) < 20, "{high} {low} {end}");
+        // A steep part lies in the last third: right of two thirds of the way.
+        let drawn = drawn(&figure);
+        let colour_at = |x: u32| {
+            (0..(high + low) / 2)
+                .any(|y| drawn.get_pixel(x, y).0.iter().zip(LINES[1]).all(|(a, b)| a.abs_diff(b) <= 2))
+        };
+        let step = (end - left) / 3;
+        assert!((left + 20..left + 2 * step).all(|x| !colour_at(x)));
+        assert!((left + 2 * step..end).any(colour_at));
+    }
+
+    #[test]
+    fn title_axes_and_names_are_written() {
+        let [title, across, up, name] = ["Learning", "epoch", "accuracy", "CNN"];
+        let figure = |title, across, up, name| {
+            drawn(&Chart::new(title, across, up).line(name, &[1.0, 2.0]).figure().unwrap())
+        };
+        let whole = figure(title, across, up, name);
+        let (w, h) = whole.dimensions();
+        for (without, [left, top, right, bottom]) in [
+            (figure("", across, up, name), [w / 4, 0, 3 * w / 4, h / 8]),
+            (figure(title, "", up, name), [w / 4, 7 * h / 8, 3 * w / 4, h]),
+            (figure(title, across, "", name), [0, h / 16, w / 4, h / 6]),
+            (figure(title, across, up, ""), [3 * w / 4, 0, w, h]),
+        ] {
+            let ink = |picture: &image::RgbImage| {
+                let inside = (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y)));
+                inside.filter(|(x, y)| picture.get_pixel(*x, *y).0.iter().any(|v| *v < 160)).count()
+            };
+            assert!(ink(&whole) > ink(&without) + 50, "{} and {}", ink(&whole), ink(&without));
+        }
+    }
+
+    #[test]
     fn one_point_and_a_constant_line_can_be_drawn() {
         let figure =
             Chart::new("t", "x", "y").line("a", &[2.0]).line("b", &[0.0, 0.0, f64::NAN]).figure().unwrap();
         assert!(figure.alt().contains("a from 2.0 to 2.0"), "{}", figure.alt());
+        // The last value is no number: nothing is said to go there.
+        assert!(figure.alt().contains("b from 0.0 to 0.0, 1 of 3 values are NaN or infinite"));
+        for line in [0, 1] {
+            place(&figure, line);
+        }
         assert_eq!(figure.size(), (WIDTH as u32 * PIXEL_RATIO, HEIGHT as u32 * PIXEL_RATIO));
     }
 }

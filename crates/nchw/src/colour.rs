@@ -13,9 +13,11 @@ pub(crate) enum Palette {
 }
 
 impl Palette {
-    /// Signed as soon as one number is below zero, else sequential.
+    /// Signed as soon as one number is below zero, else sequential. A map of zeros
+    /// is signed as well, hence white: the darkest colour would look like a finding.
     pub(crate) fn fitting(values: &[f32]) -> Palette {
-        if values.iter().any(|v| *v < 0.0) { Palette::Signed } else { Palette::Sequential }
+        let below = values.iter().any(|v| *v < 0.0);
+        if below || values.iter().all(|v| *v == 0.0) { Palette::Signed } else { Palette::Sequential }
     }
 
     /// The numbers at the two ends of the scale. A signed scale is as long on
@@ -24,14 +26,16 @@ impl Palette {
         let finite = || values.iter().copied().filter(|v| v.is_finite());
         let (low, high) =
             (finite().fold(f32::INFINITY, f32::min), finite().fold(f32::NEG_INFINITY, f32::max));
-        if low > high {
-            return (0.0, 1.0);
-        }
-        let (low, high) = match self {
-            Palette::Signed => (-low.abs().max(high.abs()), low.abs().max(high.abs())),
+        let (low, high) = if low > high { (0.0, 0.0) } else { (low, high) };
+        match self {
+            Palette::Signed => match low.abs().max(high.abs()) {
+                // White has to be zero here as well.
+                0.0 => (-1.0, 1.0),
+                most => (-most, most),
+            },
+            Palette::Grey | Palette::Sequential if low.min(0.0) == high => (0.0, 1.0),
             Palette::Grey | Palette::Sequential => (low.min(0.0), high),
-        };
-        if low == high { (low, low + 1.0) } else { (low, high) }
+        }
     }
 
     /// As [`Palette::range`], but for large maps the one number in a hundred
@@ -54,7 +58,9 @@ impl Palette {
         if value.is_nan() {
             return [255, 0, 255];
         }
-        let t = f64::from(((value - low) / (high - low)).clamp(0.0, 1.0));
+        // In `f64`, because the difference of two large `f32` can be infinite.
+        let [value, low, high] = [value, low, high].map(f64::from);
+        let t = if high > low { ((value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.0 };
         // More steps than an eye tells apart, and few enough for a PNG's palette of
         // 256 colours: the file is half as large.
         let step = (t * 128.0).round() / 128.0;
@@ -128,8 +134,35 @@ mod tests {
     fn a_constant_map_and_one_of_nans_have_a_scale() {
         assert_eq!(Palette::Sequential.range(&[2.0, 2.0]), (0.0, 2.0));
         assert_eq!(Palette::Sequential.range(&[0.0, 0.0]), (0.0, 1.0));
+        assert_eq!(Palette::Signed.range(&[-2.0, -2.0]), (-2.0, 2.0));
         assert_eq!(Palette::Grey.range(&[f32::NAN]), (0.0, 1.0));
         assert_eq!(Palette::Grey.rgb(f32::NAN, (0.0, 1.0)), [255, 0, 255]);
+    }
+
+    #[test]
+    fn a_map_of_zeros_is_white() {
+        for zeros in [[0.0, 0.0], [-0.0, 0.0]] {
+            let palette = Palette::fitting(&zeros);
+            let white = palette.rgb(0.0, palette.range(&zeros));
+            assert!(white.iter().all(|v| *v > 235), "{palette:?} {white:?}");
+        }
+        // Not a number is not zero.
+        assert_eq!(Palette::fitting(&[0.0, f32::NAN]), Palette::Sequential);
+    }
+
+    #[test]
+    fn the_largest_numbers_have_the_colours_of_the_ends() {
+        for most in [f32::MAX, 1e-44] {
+            for palette in [Palette::Signed, Palette::Sequential, Palette::Grey] {
+                let values = if palette == Palette::Signed { [-most, 0.0, most] } else { [0.0, 0.0, most] };
+                let range = palette.range(&values);
+                let ends = [values[0], most].map(|value| palette.rgb(value, range));
+                assert_eq!(ends, [0.0, 1.0].map(|end| palette.rgb(end, (0.0, 1.0))), "{palette:?} {most}");
+                // What is infinite lies beyond the ends.
+                assert_eq!(palette.rgb(f32::INFINITY, range), ends[1]);
+                assert_eq!(palette.rgb(f32::NEG_INFINITY, range), ends[0]);
+            }
+        }
     }
 
     #[test]

@@ -36,6 +36,27 @@ pub struct Pixels {
     pub rgb: Vec<u8>,
 }
 
+impl Pixels {
+    /// Refuses a picture of another size, and one whose bytes do not fit its own size.
+    fn check(&self, width: u32, height: u32) -> Result<()> {
+        let bytes = u128::from(width) * u128::from(height) * 3;
+        if bytes == 0 {
+            return Err(Error::new(format!(
+                "a picture of a figure needs at least 1 row and 1 column, got {height} rows and {width} columns"
+            )));
+        }
+        if (self.width, self.height) != (width, height) || self.rgb.len() as u128 != bytes {
+            return Err(Error::new(format!(
+                "every picture of a figure must be {width} x {height} with {bytes} bytes; one is {} x {} with {} bytes",
+                self.width,
+                self.height,
+                self.rgb.len()
+            )));
+        }
+        Ok(())
+    }
+}
+
 /// Pictures are drawn with this many pixels to one pixel on the page, so that
 /// they stay sharp on a projector and a high-density screen.
 pub const PIXEL_RATIO: u32 = 2;
@@ -50,7 +71,7 @@ impl Figure {
     /// # Errors
     /// When the number of bytes does not fit the size.
     pub fn still(picture: &Pixels, alt: impl Into<String>, text: impl Into<String>) -> Result<Figure> {
-        Figure::encode(std::slice::from_ref(picture), &[0.0], alt.into(), text.into())
+        Figure::encode(&[picture], &[0.0], alt.into(), text.into())
     }
 
     /// An animation (APNG): each picture with how long it stays, in seconds.
@@ -64,15 +85,24 @@ impl Figure {
         alt: impl Into<String>,
         text: impl Into<String>,
     ) -> Result<Figure> {
-        let (pictures, seconds): (Vec<Pixels>, Vec<f32>) = frames.iter().cloned().unzip();
+        let (pictures, seconds): (Vec<&Pixels>, Vec<f32>) =
+            frames.iter().map(|(picture, stay)| (picture, *stay)).unzip();
         Figure::encode(&pictures, &seconds, alt.into(), text.into())
     }
 
-    fn encode(pictures: &[Pixels], seconds: &[f32], alt: String, text: String) -> Result<Figure> {
+    fn encode(pictures: &[&Pixels], seconds: &[f32], alt: String, text: String) -> Result<Figure> {
         let Some(first) = pictures.first() else {
             return Err(Error::new("a figure needs at least one picture, and got none"));
         };
         let (width, height) = (first.width, first.height);
+        for (picture, stay) in pictures.iter().zip(seconds) {
+            picture.check(width, height)?;
+            if !(0.0..=60.0).contains(stay) {
+                return Err(Error::new(format!(
+                    "a frame stays between 0 and 60 seconds; {stay} was asked for"
+                )));
+            }
+        }
         let failed = |e: png::EncodingError| Error::new(format!("could not encode the picture as PNG: {e}"));
         let mut png = Vec::new();
         let mut encoder = png::Encoder::new(&mut png, width, height);
@@ -96,22 +126,7 @@ impl Figure {
         }
         let mut writer = encoder.write_header().map_err(failed)?;
         let mut before: Option<&Pixels> = None;
-        for (picture, &stay) in pictures.iter().zip(seconds) {
-            let expected = (picture.width * picture.height * 3) as usize;
-            if (picture.width, picture.height) != (width, height) || picture.rgb.len() != expected {
-                return Err(Error::new(format!(
-                    "every picture of a figure must be {width} x {height} with {} bytes; one is {} x {} with {} bytes",
-                    width * height * 3,
-                    picture.width,
-                    picture.height,
-                    picture.rgb.len()
-                )));
-            }
-            if !(0.0..=60.0).contains(&stay) {
-                return Err(Error::new(format!(
-                    "a frame stays between 0 and 60 seconds; {stay} was asked for"
-                )));
-            }
+        for (&picture, &stay) in pictures.iter().zip(seconds) {
             // From frame to frame little moves: only the part that does is stored, and of
             // that part only the pixels that are new.
             let part = before.map_or([0, 0, width, height], |before| changed(before, picture));
@@ -263,7 +278,7 @@ struct Entries {
 const STAYS: [u8; 3] = [1; 3];
 
 impl Colours {
-    fn of(pictures: &[Pixels]) -> Colours {
+    fn of(pictures: &[&Pixels]) -> Colours {
         let moves = pictures.len() > 1;
         let (steps, most): (&[u8], usize) = if moves { (&[1, 2, 4, 8], 255) } else { (&[1, 2, 4], 256) };
         for &step in steps {
@@ -309,7 +324,7 @@ impl Colours {
 
 impl Entries {
     /// All colours, when they are not too many.
-    fn of(pictures: &[Pixels], step: u8, most: usize) -> Option<Entries> {
+    fn of(pictures: &[&Pixels], step: u8, most: usize) -> Option<Entries> {
         let mut entries = Entries { order: Vec::new(), place: HashMap::new() };
         let mut last: &[u8] = &[];
         for pixel in pictures.iter().flat_map(|picture| picture.rgb.chunks_exact(3)) {
@@ -357,6 +372,43 @@ pub(crate) fn escape(text: &str) -> String {
         .replace('\n', " ")
 }
 
+/// What tests look at: the pixels of a figure as a viewer shows them.
+#[cfg(test)]
+pub(crate) fn drawn(figure: &Figure) -> image::RgbImage {
+    image::load_from_memory(figure.png()).unwrap().to_rgb8()
+}
+
+/// How many pixels of a figure have this colour (but for the rounding), and the box
+/// around them: left, top, right and bottom, the last two exclusive.
+#[cfg(test)]
+pub(crate) fn area(figure: &Figure, colour: [u8; 3]) -> (usize, [u32; 4]) {
+    let mut found = (0, [u32::MAX, u32::MAX, 0, 0]);
+    for (x, y, pixel) in drawn(figure).enumerate_pixels() {
+        if pixel.0.iter().zip(colour).all(|(a, b)| a.abs_diff(b) <= 2) {
+            let (count, [left, top, right, bottom]) = found;
+            found = (count + 1, [left.min(x), top.min(y), right.max(x + 1), bottom.max(y + 1)]);
+        }
+    }
+    found
+}
+
+/// The frames of an animation as a viewer shows them: what is transparent leaves the
+/// frame before.
+#[cfg(test)]
+pub(crate) fn frames(figure: &Figure) -> Vec<image::RgbImage> {
+    let decoder = image::codecs::png::PngDecoder::new(std::io::Cursor::new(figure.png())).unwrap();
+    let frames = image::AnimationDecoder::into_frames(decoder.apng().unwrap());
+    frames.map(|frame| image::DynamicImage::from(frame.unwrap().into_buffer()).to_rgb8()).collect()
+}
+
+/// How many pixels of text colour there are inside a box: left, top, right, bottom.
+#[cfg(test)]
+pub(crate) fn ink(figure: &Figure, [left, top, right, bottom]: [u32; 4]) -> usize {
+    let picture = drawn(figure);
+    let inside = (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y)));
+    inside.filter(|(x, y)| picture.get_pixel(*x, *y).0.iter().all(|v| *v < 120)).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -387,15 +439,6 @@ mod tests {
         png::Decoder::new(std::io::Cursor::new(figure.png())).read_info().unwrap().info().color_type
     }
 
-    /// The frames as a viewer shows them: what is transparent leaves the frame before.
-    fn shown(figure: &Figure) -> Vec<Vec<u8>> {
-        let decoder = image::codecs::png::PngDecoder::new(std::io::Cursor::new(figure.png())).unwrap();
-        let frames = image::AnimationDecoder::into_frames(decoder.apng().unwrap());
-        frames
-            .map(|frame| image::DynamicImage::from(frame.unwrap().into_buffer()).to_rgb8().into_raw())
-            .collect()
-    }
-
     #[test]
     fn drawings_get_a_palette_and_photos_are_kept_exactly() {
         // 256 are kept; 900 fit when rounded by 2 at most; no rounding does for 9000.
@@ -424,11 +467,12 @@ mod tests {
             let frames = [(first, 1.0), (second, 1.0), (third, 1.0)];
             let figure = Figure::animation(&frames, "", "").unwrap();
             assert_eq!(colour_type(&figure), colour, "{count}");
-            for (seen, (drawn, _)) in shown(&figure).iter().zip(&frames) {
-                let off = seen.iter().zip(&drawn.rgb).map(|(a, b)| a.abs_diff(*b)).max();
+            let seen = super::frames(&figure);
+            assert_eq!(seen.len(), 3);
+            for (seen, (drawn, _)) in seen.iter().zip(&frames) {
+                let off = seen.as_raw().iter().zip(&drawn.rgb).map(|(a, b)| a.abs_diff(*b)).max();
                 assert!(off <= Some(most), "{count}: {off:?}");
             }
-            assert_eq!(shown(&figure).len(), 3);
         }
     }
 
@@ -475,6 +519,12 @@ mod tests {
         let wrong = Pixels { width: 4, height: 2, rgb: vec![0; 9] };
         let error = Figure::still(&wrong, "", "").unwrap_err().to_string();
         assert!(error.contains("4 x 2 with 24 bytes") && error.contains("9 bytes"), "{error}");
+        let empty = Pixels { width: 0, height: 7, rgb: vec![] };
+        let error = Figure::still(&empty, "", "").unwrap_err().to_string();
+        assert!(error.contains("7 rows and 0 columns"), "{error}");
+        let huge = Pixels { width: u32::MAX, height: u32::MAX, rgb: vec![] };
+        let error = Figure::animation(&[(huge, 1.0)], "", "").unwrap_err().to_string();
+        assert!(error.contains("55340232195358851075 bytes"), "{error}");
         let error = Figure::animation(&[], "", "").unwrap_err().to_string();
         assert!(error.contains("at least one picture"), "{error}");
         let error = Figure::still(&plain(1, 1, 0), "", "").unwrap().save("x.jpg").unwrap_err().to_string();

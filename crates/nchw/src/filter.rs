@@ -6,7 +6,7 @@ use crate::{
     colour::Palette,
     figure::Figure,
     image::Image,
-    matrix::Matrix,
+    matrix::{Matrix, extent, values_of},
     panels::{Content, Look, Panel, Sheet},
 };
 use std::fmt;
@@ -228,12 +228,12 @@ impl Filtered {
         self.filter.kernel.require_readable()?;
         let size = self.map.size();
         let width = self.photo.page_width(285.0);
-        let (low, high) = (self.map.min().double_value(&[]), self.map.max().double_value(&[]));
-        let range = format!("from {} to {}", number(low as f32), number(high as f32));
+        let range = extent(&values_of(&self.map)?);
         let shape = format!("C={} H={} W={}", size[1], size[2], size[3]);
-        let result = if self.filter.makes_a_picture() {
-            let picture = Image::from_tensor(&self.map)?.pixels();
-            Panel::new("result", Content::Picture(picture), width)
+        // An image has no colour for a NaN or for numbers far from 0 to 1.
+        let picture = Image::from_tensor(&self.map).ok().filter(|_| self.filter.makes_a_picture());
+        let result = if let Some(picture) = picture {
+            Panel::new("result", Content::Picture(picture.pixels()), width)
                 .caption(format!("{shape}, drawn from 0 to 1"))
         } else {
             let answer = self.map.f_sum_dim_intlist([1_i64].as_slice(), true, Kind::Float)?;

@@ -4,7 +4,9 @@ mod file;
 
 use crate::{
     Error, Result,
+    canvas::number,
     figure::{Figure, Pixels},
+    matrix::{count_of_numbers, empty_axis},
     panels::{Content, Panel, Sheet},
 };
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, imageops::FilterType};
@@ -70,6 +72,16 @@ impl Image {
             return Err(cut_off(path));
         }
         let mut decoder = reader.into_decoder().map_err(failed)?;
+        if decoder.total_bytes() > MOST_BYTES {
+            let (width, height) = decoder.dimensions();
+            return Err(Error::new(format!(
+                "{} is too large: {height} rows (H) and {width} columns (W) take {} MB, expected at most {} MB. \
+                 Make it smaller with a drawing program",
+                path.display(),
+                decoder.total_bytes() / 1_000_000,
+                MOST_BYTES / 1_000_000
+            )));
+        }
         let turned = decoder.orientation().ok();
         let mut pixels = DynamicImage::from_decoder(decoder).map_err(failed)?;
         if let Some(turned) = turned {
@@ -81,28 +93,39 @@ impl Image {
 
     /// A picture of a tensor's numbers.
     ///
-    /// Bytes (`u8`) are taken as they are; floating-point numbers go from 0
-    /// (black) to 1 (white), and what lies outside is cut off.
+    /// Bytes (`u8`) are taken as they are; other numbers go from 0 (black) to
+    /// 1 (white), and what lies a little outside is cut off: the response of a
+    /// filter may exceed 1.
     ///
     /// # Shapes
     /// `[N=1, C, H, W]` or `[C, H, W]`, C = 1 (grey) or 3 (RGB).
     ///
     /// # Errors
-    /// When the shape is another; the message says how to get there.
+    /// When the shape is another (the message says how to get there), when the
+    /// numbers seem to go from 0 to 255, or when one is NaN.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let photo = Tensor::full([3, 20, 30], 200.0, (Kind::Float, Device::Cpu));
+    /// assert!(Image::from_tensor(&photo).unwrap_err().to_string().contains("divide by 255"));
+    /// assert_eq!(Image::from_tensor(&(photo / 255.0))?.height(), 20);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
     pub fn from_tensor(tensor: &Tensor) -> Result<Image> {
         let size = tensor.size();
         let (channels, height, width) = match size[..] {
             [1, c @ (1 | 3), h, w] | [c @ (1 | 3), h, w] if h > 0 && w > 0 => (c, h, w),
             _ => return Err(Error::new(wrong_shape(&size))),
         };
-        let planes = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_view([channels, height, width]);
-        let planes = match planes {
-            Ok(planes) => planes,
-            Err(_) => tensor.f_detach()?.f_to_device(Device::Cpu)?.f_reshape([channels, height, width])?,
-        };
+        count_of_numbers(&size)?;
+        let planes = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_reshape([channels, height, width])?;
         let bytes = match planes.kind() {
             Kind::Uint8 => planes,
-            _ => planes.f_to_kind(Kind::Float)?.f_clamp(0.0, 1.0)?.f_mul_scalar(255.0)?.f_round()?,
+            kind => {
+                let numbers = planes.f_to_kind(Kind::Float)?;
+                in_range(&numbers, kind)?;
+                numbers.f_clamp(0.0, 1.0)?.f_mul_scalar(255.0)?.f_round()?
+            }
         };
         let rows = bytes.f_to_kind(Kind::Uint8)?.f_permute([1, 2, 0])?.f_contiguous()?.f_view([-1])?;
         let raw = Vec::<u8>::try_from(&rows)?;
@@ -188,11 +211,7 @@ impl Image {
     /// # Errors
     /// When a side would be empty or longer than 8192.
     pub fn resize(&self, height: usize, width: usize) -> Result<Image> {
-        if !(1..=8192).contains(&height) || !(1..=8192).contains(&width) {
-            return Err(Error::new(format!(
-                "resize(height, width) takes sides from 1 to 8192, got {height} and {width}"
-            )));
-        }
+        check_sides("resize", height, width)?;
         let pixels = self.pixels.resize_exact(width as u32, height as u32, FilterType::Lanczos3);
         Ok(Image { name: self.name.clone(), pixels })
     }
@@ -203,10 +222,11 @@ impl Image {
     /// # Errors
     /// When a side would be empty or longer than 8192.
     pub fn cropped_to(&self, height: usize, width: usize) -> Result<Image> {
+        check_sides("cropped_to", height, width)?;
         let (h, w) = (self.height(), self.width());
         // The largest part of the wanted proportions, from the middle.
-        let part_h = h.min((w * height).div_ceil(width.max(1))).max(1);
-        let part_w = w.min((h * width).div_ceil(height.max(1))).max(1);
+        let part_h = h.min((w * height).div_ceil(width));
+        let part_w = w.min((h * width).div_ceil(height));
         self.crop((h - part_h) / 2, (w - part_w) / 2, part_h, part_w)?.resize(height, width)
     }
 
@@ -216,9 +236,10 @@ impl Image {
     /// # Errors
     /// When a side would be empty or longer than 8192.
     pub fn letterboxed_to(&self, height: usize, width: usize) -> Result<Image> {
+        check_sides("letterboxed_to", height, width)?;
         let (h, w) = (self.height() as f64, self.width() as f64);
         let scale = (height as f64 / h).min(width as f64 / w);
-        let fitted = |side: f64, most: usize| ((side * scale).round() as usize).clamp(1, most.max(1));
+        let fitted = |side: f64, most: usize| ((side * scale).round() as usize).clamp(1, most);
         let small = self.resize(fitted(h, height), fitted(w, width))?;
         // The mean colour of CIFAR-10: to the network, nothing at all.
         let grey = crate::net::MEAN.map(|mean| (255.0 * mean).round() as u8);
@@ -337,17 +358,67 @@ fn missing(path: &Path, error: &std::io::Error) -> Error {
     Error::new(format!("could not open {} (looked from the folder {from}): {error}{hint}", path.display()))
 }
 
-fn wrong_shape(size: &[i64]) -> String {
-    let why = match *size {
-        [n, 1 | 3, _, _] if n > 1 => format!("it holds {n} pictures: `.i(0)` takes the first"),
-        [_, _, _, 1 | 3] => "the channels stand last: `.permute([0, 3, 1, 2])` puts them second".into(),
-        [_, _, 1 | 3] => "the channels stand last: `.permute([2, 0, 1])` puts them first".into(),
-        [_, _] => "the channel axis is missing: `.unsqueeze(0)` adds it".into(),
-        [_] => "it is flattened: `.view([C, H, W])` gives the axes back".into(),
-        [.., c, _, _] => {
-            format!("a picture has 1 or 3 channels, not {c}: `feature_maps` draws any number of maps")
+/// The longest side of an image that is made, and the most bytes of one that is read.
+const LONGEST: usize = 8192;
+const MOST_BYTES: u64 = 400_000_000;
+
+fn check_sides(function: &str, height: usize, width: usize) -> Result<()> {
+    if (1..=LONGEST).contains(&height) && (1..=LONGEST).contains(&width) {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "{function}(height, width) takes sides from 1 to {LONGEST}, got {height} rows (H) and {width} columns (W)"
+    )))
+}
+
+/// Above this, numbers are no response of a usual filter to numbers from 0 to 1.
+const MOST: f64 = 20.0;
+
+/// Refuses numbers that would give a white picture, or none at all.
+fn in_range(numbers: &Tensor, kind: Kind) -> Result<()> {
+    let (least, most) = (numbers.f_min()?.f_double_value(&[])?, numbers.f_max()?.f_double_value(&[])?);
+    if most.is_nan() {
+        let count = numbers.f_isnan()?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
+        return Err(Error::new(format!(
+            "{count} of the tensor's {} numbers are NaN, which has no colour: look for a division by 0 or a \
+             training that diverged. `feature_maps(&tensor, &[])` shows where they are",
+            numbers.numel()
+        )));
+    }
+    if most <= MOST {
+        return Ok(());
+    }
+    let instead = match kind {
+        Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16 => {
+            "divide by 255, `Image::from_tensor(&(tensor / 255.0))?`"
         }
-        _ => "it has no rows and columns".into(),
+        _ => "make them bytes, `Image::from_tensor(&tensor.to_kind(Kind::Uint8))?`",
+    };
+    Err(Error::new(format!(
+        "an image of kind {kind:?} has numbers from 0 (black) to 1 (white), these go from {} to {}. Are they bytes \
+         from 0 to 255? Then {instead}. If they are a feature map, `feature_maps(&tensor, &[])` draws any numbers",
+        number(least as f32),
+        number(most as f32)
+    )))
+}
+
+/// What is wrong with a shape: the number of axes, else the first axis that is wrong.
+fn wrong_shape(size: &[i64]) -> String {
+    let channels_last = matches!(*size, [.., 1 | 3]) && size.len() > 2 && !size.contains(&0);
+    let why = match *size {
+        [] => "it is a single number without axes: `.view([1, 1, 1])` makes it one pixel".into(),
+        [_] => "it is flattened: `.view([C, H, W])` gives the axes back".into(),
+        [_, _] => "the channel axis is missing: `.unsqueeze(0)` adds it".into(),
+        [_, _, _, _, _, ..] => format!("it has {} axes: `.i(0)` takes the first part", size.len()),
+        _ if empty_axis(size).is_some() => empty_axis(size).unwrap_or_default(),
+        [n, 1 | 3, _, _] => format!("N is {n}, it holds {n} pictures: `.i(0)` takes the first"),
+        [_, _, _, _] if channels_last => {
+            "the channels stand last: `.permute([0, 3, 1, 2])` puts them second".into()
+        }
+        _ if channels_last => "the channels stand last: `.permute([2, 0, 1])` puts them first".into(),
+        [.., c, _, _] => {
+            format!("a picture has 1 or 3 channels, C is {c}: `feature_maps` draws any number of maps")
+        }
     };
     format!("an image needs a tensor of shape [1, C, H, W] or [C, H, W] with C = 1 or 3, got {size:?}: {why}")
 }
@@ -484,11 +555,76 @@ mod tests {
             (&[5, 7, 3], ".permute([2, 0, 1])"),
             (&[5, 7], ".unsqueeze(0)"),
             (&[105], ".view([C, H, W])"),
-            (&[1, 10, 5, 7], "not 10: `feature_maps`"),
+            (&[1, 10, 5, 7], "C is 10: `feature_maps`"),
+            (&[10, 5, 7], "C is 10: `feature_maps`"),
+            (&[0, 3, 5, 7], "N is 0, there is no image in the batch"),
+            (&[1, 0, 5, 7], "C is 0, it has no channels"),
+            (&[1, 3, 0, 5], "H is 0, it has no rows"),
+            (&[3, 0, 5], "H is 0, it has no rows"),
+            (&[1, 3, 5, 0], "W is 0, it has no columns"),
+            (&[], "a single number without axes"),
+            (&[1, 1, 3, 5, 7], "it has 5 axes"),
         ] {
             let error = Image::from_tensor(&zeros(size)).unwrap_err().to_string();
             assert!(error.contains(help) && error.contains(&format!("got {size:?}")), "{error}");
         }
+    }
+
+    #[test]
+    fn numbers_from_0_to_255_are_bytes_and_say_so() {
+        let bytes = corners();
+        for (kind, help) in [
+            (Kind::Float, "divide by 255, `Image::from_tensor(&(tensor / 255.0))?`"),
+            (Kind::Double, "divide by 255"),
+            (Kind::Int64, "make them bytes, `Image::from_tensor(&tensor.to_kind(Kind::Uint8))?`"),
+        ] {
+            let error = Image::from_tensor(&bytes.to_kind(kind)).unwrap_err().to_string();
+            assert!(error.contains(help) && error.contains("from 10 to 231"), "{error}");
+        }
+        // What the message says to type gives the picture.
+        let scaled = Image::from_tensor(&(bytes.to_kind(Kind::Float) / 255.0)).unwrap();
+        assert_eq!(scaled.tensor_u8(), bytes);
+        let back = bytes.to_kind(Kind::Int64).to_kind(Kind::Uint8);
+        assert_eq!(Image::from_tensor(&back).unwrap().tensor_u8(), bytes);
+        // The response of a filter may lie outside: it is cut off. A mask is black and white.
+        let response = Tensor::from_slice(&[-5.0_f32, 0.0, 0.2, 1.0, 3.0, 9.0]).view([1, 2, 3]);
+        let pixels: Vec<u8> =
+            Vec::try_from(Image::from_tensor(&response).unwrap().tensor_u8().view([-1])).unwrap();
+        assert_eq!(pixels, [0, 0, 51, 255, 255, 255]);
+        let mask = Image::from_tensor(&response.gt(0.5)).unwrap().tensor_u8();
+        assert_eq!(Vec::<u8>::try_from(mask.view([-1])).unwrap(), [0, 0, 0, 255, 255, 255]);
+        let error = Image::from_tensor(&(response.sqrt())).unwrap_err().to_string();
+        assert!(error.contains("1 of the tensor's 6 numbers are NaN"), "{error}");
+    }
+
+    #[test]
+    fn sides_that_cannot_be_are_refused_by_name() {
+        let image = Image::from_tensor(&corners()).unwrap();
+        for side in [0, 8193, usize::MAX] {
+            for (name, made) in [
+                ("resize", image.resize(side, 5)),
+                ("cropped_to", image.cropped_to(5, side)),
+                ("letterboxed_to", image.letterboxed_to(side, side)),
+            ] {
+                let error = made.unwrap_err().to_string();
+                assert!(error.starts_with(name) && error.contains(&side.to_string()), "{error}");
+            }
+        }
+        assert!(image.crop(usize::MAX, 0, 2, usize::MAX).is_err());
+    }
+
+    #[test]
+    fn a_file_that_claims_gigabytes_is_refused() {
+        let folder = TempFolder::new("image-bomb");
+        let path = folder.path().join("bomb.bmp");
+        // 60,000 x 60,000 pixels of three bytes, and none of them there.
+        let mut bytes = b"BM".to_vec();
+        for number in [54_u32, 0, 54, 40, 60_000, 60_000, 24 << 16 | 1, 0, 0, 0, 0, 0, 0] {
+            bytes.extend(number.to_le_bytes());
+        }
+        fs::write(&path, bytes).unwrap();
+        let error = Image::open(&path).unwrap_err().to_string();
+        assert!(error.contains("60000 rows (H)") && error.contains("10800 MB"), "{error}");
     }
 
     #[test]

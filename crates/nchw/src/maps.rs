@@ -5,10 +5,13 @@ use crate::{
     colour::Palette,
     figure::Figure,
     image::Image,
-    matrix::Matrix,
+    matrix::{Matrix, empty_axis, extent, values_of},
     panels::{Content, Panel, Sheet},
 };
-use tch::{Kind, Tensor};
+use tch::Tensor;
+
+/// More maps than these are too small to look at.
+const MOST: i64 = 512;
 
 /// The channels of one picture's tensor, each as a heat map with its name, all
 /// on one colour scale. Channels without a name get their number.
@@ -29,10 +32,20 @@ use tch::{Kind, Tensor};
 pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
     let size = maps.size();
     let (channels, height, width) = match size[..] {
-        [1, c, h, w] | [c, h, w] if c > 0 && h > 0 && w > 0 => (c, h, w),
+        _ if empty_axis(&size).is_some() => {
+            let empty = empty_axis(&size).unwrap_or_default();
+            return Err(Error::new(format!("feature_maps needs maps to show, got {size:?}: {empty}")));
+        }
+        [1, c, h, w] | [c, h, w] => (c, h, w),
         [n, _, _, _] => {
             return Err(Error::new(format!(
                 "feature_maps shows one picture's maps, got N={n} in {size:?}: `.i(0)` takes the first picture's"
+            )));
+        }
+        [_, _] => {
+            return Err(Error::new(format!(
+                "feature_maps needs a tensor of shape [1, C, H, W] or [C, H, W], got {size:?}: the channel axis is \
+                 missing, `.unsqueeze(0)` adds it"
             )));
         }
         _ => {
@@ -41,14 +54,19 @@ pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
             )));
         }
     };
+    if channels > MOST {
+        return Err(Error::new(format!(
+            "feature_maps shows at most {MOST} channels, got C={channels} in {size:?}: `.narrow(-3, 0, 64)` takes \
+             the first 64"
+        )));
+    }
     if names.len() > channels as usize {
         return Err(Error::new(format!(
             "there are {} names for {channels} channels (C in {size:?}): give each channel one name",
             names.len()
         )));
     }
-    let flat = maps.f_detach()?.f_to_kind(Kind::Float)?.f_to_device(tch::Device::Cpu)?.f_contiguous()?;
-    let values = Vec::<f32>::try_from(&flat.f_view([-1])?)?;
+    let values = values_of(maps)?;
     let palette = Palette::fitting(&values);
     let range = palette.clear_range(&values);
     let columns = match channels {
@@ -78,8 +96,8 @@ pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
         if channels == 1 { "" } else { "s" }
     );
     let named = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
-    let text = format!("{title}{named}, from {} to {}", range.0, range.1);
-    Sheet { title: title.clone(), rows, lines: Vec::new() }.figure(format!("{title}{named}"), text)
+    let text = format!("{title}{named}, {}", extent(&values));
+    Sheet { title, rows, lines: Vec::new() }.figure(text.clone(), text)
 }
 
 /// A batch as a grid of pictures, each with its name; without a name, with its
@@ -135,7 +153,8 @@ pub fn pictures(title: &str, batch: &Tensor, names: &[&str]) -> Result<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tch::Device;
+    use crate::figure::area;
+    use tch::{Device, Kind};
 
     #[test]
     fn wrong_shapes_and_names_are_told() {
@@ -162,5 +181,51 @@ mod tests {
         let maps = Tensor::randn([1, 3, 5, 7], (Kind::Float, Device::Cpu));
         let figure = feature_maps(&maps, &["vertical", "horizontal"]).unwrap();
         assert!(figure.alt().contains("C=3  H=5  W=7: vertical, horizontal"), "{}", figure.alt());
+    }
+
+    #[test]
+    fn each_map_has_its_colours_at_its_place_and_its_range_in_words() {
+        // Three maps of one number each: they stand from left to right.
+        let maps = Tensor::from_slice(&[0.0_f32, 1.0, 2.0]).view([3, 1, 1]).expand([3, 4, 5], false);
+        let figure = feature_maps(&maps, &[]).unwrap();
+        assert!(figure.text().ends_with("W=5, from 0 to 2"), "{}", figure.text());
+        let place = |value: f32| area(&figure, Palette::Sequential.rgb(value, (0.0, 2.0)));
+        let [(_, first), (count, second), (_, third)] = [0.0, 1.0, 2.0].map(place);
+        assert!(first[0] + 300 < second[0] && second[0] + 300 < third[0], "{first:?} {second:?} {third:?}");
+        assert!(count > 300 * 200, "{count}");
+        let told =
+            |value: f64| feature_maps(&Tensor::full([1, 2, 2], value, (Kind::Float, Device::Cpu)), &[]);
+        assert!(told(0.0).unwrap().text().ends_with("0 everywhere"));
+        let nan = told(f64::NAN).unwrap();
+        assert!(nan.alt().ends_with("no finite number (NaN or infinite everywhere)"), "{}", nan.alt());
+        assert!(area(&nan, [255, 0, 255]).0 > 10_000);
+    }
+
+    #[test]
+    fn shapes_that_nobody_could_look_at_say_what_to_crop() {
+        let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
+        let told = |size: &[i64]| feature_maps(&zeros(size), &[]).unwrap_err().to_string();
+        assert!(told(&[1, 1, 3072, 1]).contains("`.narrow(-2, 0, 7)` takes the first 7"));
+        assert!(told(&[1, 600, 2, 2]).contains("at most 512 channels, got C=600"));
+        for (size, axis) in [
+            (&[0, 3, 5, 7][..], "N is 0"),
+            (&[1, 0, 5, 7], "C is 0"),
+            (&[3, 0, 7], "H is 0"),
+            (&[1, 3, 5, 0], "W is 0"),
+        ] {
+            assert!(told(size).contains(axis), "{}", told(size));
+        }
+        let tall = pictures("", &zeros(&[1, 3, 3072, 1]), &[]).unwrap_err().to_string();
+        assert!(tall.contains("Crop the rows"), "{tall}");
+    }
+
+    #[test]
+    fn each_picture_of_a_batch_is_drawn_in_its_order() {
+        let colours = Tensor::from_slice(&[250_u8, 10, 10, 10, 250, 10, 10, 10, 250]).view([3, 3, 1, 1]);
+        let figure = pictures("Three", &colours.expand([3, 3, 6, 4], false), &["r", "g", "b"]).unwrap();
+        let places = [[250, 10, 10], [10, 250, 10], [10, 10, 250]].map(|colour| area(&figure, colour));
+        let lefts = places.map(|(_, place)| place[0]);
+        assert!(lefts[0] + 300 < lefts[1] && lefts[1] + 300 < lefts[2], "{lefts:?}");
+        assert!(places.iter().all(|(count, _)| *count > 100_000), "{places:?}");
     }
 }

@@ -19,6 +19,13 @@ use tch::{Kind, Tensor};
 /// assert_eq!((image.height(), image.width()), (2, 3));
 /// assert_eq!(image.transpose().row(2), [1.0, 1.0]);
 /// ```
+///
+/// A matrix without rows or columns does not compile:
+///
+/// ```compile_fail,E0080
+/// use nchw::prelude::*;
+/// Matrix::from([[0; 0]; 3]);
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct Matrix {
     height: usize,
@@ -28,6 +35,7 @@ pub struct Matrix {
 
 impl<T: Into<f64> + Copy, const H: usize, const W: usize> From<[[T; W]; H]> for Matrix {
     fn from(rows: [[T; W]; H]) -> Matrix {
+        const { assert!(H > 0 && W > 0, "a matrix has at least 1 row and at least 1 column") }
         let values = rows.iter().flatten().map(|v| (*v).into() as f32).collect();
         Matrix { height: H, width: W, values }
     }
@@ -39,10 +47,15 @@ impl Matrix {
     /// # Errors
     /// When there are not `height * width` values, or none at all.
     pub fn new(height: usize, width: usize, values: Vec<f32>) -> Result<Matrix> {
-        if values.is_empty() || values.len() != height * width {
+        let needed = height.checked_mul(width).filter(|needed| *needed > 0);
+        if needed != Some(values.len()) {
+            let needs = match needed {
+                Some(needed) => format!("needs {needed} values"),
+                None if height == 0 || width == 0 => "is empty: expected at least 1 row and 1 column".into(),
+                None => "has more values than a computer can count".into(),
+            };
             return Err(Error::new(format!(
-                "a matrix of {height} rows and {width} columns needs {} values (at least 1), got {}",
-                height * width,
+                "a matrix of {height} rows and {width} columns {needs}, got {}",
                 values.len()
             )));
         }
@@ -58,6 +71,9 @@ impl Matrix {
     /// When the tensor has more than one map; the message says how to take one.
     pub fn from_tensor(tensor: &Tensor) -> Result<Matrix> {
         let size = tensor.size();
+        if let Some(empty) = empty_axis(&size) {
+            return Err(Error::new(format!("a matrix needs at least one number, got {size:?}: {empty}")));
+        }
         let (front, plane) = size.split_at(size.len().saturating_sub(2));
         let (&[height, width], true) = (plane, front.iter().all(|n| *n == 1) && front.len() <= 2) else {
             let take = match size.len() {
@@ -70,9 +86,7 @@ impl Matrix {
                 "a matrix needs one map: a tensor of shape [H, W] or [1, 1, H, W], got {size:?}; {take}"
             )));
         };
-        let flat = tensor.f_detach()?.f_to_kind(Kind::Float)?.f_to_device(tch::Device::Cpu)?;
-        let values = Vec::<f32>::try_from(&flat.f_contiguous()?.f_view([-1])?)?;
-        Matrix::new(height as usize, width as usize, values)
+        Matrix::new(height as usize, width as usize, values_of(tensor)?)
     }
 
     /// As a tensor that convolutions take.
@@ -98,12 +112,9 @@ impl Matrix {
         &self.values
     }
 
-    /// One row.
-    ///
-    /// # Panics
-    /// When there is no such row.
+    /// One row, counted from 0; empty when there is no such row.
     pub fn row(&self, row: usize) -> Vec<f32> {
-        self.values[row * self.width..][..self.width].to_vec()
+        self.values.chunks_exact(self.width).nth(row).unwrap_or_default().to_vec()
     }
 
     /// Rows become columns.
@@ -129,8 +140,9 @@ impl Matrix {
         }
     }
 
+    /// Grey for an image, signed for results; zeros alone are white as among results.
     pub(crate) fn palette(&self) -> Palette {
-        if self.values.iter().any(|v| *v < 0.0) { Palette::Signed } else { Palette::Grey }
+        if Palette::fitting(&self.values) == Palette::Signed { Palette::Signed } else { Palette::Grey }
     }
 
     /// An error when the numbers would be too small to read.
@@ -164,13 +176,9 @@ pub fn side_by_side(title: &str, matrices: &[(&str, &Matrix)]) -> Result<Figure>
     }
     let mut rows: Vec<Vec<Panel>> = vec![Vec::new()];
     let mut used = 0.0;
-    let signed = matrices.iter().any(|(_, matrix)| matrix.palette() == Palette::Signed);
     for (name, matrix) in matrices {
         matrix.require_readable()?;
-        // Zeros beside signed numbers are as white as the zeros among them.
-        let empty = signed && matrix.values.iter().all(|v| *v == 0.0);
-        let palette = if empty { Palette::Signed } else { matrix.palette() };
-        let panel = Panel::cells(*name, matrix, palette, Look::default());
+        let panel = Panel::cells(*name, matrix, matrix.palette(), Look::default());
         let width = panel.width + 60.0;
         if used + width > 940.0 && used > 0.0 {
             rows.push(Vec::new());
@@ -186,6 +194,64 @@ pub fn side_by_side(title: &str, matrices: &[(&str, &Matrix)]) -> Result<Figure>
     let text: Vec<String> = matrices.iter().map(described).collect();
     let alt = format!("{title}. {}", text.join("; ").replace('\n', " / "));
     Sheet { title: title.to_owned(), rows, lines: Vec::new() }.figure(alt, text.join("\n\n"))
+}
+
+/// The most numbers that are copied out of a tensor: 400 MB. An expanded tensor
+/// can claim far more than there is memory for.
+const MOST_NUMBERS: i64 = 100_000_000;
+
+/// How many numbers a tensor of this size has, where a figure can hold them.
+pub(crate) fn count_of_numbers(size: &[i64]) -> Result<usize> {
+    let count = size.iter().try_fold(1_i64, |count, n| count.checked_mul(*n));
+    match count.filter(|count| *count <= MOST_NUMBERS) {
+        Some(count) => Ok(count as usize),
+        None => Err(Error::new(format!(
+            "a tensor of shape {size:?} is too large to be drawn: expected at most {} million numbers. \
+             `.narrow(axis, 0, 100)` takes the first 100 along an axis",
+            MOST_NUMBERS / 1_000_000
+        ))),
+    }
+}
+
+/// All numbers of a tensor, whatever its kind, device and strides.
+pub(crate) fn values_of(tensor: &Tensor) -> Result<Vec<f32>> {
+    count_of_numbers(&tensor.size())?;
+    let flat = tensor.f_detach()?.f_to_kind(Kind::Float)?.f_to_device(tch::Device::Cpu)?.f_reshape([-1])?;
+    Ok(Vec::<f32>::try_from(&flat.f_contiguous()?)?)
+}
+
+/// The first axis of N C H W that is 0, in words; the last axis is W.
+pub(crate) fn empty_axis(size: &[i64]) -> Option<String> {
+    const AXES: [&str; 4] = [
+        "W is 0, it has no columns",
+        "H is 0, it has no rows",
+        "C is 0, it has no channels",
+        "N is 0, there is no image in the batch",
+    ];
+    let found = size.iter().rev().zip(AXES).filter(|(n, _)| **n == 0).last();
+    found.map(|(_, empty)| empty.to_owned())
+}
+
+/// From where to where numbers go, in words. What is not finite is counted, not compared.
+pub(crate) fn extent(values: &[f32]) -> String {
+    let finite = || values.iter().copied().filter(|value| value.is_finite());
+    let (least, most) = (finite().fold(f32::INFINITY, f32::min), finite().fold(f32::NEG_INFINITY, f32::max));
+    let (all, others) = (values.len(), values.len() - finite().count());
+    let range = match () {
+        () if least > most => return "no finite number (NaN or infinite everywhere)".into(),
+        () if least == most => format!("{} everywhere", number(least)),
+        () => format!("from {} to {}", number(least), number(most)),
+    };
+    if others == 0 { range } else { format!("{range} where finite; {others} of {all} are NaN or infinite") }
+}
+
+/// The place of the largest number; none when all are the same, or one is not finite.
+pub(crate) fn place_of_most(values: &[f32]) -> Option<usize> {
+    let first = *values.first()?;
+    if values.iter().all(|value| *value == first) || !values.iter().all(|value| value.is_finite()) {
+        return None;
+    }
+    (0..values.len()).max_by(|a, b| values[*a].total_cmp(&values[*b]))
 }
 
 impl fmt::Display for Matrix {
@@ -205,6 +271,7 @@ debug_as_display!(Matrix);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figure::{area, drawn};
 
     #[test]
     fn a_tensor_comes_back_the_same_and_not_transposed() {
@@ -222,6 +289,66 @@ mod tests {
         assert!(error.contains("[2, 3, 4, 5]") && error.contains(".i((0, 0))"), "{error}");
         let error = Matrix::new(2, 3, vec![1.0]).unwrap_err().to_string();
         assert!(error.contains("2 rows and 3 columns needs 6 values") && error.contains("got 1"), "{error}");
+        let told = |height, width| Matrix::new(height, width, vec![1.0]).unwrap_err().to_string();
+        assert!(told(usize::MAX, 2).contains("more values than a computer can count, got 1"));
+        assert!(told(0, 5).contains("expected at least 1 row and 1 column"));
+    }
+
+    #[test]
+    fn each_empty_axis_is_named() {
+        let told = |size: &[i64]| {
+            let error = Matrix::from_tensor(&Tensor::zeros(size, (Kind::Float, tch::Device::Cpu)));
+            error.unwrap_err().to_string()
+        };
+        for (size, axis) in [
+            (&[0, 1, 5, 7][..], "N is 0"),
+            (&[1, 0, 5, 7], "C is 0"),
+            (&[0, 7], "H is 0"),
+            (&[1, 5, 0], "W is 0"),
+        ] {
+            assert!(told(size).contains(axis) && told(size).contains(&format!("{size:?}")), "{}", told(size));
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_not_there_is_empty() {
+        let matrix = Matrix::from([[1, 2, 3], [4, 5, 6]]);
+        assert_eq!([0, 1, 2, usize::MAX].map(|row| matrix.row(row).len()), [3, 3, 0, 0]);
+    }
+
+    #[test]
+    fn an_expanded_tensor_is_refused_before_it_is_copied() {
+        let one = Tensor::zeros([1, 1], (Kind::Float, tch::Device::Cpu));
+        let error = Matrix::from_tensor(&one.expand([1 << 20, 1 << 20], false)).unwrap_err().to_string();
+        assert!(error.contains("[1048576, 1048576] is too large"), "{error}");
+    }
+
+    #[test]
+    fn nothing_is_claimed_about_constants_and_what_is_no_number() {
+        let nan = f32::NAN;
+        for (values, words, most) in [
+            (&[1.0, -2.0, 3.0, 0.0][..], "from \u{2212}2 to 3", Some(2)),
+            (&[0.0; 4], "0 everywhere", None),
+            (&[2.5], "2.5 everywhere", None),
+            (&[1.0, nan, 3.0], "from 1 to 3 where finite; 1 of 3 are NaN or infinite", None),
+            (&[nan, f32::INFINITY], "no finite number (NaN or infinite everywhere)", None),
+            (&[], "no finite number (NaN or infinite everywhere)", None),
+        ] {
+            assert_eq!((extent(values).as_str(), place_of_most(values)), (words, most));
+        }
+    }
+
+    #[test]
+    fn zeros_are_white_and_a_nan_has_a_colour_of_its_own() {
+        let zeros = Matrix::from([[0, 0], [0, 0]]).figure("").unwrap();
+        let dark = drawn(&zeros).pixels().filter(|pixel| pixel.0.iter().all(|v| *v < 128)).count();
+        assert!(dark < 3000, "{dark} dark pixels: more than the frame and four digits have");
+        // A cell is 44 high on the page and a little wider than its text, two pixels each.
+        let nan = Matrix::from([[1.0, 2.0], [f64::NAN, 0.0]]).figure("").unwrap();
+        let (count, [left, top, right, bottom]) = area(&nan, [255, 0, 255]);
+        assert!(count > 6000 && (80..=100).contains(&(right - left)), "{count} from {left} to {right}");
+        let (_, [_, first, ..]) = area(&nan, [128, 128, 128]);
+        assert!(top >= first + 80 && (80..=88).contains(&(bottom - top)), "from {top} to {bottom}, {first}");
     }
 
     #[test]

@@ -166,6 +166,8 @@ impl LectureNet {
     /// When the plan has a block without maps, or the device is not there.
     pub fn new(plan: Plan, seed: u64, device: Device) -> Result<LectureNet> {
         let sizes: HashMap<String, Vec<i64>> = plan.variables()?.into_iter().collect();
+        // tch's variables panic on a device that is not there; this is an error.
+        let _ = Tensor::f_zeros([1], (Kind::Float, device))?;
         let variables = nn::VarStore::new(device);
         let mut dice = Dice::new(seed, FIRST_WEIGHTS);
         let mut steps = Vec::new();

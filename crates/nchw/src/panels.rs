@@ -2,11 +2,12 @@
 //! Every figure but the charts is made of these.
 
 use crate::{
-    Result,
-    canvas::{Canvas, INK, MARK, PALE_INK, Text, colour_bar_width, number, text_width, wrap},
+    Error, Result,
+    canvas::{Canvas, INK, MARK, PALE_INK, Text, between, colour_bar_width, number, text_width, wrap},
     colour::{Palette, readable_on},
     figure::{Figure, Pixels},
     matrix::Matrix,
+    small_net::count_of,
 };
 
 /// What a panel shows.
@@ -97,16 +98,57 @@ impl<'a> Panel<'a> {
         Panel::new(title, Content::Heat { values, palette, range, bar: true, under: None }, width)
     }
 
+    /// Rows and columns of what is drawn, where there are any.
+    fn size(&self) -> Option<(usize, usize)> {
+        match &self.content {
+            Content::Picture(picture) => Some((picture.height as usize, picture.width as usize)),
+            Content::Heat { values, .. } => Some((values.height(), values.width())),
+            _ => None,
+        }
+    }
+
+    /// An error where it would be so high that nobody could look at it, or so long
+    /// that drawing it would take gigabytes.
+    fn require_drawable(&self) -> Result<()> {
+        let Some((rows, columns)) = self.size() else { return Ok(()) };
+        if columns > LONGEST {
+            return Err(Error::new(format!(
+                "{columns} columns (W) are too many to draw, a figure shows at most {LONGEST}. Crop the columns: of \
+                 a tensor, `.narrow(-1, 0, 100)` takes the first 100; of an image, `.crop(0, 0, {rows}, 100)?`"
+            )));
+        }
+        if self.height() <= HIGHEST {
+            return Ok(());
+        }
+        let fits = (rows as f64 * HIGHEST / self.height()).max(1.0) as usize;
+        Err(Error::new(format!(
+            "{rows} rows (H) and {} are too narrow to draw: {:.0} wide on the page, they would be {:.0} high, and a \
+             figure is at most {HIGHEST} high. Crop the rows: of a tensor, \
+             `.narrow(-2, 0, {fits})` takes the first {fits}; of an image, `.crop(0, 0, {fits}, {columns})?`",
+            count_of(columns, "column (W)", "columns (W)"),
+            self.width,
+            self.height()
+        )))
+    }
+
     fn height(&self) -> f64 {
         match &self.content {
-            Content::Picture(p) => self.width * f64::from(p.height) / f64::from(p.width),
-            Content::Heat { values, .. } => self.width * values.height() as f64 / values.width() as f64,
+            Content::Picture(_) | Content::Heat { .. } => {
+                let (rows, columns) = self.size().unwrap_or((1, 1));
+                // A single row of many columns is still to be seen.
+                (self.width * rows as f64 / columns as f64).max(LOWEST)
+            }
             Content::Cells { matrix, .. } => matrix.height() as f64 * CELL_HEIGHT,
             Content::Sign(_) => 0.0,
             Content::Bars { shares, .. } => shares.len() as f64 * LINE,
             Content::Scale { .. } => 16.0,
             Content::Legend(colours) => colours.len() as f64 * LINE,
         }
+    }
+
+    /// The height with colour bar: a low one still has room for its numbers.
+    fn full_height(&self) -> f64 {
+        if self.bar() > 0.0 { self.height().max(LOWEST_BAR) } else { self.height() }
     }
 
     /// Whether it has a frame with rows and columns.
@@ -179,7 +221,9 @@ impl<'a> Panel<'a> {
                 let ends = |(low, high): (f32, f32), v: &f32| (low.min(*v), high.max(*v));
                 let extremes = values.values().iter().fold(*range, ends);
                 if *bar {
-                    canvas.colour_bar(left + width + 10.0, y, height, *palette, *range, extremes);
+                    let (bar, middle) = (self.full_height(), y + height / 2.0);
+                    let (x, y) = (left + width + 10.0, middle - bar / 2.0);
+                    canvas.colour_bar(x, y, bar, *palette, *range, extremes);
                 }
                 (values.height(), values.width())
             }
@@ -193,7 +237,7 @@ impl<'a> Panel<'a> {
             }
             Content::Scale { palette, range, ends } => {
                 let steps = width as usize;
-                let value = |i: usize| range.0 + (range.1 - range.0) * i as f32 / (steps - 1) as f32;
+                let value = |i: usize| between(*range, i as f64 / (steps - 1) as f64);
                 let bar = Pixels {
                     width: steps as u32,
                     height: 1,
@@ -254,6 +298,13 @@ const CELL_HEIGHT: f64 = 44.0;
 const LINE: f64 = 28.0;
 const AXIS: f64 = 34.0;
 const GAP: f64 = 16.0;
+/// The least and the most height of a picture or a map on the page.
+const LOWEST: f64 = 4.0;
+const HIGHEST: f64 = 4000.0;
+/// So high is a colour bar at least: three numbers stand below each other.
+const LOWEST_BAR: f64 = 56.0;
+/// The most columns of a picture or a map.
+const LONGEST: usize = 50_000;
 
 fn cell_width(matrix: &Matrix) -> f64 {
     let widest = matrix.values().iter().map(|v| text_width(&number(*v), Text::new(18.0))).fold(0.0, f64::max);
@@ -333,7 +384,7 @@ fn draw_bars(
         let set = if right == Some(i) { NAME.bold() } else { NAME };
         canvas.text(start - 8.0, at, name, set.right());
         let colour = if right == Some(i) { RIGHT } else { OTHER };
-        let length = (room * f64::from(*share)).max(1.0);
+        let length = (room * f64::from(share.clamp(0.0, 1.0))).max(1.0);
         canvas.fill(start, at - 9.0, length, 18.0, colour);
         canvas.text(start + length + 6.0, at, &format!("{:.0} %", 100.0 * share), NAME.left());
     }
@@ -354,11 +405,12 @@ pub(crate) struct Sheet<'a> {
 impl Sheet<'_> {
     /// Draws everything.
     pub(crate) fn draw(&self) -> Result<Pixels> {
+        self.rows.iter().flatten().try_for_each(Panel::require_drawable)?;
         let row_width = |row: &Vec<Panel>| {
             row.iter().map(Panel::full_width).sum::<f64>() + GAP * row.len().saturating_sub(1) as f64
         };
         let row_height = |(number, row): (usize, &Vec<Panel>)| {
-            let content = row.iter().map(Panel::height).fold(0.0, f64::max);
+            let content = row.iter().map(Panel::full_height).fold(0.0, f64::max);
             let captions = row.iter().map(|p| p.caption_lines().len()).max().unwrap_or(0);
             // A heading belongs to what follows it: more room above it than below.
             let title = match row.iter().any(|p| !p.title.is_empty()) {
@@ -377,7 +429,7 @@ impl Sheet<'_> {
         let rows_height: f64 = self.rows.iter().enumerate().map(row_height).map(|(a, b, c)| a + b + c).sum();
         let height = 52.0 + rows_height + 28.0 * self.lines.len() as f64 + 10.0;
 
-        let mut canvas = Canvas::new(width, height);
+        let mut canvas = Canvas::new(width, height)?;
         canvas.text(width / 2.0, 24.0, &self.title, heading);
         let mut y = 48.0;
         for (number, row) in self.rows.iter().enumerate() {
@@ -399,5 +451,120 @@ impl Sheet<'_> {
     /// Draws everything into a figure.
     pub(crate) fn figure(&self, alt: impl Into<String>, text: impl Into<String>) -> Result<Figure> {
         Figure::still(&self.draw()?, alt, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figure::{area, ink};
+
+    fn sheet(rows: Vec<Vec<Panel>>) -> Sheet {
+        Sheet { title: String::new(), rows, lines: Vec::new() }
+    }
+
+    fn heat(values: Matrix, width: f64) -> Panel<'static> {
+        let (palette, range) = (Palette::Sequential, (0.0, 1.0));
+        let content = Content::Heat { values, palette, range, bar: false, under: None };
+        Panel::new("", content, width)
+    }
+
+    const BRIGHTEST: [u8; 3] = [253, 231, 37];
+
+    #[test]
+    fn a_number_has_its_colour_at_its_place() {
+        // 1 in row 1, column 2 of 3 x 4, each 20 x 20 on the page and 40 x 40 in pixels.
+        let mut values = vec![0.0; 12];
+        values[4 + 2] = 1.0;
+        let figure =
+            sheet(vec![vec![heat(Matrix::new(3, 4, values).unwrap(), 80.0)]]).figure("", "").unwrap();
+        let (_, [left, top, ..]) = area(&figure, Palette::Sequential.rgb(0.0, (0.0, 1.0)));
+        let (count, place) = area(&figure, BRIGHTEST);
+        assert_eq!(count, 40 * 40);
+        // The frame covers the first pixel of the map.
+        assert_eq!(place, [left + 79, top + 39, left + 119, top + 79]);
+    }
+
+    #[test]
+    fn a_bar_is_as_long_as_its_share_and_never_longer_than_all() {
+        let length = |share: f32| {
+            let shares = vec![("a".to_owned(), share)];
+            let panel = Panel::new("", Content::Bars { shares, right: Some(0) }, 380.0);
+            let (_, [left, _, right, _]) = area(&sheet(vec![vec![panel]]).figure("", "").unwrap(), RIGHT);
+            right.saturating_sub(left)
+        };
+        let whole = length(1.0);
+        assert!(whole > 300, "{whole}");
+        assert!(length(0.5).abs_diff(whole / 2) <= 2 && length(0.25).abs_diff(whole / 4) <= 2);
+        assert_eq!([length(0.0), length(-3.0), length(f32::NAN), length(1e9)], [2, 2, 2, whole]);
+    }
+
+    #[test]
+    fn a_mark_stands_around_what_it_marks() {
+        let mut panel = heat(Matrix::new(10, 20, vec![0.0; 200]).unwrap(), 200.0);
+        panel.mark = Some((3, 8, 2, 5));
+        let figure = sheet(vec![vec![panel]]).figure("", "").unwrap();
+        let (_, [left, top, ..]) = area(&figure, INK);
+        // Ten on the page a number, twice as many pixels; the frame is 3 thick and outside.
+        let (_, [x, y, right, bottom]) = area(&figure, MARK);
+        assert_eq!([x - left, y - top], [2 * (80 - 3), 2 * (30 - 3)]);
+        assert_eq!([right - x, bottom - y], [2 * (50 + 6), 2 * (20 + 6)]);
+    }
+
+    #[test]
+    fn title_lines_and_captions_are_written() {
+        let figure = |title: &str, caption: &str, line: &str| {
+            let panel = heat(Matrix::new(2, 2, vec![1.0; 4]).unwrap(), 300.0).bare().caption(caption);
+            let sheet = Sheet { title: title.into(), rows: vec![vec![panel]], lines: vec![line.into()] };
+            sheet.figure("", "").unwrap()
+        };
+        let all = figure("Title", "caption", "line");
+        let (w, h) = all.size();
+        let (top, middle, bottom) = ([0, 0, w, 90], [0, h - 140, w, h - 80], [0, h - 76, w, h]);
+        for (place, without) in [
+            (top, figure("", "caption", "line")),
+            (middle, figure("Title", " ", "line")),
+            (bottom, figure("Title", "caption", "")),
+        ] {
+            assert!(ink(&all, place) > 100, "{place:?}: {}", ink(&all, place));
+            let empty = if without.size() == (w, h) { ink(&without, place) } else { 0 };
+            assert!(empty < 50, "{place:?}: {empty}");
+        }
+    }
+
+    #[test]
+    fn a_tower_is_refused_and_a_thread_can_be_seen() {
+        let told = |panel| sheet(vec![vec![panel]]).figure("", "").unwrap_err().to_string();
+        let tower = told(heat(Matrix::new(3072, 1, vec![0.5; 3072]).unwrap(), 560.0));
+        assert!(tower.contains("3072 rows (H) and 1 column (W) are"), "{tower}");
+        assert!(tower.contains("`.narrow(-2, 0, 7)` takes the first 7"), "{tower}");
+        // What the message says to type can be drawn.
+        let seven = heat(Matrix::new(7, 1, vec![1.0; 7]).unwrap(), 560.0);
+        sheet(vec![vec![seven]]).figure("", "").unwrap();
+        let wide = told(heat(Matrix::new(1, 70_000, vec![0.5; 70_000]).unwrap(), 560.0));
+        assert!(wide.contains("70000 columns (W)") && wide.contains("`.narrow(-1, 0, 100)`"), "{wide}");
+        let thread = sheet(vec![vec![heat(Matrix::new(1, 3072, vec![1.0; 3072]).unwrap(), 560.0)]]);
+        let (_, [left, top, right, bottom]) = area(&thread.figure("", "").unwrap(), BRIGHTEST);
+        assert!(right - left > 1100 && bottom - top >= 6, "{left} {top} {right} {bottom}");
+        // The numbers of its colour bar stand below each other: there are rows without ink between them.
+        let bar = Panel::heat("", Matrix::new(1, 300, vec![1.0; 300]).unwrap(), 560.0);
+        let bar = sheet(vec![vec![bar]]).figure("", "").unwrap();
+        let (w, h) = bar.size();
+        // Right of the map (560 on the page), its bar and the ticks.
+        let numbers = 2 * (18 + 34 + 560 + 10 + 14 + 6);
+        let written: Vec<bool> = (0..h).map(|y| ink(&bar, [numbers, y, w, y + 1]) > 0).collect();
+        assert_eq!(written.windows(2).filter(|rows| !rows[0] && rows[1]).count(), 3);
+    }
+
+    #[test]
+    fn a_constant_map_has_a_colour_bar_with_numbers() {
+        for value in [0.0, 2.0, -3.0, 1e30, f32::MAX] {
+            let panel = Panel::heat("", Matrix::new(2, 2, vec![value; 4]).unwrap(), 200.0);
+            let figure = sheet(vec![vec![panel.bare()]]).figure("", "").unwrap();
+            let (w, h) = figure.size();
+            // Right of the map and of the bar stand the numbers.
+            let numbers = ink(&figure, [18 * 2 + 2 * (200 + 10 + 14 + 6), 0, w, h]);
+            assert!(numbers > 100, "{value}: {numbers}");
+        }
     }
 }

@@ -132,11 +132,15 @@ impl Shapes10 {
     /// When `images` is not a batch of as many pictures as there are labels.
     pub fn with_images(&self, images: Tensor) -> Result<Shapes10> {
         let (shape, labels) = (images.size(), self.labels.size());
-        if shape.len() != 4 || shape[0] != labels[0] {
+        let &[count] = labels.as_slice() else {
             return Err(Error::new(format!(
-                "expected images of shape [N, C, H, W] with N = {}, one for each label; got {shape:?}. \
-                 Axis 0 (N) must stay as it was: change what is on the pictures, not how many there are",
-                labels[0]
+                "expected labels of shape [N], one for each picture; got {labels:?}: `.view([-1])` puts them in a row"
+            )));
+        };
+        if shape.len() != 4 || shape[0] != count {
+            return Err(Error::new(format!(
+                "expected images of shape [N, C, H, W] with N = {count}, one for each label; got {shape:?}. \
+                 Axis 0 (N) must stay as it was: change what is on the pictures, not how many there are"
             )));
         }
         Ok(Shapes10 { images, labels: self.labels.shallow_clone() })
@@ -432,6 +436,14 @@ mod tests {
         assert_eq!(arrow[20 * SIDE + 5], 1.0, "the tail, row 20, column 5");
         assert_eq!(arrow[15 * SIDE + 8], 0.0, "above the shaft, row 15, column 8");
         assert_eq!(arrow[10 * SIDE + 20], 0.0, "row 10, column 20");
+    }
+
+    #[test]
+    fn labels_without_an_axis_are_refused() {
+        let labels = Tensor::from(3_i64);
+        let data = Shapes10 { images: Shapes10::draw(1, 1).unwrap().images, labels };
+        let error = data.with_images(data.images.shallow_clone()).unwrap_err().to_string();
+        assert!(error.contains("labels of shape [N]") && error.contains("got []"), "{error}");
     }
 
     #[test]

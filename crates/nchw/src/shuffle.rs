@@ -66,12 +66,12 @@ impl Permutation {
                 hint_for_axes(shape.len())
             )));
         };
-        if h * w != self.0.len() as i64 {
+        if h.checked_mul(w) != Some(self.0.len() as i64) {
             return Err(Error::new(format!(
                 "this permutation has {} places, but the pictures {shape:?} have H x W = {h} x {w} = {} \
                  (axes 2 and 3). Make one that fits: Permutation::random({h} * {w}, 1)?",
                 self.0.len(),
-                h * w
+                i128::from(h) * i128::from(w)
             )));
         }
         let order = Tensor::f_from_slice(&self.0)?.f_to_device(images.device())?;

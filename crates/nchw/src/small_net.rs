@@ -14,6 +14,8 @@ use tch::{Device, Kind, Reduction, Tensor};
 
 /// Pictures at a time where nothing is learned: few enough for any memory.
 const ASK_BATCH: i64 = 500;
+/// More epochs than anybody waits for.
+const MOST_EPOCHS: usize = 10_000;
 /// The stream of lots for weights; the epochs' orders have 1, 2, 3, …
 const FIRST_WEIGHTS: u64 = u64::MAX;
 
@@ -48,6 +50,12 @@ impl ShuffleSettings {
             return Err(Error::new(format!(
                 "expected at least 1 epoch and 1 picture to a batch; got epochs = {}, batch = {}",
                 self.epochs, self.batch
+            )));
+        }
+        if self.epochs > MOST_EPOCHS {
+            return Err(Error::new(format!(
+                "expected at most {MOST_EPOCHS} epochs, which take hours; got epochs = {}",
+                self.epochs
             )));
         }
         if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) {
@@ -548,6 +556,8 @@ mod tests {
             train(data.labels.shallow_clone(), &none),
             "expected at least 1 epoch and 1 picture to a batch; got epochs = 0, batch = 64"
         );
+        let many = ShuffleSettings { epochs: usize::MAX, ..Default::default() };
+        assert!(train(data.labels.shallow_clone(), &many).starts_with("expected at most 10000 epochs"));
         let fast = ShuffleSettings { learning_rate: -1.0, ..Default::default() };
         assert_eq!(
             train(data.labels.shallow_clone(), &fast),

@@ -13,6 +13,8 @@ use crate::{
 /// How long each step stays, and the last one, in seconds.
 const STAY: f32 = 2.0;
 const LAST: f32 = 5.0;
+/// Bytes of all frames of an animation.
+const MOST_BYTES: usize = 600_000_000;
 
 impl Filter {
     /// The whole convolution as an animation: the filter slides over a small
@@ -32,6 +34,16 @@ impl Filter {
         }
         let mut frames: Vec<(Pixels, f32)> = Vec::new();
         for place in 0..count {
+            if place == 1 && frames[0].0.rgb.len() * count > MOST_BYTES {
+                return Err(Error::new(format!(
+                    "an animation of {count} steps with a {} x {} matrix and a {} x {} filter is too large: take \
+                     smaller ones, or one place with `.step(&image, 0)`",
+                    image.height(),
+                    image.width(),
+                    self.kernel().height(),
+                    self.kernel().width()
+                )));
+            }
             frames.push((steps.sheet(place).draw()?, if place + 1 == count { LAST } else { STAY }));
         }
         let alt = format!(
@@ -164,6 +176,7 @@ fn same_size(mut frames: Vec<(Pixels, f32)>) -> Vec<(Pixels, f32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{canvas::MARK, figure::frames};
 
     fn two_by_two() -> (Filter, Matrix) {
         (Filter::new("mine", [[1, 0], [2, -1]]), Matrix::from([[1, 2, 0], [0, 1, 3], [4, 0, 1]]))
@@ -191,8 +204,23 @@ mod tests {
     fn there_is_a_frame_for_every_place() {
         let (filter, image) = two_by_two();
         let figure = filter.steps(&image).unwrap();
-        let reader = png::Decoder::new(std::io::Cursor::new(figure.png())).read_info().unwrap();
-        assert_eq!(reader.info().animation_control().unwrap().num_frames, 4);
+        let frames = frames(&figure);
+        assert_eq!(frames.len(), 4);
+        // Each shows another place: the window of the last step is right of and below the first.
+        let window = |frame: &image::RgbImage| {
+            let marked = frame.enumerate_pixels().filter(|(x, _, pixel)| {
+                // In the left third stands the image; colours of animations are moved by 4 at most.
+                *x < frame.width() / 3 && pixel.0.iter().zip(MARK).all(|(a, b)| a.abs_diff(b) <= 4)
+            });
+            marked.fold((u32::MAX, u32::MAX), |(left, top), (x, y, _)| (left.min(x), top.min(y)))
+        };
+        let places: Vec<(u32, u32)> = frames.iter().map(window).collect();
+        // A cell is 44 wide and high on the page, two pixels each.
+        let (x, y) = places[0];
+        for (found, expected) in places.iter().zip([(x, y), (x + 88, y), (x, y + 88), (x + 88, y + 88)]) {
+            let off = found.0.abs_diff(expected.0).max(found.1.abs_diff(expected.1));
+            assert!(off <= 2, "{places:?}, expected {expected:?}");
+        }
     }
 
     #[test]

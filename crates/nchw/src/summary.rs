@@ -168,7 +168,12 @@ enum Refused {
 
 /// What the layers give, up to the first that refuses.
 fn run(model: &impl Layered, input: &Tensor, count: usize) -> (Vec<Tensor>, Option<Refused>) {
-    let outputs = |count| match caught(|| tch::no_grad(|| model.outputs(input, count))) {
+    // A guard and not `tch::no_grad`, which leaves gradients off for good when a layer panics.
+    let without_gradients = |count| {
+        let _off = tch::no_grad_guard();
+        model.outputs(input, count)
+    };
+    let outputs = |count| match caught(|| without_gradients(count)) {
         Ok(given) => given.map_err(|error| Refused::Explained(error.to_string())),
         Err(said) => Err(Refused::Said(said)),
     };

@@ -58,7 +58,11 @@ pub(crate) fn trace(photo: &Image, layers: &Chain, name: &str, row: usize, colum
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shapes::{chain, conv, max_pool};
+    use crate::{
+        canvas::MARK,
+        figure::area,
+        shapes::{chain, conv, max_pool},
+    };
     use tch::{Device, Kind, Tensor};
 
     fn photo() -> Image {
@@ -69,6 +73,24 @@ mod tests {
     fn the_box_is_where_the_value_looks() {
         let figure = receptive_field(&photo(), &chain([conv(2, 3), max_pool(2)]), 1, 3).unwrap();
         assert!(figure.text().ends_with("sees 4 x 4 pixels, from row 2 and column 6"), "{}", figure.text());
+    }
+
+    #[test]
+    fn the_box_is_drawn_where_the_text_says() {
+        let bytes = Tensor::from_slice(&[40_u8, 160, 90]).view([3, 1, 1]).expand([3, 12, 18], false);
+        let photo = Image::from_tensor(&bytes).unwrap();
+        let figure = receptive_field(&photo, &chain([conv(2, 3), max_pool(2)]), 1, 3).unwrap();
+        assert!(figure.text().ends_with("sees 4 x 4 pixels, from row 2 and column 6"), "{}", figure.text());
+        // The photo is 480 wide on the page, two pixels each; 18 columns.
+        let unit = 2.0 * 480.0 / 18.0;
+        let (_, [left, top, ..]) = area(&figure, [40, 160, 90]);
+        let (_, [x, y, right, bottom]) = area(&figure, MARK);
+        // The frame is 3 thick and stands outside; that of the photo covers its first pixel.
+        let expected = [6.0 * unit - 6.0, 2.0 * unit - 6.0, 4.0 * unit + 12.0, 4.0 * unit + 12.0];
+        let found = [x - left, y - top, right - x, bottom - y].map(f64::from);
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() <= 2.0, "{found} is not {expected}");
+        }
     }
 
     #[test]

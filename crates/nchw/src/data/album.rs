@@ -5,6 +5,7 @@ use crate::{
     Result,
     figure::Figure,
     image::Image,
+    matrix::count_of_numbers,
     panels::{Content, Panel, Sheet},
     shapes::commas,
 };
@@ -15,14 +16,18 @@ const EACH: usize = 6;
 /// The width of a strip on the page.
 const WIDTH: f64 = 396.0;
 
+/// The labels in memory. An expanded tensor can claim more than there is memory for.
+fn classes(labels: &Tensor) -> Result<Vec<i64>> {
+    count_of_numbers(&labels.size())?;
+    Ok(Vec::<i64>::try_from(labels)?)
+}
+
 impl Dataset {
     /// How many pictures of each class there are, to train on and to test with.
     pub fn balance(&self) -> [(usize, usize); 10] {
-        let count = |labels: &Tensor, class: usize| -> usize {
-            let found = labels.f_eq(class as i64).and_then(|same| same.f_sum(tch::Kind::Int64));
-            found.and_then(|sum| sum.f_int64_value(&[])).map_or(0, |n| n as usize)
-        };
-        std::array::from_fn(|class| (count(&self.train.labels, class), count(&self.test.labels, class)))
+        let [train, test] = [&self.train, &self.test].map(|part| classes(&part.labels).unwrap_or_default());
+        let count = |labels: &[i64], class: i64| labels.iter().filter(|label| **label == class).count();
+        std::array::from_fn(|class| (count(&train, class as i64), count(&test, class as i64)))
     }
 
     /// The first training pictures of every class, with how many there are.
@@ -30,7 +35,7 @@ impl Dataset {
     /// # Errors
     /// When the labels are no whole numbers.
     pub fn figure(&self) -> Result<Figure> {
-        let labels = Vec::<i64>::try_from(&self.train.labels)?;
+        let labels = classes(&self.train.labels)?;
         let mut panels = Vec::new();
         let mut words = Vec::new();
         for (class, (train, test)) in self.balance().into_iter().enumerate() {

@@ -277,6 +277,8 @@ impl Film {
     fn strongest(&self, place: usize) -> Result<Vec<usize>> {
         let Some(last) = self.frames.last() else { return Ok(Vec::new()) };
         let largest = numbers(&last.maps[place].f_amax([0, 2, 3], false)?)?;
+        let largest: Vec<f32> =
+            largest.into_iter().map(|most| if most.is_nan() { f32::NEG_INFINITY } else { most }).collect();
         let mut order: Vec<usize> = (0..largest.len()).collect();
         order.sort_by(|a, b| largest[*b].total_cmp(&largest[*a]));
         order.truncate(MAPS);

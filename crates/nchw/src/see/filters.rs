@@ -48,7 +48,8 @@ const DEEP: (usize, usize) = (10, 16);
 impl FilterBank {
     pub(super) fn new(layer: &str, weight: Tensor) -> Result<FilterBank> {
         let values = numbers(&weight)?;
-        let most = values.iter().fold(0.0f32, |most, v| most.max(v.abs())).max(f32::MIN_POSITIVE);
+        let finite = values.iter().filter(|v| v.is_finite());
+        let most = finite.fold(0.0f32, |most, v| most.max(v.abs())).max(f32::MIN_POSITIVE);
         Ok(FilterBank { layer: layer.to_owned(), weight, values, most })
     }
 

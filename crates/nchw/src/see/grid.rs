@@ -15,6 +15,8 @@ use tch::Tensor;
 
 /// Maps of each block in the strip.
 const STRIP: usize = 7;
+/// Channels that the text names.
+const LISTED: usize = 6;
 
 /// The maps of a layer, each in a tile with its number. See [`View::maps`].
 pub struct MapGrid {
@@ -55,7 +57,7 @@ impl View {
         let mut words = vec![self.to_string()];
         for block in ["block1", "block2", "block3"] {
             let grid = self.maps(block)?.strongest_first().own_scale();
-            words.push(format!("{}, the strongest: {}", grid.title, listed(&grid.order()?[..STRIP])));
+            words.push(format!("{}, the strongest: {}", grid.title, grid.strongest(STRIP)?));
             rows.push(vec![Panel::heading(grid.title.clone())]);
             rows.push(grid.tiles(STRIP, 112.0)?);
         }
@@ -95,10 +97,16 @@ impl MapGrid {
         let count = self.maps.size()[1] as usize;
         let mut order: Vec<usize> = (0..count).collect();
         if self.strongest_first {
-            let largest = numbers(&self.maps.f_amax([0, 2, 3], false)?)?;
+            let largest = self.largest()?;
             order.sort_by(|a, b| largest[*b].total_cmp(&largest[*a]));
         }
         Ok(order)
+    }
+
+    /// The largest number of each channel; the least there is where it has a NaN.
+    fn largest(&self) -> Result<Vec<f32>> {
+        let largest = numbers(&self.maps.f_amax([0, 2, 3], false)?)?;
+        Ok(largest.into_iter().map(|most| if most.is_nan() { f32::NEG_INFINITY } else { most }).collect())
     }
 
     /// The first `count` maps as panels of this width.
@@ -109,6 +117,9 @@ impl MapGrid {
         let common = palette.clear_range(&all);
         let tile = |channel: usize| {
             let values = Matrix::new(h, w, all[channel * h * w..][..h * w].to_vec())?;
+            // On a scale of its own a map of zeros is white, not the darkest of colours.
+            let zeros = self.own_scale && values.values().iter().all(|value| *value == 0.0);
+            let palette = if zeros { Palette::Signed } else { palette };
             let range = if self.own_scale { palette.range(values.values()) } else { common };
             let content = Content::Heat { values, palette, range, bar: false, under: None };
             Ok(Panel::new(channel.to_string(), content, width).bare())
@@ -148,14 +159,21 @@ impl MapGrid {
         if self.strongest_first {
             line += "; the strongest first";
         }
-        let alt = format!("{}. {line}. The strongest: {}. {}", self.title, self.strongest()?, self.verdict);
+        let alt =
+            format!("{}. {line}. The strongest: {}. {}", self.title, self.strongest(LISTED)?, self.verdict);
         Sheet { title: self.title.clone(), rows, lines: vec![line] }.figure(alt, self.to_string())
     }
 
-    fn strongest(&self) -> Result<String> {
-        let sorted = MapGrid { strongest_first: true, ..self.shallow() };
-        let order = sorted.order()?;
-        Ok(listed(&order[..order.len().min(6)]))
+    /// The channels that answer most, at most so many; those without a number above 0
+    /// do not answer.
+    fn strongest(&self, most: usize) -> Result<String> {
+        let largest = self.largest()?;
+        let sorted = MapGrid { strongest_first: true, ..self.shallow() }.order()?;
+        let answer: Vec<usize> = sorted.into_iter().filter(|channel| largest[*channel] > 0.0).collect();
+        Ok(match answer.len() {
+            0 => "none has a number above 0".into(),
+            all => listed(&answer[..all.min(most)]),
+        })
     }
 
     fn shallow(&self) -> MapGrid {
@@ -177,7 +195,7 @@ fn listed(channels: &[usize]) -> String {
 
 impl fmt::Display for MapGrid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let strongest = self.strongest().map_err(|_| fmt::Error)?;
+        let strongest = self.strongest(LISTED).map_err(|_| fmt::Error)?;
         write!(f, "{}; the strongest: {strongest}", self.title)
     }
 }

@@ -3,12 +3,11 @@
 use super::view::{View, numbers, shape};
 use crate::{
     Error, Result,
-    canvas::number,
     colour::Palette,
     error::debug_as_display,
     figure::{Figure, Pixels, shows_its_figure},
     gradient::gradients,
-    matrix::Matrix,
+    matrix::{Matrix, extent, place_of_most},
     net::MEAN,
     panels::{Content, Panel, Sheet},
 };
@@ -283,14 +282,17 @@ impl Heat {
         let enlarged = (h, w) != (wide.height(), wide.width());
         let mut row = vec![Panel::new(self.name.clone(), Content::Picture(self.picture.clone()), self.width)];
         if enlarged {
-            row.push(Panel::heat(format!("{h} \u{d7} {w} numbers"), map, self.width));
+            row.push(Panel::heat(format!("{h} \u{d7} {w} numbers"), map.clone(), self.width));
         }
         row.push(self.overlay("over the picture", self.width)?);
-        let size = format!("Enlarged to {} \u{d7} {} (bilinear)", wide.height(), wide.width());
-        let lines = vec![
-            self.verdict.clone(),
-            if enlarged { format!("{} {size}", self.meaning) } else { self.meaning.clone() },
-        ];
+        let mut meaning = self.meaning.clone();
+        if place_of_most(map.values()).is_none() {
+            meaning += &format!(" Here: {}.", extent(map.values()));
+        }
+        if enlarged {
+            meaning += &format!(" Enlarged to {} \u{d7} {} (bilinear)", wide.height(), wide.width());
+        }
+        let lines = vec![self.verdict.clone(), meaning];
         let alt = format!("{}. {} {}. {}", self.title, self.meaning, self.extent()?, self.verdict);
         Sheet { title: self.title.clone(), rows: vec![row], lines }.figure(alt, self.to_string())
     }
@@ -307,21 +309,31 @@ impl Heat {
         Ok(Panel::new(title, Content::Heat { values, palette, range, bar: true, under }, width))
     }
 
-    /// From where to where the numbers go, and where the largest is.
+    /// From where to where the numbers go, and where the largest is: nowhere, when
+    /// all are the same.
     fn extent(&self) -> Result<String> {
         let map = Matrix::from_tensor(&self.map)?;
-        let places = || map.values().iter().enumerate();
-        let most = places().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(i, _)| i);
-        let least = places().map(|(_, v)| *v).fold(f32::INFINITY, f32::min);
-        let (row, column) = (most / map.width(), most % map.width());
-        Ok(format!(
-            "From {} to {}; the most in row {row}, column {column} (counted from 0) of {} \u{d7} {}",
-            number(least),
-            number(map.values()[most]),
-            map.height(),
-            map.width()
-        ))
+        let (rows, columns) = (map.height(), map.width());
+        let size = format!("{rows} \u{d7} {columns}");
+        let range = extent(map.values());
+        Ok(sentence(&match place_of_most(map.values()) {
+            Some(place) => format!(
+                "{range}; the most in row {}, column {} (counted from 0) of {size}",
+                place / columns,
+                place % columns
+            ),
+            None if map.values().iter().all(|value| value.is_finite()) => {
+                format!("{range}; the most nowhere in {size}")
+            }
+            None => format!("{range}, of {size}"),
+        }))
     }
+}
+
+/// With a capital letter.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 impl fmt::Display for Heat {

@@ -100,14 +100,16 @@ impl Mix {
             Ok(centred.f_div(&length.f_clamp_min(1e-12)?)?)
         };
         let alike = numbers(&centred(maps)?.f_matmul(&centred(&self.sum)?.f_view([-1, 1])?)?)?;
-        let best = (0..alike.len()).max_by(|a, b| alike[*a].total_cmp(&alike[*b])).unwrap_or(0);
-        if alike[best] <= 0.0 {
+        // A NaN is like nothing.
+        let like = |channel: &usize| alike[*channel] > 0.0;
+        let best = (0..alike.len()).filter(like).max_by(|a, b| alike[*a].total_cmp(&alike[*b]));
+        let Some(best) = best else {
             return Err(Error::new(format!(
                 "no map of {layer} is like your sum (is it the same everywhere?): take maps that are not empty, \
                  `view.maps(\"{}\")?.strongest_first()` shows them first",
                 self.name
             )));
-        }
+        };
         let map = maps.f_select(1, best as i64)?.f_select(0, 0)?;
         Ok(Mix { nearest: Some((layer.to_owned(), best, map, f64::from(alike[best]))), ..self.shallow() })
     }

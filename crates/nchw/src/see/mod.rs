@@ -24,4 +24,6 @@ pub use patches::{Patches, patches};
 pub use semantic::Semantic;
 pub use view::{View, see};
 #[cfg(test)]
+mod figure_tests;
+#[cfg(test)]
 mod tests;

@@ -1,7 +1,9 @@
 //! Numbers against PyTorch, corners in their corners, pictures against those that were looked at.
 
 use super::{
-    Film, FilterBank, MapGrid, Semantic, View, album, filters, patches, see,
+    Film, FilterBank, MapGrid, Semantic, View, album,
+    figure_tests::has_title_and_content,
+    filters, patches, see,
     semantic::{NOTHING, REST},
     view::numbers,
 };
@@ -292,6 +294,7 @@ fn every_figure_says_what_is_to_be_seen_and_fits_a_slide() {
         assert!(figure.alt().len() > 40, "{}", figure.alt());
         // Two pixels to one on the page, which is some 1000 wide.
         assert!((1000..2250).contains(&width), "{width} wide: {}", figure.alt());
+        has_title_and_content(&figure);
     }
 }
 

@@ -101,7 +101,10 @@ impl Report {
     pub fn confusion(&self) -> [[u64; 10]; 10] {
         let mut counts = [[0; 10]; 10];
         for (label, answer) in self.labels.iter().zip(&self.answers) {
-            counts[*label][*answer] += 1;
+            // The lists are public: a class that does not exist is not counted.
+            if let Some(count) = counts.get_mut(*label).and_then(|row: &mut [u64; 10]| row.get_mut(*answer)) {
+                *count += 1;
+            }
         }
         counts
     }
@@ -143,7 +146,8 @@ impl Report {
     /// The places of the wrong answers, the surest first.
     pub fn mistakes(&self) -> Vec<usize> {
         let wrong = |place: &usize| self.labels[*place] != self.answers[*place];
-        let mut places: Vec<usize> = (0..self.labels.len()).filter(wrong).collect();
+        let count = self.labels.len().min(self.answers.len()).min(self.sureness.len());
+        let mut places: Vec<usize> = (0..count).filter(wrong).collect();
         places.sort_by(|a, b| self.sureness[*b].total_cmp(&self.sureness[*a]));
         places
     }
@@ -155,6 +159,17 @@ impl Report {
                 "the report is about {} pictures, these are {}: expected the ones it was made of",
                 self.labels.len(),
                 examples.len()
+            )));
+        }
+        let classes = self.labels.iter().chain(&self.answers);
+        let lengths = [self.answers.len(), self.sureness.len()];
+        if lengths != [self.labels.len(); 2] || classes.into_iter().any(|class| *class > 9) {
+            return Err(Error::new(format!(
+                "the report was changed: expected {} answers and as many probabilities, got {} and {}, and classes \
+                 from 0 to 9. `evaluate` makes it again",
+                self.labels.len(),
+                lengths[0],
+                lengths[1]
             )));
         }
         Ok(())

@@ -1,0 +1,235 @@
+//! What the figures of a network show: colours of known numbers where they belong, and
+//! words that claim no more than the numbers do.
+
+use super::{Film, FilterBank, View, patches, see};
+use crate::{
+    colour::Palette,
+    data::Cifar10,
+    figure::{Figure, area, frames, ink},
+    image::Image,
+    net::{LectureNet, Plan},
+};
+use tch::{Device, IndexOp, Kind, Tensor};
+
+const BRIGHTEST: [u8; 3] = [253, 231, 37];
+
+fn net() -> LectureNet {
+    LectureNet::new(Plan::default(), 7, Device::Cpu).unwrap()
+}
+
+/// A photo of 24 x 40 in one colour.
+fn view() -> View {
+    let colour = Tensor::from_slice(&[60_u8, 140, 100]).view([3, 1, 1]);
+    let photo = Image::from_tensor(&colour.expand([3, 24, 40], false)).unwrap();
+    see(&net(), &photo, Cifar10::NAMES).unwrap()
+}
+
+fn zeros(size: &[i64]) -> Tensor {
+    Tensor::zeros(size, (Kind::Float, Device::Cpu))
+}
+
+/// Zeros but for one number.
+fn spot(size: &[i64], row: i64, column: i64, value: f64) -> Tensor {
+    let map = zeros(size);
+    let _ = map.i((row, column)).fill_(value);
+    map
+}
+
+#[test]
+fn where_nothing_is_found_the_most_is_nowhere() {
+    let view = view();
+    let told = |map: Tensor| view.heat(map, "heat".into(), "").unwrap();
+    let found = told(spot(&[3, 5], 1, 4, 2.0));
+    assert!(
+        found.to_string().contains("From 0 to 2; the most in row 1, column 4 (counted from 0) of 3 \u{d7} 5")
+    );
+    let (nan, inf) = (f64::NAN, f64::INFINITY);
+    for (map, words) in [
+        (zeros(&[3, 5]), "0 everywhere; the most nowhere in 3 \u{d7} 5"),
+        (zeros(&[3, 5]) + 2.0, "2 everywhere; the most nowhere in 3 \u{d7} 5"),
+        (zeros(&[3, 5]) - 2.0, "\u{2212}2 everywhere; the most nowhere in 3 \u{d7} 5"),
+        (spot(&[3, 5], 1, 4, nan), "0 everywhere where finite; 1 of 15 are NaN or infinite, of 3 \u{d7} 5"),
+        (spot(&[3, 5], 1, 4, inf), "0 everywhere where finite; 1 of 15 are NaN or infinite, of 3 \u{d7} 5"),
+        (zeros(&[3, 5]) + nan, "No finite number (NaN or infinite everywhere), of 3 \u{d7} 5"),
+    ] {
+        let heat = told(map);
+        for text in [heat.to_string(), heat.figure().unwrap().alt().to_owned()] {
+            assert!(text.contains(words), "expected `{words}` in: {text}");
+            assert!(!text.contains("the most in row") && !text.contains("inf to"), "{text}");
+        }
+    }
+    // Not the darkest colour, which would look like a finding: white over the picture.
+    let nothing = told(zeros(&[3, 5])).figure().unwrap();
+    assert_eq!(area(&nothing, Palette::Sequential.rgb(0.0, (0.0, 1.0))).0, 0);
+}
+
+#[test]
+fn grad_cam_of_a_class_that_nothing_speaks_for_is_nowhere() {
+    // The weights of the head are all below 0 for the ship: nothing is positive there.
+    let net = net();
+    let head = net.variables().into_iter().find(|(name, _)| name == "head.weight").unwrap().1;
+    let _ = tch::no_grad(|| head.i(8).fill_(-1.0));
+    let view = Cifar10::samples().unwrap().see(&net, 0, Cifar10::NAMES).unwrap();
+    let heat = view.grad_cam("block3", 8).unwrap();
+    assert_eq!(heat.tensor().abs().max().double_value(&[]), 0.0);
+    assert!(heat.to_string().contains("0 everywhere; the most nowhere in 4 \u{d7} 4"), "{heat}");
+}
+
+#[test]
+fn the_largest_number_is_the_brightest_where_it_stands() {
+    let view = view();
+    let figure = view.heat(spot(&[6, 10], 1, 7, 3.0), "heat".into(), "").unwrap().figure().unwrap();
+    // The panel of numbers: 270 wide on the page, two pixels each, ten columns.
+    let side = 2.0 * 270.0 / 10.0;
+    let (_, [left, top, ..]) = area(&figure, Palette::Sequential.rgb(0.0, (0.0, 3.0)));
+    let drawn = crate::figure::drawn(&figure);
+    let at = |row: f64, column: f64| {
+        let (x, y) = (f64::from(left) + side * (column + 0.5), f64::from(top) + side * (row + 0.5));
+        drawn.get_pixel(x as u32, y as u32).0
+    };
+    let bright = |colour: [u8; 3]| colour.iter().zip(BRIGHTEST).all(|(a, b)| a.abs_diff(b) <= 2);
+    assert!(bright(at(1.0, 7.0)), "{:?}", at(1.0, 7.0));
+    assert!([at(1.0, 6.0), at(1.0, 8.0), at(0.0, 7.0), at(2.0, 7.0)].into_iter().all(|c| !bright(c)));
+}
+
+#[test]
+fn maps_of_a_grid_stand_in_their_order() {
+    let view = view();
+    let grid = |change: fn(super::MapGrid) -> super::MapGrid| {
+        let mut grid = view.maps("block1").unwrap();
+        let values = Tensor::from_slice(&[1.0_f32, 3.0, 2.0, 0.0]).view([1, 4, 1, 1]);
+        grid.maps = values.expand([1, 4, 6, 10], false).contiguous();
+        change(grid).figure().unwrap()
+    };
+    let lefts = |figure: &Figure| {
+        [1.0, 3.0, 2.0].map(|value| area(figure, Palette::Sequential.rgb(value, (0.0, 3.0))).1[0])
+    };
+    let [first, second, third] = lefts(&grid(|grid| grid));
+    assert!(first < second && second < third, "{first} {second} {third}");
+    let sorted = grid(|grid| grid.strongest_first());
+    let [last, first, second] = lefts(&sorted);
+    assert!(first < second && second < last, "{first} {second} {last}");
+    // The channel without a number above 0 is not among the strongest.
+    assert!(sorted.alt().contains("The strongest: 1, 2, 0. "), "{}", sorted.alt());
+    // On a scale of its own a map of zeros is white.
+    let own = grid(|grid| grid.own_scale());
+    assert!(area(&own, BRIGHTEST).0 > 3 * 5000);
+    let dark = Palette::Sequential.rgb(0.0, (0.0, 1.0));
+    assert!(area(&own, dark).0 < 2000, "only the scale has it: {:?}", area(&own, dark));
+}
+
+#[test]
+fn a_grid_where_nothing_answers_names_no_strongest() {
+    let view = view();
+    for value in [0.0, -1.0, f64::NAN] {
+        let mut grid = view.maps("block1").unwrap();
+        grid.maps = zeros(&[1, 4, 6, 10]) + value;
+        assert!(grid.to_string().ends_with("the strongest: none has a number above 0"), "{grid}");
+        let figure = grid.figure().unwrap();
+        assert!(figure.alt().contains("none has a number above 0"), "{}", figure.alt());
+        assert_eq!(area(&figure, [255, 0, 255]).0 > 90_000, value.is_nan());
+    }
+}
+
+#[test]
+fn a_narrow_network_has_a_strip_of_blocks_too() {
+    let net = LectureNet::new(Plan { maps: [2, 3, 1], ..Plan::default() }, 7, Device::Cpu).unwrap();
+    let view = Cifar10::samples().unwrap().see(&net, 0, Cifar10::NAMES).unwrap();
+    let figure = view.blocks().unwrap();
+    assert!(figure.text().contains("block3: 3 \u{d7} 8 \u{d7} 8 \u{2192} 1 \u{d7} 4 \u{d7} 4"));
+}
+
+#[test]
+fn a_filter_has_its_colours() {
+    // The first is red only; the other has its least number on green.
+    let weight = zeros(&[2, 3, 3, 3]);
+    let _ = weight.i((0, 0)).fill_(1.0);
+    let _ = weight.i((0, 1..3)).fill_(-1.0);
+    let _ = weight.i((1, 1)).fill_(-1.0);
+    let bank = FilterBank::new("first", weight).unwrap();
+    let figure = bank.figure().unwrap();
+    // A tile is 84 wide and high on the page, two pixels each.
+    let (count, [_, _, right, _]) = area(&figure, [255, 0, 0]);
+    assert!((160 * 160..170 * 170).contains(&count), "{count}");
+    let (count, [left, ..]) = area(&figure, [128, 0, 128]);
+    assert!((160 * 160..170 * 170).contains(&count) && left > right, "{count}");
+    // One filter, channel by channel: red is above 0, blue below, white 0.
+    let one = bank.filter(0).unwrap();
+    let [red, blue] = [1.0, -1.0].map(|value| area(&one, Palette::Signed.rgb(value, (-1.0, 1.0))));
+    assert!(red.0 > 250 * 250 && blue.0 > 2 * 250 * 250, "{red:?} {blue:?}");
+    let infinite = FilterBank::new("infinite", zeros(&[2, 1, 3, 3]) + f64::INFINITY).unwrap();
+    infinite.figure().unwrap();
+}
+
+#[test]
+fn regions_have_the_colours_of_their_legend() {
+    let view = view();
+    let mut semantic = view.semantic_with("block1", std::path::Path::new("none")).unwrap();
+    let right = (zeros(&[12, 20]).to_kind(Kind::Int64) + 5).narrow(1, 0, 5);
+    let left = zeros(&[12, 20]).to_kind(Kind::Int64).narrow(1, 0, 15) + 2;
+    semantic.strongest = Vec::try_from(Tensor::cat(&[left, right], 1).view([-1])).unwrap();
+    semantic.order = vec![(2, 180), (5, 60)];
+    let figure = semantic.figure().unwrap();
+    assert!(figure.text().contains("2 (75 %)\n5 (25 %)"), "{}", figure.text());
+    // In the legend as they are; over the picture three quarters of it, on [60, 140, 100].
+    let over = |colour: [u8; 3]| {
+        let below = [60.0, 140.0, 100.0];
+        std::array::from_fn(|i| (0.75 * f64::from(colour[i]) + 0.25 * below[i]).round() as u8)
+    };
+    let [first, second] = [crate::colour::REGIONS[0], crate::colour::REGIONS[1]].map(|colour| {
+        assert!(area(&figure, colour).0 > 500, "{colour:?} is in the legend");
+        area(&figure, over(colour))
+    });
+    assert!(first.1[2] <= second.1[0] + 1, "the first is left of the second: {first:?} {second:?}");
+    let share = first.0 as f64 / (first.0 + second.0) as f64;
+    assert!((share - 0.75).abs() < 0.02, "{share}");
+}
+
+#[test]
+fn patches_of_other_channels_are_others() {
+    let samples = Cifar10::samples().unwrap();
+    let found = patches(&LectureNet::shipped().unwrap(), &samples, "block1.conv1").unwrap();
+    let [one, other] = [3, 7].map(|channel| found.figure(&[channel]).unwrap());
+    assert_ne!(one.png(), other.png());
+    // Both channels below each other have what each has alone.
+    let both = found.figure(&[3, 7]).unwrap();
+    let coloured = |figure: &Figure| {
+        let drawn = crate::figure::drawn(figure);
+        drawn.pixels().filter(|p| p.0.iter().max().unwrap() - p.0.iter().min().unwrap() > 20).count()
+    };
+    let sum = coloured(&one) + coloured(&other);
+    assert!(coloured(&both).abs_diff(sum) < sum / 20, "{} and {sum}", coloured(&both));
+}
+
+#[test]
+fn a_film_moves() {
+    let film = Film::shipped().unwrap();
+    let shown = frames(&film.figure().unwrap());
+    assert_eq!(shown.len(), 13);
+    let different = |a: &image::RgbImage, b: &image::RgbImage| {
+        a.pixels()
+            .zip(b.pixels())
+            .filter(|(a, b)| a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > 16))
+            .count()
+    };
+    for pair in shown.windows(2) {
+        assert!(different(&pair[0], &pair[1]) > 2000, "{}", different(&pair[0], &pair[1]));
+    }
+    // Each is the frame of that number, but for how colours of animations are rounded.
+    for number in [0, 5, 12] {
+        let still = crate::figure::drawn(&film.frame(number).unwrap());
+        assert!(different(&still, &shown[number]) < 500, "frame {number}");
+    }
+}
+
+/// A title, and something below it: `every_figure_says_what_is_to_be_seen_and_fits_a_slide`.
+pub(super) fn has_title_and_content(figure: &Figure) {
+    let (width, height) = figure.size();
+    let title = ink(figure, [0, 20, width, 76]);
+    assert!(title > 300, "{title} pixels of a title: {}", figure.alt());
+    let drawn = crate::figure::drawn(figure);
+    let below = (100..height - 80).flat_map(|y| (0..width).map(move |x| (x, y)));
+    let white = below.clone().filter(|(x, y)| drawn.get_pixel(*x, *y).0.iter().all(|v| *v > 250)).count();
+    let all = below.count();
+    assert!(white * 10 < all * 9, "{white} of {all} pixels are white: {}", figure.alt());
+}

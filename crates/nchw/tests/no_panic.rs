@@ -1,0 +1,763 @@
+//! No public function panics: whatever it gets, it answers, or says in words why it cannot.
+//!
+//! Every test tries inputs for half a second, or for `NCHW_FUZZ_SECONDS`: sizes that are 0,
+//! 1, odd or far too large, every kind of number, NaN and infinity, tensors with strides,
+//! and texts that nobody would type. A failure prints the smallest input that was found.
+//! Layers, quizzes and exercises have tests of their own, and `fuzz.rs` those who read files.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+mod common;
+
+use common::TempFolder;
+use nchw::{
+    data::candidates,
+    figure::Pixels,
+    prelude::*,
+    see::{Album, FilterBank, Heat, MapGrid, Mix, Patches, Semantic, View},
+    train::Report,
+};
+use proptest::{
+    prelude::*,
+    sample::select,
+    test_runner::{Config, TestRunner},
+};
+use std::{
+    cell::RefCell,
+    env, fmt,
+    time::{Duration, Instant},
+};
+
+/// Tries inputs until the time is over.
+fn for_a_while<S: Strategy>(inputs: S, mut test: impl FnMut(S::Value)) {
+    let seconds = env::var("NCHW_FUZZ_SECONDS").map_or(0.5, |seconds| seconds.parse().unwrap());
+    let (begun, time) = (Instant::now(), Duration::from_secs_f64(seconds));
+    let test = RefCell::new(&mut test);
+    let mut tried = 0;
+    while tried == 0 || begun.elapsed() < time {
+        let config =
+            Config { cases: 8, max_shrink_iters: 300, failure_persistence: None, ..Config::default() };
+        let run = TestRunner::new(config).run(&inputs, |input| {
+            (test.borrow_mut())(input);
+            Ok(())
+        });
+        run.unwrap_or_else(|failure| panic!("{failure}"));
+        tried += 8;
+    }
+    println!("{tried} inputs in {:.0} s", begun.elapsed().as_secs_f64());
+}
+
+/// What can be shown can be shown in words, and an error says something.
+fn shown<T: fmt::Debug>(result: Result<T>) -> Option<T> {
+    match result {
+        Ok(value) => {
+            let _ = format!("{value:?}");
+            Some(value)
+        }
+        Err(error) => {
+            assert!(error.to_string().len() > 15, "{error}");
+            None
+        }
+    }
+}
+
+/// A figure has a picture that can be decoded, and words for it.
+fn looked_at(figure: Result<Figure>) {
+    if let Some(figure) = shown(figure) {
+        let (width, height) = figure.size();
+        let decoded = png::Decoder::new(std::io::Cursor::new(figure.png())).read_info().unwrap();
+        assert_eq!((decoded.info().width, decoded.info().height), (width, height));
+        assert!(!figure.alt().is_empty());
+    }
+}
+
+fn sizes() -> impl Strategy<Value = usize> {
+    prop_oneof![
+        6 => 0..12_usize,
+        2 => select(vec![31, 32, 33, 64, 100, 500, 1024, 8192, 8193, 65_536, 1 << 32]),
+        1 => select(vec![usize::MAX, usize::MAX - 1, usize::MAX / 2, usize::MAX / 2 + 1, i64::MAX as usize]),
+    ]
+}
+
+/// Sizes of images that can be made in little memory, or not at all.
+fn sides() -> impl Strategy<Value = (usize, usize)> {
+    (sizes(), sizes()).prop_filter("little memory", |(height, width)| {
+        height.checked_mul(*width).is_none_or(|pixels| pixels <= 1 << 20) || *height > 8192 || *width > 8192
+    })
+}
+
+fn numbers() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        4 => -3.0..3.0_f64,
+        1 => select(vec![0.0, -0.0, 1.0, 255.0, 1e-40, 1e30, f64::from(f32::MAX), -f64::from(f32::MAX)]),
+        1 => select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN, f64::MIN_POSITIVE]),
+    ]
+}
+
+fn texts() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => select(vec!["", " ", "a", "block1", "block2.conv1", "head", "flatten", "\n\n", "\0", ".", "/", ".png", "a/b.png"])
+            .prop_map(String::from),
+        1 => select(vec!["합성곱 신경망", "👩‍👩‍👧‍👦", "e\u{301}\u{301}\u{301}", "עברית", "\u{202e}abc", "\u{feff}", "\u{10ffff}", "<b>&\"'"])
+            .prop_map(String::from),
+        1 => (1..3000_usize).prop_map(|length| "long ".repeat(length)),
+        1 => any::<String>(),
+    ]
+}
+
+/// What a tensor is made of.
+#[derive(Clone, Debug)]
+struct Made {
+    size: Vec<i64>,
+    kind: Kind,
+    fill: Vec<f64>,
+    layout: Layout,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Layout {
+    Plain,
+    /// The axes in memory the other way round.
+    Reversed,
+    /// Every second number of one that is twice as wide.
+    EverySecond,
+    /// One number for all.
+    Expanded,
+    /// Far more numbers than there is memory for, all of them the same one.
+    Endless,
+    WithGradient,
+}
+
+impl Made {
+    fn tensor(&self) -> Tensor {
+        let double = (Kind::Double, Device::Cpu);
+        let plain = |size: &[i64]| {
+            let count = size.iter().product::<i64>();
+            let values: Vec<f64> = self.fill.iter().copied().cycle().take(count as usize).collect();
+            Tensor::from_slice(&values).view(size).to_kind(self.kind)
+        };
+        let axes = self.size.len() as i64;
+        match self.layout {
+            Layout::Plain => plain(&self.size),
+            Layout::Reversed => {
+                let reversed: Vec<i64> = self.size.iter().rev().copied().collect();
+                plain(&reversed).permute((0..axes).rev().collect::<Vec<i64>>())
+            }
+            Layout::EverySecond if axes > 0 => {
+                let mut size = self.size.clone();
+                *size.last_mut().unwrap() *= 2;
+                plain(&size).slice(-1, None, None, 2)
+            }
+            Layout::Expanded => {
+                Tensor::full([0_i64; 0], self.fill[0], double).to_kind(self.kind).expand(&self.size, false)
+            }
+            Layout::Endless => {
+                let mut size = self.size.clone();
+                size.iter_mut().rev().take(2).for_each(|side| *side = 1 << 20);
+                Tensor::full([0_i64; 0], self.fill[0], double).to_kind(self.kind).expand(&size, false)
+            }
+            Layout::WithGradient if matches!(self.kind, Kind::Float | Kind::Double | Kind::Half) => {
+                plain(&self.size).set_requires_grad(true)
+            }
+            _ => plain(&self.size),
+        }
+    }
+}
+
+const KINDS: [Kind; 9] = [
+    Kind::Float,
+    Kind::Uint8,
+    Kind::Int64,
+    Kind::Double,
+    Kind::Half,
+    Kind::BFloat16,
+    Kind::Bool,
+    Kind::Int,
+    Kind::Int8,
+];
+
+/// A tensor of a size that comes from `size`.
+fn of_size(size: impl Strategy<Value = Vec<i64>>) -> impl Strategy<Value = Made> {
+    let layouts = vec![
+        Layout::Plain,
+        Layout::Plain,
+        Layout::Plain,
+        Layout::Reversed,
+        Layout::EverySecond,
+        Layout::Expanded,
+        Layout::Endless,
+        Layout::WithGradient,
+    ];
+    let fill = prop_oneof![
+        2 => prop::collection::vec(0.0..1.0_f64, 1..9),
+        1 => prop::collection::vec(numbers(), 1..9),
+        1 => numbers().prop_map(|number| vec![number]),
+    ];
+    let kinds = prop_oneof![2 => Just(Kind::Float), 1 => Just(Kind::Uint8), 2 => select(KINDS.to_vec())];
+    (size, kinds, fill, select(layouts)).prop_map(|(size, kind, fill, layout)| Made {
+        size,
+        kind,
+        fill,
+        layout,
+    })
+}
+
+/// Any tensor; most have the shape of a batch, an image or a matrix.
+fn tensors() -> impl Strategy<Value = Made> {
+    let side = prop_oneof![4 => 1..9_i64, 1 => Just(0), 1 => select(vec![32, 40, 64])];
+    let long = select(vec![3072, 20_000, 70_000]);
+    let image = (select(vec![0, 1, 1, 1, 2, 3]), select(vec![0, 1, 3, 3, 4]), side.clone(), side.clone());
+    of_size(prop_oneof![
+        4 => image.prop_map(|(n, c, h, w)| vec![n, c, h, w]),
+        1 => prop::collection::vec(side, 0..6),
+        1 => (any::<bool>(), long).prop_map(|(high, n)| if high { vec![1, 1, n, 1] } else { vec![1, n] }),
+        1 => select(vec![600, 30]).prop_map(|c| vec![c, 1, 2]),
+    ])
+}
+
+/// A batch as a network wants it, or nearly.
+fn batches() -> impl Strategy<Value = Made> {
+    let side = select(vec![32, 32, 32, 8, 0, 1, 40]);
+    of_size(
+        (select(vec![0, 1, 2, 3]), select(vec![3, 3, 3, 1, 0]), side.clone(), side)
+            .prop_map(|(n, c, h, w)| vec![n, c, h, w]),
+    )
+    .prop_filter("little memory", |made| !matches!(made.layout, Layout::Endless))
+}
+
+/// A matrix: mostly small.
+fn matrices() -> impl Strategy<Value = Matrix> {
+    (1..9_usize, 1..9_usize, prop::collection::vec(numbers(), 1..20), 0..12_usize).prop_map(
+        |(height, width, fill, large)| {
+            let (height, width) = if large == 0 { (height * 9, width * 9) } else { (height, width) };
+            let values = fill.into_iter().map(|v| v as f32).cycle().take(height * width).collect();
+            Matrix::new(height, width, values).unwrap()
+        },
+    )
+}
+
+/// An image that can be made, of any size up to some thousand pixels.
+fn images() -> impl Strategy<Value = Image> {
+    let sides = prop_oneof![
+        4 => (1..40_i64, 1..40_i64),
+        1 => select(vec![(1, 1), (1, 3000), (3000, 1), (2, 60_000), (60_000, 2)]),
+    ];
+    (sides, select(vec![1, 3]), prop::collection::vec(any::<u8>(), 1..30)).prop_map(|((h, w), c, fill)| {
+        let bytes: Vec<u8> = fill.into_iter().cycle().take((c * h * w) as usize).collect();
+        Image::from_tensor(&Tensor::from_slice(&bytes).view([c, h, w])).unwrap()
+    })
+}
+
+#[test]
+fn images_of_tensors_and_what_is_made_of_them() {
+    for_a_while((tensors(), sides(), sides(), texts()), |(made, (top, left), (height, width), name)| {
+        let Some(image) = shown(Image::from_tensor(&made.tensor())) else { return };
+        assert_eq!(
+            image.tensor().size(),
+            [1, image.channels(), image.height(), image.width()].map(|n| n as i64)
+        );
+        let all = [Ok(image.grey()), Ok(image.rgb()), Ok(image.named(&name))];
+        let made = [image.crop(top, left, height, width), image.resize(height, width)];
+        let fitted = [image.cropped_to(height, width), image.letterboxed_to(height, width)];
+        for image in all.into_iter().chain(made).chain(fitted) {
+            let Some(image) = shown(image) else { continue };
+            assert_eq!(image.tensor_u8().kind(), Kind::Uint8);
+            if image.height() * image.width() < 5000 {
+                looked_at(image.figure());
+            }
+        }
+    });
+}
+
+#[test]
+fn images_of_files() {
+    let folder = TempFolder::new("no-panic-image");
+    let ends = ["png", "jpg", "gif", "bmp", "webp", "txt", ""];
+    let heads: [&[u8]; 6] = [
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+        b"\xff\xd8\xff\xe0",
+        b"GIF89a",
+        b"BM",
+        b"RIFF\0\0\0\0WEBPVP8 ",
+        b"",
+    ];
+    let bytes = prop::collection::vec(any::<u8>(), 0..300);
+    for_a_while(
+        (select(heads.to_vec()), bytes, select(ends.to_vec()), texts()),
+        |(head, bytes, end, name)| {
+            let path = folder.path().join(format!("file.{end}"));
+            std::fs::write(&path, [head, &bytes].concat()).unwrap();
+            shown(Image::open(&path));
+            shown(open_batch(&path));
+            shown(Image::open(&name));
+            shown(open_batch(&name));
+            shown(LectureNet::load(&path).map(|_| ()));
+            shown(Film::load(&name));
+        },
+    );
+    assert!(candidates().iter().all(|candidate| !candidate.name.is_empty()));
+}
+
+#[test]
+fn matrices_of_anything() {
+    let values = prop::collection::vec(numbers().prop_map(|number| number as f32), 0..30);
+    for_a_while((sizes(), sizes(), values, tensors(), texts()), |(height, width, values, made, title)| {
+        let count = values.len();
+        let all = [
+            Matrix::new(height, width, values.clone()),
+            Matrix::new(1, count, values.clone()),
+            Matrix::new(count, 1, values),
+            Matrix::from_tensor(&made.tensor()),
+        ];
+        for matrix in all.into_iter().filter_map(shown) {
+            assert_eq!(matrix.values().len(), matrix.height() * matrix.width());
+            assert_eq!(matrix.tensor().numel(), matrix.values().len());
+            assert_eq!(matrix.transpose().transpose().to_string(), matrix.to_string());
+            assert_eq!(matrix.row(height).len(), if height < matrix.height() { matrix.width() } else { 0 });
+            looked_at(matrix.figure(&title));
+        }
+    });
+}
+
+#[test]
+fn matrices_side_by_side() {
+    for_a_while((texts(), prop::collection::vec((texts(), matrices()), 0..5)), |(title, matrices)| {
+        let named: Vec<(&str, &Matrix)> =
+            matrices.iter().map(|(name, matrix)| (name.as_str(), matrix)).collect();
+        looked_at(side_by_side(&title, &named));
+    });
+    let matrices = [
+        Matrix::from([[f64::NAN; 2]; 2]),
+        Matrix::from([[f64::INFINITY, f64::NEG_INFINITY]]),
+        Matrix::from([[f64::MAX, f64::MIN]]),
+        Matrix::from([[0_u8; 3]; 2]),
+        Matrix::from([[i32::MIN, i32::MAX]]),
+    ];
+    looked_at(side_by_side("", &matrices.each_ref().map(|matrix| ("", matrix))));
+}
+
+#[test]
+fn filters_on_matrices_and_photos() {
+    let inputs = (texts(), matrices(), numbers(), matrices(), images(), sizes());
+    for_a_while(inputs, |(name, kernel, bias, matrix, photo, place)| {
+        let own = Filter::new(name, kernel).with_bias(bias as f32);
+        let known = [
+            Filter::vertical_edge(),
+            Filter::horizontal_edge(),
+            Filter::falling_diagonal(),
+            Filter::rising_diagonal(),
+            Filter::blur(),
+            Filter::sharpen().with_bias(bias as f32),
+            Filter::emboss(),
+            Filter::identity(),
+        ];
+        let known = known[place % known.len()].clone();
+        for filter in [own.transpose(), own, known] {
+            assert_eq!(filter.weight().numel(), filter.kernel().values().len());
+            let _ = (filter.name(), filter.bias(), format!("{filter:?}"));
+            looked_at(filter.figure());
+            shown(filter.convolve(&matrix));
+            looked_at(filter.step(&matrix, place));
+            if matrix.values().len() <= 12 {
+                looked_at(filter.steps(&matrix));
+            }
+            if let Some(filtered) = shown(filter.apply(&photo)) {
+                assert_eq!(filtered.tensor().size()[1] as usize, photo.channels());
+                looked_at(filtered.figure());
+            }
+        }
+    });
+}
+
+#[test]
+fn maps_and_batches_as_figures() {
+    for_a_while((tensors(), prop::collection::vec(texts(), 0..4)), |(made, names)| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let tensor = made.tensor();
+        looked_at(feature_maps(&tensor, &names));
+        looked_at(pictures(names.first().unwrap_or(&""), &tensor, &names));
+    });
+}
+
+#[test]
+fn receptive_fields() {
+    let number = || prop_oneof![4 => 0..6_u64, 1 => select(vec![7, 50, 5000, u64::MAX, u64::MAX / 2])];
+    let layer = (0..4_u8, number(), number(), number(), number());
+    let inputs = (images(), prop::collection::vec(layer, 0..4), sizes(), sizes());
+    for_a_while(inputs, |(photo, layers, row, column)| {
+        let layers = layers.into_iter().map(|(kind, filters, kernel, stride, padding)| match kind {
+            0 => conv(filters, kernel).stride(stride).padding(padding),
+            1 => max_pool(kernel),
+            2 => conv(3, (kernel, stride)).same(),
+            _ => relu(),
+        });
+        looked_at(receptive_field(&photo, &chain(layers.collect::<Vec<_>>()), row, column));
+    });
+}
+
+#[test]
+fn charts() {
+    let values = prop_oneof![
+        4 => prop::collection::vec(numbers(), 0..9),
+        1 => numbers().prop_map(|value| vec![value; 300]),
+        1 => (numbers(), 1e-320..1e-3_f64).prop_map(|(value, step)| vec![value, value + step]),
+    ];
+    let lines = prop::collection::vec((texts(), values), 0..8);
+    for_a_while((texts(), texts(), numbers(), lines), |(title, axis, first, lines)| {
+        let chart = Chart::new(title, axis.clone(), axis).from(first);
+        let chart = lines.iter().fold(chart, |chart, (name, values)| chart.line(name, values));
+        looked_at(chart.figure());
+    });
+}
+
+#[test]
+fn figures_of_pixels() {
+    let side = || prop_oneof![4 => 0..9_u32, 1 => select(vec![70_000, u32::MAX, 1 << 31])];
+    let picture = (side(), side(), any::<bool>(), 0..300_usize, numbers());
+    let folder = TempFolder::new("no-panic-figure");
+    let frames = prop::collection::vec(picture, 0..4);
+    for_a_while((frames, texts(), texts()), |(frames, alt, name)| {
+        let frames = frames.into_iter().map(|(width, height, fits, bytes, stay)| {
+            let needed = u128::from(width) * u128::from(height) * 3;
+            let bytes = if fits && needed < 1000 { needed as usize } else { bytes };
+            (Pixels { width, height, rgb: vec![7; bytes] }, stay as f32)
+        });
+        let frames: Vec<(Pixels, f32)> = frames.collect();
+        for (picture, _) in &frames {
+            shown(Figure::still(picture, alt.clone(), name.clone()));
+        }
+        let all_alike: Vec<(Pixels, f32)> = frames.first().map_or(vec![], |first| vec![first.clone(); 3]);
+        shown(Figure::animation(&all_alike, alt.clone(), ""));
+        if let Some(figure) = shown(Figure::animation(&frames, alt, "")) {
+            // A name as it is, below this test's own folder.
+            let file = name.replace(['/', '\\'], "_");
+            shown(figure.save(folder.path().join(&file)));
+            shown(figure.save(folder.path().join("none").join(&file)));
+        }
+    });
+}
+
+#[test]
+fn the_drawn_data_set() {
+    let count = || sizes().prop_filter("little memory", |count| *count <= 100 || *count > 1_000_000);
+    let inputs = (count(), count(), any::<u64>(), tensors(), tensors());
+    let net = LectureNet::new(Plan { maps: [2, 3, 4], pooling: true }, 1, Device::Cpu).unwrap();
+    for_a_while(inputs, |(train, test, seed, images, labels)| {
+        shown(Shapes10::draw(train, seed));
+        for place in [Place::Anywhere, Place::Left, Place::Right] {
+            shown(Shapes10::draw_at(place, test, seed));
+        }
+        let (images, labels) = (images.tensor(), labels.tensor());
+        let drawn = Shapes10 { images: images.shallow_clone(), labels: labels.shallow_clone() };
+        shown(drawn.with_images(images.shallow_clone()));
+        let _ = format!("{drawn:?}");
+        if let Some(data) = shown(Dataset::shapes10(train, test, seed)) {
+            assert_eq!(data.train.len(), train);
+            assert!(data.balance().iter().map(|(train, _)| train).sum::<usize>() == train);
+            looked_at(data.figure());
+            shown(data.judge(&net));
+        }
+        let examples = || Examples { images: images.shallow_clone(), labels: labels.shallow_clone() };
+        let name = String::from("own");
+        let data = Dataset { name, classes: Cifar10::NAMES, train: examples(), test: examples() };
+        let _ = (data.balance(), format!("{data:?}"), data.train.is_empty());
+        shown(data.train.to_device(Device::Cpu));
+        if images.numel() < 100_000 {
+            looked_at(data.figure());
+            shown(data.judge(&net));
+            shown(data.train.picture(train));
+            shown(data.train.see(&net, train, Cifar10::NAMES));
+        }
+    });
+}
+
+#[test]
+fn pixels_in_another_order() {
+    let lengths = prop_oneof![
+        4 => 1..2000_i64,
+        1 => select(vec![0, -1, i64::MIN, i64::MAX, 100_000_001]),
+    ];
+    for_a_while((lengths, any::<u64>(), tensors()), |(length, seed, made)| {
+        let tensor = made.tensor();
+        let size = tensor.size();
+        let fits = match size[..] {
+            [.., h, w] => h.checked_mul(w).filter(|places| *places < 10_000).unwrap_or(length),
+            _ => length,
+        };
+        for length in [length, fits] {
+            let Some(order) = shown(Permutation::random(length, seed)) else { continue };
+            assert_eq!(order.places().len() as i64, length);
+            if let Some(moved) = order.apply(&tensor).ok() {
+                assert_eq!(moved.size(), size);
+                let back =
+                    order.inverse().apply(&moved).unwrap().to_kind(Kind::Double).nan_to_num(0.0, None, None);
+                assert_eq!(back, tensor.to_kind(Kind::Double).nan_to_num(0.0, None, None));
+            }
+        }
+    });
+}
+
+#[test]
+fn small_networks() {
+    let inputs = (batches(), tensors(), tensors(), sizes(), sizes(), numbers(), any::<u64>(), texts());
+    for_a_while(inputs, |(batch, images, labels, epochs, batch_size, rate, seed, name)| {
+        let batch = batch.tensor();
+        for net in [SmallNet::mlp(seed), SmallNet::cnn(seed)] {
+            assert!(net.parameters() > 0);
+            let _ = format!("{net:?}");
+            shown(net.predict(&batch));
+            shown(summary(&net, &batch));
+            let data = Shapes10 { images: images.tensor(), labels: labels.tensor() };
+            shown(net.accuracy(&data));
+            let drawn = Shapes10::draw(12, seed).unwrap();
+            // Few epochs that take long, or so many that they are refused.
+            let epochs = if epochs > 10_000 { epochs } else { epochs % 3 };
+            let settings = ShuffleSettings { epochs, batch: batch_size, learning_rate: rate, seed };
+            for (train, test) in [(&drawn, &drawn), (&data, &drawn), (&drawn, &data)] {
+                if let Some(curve) = shown(net.train(&name, train, test, &settings)) {
+                    assert!((0.0..=1.0).contains(&curve.last_accuracy()));
+                }
+            }
+            shown(shuffled_pixels(&data, &drawn, &drawn, &settings));
+            shown(shuffled_pixels(&drawn, &drawn, &drawn, &settings).map(|all| all.curves().len()));
+        }
+    });
+}
+
+#[test]
+fn networks_of_any_plan_on_any_batch() {
+    let maps = || prop_oneof![6 => 1..6_i64, 1 => select(vec![0, -1, i64::MIN, i64::MAX, 4097])];
+    let plans = ([maps(), maps(), maps()], any::<bool>());
+    let folder = TempFolder::new("no-panic-net");
+    let devices = select(vec![Device::Cpu, Device::Cuda(99), Device::Mps, Device::Vulkan]);
+    let inputs = (plans, batches(), tensors(), texts(), sizes(), devices);
+    for_a_while(inputs, |((maps, pooling), batch, tensor, name, channel, device)| {
+        let plan = Plan { maps, pooling };
+        let _ = (plan.layers(), shown(plan.chain().on([1, 3, 32, 32]).ok()));
+        let here = LectureNet::new(plan, 3, Device::Cpu);
+        if device != Device::Cpu && here.is_ok() {
+            assert!(shown(LectureNet::new(plan, 3, device).map(|net| net.plan())).is_none());
+        }
+        let Some(net) = shown(here.map(Net)) else { return };
+        let net = net.0;
+        assert!(net.parameters() > 0 && net.device() == Device::Cpu && net.names().len() > 20);
+        for batch in [batch.tensor(), tensor.tensor()] {
+            if batch.size().iter().try_fold(1_i64, |all, n| all.checked_mul(*n)).is_none_or(|n| n > 100_000) {
+                continue;
+            }
+            shown(net.logits(&batch));
+            shown(net.maps(&batch).map(|maps| maps.len()));
+            for name in [name.as_str(), "block2", "head"] {
+                shown(net.map(&batch, name));
+            }
+            shown(summary(&net, &batch));
+            let labels =
+                Tensor::zeros([batch.size().first().copied().unwrap_or(0)], (Kind::Int64, Device::Cpu));
+            let examples = Examples { images: batch, labels };
+            for flips in [false, true] {
+                if let Some(report) = shown(evaluate(&net, &examples, Cifar10::NAMES, flips)) {
+                    reported(&report, &examples, channel);
+                }
+            }
+        }
+        for name in [name.as_str(), "block2", "block1.conv1"] {
+            shown(net.filters(name));
+            shown(net.without(name, channel).map(|net| net.parameters()));
+        }
+        shown(net.to_device(device).map(|net| net.parameters()));
+        let file = folder.path().join(format!("{}.safetensors", name.replace(['/', '\\'], "_")));
+        if shown(net.save(&file)).is_some() {
+            assert!(shown(LectureNet::load(&file).map(|net| net.plan())).is_some());
+        }
+    });
+}
+
+/// A network has no `Debug` of its own.
+struct Net(LectureNet);
+
+impl fmt::Debug for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0.plan())
+    }
+}
+
+fn reported(report: &Report, examples: &Examples, count: usize) {
+    let _ = (report.to_string(), report.json(), report.mistakes(), report.confusion());
+    let _ = (report.accuracy(), report.class_accuracy());
+    looked_at(report.figure());
+    looked_at(report.surest_mistakes(examples, count));
+    looked_at(report.beside(report, ["", "<&>"]));
+}
+
+#[test]
+fn layers_with_names() {
+    let layers = prop::collection::vec((texts(), 0..5_u8, 1..5_i64, 1..4_i64), 0..5);
+    for_a_while((layers, batches(), tensors(), texts()), |(layers, batch, tensor, pattern)| {
+        let variables = tch::nn::VarStore::new(Device::Cpu);
+        let layers: Vec<(String, Box<dyn tch::nn::ModuleT>)> = layers
+            .into_iter()
+            .enumerate()
+            .map(|(place, (name, kind, maps, kernel))| {
+                let path = variables.root() / format!("layer{place}");
+                let layer: Box<dyn tch::nn::ModuleT> = match kind {
+                    0 => Box::new(tch::nn::conv2d(path, 3, maps, kernel, Default::default())),
+                    1 => Box::new(tch::nn::linear(path, maps, kernel, Default::default())),
+                    2 => Box::new(tch::nn::batch_norm2d(path, maps, Default::default())),
+                    3 => Box::new(tch::nn::func(|maps| maps.relu())),
+                    _ => Box::new(tch::nn::func(|maps| maps.max_pool2d_default(2).flatten(1, -1))),
+                };
+                (name, layer)
+            })
+            .collect();
+        let layers: Vec<(&str, &dyn tch::nn::ModuleT)> =
+            layers.iter().map(|(name, layer)| (name.as_str(), layer.as_ref())).collect();
+        for batch in [batch.tensor(), tensor.tensor()] {
+            if matches!(tensor.layout, Layout::Endless) {
+                continue;
+            }
+            shown(summary(&named(&variables, &layers), &batch));
+            shown(summary(&named(None, &layers), &batch));
+            shown(check(&batch, &pattern));
+            shown(check_all(&[(&batch, "N C H W"), (&batch, &pattern)]));
+            // A layer that refuses leaves gradients as they were.
+            let weight = Tensor::ones([2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+            assert!((&weight + 1.0).requires_grad(), "gradients are off behind a summary");
+        }
+    });
+    assert!(!machine().is_empty() && device() == nchw::device());
+}
+
+/// A network whose first filters are this number everywhere; it may refuse to be used.
+fn network(maps: i64, pooling: bool, fill: Option<f64>) -> LectureNet {
+    let plan = Plan { maps: [maps, maps + 1, maps + 2], pooling };
+    let net = LectureNet::new(plan, 3, Device::Cpu).unwrap();
+    if let Some(fill) = fill {
+        // tch's own function panics where the number does not fit.
+        let fill = f64::from(fill as f32);
+        let _ = tch::no_grad(|| net.filters("block1.conv1").unwrap().fill_(fill));
+    }
+    net
+}
+
+#[test]
+fn what_a_network_sees() {
+    let fill = prop_oneof![2 => Just(None), 1 => numbers().prop_map(Some)];
+    let nets = (1..9_i64, any::<bool>(), fill);
+    let photo = prop_oneof![2 => Just(None), 1 => images().prop_map(Some)];
+    let names = prop_oneof![
+        1 => texts(),
+        4 => select(vec!["block1", "block2", "block3", "block1.conv1", "block2.relu3", "head"]).prop_map(String::from),
+    ];
+    for_a_while(
+        (nets, photo, names, sizes(), sizes(), numbers()),
+        |(net, photo, name, row, column, weight)| {
+            let net = network(net.0, net.1, net.2);
+            let samples = Cifar10::samples().unwrap();
+            let Some(view) = shown(match &photo {
+                Some(photo) => see(&net, photo, Cifar10::NAMES),
+                None => samples.see(&net, row % 20, Cifar10::NAMES),
+            }) else {
+                return;
+            };
+            let view: View = if column % 2 == 0 { view.labelled(row) } else { view };
+            let _ = (view.label(), view.picture(), shown(view.answer()), shown(view.probabilities()));
+            looked_at(view.figure());
+            looked_at(view.blocks());
+            shown(view.tensor(&name));
+            looked_at(view.trace(&name, row, column));
+            looked_at(view.compare(&name));
+            if let Some(grid) = shown(view.maps(&name)) {
+                let grid: MapGrid = if row % 2 == 0 { grid.own_scale() } else { grid };
+                let grid = if column % 2 == 0 { grid.strongest_first() } else { grid };
+                assert_eq!(grid.order().unwrap().len() as i64, grid.tensor().size()[1]);
+                looked_at(grid.figure());
+            }
+            let heats = [
+                view.sum(&name),
+                view.mean(&name),
+                view.max(&name),
+                view.channel(&name, column),
+                view.grad_cam(&name, row),
+                view.grad_cam(&name, 8),
+                view.occlusion(row),
+            ];
+            for heat in heats.into_iter().filter_map(shown) {
+                let heat: Heat = heat;
+                shown(heat.enlarged());
+                assert_eq!(heat.tensor().dim(), 2);
+                looked_at(heat.figure());
+            }
+            let weights = [(column % 4, weight), (row, 1.0), (0, f64::NAN)];
+            for count in 0..=weights.len() {
+                if let Some(mix) = shown(view.mix(&name, &weights[..count])) {
+                    let mix: Mix = mix;
+                    assert_eq!(mix.tensor().dim(), 2);
+                    looked_at(mix.figure());
+                    if let Some(near) = shown(mix.nearest("block2.relu1")) {
+                        looked_at(near.figure());
+                    }
+                    shown(mix.nearest(&name));
+                }
+            }
+            if let Some(semantic) = shown(view.semantic(&name)) {
+                let semantic: Semantic = semantic;
+                shown(semantic.tensor());
+                assert!(semantic.present().len() <= semantic.tensor().unwrap().numel());
+                looked_at(semantic.figure());
+                shown(semantic.name(usize::MAX, "ear"));
+            }
+        },
+    );
+}
+
+#[test]
+fn filters_patches_albums_and_films() {
+    let fill = prop_oneof![2 => Just(None), 1 => numbers().prop_map(Some)];
+    let names = select(vec!["", "block1", "block1.conv1", "block2.conv2", "block3", "head", "채널"]);
+    let inputs = ((1..9_i64, any::<bool>(), fill), names, sizes(), batches(), tensors());
+    let samples = Cifar10::samples().unwrap();
+    for_a_while(inputs, |(net, name, number, images, labels)| {
+        let net = network(net.0, net.1, net.2);
+        let few = Examples { images: samples.images.narrow(0, 0, 3), labels: samples.labels.narrow(0, 0, 3) };
+        let odd = Examples { images: images.tensor(), labels: labels.tensor() };
+        let mut found = Vec::new();
+        for examples in [&few, &odd] {
+            let Some(patches) = shown(patches(&net, examples, name)) else { continue };
+            let patches: Patches = patches;
+            shown(patches.tensor(number));
+            looked_at(patches.figure(&[0, number]));
+            looked_at(patches.figure(&[]));
+            found.push(patches);
+        }
+        if let Some(bank) = shown(filters(&net, name)) {
+            let bank: FilterBank = bank;
+            assert_eq!(bank.tensor().dim(), 4);
+            looked_at(bank.figure());
+            for number in [0, number] {
+                looked_at(bank.filter(number));
+                found.iter().for_each(|patches| looked_at(bank.beside(number, patches)));
+            }
+        }
+        if let Some(report) = shown(evaluate(&net, &few, Cifar10::NAMES, false)) {
+            for examples in [&few, &odd] {
+                if let Some(album) = shown(album(&net, examples, &report, number)) {
+                    let album: Album = album;
+                    assert!(album.views().len() <= 12);
+                    looked_at(album.figure());
+                }
+            }
+            // A report that somebody changed.
+            let broken = Report { labels: vec![number; 3], answers: vec![11], ..report };
+            reported(&broken, &few, number);
+            shown(album(&net, &few, &broken, 2));
+        }
+    });
+    let film = Film::shipped().unwrap();
+    for frame in [0, 12, 13, usize::MAX] {
+        looked_at(film.frame(frame));
+    }
+    for block in ["block1", "block9", "", "head"] {
+        shown(film.maps(block));
+    }
+    shown(film.filters());
+}
