@@ -18,7 +18,6 @@ use std::{
     env,
     ffi::OsString,
     fs::{self, File},
-    hash::{DefaultHasher, Hash, Hasher},
     io::{self, Read, Write},
     os::unix::{fs::OpenOptionsExt, process::CommandExt},
     path::{Path, PathBuf},
@@ -29,8 +28,14 @@ use std::{
 
 #[path = "../fresh.rs"]
 mod fresh;
+#[path = "../paths.rs"]
+#[allow(dead_code, reason = "set-up uses the others")]
+mod paths;
 #[path = "../relay.rs"]
 mod relay;
+#[path = "../slots.rs"]
+#[allow(dead_code, reason = "`cargo xtask clean` uses the others")]
+mod slots;
 
 /// Packages whose types a notebook's variables have.
 const VISIBLE: [&str; 5] = ["ctx", "nchw", "tch", "torch-sys", "anyhow"];
@@ -57,7 +62,7 @@ fn variable(name: &str) -> Result<PathBuf> {
 
 fn as_kernel(connection: &Path) -> Result<()> {
     let home = variable("NCHW_KERNEL")?;
-    let (slot, lock) = free_slot(&slots(&home)?)?;
+    let (slot, lock) = free_slot(&slots::made_folder(&home)?)?;
     // With a crate that has just been edited, evcxr would compile before it
     // answers Jupyter, and an error in it would look like a dead kernel. The
     // plain configuration leaves that to the first cell, which shows it.
@@ -125,29 +130,6 @@ fn as_relay(evcxr: &OsString, connection: &Path, behind: &Path) -> Result<()> {
     // For evcxr's last words.
     thread::sleep(Duration::from_millis(100));
     Ok(())
-}
-
-/// Where the working folders are: evcxr tells the process that runs the cells the path of the
-/// next one, and that path ends at a space. Then they are among what is kept for all clones.
-fn slots(home: &Path) -> Result<PathBuf> {
-    let spaced = |path: &Path| path.to_string_lossy().contains(char::is_whitespace);
-    if !spaced(home) {
-        return Ok(home.join("slots"));
-    }
-    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("NCHW_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("nchw")))
-        .or_else(|| env::home_dir().map(|folder| folder.join(".cache/nchw")))
-        .filter(|cache| !spaced(cache))
-        .with_context(|| {
-            format!(
-                "the kernel needs a folder without a space in its path, unlike {}: set NCHW_CACHE to one",
-                home.display()
-            )
-        })?;
-    let mut hasher = DefaultHasher::new();
-    home.hash(&mut hasher);
-    Ok(cache.join(format!("slots-{:016x}", hasher.finish())))
 }
 
 /// The build folder of this kernel alone, a copy of what set-up built.
@@ -315,23 +297,6 @@ mod tests {
         own_build(&home, &slot).unwrap();
         assert_eq!(fs::read_to_string(build.join(&library)).unwrap(), "library", "was cut off, built anew");
         fs::remove_dir_all(&home).unwrap();
-    }
-
-    #[test]
-    fn working_folders_have_no_space_in_their_path() {
-        let plain = Path::new("/course/.nchw/kernel");
-        assert_eq!(slots(plain).unwrap(), plain.join("slots"));
-        let spaced = |name| slots(Path::new(name)).map(|folder| folder.to_string_lossy().into_owned());
-        match (spaced("/my course/.nchw/kernel"), spaced("/합성 곱/.nchw/kernel")) {
-            (Ok(one), Ok(two)) => {
-                assert!(!one.contains(' ') && !two.contains(' '), "{one} {two}");
-                assert_ne!(one, two, "every clone has its own");
-            }
-            // A home with a space in its path, too.
-            (error, _) => {
-                assert!(format!("{:#}", error.unwrap_err()).contains("set NCHW_CACHE"), "says what to do")
-            }
-        }
     }
 
     #[test]
