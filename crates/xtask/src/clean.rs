@@ -28,9 +28,15 @@ const CARGO: &str = "CACHEDIR.TAG";
 /// # Errors
 /// When set-up or a kernel of this clone is running, before anything is removed.
 pub fn clean(all: bool) -> Result<()> {
-    files::make(&paths::made())?;
-    let _alone = setup::only_one()?;
-    let own_slots = slots::folder(&paths::kernel()).ok();
+    clean_in(&paths::root(), if all { Some(paths::cache()?) } else { None })
+}
+
+fn clean_in(root: &Path, cache: Option<PathBuf>) -> Result<()> {
+    let made = root.join(".nchw");
+    files::make(&made)?;
+    let _alone = setup::only_one(&made)?;
+    let home = made.join("kernel");
+    let own_slots = slots::folder(&home).ok();
     let (_held, running) = own_slots.as_deref().map(hold).unwrap_or_default();
     if running > 0 {
         bail!(
@@ -41,18 +47,15 @@ pub fn clean(all: bool) -> Result<()> {
             if running == 1 { "it" } else { "them" },
         );
     }
-    if all {
-        for (path, signs) in shared(&paths::cache()?) {
-            remove(&path, signs, in_use(&path))?;
-        }
+    for (path, signs) in cache.iter().flat_map(|cache| shared(cache)) {
+        remove(&path, signs, in_use(&path))?;
     }
-    if let Some(slots) = own_slots.filter(|slots| !slots.starts_with(paths::made()) && slots.exists()) {
+    if let Some(slots) = own_slots.filter(|slots| !slots.starts_with(&made)) {
         remove(&slots, &["of"], None)?;
     }
     for (name, signs) in FOLDERS {
-        let path = paths::root().join(name);
-        let building = || builds(&path).then(|| "a build is running in it".to_owned());
-        remove(&path, signs, building())?;
+        let path = root.join(name);
+        remove(&path, signs, builds(&path).then(|| "a build is running in it".into()))?;
     }
     Ok(())
 }
@@ -98,7 +101,7 @@ fn in_use(path: &Path) -> Option<String> {
     if let Some(home) = slots::owner(path) {
         let (_held, running) = hold(path);
         return match running {
-            0 if home == paths::kernel() || !home.exists() => None,
+            0 if !home.exists() => None,
             0 => Some(format!("it belongs to {}", home.display())),
             _ => Some(format!("a kernel of {} is running", home.display())),
         };
@@ -217,6 +220,47 @@ mod tests {
             "slots-0000000000000004",
         ];
         assert_eq!(left, kept);
+    }
+
+    #[test]
+    fn nothing_is_removed_while_a_kernel_or_set_up_is_running_and_nothing_of_the_users_ever() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path();
+        for file in [
+            ".nchw/steps/kernel",
+            ".nchw/kernel/slots/0/lock",
+            ".venv/share/jupyter/kernels/nchw/kernel.json",
+            ".venv-lint/stamp",
+            ".venv-bench/bin/python",
+            "target/debug/.cargo-lock",
+            "target/CACHEDIR.TAG",
+            "test-artifacts/mine.png",
+            "notebooks/mine.ipynb",
+        ] {
+            fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+            fs::write(root.join(file), "").unwrap();
+        }
+        let refused = |words: &str, lock: &str| {
+            let held = files::lock(&root.join(lock)).unwrap().unwrap();
+            let error = clean_in(root, None).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+            for (name, _) in FOLDERS
+                .iter()
+                .filter(|(name, _)| ![".venv-book", ".venv-browser", ".venv-grading"].contains(name))
+            {
+                assert!(root.join(name).exists(), "{name}");
+            }
+            drop(held);
+            // A process that another test starts has every open file for a moment.
+            assert!((0..200).any(|_| files::lock(&root.join(lock)).unwrap().is_some() || pause()));
+        };
+        refused("1 kernel of this course is running", ".nchw/kernel/slots/0/lock");
+        refused("another set-up of this clone is running", ".nchw/lock");
+
+        clean_in(root, None).unwrap();
+        let mut left: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".venv-bench", "notebooks", "test-artifacts"], "what no chore made");
     }
 
     #[test]

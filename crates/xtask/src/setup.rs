@@ -76,7 +76,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
     let source = libtorch::choose(wish);
     files::make(&paths::made())?;
     fs::create_dir_all(paths::kernel())?;
-    let _alone = only_one()?;
+    let _alone = only_one(&paths::made())?;
     require_space(&source)?;
     let conda = conda_with_jupyter(&tools);
 
@@ -238,12 +238,12 @@ pub fn setup(wish: Wish) -> Result<Ready> {
 /// Set-up's lock on this clone, until it is dropped.
 pub struct Alone(fs::File);
 
-/// Takes the lock: a second set-up at the same time would write over the first.
+/// Takes the lock, in the folder that set-up makes: a second set-up at the same time would write over the first.
 ///
 /// # Errors
 /// When another one has it.
-pub fn only_one() -> Result<Alone> {
-    let Some(lock) = files::lock(&paths::made().join("lock"))? else {
+pub fn only_one(made: &Path) -> Result<Alone> {
+    let Some(lock) = files::lock(&made.join("lock"))? else {
         bail!(
             "another set-up of this clone is running, or what one that was killed had started: \
              wait until it has ended, then run the same command again"

@@ -266,7 +266,8 @@ mod tests {
 
     #[test]
     fn every_kernel_builds_in_a_copy_of_its_own_with_the_same_times() {
-        let home = env::temp_dir().join(format!("nchw-builds-{}", std::process::id()));
+        let temp = tempfile::tempdir().unwrap();
+        let home = temp.path();
         let (deps, slot) = (home.join("build/debug/deps"), home.join("slots/3"));
         fs::create_dir_all(&deps).unwrap();
         fs::create_dir_all(&slot).unwrap();
@@ -274,17 +275,17 @@ mod tests {
         fs::write(deps.join("large.so"), vec![7; 100_000]).unwrap();
         fs::write(home.join("built"), "").unwrap();
         let time = |path: PathBuf| fs::metadata(path).unwrap().modified().unwrap();
-        let build = own_build(&home, &slot).unwrap();
+        let build = own_build(home, &slot).unwrap();
         for name in ["small.d", "large.so"] {
             assert_eq!(time(deps.join(name)), time(build.join("debug/deps").join(name)), "{name}");
         }
         fs::write(build.join("debug/deps/small.d"), "mine").unwrap();
         assert_eq!(fs::read_to_string(deps.join("small.d")).unwrap(), "small", "the others keep theirs");
-        own_build(&home, &slot).unwrap();
+        own_build(home, &slot).unwrap();
         assert_eq!(fs::read_to_string(build.join("debug/deps/small.d")).unwrap(), "mine", "kept");
         std::thread::sleep(std::time::Duration::from_millis(20));
         fs::write(home.join("built"), "").unwrap();
-        own_build(&home, &slot).unwrap();
+        own_build(home, &slot).unwrap();
         assert_eq!(fs::read_to_string(build.join("debug/deps/small.d")).unwrap(), "small", "built anew");
 
         let library =
@@ -292,22 +293,21 @@ mod tests {
         fs::create_dir_all(home.join("build").join(&library).parent().unwrap()).unwrap();
         fs::write(home.join("build").join(&library), "library").unwrap();
         fs::write(home.join("built"), "7").unwrap();
-        own_build(&home, &slot).unwrap();
+        own_build(home, &slot).unwrap();
         fs::write(build.join(&library), "").unwrap();
-        own_build(&home, &slot).unwrap();
+        own_build(home, &slot).unwrap();
         assert_eq!(fs::read_to_string(build.join(&library)).unwrap(), "library", "was cut off, built anew");
-        fs::remove_dir_all(&home).unwrap();
     }
 
     #[test]
     fn two_kernels_get_two_folders_and_a_freed_one_comes_back() {
-        let slots = env::temp_dir().join(format!("nchw-slots-{}", std::process::id()));
+        let temp = tempfile::tempdir().unwrap();
+        let slots = temp.path();
         fs::create_dir_all(slots.join("0")).unwrap();
         let lock = File::create(slots.join("0/lock")).unwrap();
         rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
-        assert_eq!(free_slot(&slots).unwrap().0, slots.join("1"));
+        assert_eq!(free_slot(slots).unwrap().0, slots.join("1"));
         drop(lock);
-        assert_eq!(free_slot(&slots).unwrap().0, slots.join("0"));
-        fs::remove_dir_all(&slots).unwrap();
+        assert_eq!(free_slot(slots).unwrap().0, slots.join("0"));
     }
 }
