@@ -93,7 +93,7 @@ pub fn slim_standard_library(tools: &Tools) -> Result<()> {
         run::quiet(rustup.args(words)).with_context(|| {
             format!(
                 "Rust's own source is needed to tell the types of variables: `{add}` \
-                 (conda: `conda install rust-src`)"
+                 (conda: `conda install rust-src`; Debian, Ubuntu: `sudo apt install rust-src`)"
             )
         })?;
     }

@@ -29,7 +29,7 @@ pub fn places(tools: &Tools) -> Result<Vec<Place>> {
     }
     if !full_source(&tools.sysroot).is_dir() {
         let what = format!(
-            "the component rust-src, which `{}` adds (3 MB to download, 55 MB on disk)",
+            "the component rust-src, which `{}` adds (4 MB to download, 55 MB on disk)",
             add_source(tools)
         );
         all.push(Place { step: "rust-source", folder: tools.sysroot.clone(), what });
@@ -48,10 +48,12 @@ pub fn full_source(sysroot: &Path) -> PathBuf {
     sysroot.join("lib/rustlib/src/rust/library")
 }
 
-/// The command that adds Rust's own source to the toolchain in use, and to no other.
+/// The command that adds Rust's own source to the toolchain in use, and to no other of rustup's.
 pub fn add_source(tools: &Tools) -> String {
-    let toolchain = tools.sysroot.file_name().unwrap_or_default().to_string_lossy();
-    format!("rustup component add rust-src --toolchain {toolchain}")
+    let of_rustup = tools.sysroot.parent().is_some_and(|folder| folder.ends_with("toolchains"));
+    let name = tools.sysroot.file_name().filter(|_| of_rustup);
+    let toolchain = name.map(|name| format!(" --toolchain {}", name.to_string_lossy()));
+    format!("rustup component add rust-src{}", toolchain.unwrap_or_default())
 }
 
 /// Where pip keeps what it downloads; None when it is told not to.
@@ -74,7 +76,7 @@ mod tests {
     #[test]
     fn a_toolchain_without_its_source_is_named_before_it_is_changed() {
         let temp = tempfile::tempdir().unwrap();
-        let sysroot = temp.path().join("stable-of-this-test");
+        let sysroot = temp.path().join("toolchains/stable-of-this-test");
         let tools = Tools {
             cargo: sysroot.join("bin/cargo"),
             rust: "1.95.0".into(),
