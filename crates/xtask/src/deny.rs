@@ -14,7 +14,7 @@ pub fn deny(advisories: bool) -> Result<()> {
     let home = paths::cache()?.join(format!("{FOLDER}{VERSION}"));
     let program = home.join("bin/cargo-deny");
     if !program.is_file() {
-        println!("  cargo-deny {VERSION}, compiled once for all clones, into {}; 2 minutes", home.display());
+        println!("  cargo-deny {VERSION}, compiled once for all clones, into {}; 3 minutes", home.display());
         files::make(&home)?;
         // Two checks at once would compile in the same folder.
         let lock = fs::File::create(home.join("lock"))?;
@@ -22,7 +22,7 @@ pub fn deny(advisories: bool) -> Result<()> {
         let build = home.join("build");
         let mut cargo = Command::new("cargo");
         cargo.args(["install", "--locked", "cargo-deny", "--version", VERSION, "--root"]).arg(&home);
-        // It runs for a second: what counts is how soon it is compiled.
+        // It runs for a second: what counts is how soon it is compiled (seven minutes of processor time).
         cargo.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0").env("CARGO_PROFILE_RELEASE_LTO", "off");
         cargo.env("CARGO_TARGET_DIR", &build).current_dir(&home);
         watch::watched(&mut cargo, "deny")?;

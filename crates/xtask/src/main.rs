@@ -81,7 +81,7 @@ enum Chore {
     Book,
     /// An assignment through nbgrader: made, handed in, graded
     Grading,
-    /// Licences, sources and duplicates of all dependencies (cargo-deny; 2 minutes to compile it, once)
+    /// Licences, sources and duplicates of all dependencies (cargo-deny; 3 minutes to compile it, once)
     Deny {
         /// Also known faults; their database is fetched from GitHub
         #[arg(long)]
