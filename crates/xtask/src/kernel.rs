@@ -197,6 +197,22 @@ pub fn install(tools: &Tools, source: &libtorch::Source) -> Result<()> {
     files::write(&folder.join("kernel.json"), serde_json::to_string_pretty(&spec)? + "\n")
 }
 
+/// What is there when the kernel, JupyterLab's settings and the command are installed; a part may
+/// have been deleted.
+pub fn installed() -> Vec<PathBuf> {
+    let (kernel, venv) = (paths::kernel(), paths::root().join(".venv"));
+    let in_kernel =
+        ["bin/nchw-kernel", "bin/cargo", ".cargo/config.toml", "plain/init.evcxr", "warm/init.evcxr"];
+    let in_venv = [
+        "bin/nchw",
+        "share/jupyter/kernels/nchw/kernel.json",
+        "share/jupyter/kernels/nchw/logo-svg.svg",
+        "share/jupyter/lab/settings/overrides.json",
+        "etc/jupyter/jupyter_server_config.json",
+    ];
+    in_kernel.map(|name| kernel.join(name)).into_iter().chain(in_venv.map(|name| venv.join(name))).collect()
+}
+
 /// JupyterLab's settings, in `.venv`: nothing of the user's own is touched.
 pub fn settle_jupyterlab() -> Result<()> {
     let venv = paths::root().join(".venv");

@@ -90,7 +90,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
     let python = Step {
         name: "python",
         stamps,
-        outside: outside("python"),
+        outside: if conda.is_some() { vec![] } else { outside("python") },
         what: if conda.is_some() {
             "JupyterLab of the conda environment, seen from .venv"
         } else {
@@ -149,7 +149,10 @@ pub fn setup(wish: Wish) -> Result<Ready> {
     let wheel = Step {
         name: "libtorch",
         stamps,
-        outside: outside("libtorch"),
+        outside: match source {
+            Source::WheelCpu | Source::WheelCuda => outside("libtorch"),
+            Source::Variable(_) | Source::Conda(_) => vec![],
+        },
         what: match source {
             Source::WheelCpu => "PyTorch 2.11.0 for the CPU, for its libtorch",
             Source::WheelCuda => "PyTorch 2.11.0 with CUDA, for its libtorch",
@@ -189,14 +192,13 @@ pub fn setup(wish: Wish) -> Result<Ready> {
     for step in [&wrapper, &evcxr] {
         worked |= step.run()?;
     }
-    let spec = paths::root().join(".venv/share/jupyter/kernels/nchw/kernel.json");
     let kernelspec = Step {
         name: "kernel",
         stamps,
         outside: outside("kernel"),
         what: "the Jupyter kernel \"Rust (nchw)\", JupyterLab's settings and the command nchw, in .venv",
         size: "5 MB; 10 to 60 s",
-        result: vec![spec, paths::kernel().join("bin/nchw-kernel"), paths::kernel().join("warm/init.evcxr")],
+        result: kernel::installed(),
         stamp: inputs::stamp(
             "kernel",
             &[
