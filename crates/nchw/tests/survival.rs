@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::TempFolder;
+use common::{TempFolder, skip};
 use nchw::prelude::*;
 use std::{
     collections::hash_map::RandomState,
@@ -127,7 +127,11 @@ fn a_full_disk_ends_it_and_more_room_lets_it_go_on() {
         [program.as_path(), disk.path(), kept.path()].map(|path| path.to_str().unwrap());
     let done = match unshare(&["true"]) {
         Ok(able) if able.status.success() => unshare(&["sh", "-c", script, program, disk, to]).unwrap(),
-        _ => return eprintln!("skipped: this machine lets nobody mount a small disk"),
+        _ => {
+            return skip(
+                "a training on a full disk: `unshare -rm`, which mounts a small one, is not allowed here",
+            );
+        }
     };
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "ended with {}:\n{said}", done.status);

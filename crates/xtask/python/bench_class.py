@@ -32,7 +32,7 @@ def processes(group):
     found = []
     for folder in Path("/proc").iterdir():
         try:
-            if folder.name.isdigit() and int((folder / "stat").read_text().rsplit(") ", 1)[1].split()[2]) == group:
+            if folder.name.isdigit() and int((folder / "stat").read_text(encoding="utf-8").rsplit(") ", 1)[1].split()[2]) == group:
                 found.append(folder)
         except (OSError, IndexError):
             pass  # It ended in between.
@@ -44,7 +44,7 @@ def memory(group, what):
     total = 0
     for folder in processes(group):
         try:
-            lines = (folder / "smaps_rollup").read_text().splitlines()
+            lines = (folder / "smaps_rollup").read_text(encoding="utf-8").splitlines()
             total += sum(int(line.split()[1]) for line in lines if line.startswith(f"{what}:"))
         except OSError:
             pass

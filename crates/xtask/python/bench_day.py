@@ -86,7 +86,7 @@ class Server:
                 return
             except OSError:
                 time.sleep(0.3)
-        raise Wrong(f"JupyterLab did not start:\n{self.log.read_text()}")
+        raise Wrong(f"JupyterLab did not start:\n{self.log.read_text(encoding='utf-8', errors='replace')}")
 
     def ask(self, method, path, content=None):
         data = None if content is None else json.dumps(content).encode()

@@ -84,8 +84,8 @@ def peer_specs(python, folder):
     # A start-up file of the user's own must not be measured.
     environment = {"IPYTHONDIR": str(folder / "ipython")}
     argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (spec / "kernel.json").write_text(json.dumps(
-        {"argv": argv, "display_name": "peer", "language": "python", "env": environment}))
+    text = json.dumps({"argv": argv, "display_name": "peer", "language": "python", "env": environment})
+    (spec / "kernel.json").write_text(text, encoding="utf-8")
     return KernelSpecManager(kernel_dirs=[str(folder)], ensure_native_kernel=False)
 
 
@@ -116,7 +116,7 @@ def descendants(process):
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             # After the name, which may hold spaces: state, parent.
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            parent = int(stat.read_text(encoding="utf-8").rpartition(")")[2].split()[1])
         except OSError:  # Gone meanwhile.
             continue
         children.setdefault(parent, []).append(int(stat.parent.name))
@@ -130,7 +130,7 @@ def descendants(process):
 def pages(process):
     """KiB in memory: (of its own, {file: pages of that file})."""
     own, files, path = 0, {}, None
-    for line in Path(f"/proc/{process}/smaps").read_text(errors="replace").splitlines():
+    for line in Path(f"/proc/{process}/smaps").read_text(encoding="utf-8", errors="replace").splitlines():
         words = line.split()
         if not words[0].endswith(":"):  # A mapping begins: addresses, rights, offset, device, inode, path.
             path = " ".join(words[5:]) or None

@@ -16,6 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from kernels import output_of
+
 PEER = Path(__file__).resolve().parents[3] / "bench" / "peer_train.py"
 # A GPU learns ten thousand pictures in a moment: there the whole of CIFAR-10's number.
 PICTURES = {"cpu": 10_000, "cuda": 50_000}
@@ -40,11 +42,13 @@ def nchw(program, device, precision):
 
 def peer(python, device, variant):
     environment = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
-    done = subprocess.run(
-        [python, PEER, variant, "--device", device, "--epochs", str(EPOCHS[device]),
-         "--pictures", str(PICTURES[device])],
-        check=True, capture_output=True, text=True, env=environment)
-    return fastest(done.stdout.splitlines())
+    command = [python, PEER, variant, "--device", device, "--epochs", str(EPOCHS[device]),
+               "--pictures", str(PICTURES[device])]
+    status, said = output_of(command, env=environment)
+    if status:
+        raise SystemExit(f"{PEER.name} {variant} ended with {status}:\n{said}")
+    # What PyTorch warns of stands between.
+    return fastest(line for line in said.splitlines() if line.startswith("{"))
 
 
 def fastest(lines):

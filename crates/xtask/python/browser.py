@@ -42,6 +42,8 @@ GIVEN_UP = 5
 # Every process that this test starts carries this in its environment, and so do its
 # children, whoever their parent is by then: that is how all of them are found again.
 MARK = ("NCHW_BROWSER_TEST", secrets.token_hex(16))
+# As `files.rs` marks the folders that chores make.
+MADE_BY_US = "made-by-nchw-setup"
 NEVER_RUN, RUNNING = "[ ]:", "[*]:"
 
 
@@ -61,6 +63,16 @@ class Cell:
 
     def __str__(self):
         return f"cell {self.number} (`{self.line}`)"
+
+
+def artifacts():
+    """The folder for screenshots; one that no test made is left alone. Earlier ones have a log and no mark."""
+    if not ARTIFACTS.exists():
+        ARTIFACTS.mkdir()
+        (ARTIFACTS / MADE_BY_US).write_text("A test made this folder; `cargo xtask clean` removes it.\n", encoding="utf-8")
+    elif not any((ARTIFACTS / sign).exists() for sign in (MADE_BY_US, "jupyterlab.log")):
+        raise Wrong(f"{ARTIFACTS} exists, but no test made it: move it away, then run the same command again")
+    return ARTIFACTS
 
 
 # --- The layout, the server, the browser: what is made, and made to go away again.
@@ -112,7 +124,7 @@ def start_server(python, folder, environment):
 
     def answers():
         if server.poll() is not None:
-            raise Wrong(f"JupyterLab ended with {server.returncode}:\n{log.read_text()[-2000:]}")
+            raise Wrong(f"JupyterLab ended with {server.returncode}:\n{log.read_text(encoding='utf-8', errors='replace')[-2000:]}")
         try:
             return ask(address, token, "/api/status")
         except (urllib.error.URLError, ConnectionError):
@@ -439,9 +451,11 @@ def perform(python, name, test):
     """Prints what the visit says; on a wrong one ends with it. `name` is how its screenshots begin."""
     # Ended from outside, it still ends what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    ARTIFACTS.mkdir(exist_ok=True)
-    for old in ARTIFACTS.glob(f"{name}-*.png"):
-        old.unlink()
+    try:
+        for old in artifacts().glob(f"{name}-*.png"):
+            old.unlink()
+    except Wrong as wrong:
+        sys.exit(str(wrong))
     with tempfile.TemporaryDirectory(prefix="nchw-browser-", ignore_cleanup_errors=True) as folder:
         try:
             print(visit(python, Path(folder), test))

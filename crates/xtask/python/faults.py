@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import kernels
+
 ROOT = Path(__file__).resolve().parents[3]
 STEPS = ["packages", "python", "libtorch", "rust-source", "wrapper", "evcxr", "kernel", "notebooks"]
 # Seconds: for one set-up, and between a step's first line and its interruption.
@@ -35,19 +37,19 @@ class Clone:
         subprocess.run(["git", "clone", "--quiet", ROOT, self.root], check=True)
         # Without a backtrace what set-up passes on begins with the message itself.
         self.environment = os.environ | {"LIBTORCH": str(libtorch), "RUST_BACKTRACE": "0"}
-        self.others = set(slots())
 
-    def start(self, *command, unset=(), before=(), **more):
-        environment = {name: value for name, value in (self.environment | more).items() if name not in unset}
-        return subprocess.Popen([*before, "cargo", "xtask", *(command or ["setup"])], cwd=self.root, env=environment,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    def start(self):
+        return subprocess.Popen(["cargo", "xtask", "setup"], cwd=self.root, env=self.environment,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+                                start_new_session=True)
 
-    def run(self, *command, says=(), fails=False, **more):
+    def run(self, *command, says=(), fails=False, unset=(), before=(), **more):
         """Runs it to its end: what it wrote."""
-        process = self.start(*command, **more)
-        said = process.communicate(timeout=LIMIT)[0]
-        if (process.returncode != 0) != fails:
-            raise Wrong(f"ended with {process.returncode}:\n{said}")
+        environment = {name: value for name, value in (self.environment | more).items() if name not in unset}
+        status, said = kernels.output_of([*before, "cargo", "xtask", *(command or ["setup"])], LIMIT, cwd=self.root,
+                                         env=environment, start_new_session=True)
+        if (status != 0) != fails:
+            raise Wrong(f"ended with {status}:\n{said}")
         missing = [words for words in says if words not in said]
         if missing:
             raise Wrong(f"did not say {missing}:\n{said}")
@@ -78,12 +80,12 @@ class Clone:
 
     def wait_for_orphans(self):
         """Until what a killed set-up had started has ended."""
-        with open(self.root / ".nchw/lock", "w") as lock:
+        with open(self.root / ".nchw/lock", "wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
 
     def slots(self):
         """The kernels' working folders of this clone, which has a space in its path."""
-        return [folder for folder in slots() if folder not in self.others]
+        return [folder for folder in slots() if owner(folder) == str(self.root / ".nchw/kernel")]
 
     def packages(self):
         return next(self.root.glob(".venv/lib/python*/site-packages"))
@@ -101,6 +103,12 @@ def slots():
     return Path(os.environ.get("NCHW_CACHE") or Path(caches) / "nchw").glob("slots-*")
 
 
+def owner(folder):
+    """Which clone's working folders these are; None when they do not say."""
+    file = folder / "of"
+    return file.read_text(encoding="utf-8", errors="surrogateescape") if file.exists() else None
+
+
 def ctrl_c(process):
     """What a terminal does: every process of the group gets it."""
     try:
@@ -110,7 +118,7 @@ def ctrl_c(process):
 
 
 def kill(process):
-    """Set-up alone is killed (cargo has become it); what it had started goes on, or finds nobody to write to."""
+    """Set-up alone is killed (cargo has become it); what it had started goes on."""
     process.kill()
 
 
@@ -127,7 +135,7 @@ def own_network(command="-n"):
 def somebody_elses_environment(clone):
     (clone.root / ".venv").mkdir()
     mine = clone.root / ".venv/mine.py"
-    mine.write_text("")
+    mine.write_text("", encoding="utf-8")
     clone.run(fails=True, says=["set-up did not make it", "mv "])
     if not mine.exists():
         raise Wrong("the user's own .venv is gone")
@@ -160,7 +168,7 @@ def another_libtorch(clone):
         header = Path(folder) / "include/torch/headeronly/version.h"
         header.parent.mkdir(parents=True)
         numbers = zip(["MAJOR", "MINOR", "PATCH"], [2, 10, 0])
-        header.write_text("".join(f"#define TORCH_VERSION_{name} {number}\n" for name, number in numbers))
+        header.write_text("".join(f"#define TORCH_VERSION_{name} {number}\n" for name, number in numbers), encoding="utf-8")
         clone.run(fails=True, LIBTORCH=folder, says=["libtorch 2.11.0 is needed", "has 2.10.0", "unset LIBTORCH"])
 
 
@@ -188,7 +196,8 @@ def two_at_once(clone):
         if line.startswith("  wrapper:"):
             break
     clone.run(fails=True, says=["another set-up of this clone is running", "wait"])
-    first.communicate(timeout=LIMIT)
+    first.stdout.read()
+    first.wait(timeout=LIMIT)
     if first.returncode != 0:
         raise Wrong("the first of the two failed")
 

@@ -8,13 +8,12 @@ crashes another, Eve hands it in as it came. What nbgrader must give them is kno
 
 import argparse
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
+
+import kernels
 
 CONFIG = """\
 from nbgrader.preprocessors import Execute
@@ -78,10 +77,9 @@ def assignment(crate):
 
 
 def nbgrader(course, *arguments):
-    done = subprocess.run([sys.executable, "-m", "nbgrader", *arguments], cwd=course, text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if done.returncode:
-        sys.exit(f"nbgrader {' '.join(arguments)}:\n{done.stdout}")
+    status, said = kernels.output_of([sys.executable, "-m", "nbgrader", *arguments], cwd=course)
+    if status:
+        sys.exit(f"nbgrader {' '.join(arguments)}:\n{said}")
 
 
 def main():
@@ -91,37 +89,40 @@ def main():
     os.environ["JUPYTER_PATH"] = str(root / ".venv/share/jupyter")
     # nbgrader calls alembic by its name.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    course = Path(tempfile.mkdtemp(prefix="nchw-grading-"))
-    try:
-        (course / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
-        (course / "source/pooling").mkdir(parents=True)
-        nbformat.write(assignment(root / "crates/nchw"), course / "source/pooling/pooling.ipynb")
-        nbgrader(course, "generate_assignment", "pooling")
-        released = nbformat.read(course / "release/pooling/pooling.ipynb", as_version=4)
-        text = "\n".join(cell.source for cell in released.cells)
-        if "2304" in text or "24 * 8" in text or "HIDDEN" in text or "// your code" not in text:
-            sys.exit(f"what students get still has a solution in it:\n{text}")
-        for student, (inputs, added) in STUDENTS.items():
-            notebook = nbformat.read(course / "release/pooling/pooling.ipynb", as_version=4)
-            for cell in notebook.cells:
-                written = {"inputs": inputs, "added": added}.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
-                if written:
-                    cell.source = written
-            folder = course / "submitted" / student / "pooling"
-            folder.mkdir(parents=True)
-            nbformat.write(notebook, folder / "pooling.ipynb")
-        nbgrader(course, "autograde", "pooling", "--create")
-        from nbgrader.api import Gradebook
-        with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
-            given = {student: book.find_submission("pooling", student).score for student in STUDENTS}
-        for student, score in given.items():
-            print(f"  {student}: {score:g} of 5 points")
-        if given != POINTS:
-            sys.exit(f"expected {POINTS}")
-        nbgrader(course, "generate_feedback", "pooling")
-        print("  generated, released, autograded, and feedback written")
-    finally:
-        shutil.rmtree(course, ignore_errors=True)
+    with kernels.own_progress() as own:
+        course = own / "course"
+        course.mkdir()
+        grade(root, course)
+
+
+def grade(root, course):
+    (course / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
+    (course / "source/pooling").mkdir(parents=True)
+    nbformat.write(assignment(root / "crates/nchw"), course / "source/pooling/pooling.ipynb")
+    nbgrader(course, "generate_assignment", "pooling")
+    released = nbformat.read(course / "release/pooling/pooling.ipynb", as_version=4)
+    text = "\n".join(cell.source for cell in released.cells)
+    if "2304" in text or "24 * 8" in text or "HIDDEN" in text or "// your code" not in text:
+        sys.exit(f"what students get still has a solution in it:\n{text}")
+    for student, (inputs, added) in STUDENTS.items():
+        notebook = nbformat.read(course / "release/pooling/pooling.ipynb", as_version=4)
+        for cell in notebook.cells:
+            written = {"inputs": inputs, "added": added}.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+            if written:
+                cell.source = written
+        folder = course / "submitted" / student / "pooling"
+        folder.mkdir(parents=True)
+        nbformat.write(notebook, folder / "pooling.ipynb")
+    nbgrader(course, "autograde", "pooling", "--create")
+    from nbgrader.api import Gradebook
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+        given = {student: book.find_submission("pooling", student).score for student in STUDENTS}
+    for student, score in given.items():
+        print(f"  {student}: {score:g} of 5 points")
+    if given != POINTS:
+        sys.exit(f"expected {POINTS}")
+    nbgrader(course, "generate_feedback", "pooling")
+    print("  generated, released, autograded, and feedback written")
 
 
 if __name__ == "__main__":

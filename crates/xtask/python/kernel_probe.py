@@ -1,7 +1,8 @@
 """Starts the kernel `nchw` as JupyterLab does and runs cells in it.
 
 Without arguments: prints, as one line of JSON, how long the start and a cell
-with a tensor took and which device libtorch computes on.
+with a tensor took, which device libtorch computes on, and what the library says
+when it is asked for CIFAR-10.
 With --build: only runs the first cell, which compiles what is not compiled.
 """
 
@@ -18,6 +19,10 @@ import kernels
 
 FIRST = ':dep nchw = { path = "../crates/nchw" }\nuse nchw::prelude::*;'
 WAIT = 3600
+DATA = """match Dataset::cifar10_or_stand_in() {
+    Ok(data) => println!("data set: {}", data.name),
+    Err(error) => println!("error: {error}"),
+}"""
 
 
 def run(client, code):
@@ -74,7 +79,8 @@ def main():
             return
         seconds, _ = run(client, "let t = Tensor::ones([2, 3], (Kind::Float, Device::Cpu));")
         _, device = run(client, 'println!("{:?}", device());')
-        print(json.dumps({"start": ready, "cell": seconds, "device": device.strip()}))
+        _, data = run(client, DATA)
+        print(json.dumps({"start": ready, "cell": seconds, "device": device.strip(), "data": data}))
     finally:
         done.set()
         client.stop_channels()

@@ -1,8 +1,44 @@
 """What the scripts about kernels and servers share."""
 
+import contextlib
 import os
 import signal
 import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+
+@contextlib.contextmanager
+def own_progress():
+    """Cells that run meanwhile have quiz answers and trainings of their own, in a folder that goes away.
+
+    The author's are no part of a notebook, and not to be changed by a check.
+    """
+    # Ended from outside, it still goes away.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with tempfile.TemporaryDirectory(prefix="nchw-", ignore_cleanup_errors=True) as folder:
+            own = {"NCHW_PROGRESS": os.path.join(folder, "progress.json"), "NCHW_RUNS": os.path.join(folder, "runs")}
+            with mock.patch.dict(os.environ, own):
+                yield Path(folder)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def output_of(command, timeout=None, **more):
+    """Runs a program to its end: (exit status, all that it wrote).
+
+    It writes into a file: the end of a pipe comes only when every process that inherited it has ended. What is not
+    UTF-8 is replaced: programs write in the user's own encoding.
+    """
+    with tempfile.TemporaryFile() as file:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT,
+                              timeout=timeout, check=False, **more)
+        file.seek(0)
+        return done.returncode, file.read().decode("utf-8", "replace")
 
 
 def group_of(manager):

@@ -5,10 +5,8 @@
 """
 
 import argparse
-import os
 import re
 import sys
-import tempfile
 import threading
 import time
 import tomllib
@@ -17,6 +15,7 @@ from queue import Empty
 
 from jupyter_client.manager import KernelManager
 
+import kept
 import kernels
 
 FIRST = ':dep nchw = { path = "../crates/nchw" }\nuse nchw::prelude::*;'
@@ -103,19 +102,40 @@ def shown(came, folder, most=14):
     return "\n".join(lines[:most] + (["…"] if len(lines) > most else []))
 
 
-def page(mistakes, results, folder):
-    text = [HEAD]
-    for number, (mistake, came) in enumerate(zip(mistakes, results), 1):
-        text.append(f"## {number}. {mistake['title']}\n")
-        text.append(f"```rust\n{mistake['cell'].strip()}\n```\n")
-        text.append(f"```text\n{shown(came, folder)}\n```\n")
-        text.append(f"{mistake['why']}\n")
-    return "\n".join(text)
+def section(number, mistake, came, folder):
+    """One mistake as docs/mistakes.md shows it."""
+    return "\n".join([f"## {number}. {mistake['title']}\n", f"```rust\n{mistake['cell'].strip()}\n```\n",
+                      f"```text\n{shown(came, folder)}\n```\n", f"{mistake['why']}\n"])
 
 
 def headings(text):
     """What must be the same whatever the compiler's version: titles, cells and causes."""
     return re.sub(r"```text\n.*?\n```\n", "", text, flags=re.S)
+
+
+def chosen(mistakes, only):
+    """(number on the page, mistake): all, or those with `only` in their titles."""
+    found = [(number, m) for number, m in enumerate(mistakes, 1) if (only or "").lower() in m["title"].lower()]
+    if not found:
+        raise SystemExit(f"no mistake has {only!r} in its title; the titles are in mistakes.toml")
+    return found
+
+
+def type_all(mistakes, folder):
+    """What came of each mistake, and how many were not explained well."""
+    results, failed = [], 0
+    with kernels.own_progress():
+        kernel = Kernel(folder)
+        try:
+            for _, mistake in mistakes:
+                came, complaint = perform(kernel, mistake)
+                results.append(came)
+                if complaint:
+                    failed += 1
+                    print(f"  FAIL  {mistake['title']}: {complaint}", flush=True)
+        finally:
+            kernel.close()
+    return results, failed
 
 
 def main():
@@ -125,34 +145,31 @@ def main():
     parser.add_argument("--only", help="a part of a title")
     arguments = parser.parse_args()
     with open(Path(__file__).with_name("mistakes.toml"), "rb") as file:
-        mistakes = tomllib.load(file)["mistake"]
-    if arguments.only:
-        mistakes = [m for m in mistakes if arguments.only.lower() in m["title"].lower()]
-    folder = arguments.root / "notebooks"
-    # The author's own quiz answers and trainings are not to be changed by this.
-    own = tempfile.mkdtemp(prefix="nchw-")
-    os.environ["NCHW_PROGRESS"], os.environ["NCHW_RUNS"] = f"{own}/progress.json", f"{own}/runs"
+        mistakes = chosen(tomllib.load(file)["mistake"], arguments.only)
+    root, file = arguments.root, arguments.root / "docs" / "mistakes.md"
+    renew = not arguments.check and not arguments.only
+    if renew:
+        try:
+            kept.require_unedited(root, file)
+        except kept.Edited as edited:
+            raise SystemExit(str(edited)) from None
     start = time.monotonic()
-    kernel = Kernel(folder)
-    results, failed = [], 0
-    try:
-        for mistake in mistakes:
-            came, complaint = perform(kernel, mistake)
-            results.append(came)
-            if complaint:
-                failed += 1
-                print(f"  FAIL  {mistake['title']}: {complaint}", flush=True)
-    finally:
-        kernel.close()
+    results, failed = type_all(mistakes, root / "notebooks")
     print(f"  {len(mistakes) - failed} of {len(mistakes)} mistakes are told well, {time.monotonic() - start:.0f} s")
-    text, file = page(mistakes, results, arguments.root), arguments.root / "docs" / "mistakes.md"
-    if arguments.check:
-        if headings(text) != headings(file.read_text(encoding="utf-8")):
-            failed += 1
-            print("  FAIL  docs/mistakes.md is another; renew it: cargo xtask mistakes")
-    elif not arguments.only:
-        file.write_text(text, encoding="utf-8")
+    sections = [section(number, mistake, came, root) for (number, mistake), came in zip(mistakes, results)]
+    if renew:
+        kept.write(root, file, "\n".join([HEAD, *sections]))
+    elif arguments.check and not is_current(sections, file.read_text(encoding="utf-8"), arguments.only):
+        failed += 1
+        print("  FAIL  docs/mistakes.md is another; renew it: cargo xtask mistakes")
     sys.exit(1 if failed else 0)
+
+
+def is_current(sections, page, only):
+    """Whether the page has these sections, and no others unless `only` some were looked at."""
+    if only:
+        return all(headings(section) in headings(page) for section in sections)
+    return headings("\n".join([HEAD, *sections])) == headings(page)
 
 
 if __name__ == "__main__":

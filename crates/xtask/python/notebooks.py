@@ -20,10 +20,8 @@ text without one, and all code, belongs to every language.
 
 import argparse
 import logging
-import os
 import re
 import sys
-import tempfile
 import time
 from html.parser import HTMLParser
 from pathlib import Path
@@ -33,6 +31,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
+import kept
 import kernels
 
 FIRST_CELL = ':dep nchw = { path = "../crates/nchw" }\nuse nchw::prelude::*;'
@@ -136,10 +135,11 @@ def run(notebook, folder, limit=LIMIT, solutions=()):
     Stops at the first cell that is wrong. The solutions run after all else, so
     that no cell of the notebook can live on what one of them leaves behind.
     """
-    # The author's own quiz answers and trainings are no part of a notebook, and not to be changed by a check.
-    own = tempfile.mkdtemp(prefix="nchw-")
-    os.environ["NCHW_PROGRESS"] = os.path.join(own, "progress.json")
-    os.environ["NCHW_RUNS"] = os.path.join(own, "runs")
+    with kernels.own_progress():
+        return run_cells(notebook, folder, limit, solutions)
+
+
+def run_cells(notebook, folder, limit, solutions):
     client = NotebookClient(notebook, kernel_name="nchw", timeout=limit, startup_timeout=600,
                             allow_errors=True, record_timing=False, resources={"metadata": {"path": str(folder)}})
     start, first = time.monotonic(), None
@@ -322,11 +322,9 @@ def require_fresh(published, fresh):
             raise Wrong(f"stale: {title(number, new)} is published with another {what}")
 
 
-def write(notebook, path):
+def write(notebook, root, path):
     text = nbformat.writes(notebook, version=nbformat.NO_CONVERT, indent=1)
-    new = path.with_suffix(".new")
-    new.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
-    os.replace(new, path)
+    kept.write(root, path, text.rstrip("\n") + "\n")
 
 
 def perform(root, name, check):
@@ -339,6 +337,8 @@ def perform(root, name, check):
     published = folder / f"{name}.ipynb"
     if check and not published.exists():
         raise Wrong(f"notebooks/{name}.ipynb is missing")
+    if not check:
+        kept.require_unedited(root, published)
     times = run(notebook, folder, solutions=solutions)
     publish(notebook)
     require_no_path(notebook, root)
@@ -347,7 +347,7 @@ def perform(root, name, check):
     if check:
         require_fresh(nbformat.read(published, as_version=4), notebook)
     else:
-        write(notebook, published)
+        write(notebook, root, published)
     return notebook, times
 
 
@@ -379,7 +379,7 @@ def main():
             code = sum(c.cell_type == "code" for c in notebook.cells)
             print(f"  ok    {name:<20}{code:3} code cells, first output after {first:4.1f} s, all after {total:5.1f} s",
                   flush=True)
-        except Wrong as wrong:
+        except (Wrong, kept.Edited) as wrong:
             failed += 1
             again = "" if not str(wrong).startswith("stale") else f"\n        renew it: cargo xtask notebooks {name}"
             print(f"  FAIL  {name:<20}{plain(str(wrong))}{again}", flush=True)

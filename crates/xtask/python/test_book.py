@@ -11,7 +11,7 @@ from pathlib import Path
 
 from selenium.webdriver.common.by import By
 
-from browser import ARTIFACTS, MARK, ROOT, Wrong, end_processes, start_browser, wait
+from browser import ARTIFACTS, MARK, ROOT, Wrong, artifacts, end_processes, start_browser, wait
 
 BOOK = ROOT / "target/book/html"
 WIDTHS = {"phone": 390, "desk": 1280}
@@ -84,12 +84,12 @@ def search(browser, word, page):
 
 
 def main():
-    ARTIFACTS.mkdir(exist_ok=True)
     pages = [page.relative_to(BOOK) for page in BOOK.rglob("*.html") if "_static" not in page.parts]
     names = sorted(page.as_posix().removesuffix(".html") for page in pages)
     with tempfile.TemporaryDirectory(prefix="nchw-book-", ignore_cleanup_errors=True) as folder:
         browser = None
         try:
+            artifacts()
             browser = start_browser(Path(folder), {MARK[0]: MARK[1]})
             wrong = [fault for name in names for size in WIDTHS for fault in look(browser, name, size)]
             wrong += answer(browser, "03-channels") + search(browser, "receptive", "04-padding-stride")

@@ -53,7 +53,7 @@ class LabTest(unittest.TestCase):
     def setUpClass(cls):
         own = tempfile.TemporaryDirectory(prefix="nchw-")
         cls.addClassCleanup(own.cleanup)
-        (Path(own.name) / "jupyter_server_config.json").write_text(json.dumps(OPEN))
+        (Path(own.name) / "jupyter_server_config.json").write_text(json.dumps(OPEN), encoding="utf-8")
         cls.port = kernels.free_port()
         names = {"JUPYTER_CONFIG_DIR": own.name, "JUPYTER_RUNTIME_DIR": own.name}
         environment = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")} | names
@@ -69,7 +69,7 @@ class LabTest(unittest.TestCase):
         cls.wait()
         settings = ROOT / ".nchw/jupyter/jupyter_server_config.json"
         cls.mode = settings.stat().st_mode & 0o777, settings.parent.stat().st_mode & 0o777
-        cls.token = json.loads(settings.read_text())["IdentityProvider"]["token"]
+        cls.token = json.loads(settings.read_text(encoding="utf-8"))["IdentityProvider"]["token"]
 
     @classmethod
     def wait(cls):
@@ -80,7 +80,7 @@ class LabTest(unittest.TestCase):
                 return
             except OSError:
                 time.sleep(0.3)
-        raise AssertionError(f"JupyterLab did not start:\n{cls.log.read_text()}")
+        raise AssertionError(f"JupyterLab did not start:\n{cls.log.read_text(encoding='utf-8', errors='replace')}")
 
     @classmethod
     def stop(cls):
@@ -103,7 +103,7 @@ class LabTest(unittest.TestCase):
         self.assertEqual(listening, {"127.0.0.1"})
 
     def test_the_address_that_is_printed_lets_in(self):
-        printed = re.findall(r"http://127\S+", self.log.read_text())
+        printed = re.findall(r"http://127\S+", self.log.read_text(encoding="utf-8", errors="replace"))
         self.assertEqual(printed, [f"{self.address}/lab/tree/00-start.ipynb?token={self.token}"])
         self.assertEqual(ask(printed[0])[0], 200)
 
@@ -129,7 +129,7 @@ class LabTest(unittest.TestCase):
             self.assertNotIn(self.token, kernels.command_of(process), "every user sees the command line")
 
     def test_root_is_told_so(self):
-        said = self.log.read_text()
+        said = self.log.read_text(encoding="utf-8", errors="replace")
         self.assertEqual("You are root" in said, os.geteuid() == 0, said)
         self.assertEqual("--allow-root" in " ".join(map(kernels.command_of, self.family())), os.geteuid() == 0)
 
@@ -153,12 +153,12 @@ class OutsideTest(unittest.TestCase):
             for install in re.findall(r'"pip",\s*"install"(.{60})', text, re.DOTALL):
                 self.assertIn('"--require-hashes"', install, path)
         for lock in (ROOT / "requirements").glob("*.lock"):
-            for line in re.findall(r"^[\w.-]+(?:\[.*\])?==.*", lock.read_text(), re.MULTILINE):
+            for line in re.findall(r"^[\w.-]+(?:\[.*\])?==.*", lock.read_text(encoding="utf-8"), re.MULTILINE):
                 self.assertTrue(line.rstrip().endswith("\\"), f"{lock.name}: {line} has no hash")
-        packages = json.loads((ROOT / "requirements/package-lock.json").read_text())["packages"]
+        packages = json.loads((ROOT / "requirements/package-lock.json").read_text(encoding="utf-8"))["packages"]
         for name, package in packages.items():
             self.assertTrue(not name or package["integrity"].startswith("sha512-"), name)
-        for package in re.findall(r"\[\[package\]\]\n(.*?)(?=\n\n|\Z)", (ROOT / "Cargo.lock").read_text(), re.DOTALL):
+        for package in re.findall(r"\[\[package\]\]\n(.*?)(?=\n\n|\Z)", (ROOT / "Cargo.lock").read_text(encoding="utf-8"), re.DOTALL):
             self.assertTrue("checksum = " in package or "source = " not in package, package)
 
     def test_data_is_read_and_never_run(self):

@@ -13,10 +13,10 @@ ROOT = Path(__file__).resolve().parents[3]
 
 class EnvironmentTest(unittest.TestCase):
     def setUp(self):
-        self.environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+        self.environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
         lines = (line.split() for line in self.environment["dependencies"])
         self.pins = {name: "".join(pin) for name, *pin in lines}
-        self.paths = (ROOT / "crates/xtask/src/paths.rs").read_text()
+        self.paths = (ROOT / "crates/xtask/src/paths.rs").read_text(encoding="utf-8")
 
     def admits(self, name, version):
         return Version(version) in Requirement(f"{name}{self.pins[name]}").specifier
@@ -37,7 +37,7 @@ class EnvironmentTest(unittest.TestCase):
         self.assertTrue(self.admits("python", "3.10"))
 
     def test_the_locked_versions_would_do(self):
-        lock = (ROOT / "requirements/lab.lock").read_text()
+        lock = (ROOT / "requirements/lab.lock").read_text(encoding="utf-8")
         for name in ["jupyterlab", "nbclient", "jupytext"]:
             locked = re.search(rf"^{name}==(\S+)", lock, re.MULTILINE)[1]
             self.assertTrue(self.admits(name, locked), f"{name} {locked}")

@@ -51,7 +51,7 @@ class BuildTest(unittest.TestCase):
             (Path(folder) / "src").mkdir()
             (Path(folder) / "solutions").mkdir()
             for name in ["src/a.md", "a.ipynb", "b.ipynb", "solutions/a.md", "solutions/c.md"]:
-                (Path(folder) / name).write_text("")
+                (Path(folder) / name).write_text("", encoding="utf-8")
             self.assertEqual(notebooks.orphans(Path(folder)), ["b.ipynb", "solutions/c.md"])
             with self.assertRaisesRegex(SystemExit, "there is no notebook c; there are: a"):
                 notebooks.chosen(Path(folder), ["c"])
@@ -303,7 +303,7 @@ class CommandTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
             (root / "notebooks/src").mkdir(parents=True)
-            (root / "notebooks/src/a.md").write_text(source("1 + 1"))
+            (root / "notebooks/src/a.md").write_text(source("1 + 1"), encoding="utf-8")
 
             def pretend(notebook, *_, **__):
                 notebook.cells[2].outputs = [nbformat.v4.new_output("execute_result", data={"text/plain": "2"})]
@@ -317,7 +317,7 @@ class CommandTest(unittest.TestCase):
                 notebooks.perform(root, "a", check=True)
                 notebooks.perform(root, "a", check=False)
                 self.assertEqual((root / "notebooks/a.ipynb").read_bytes(), written)
-                (root / "notebooks/src/a.md").write_text(source("1 + 2"))
+                (root / "notebooks/src/a.md").write_text(source("1 + 2"), encoding="utf-8")
                 with self.assertRaisesRegex(notebooks.Wrong, "stale: cell 3"):
                     notebooks.perform(root, "a", check=True)
 

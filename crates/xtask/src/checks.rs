@@ -2,13 +2,14 @@
 
 use crate::{
     deny,
+    environment::of as environment,
+    files,
     libtorch::{self, Wish},
     paths, run,
     setup::{self, Ready},
-    watch,
+    skips,
 };
 use anyhow::{Context, Result, bail};
-use sha2::{Digest, Sha256};
 use std::{
     env,
     ffi::OsStr,
@@ -21,28 +22,29 @@ use std::{
 /// A check and its name.
 type Check<'a> = (&'a str, &'a dyn Fn() -> Result<()>);
 
-/// `cargo xtask test`.
-pub fn test() -> Result<()> {
+/// `cargo xtask test`; when `strict`, it skips nothing but what needs a GPU.
+pub fn test(strict: bool) -> Result<()> {
     let start = Instant::now();
     let ready = setup::setup(Wish::Any)?;
+    skips::begin()?;
     let cargo = |args: &[&str]| run::run(&mut with_libtorch(&ready, args)?);
     // With what the program `nchw` needs, which notebooks are spared.
     let lints = "clippy --locked --workspace --all-targets --features nchw/program -- -D warnings";
     let tests = "test --locked --workspace --features nchw/program --quiet";
     let words = |line: &'static str| line.split(' ').collect::<Vec<_>>();
-    let checker = ["-m", "unittest", "--failfast", "test_day", "test_environment", "test_notebooks"];
+    let checker = ["unit_tests.py", "test_chores", "test_day", "test_environment", "test_notebooks"];
     let checks: [Check; 15] = [
         ("format", &|| cargo(&["fmt", "--all", "--check"])),
         ("lints", &|| cargo(&words(lints))),
-        ("tests", &|| cargo(&words(tests))),
+        ("tests", &|| cargo(&words(tests)).and_then(|()| ignored())),
         ("fuzz", &|| fuzz(&ready)),
         ("command", &command),
         ("architecture", &architecture),
-        ("dependencies", &deny::deny_if_there),
+        ("dependencies", &|| deny::deny(false)),
         ("hosting", &hosting),
         ("notebook checker", &|| python(&checker)),
-        ("kernel", &|| python(&["-m", "unittest", "--failfast", "test_kernel"])),
-        ("closed", &|| python(&["-m", "unittest", "--failfast", "test_closed"])),
+        ("kernel", &|| python(&["unit_tests.py", "test_kernel", "test_doctor"])),
+        ("closed", &|| python(&["unit_tests.py", "test_closed"])),
         ("notebooks", &|| notebooks(true, &[])),
         ("mistakes", &|| mistakes(true)),
         ("book", &book_in_a_browser),
@@ -60,12 +62,13 @@ pub fn test() -> Result<()> {
             }
         }
     }
+    let skipped = skips::report(strict);
     println!("\n{} passed, {} failed", checks.len() - failed.len(), failed.len());
     println!("after {:.0} s", start.elapsed().as_secs_f64());
     if !failed.is_empty() {
         bail!("these failed: {}", failed.join(", "));
     }
-    Ok(())
+    skipped
 }
 
 /// Cargo, building and running against the course's libtorch.
@@ -79,10 +82,21 @@ fn with_libtorch(ready: &Ready, args: &[&str]) -> Result<Command> {
         cargo.arg("--config").arg(paths::cargo_config());
     }
     cargo.args(rest).current_dir(paths::root()).env("LIBTORCH", libtorch::folder());
-    cargo.env("OMP_WAIT_POLICY", "passive");
+    cargo.env("OMP_WAIT_POLICY", "passive").env(skips::VARIABLE, skips::list());
     let folders = libtorch::library_folders(&ready.source)?;
     cargo.env("LD_LIBRARY_PATH", paths::prepend("LD_LIBRARY_PATH", &folders)?);
     Ok(cargo)
+}
+
+/// Tests that `cargo test` leaves out, apart from the one that the step "browser" runs.
+fn ignored() -> Result<()> {
+    for path in files_of(&paths::root().join("crates"))? {
+        let ours = path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests/quiz_form.rs");
+        if ours && fs::read_to_string(&path)?.lines().any(|line| line.trim_start().starts_with("#[ignore")) {
+            skips::skip(&format!("what is marked #[ignore] in {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Bytes that nobody meant, for a minute, or for `NCHW_FUZZ_SECONDS`.
@@ -114,7 +128,7 @@ fn command() -> Result<()> {
 /// Runs Python of the course's environment among the scripts of the chores.
 fn python(args: &[&str]) -> Result<()> {
     let mut python = Command::new(paths::venv("python"));
-    run::run(python.args(args).current_dir(paths::script("")))
+    run::run(python.args(args).current_dir(paths::script("")).env(skips::VARIABLE, skips::list()))
 }
 
 /// `cargo xtask faults`.
@@ -154,8 +168,9 @@ pub fn book() -> Result<()> {
 fn book_in_a_browser() -> Result<()> {
     book()?;
     if run::which("chromium").is_none() {
-        println!("skipped: the look at it, for Chromium is not installed");
-        return Ok(());
+        return skips::skip(
+            "the book in a browser: Chromium is not installed (Debian: apt-get install chromium)",
+        );
     }
     let driver = environment(".venv-browser", "browser.lock")?;
     run::run(Command::new(driver).arg(paths::script("test_book.py")))
@@ -193,7 +208,7 @@ fn architecture() -> Result<()> {
     let source = paths::root().join("crates/nchw/src");
     let reasons = fs::read_to_string(paths::root().join("ARCHITECTURE.md"))?;
     let mut wrong = Vec::new();
-    for path in files(&source)? {
+    for path in files_of(&source)? {
         let name = path.strip_prefix(&source)?.to_string_lossy().into_owned();
         let named = |places: &str| places.split(' ').any(|place| name.starts_with(place));
         let text = fs::read_to_string(&path)?;
@@ -221,7 +236,7 @@ fn without_example(source: &Path) -> Result<Vec<String>> {
     let words = prelude.split(|c: char| !(c.is_alphanumeric() || c == '_'));
     let names: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     let mut missing = Vec::new();
-    for path in files(source)? {
+    for path in files_of(source)? {
         let text = fs::read_to_string(&path)?;
         let (mut docs, mut example) = (false, false);
         for line in text.lines() {
@@ -244,38 +259,19 @@ fn without_example(source: &Path) -> Result<Vec<String>> {
     Ok(missing)
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.is_dir() { found.extend(files(&path)?) } else { found.push(path) }
+        if path.is_dir() { found.extend(files_of(&path)?) } else { found.push(path) }
     }
     Ok(found)
-}
-
-/// A Python environment apart from the course's own, for one purpose.
-fn environment(name: &str, lock: &str) -> Result<PathBuf> {
-    let folder = paths::root().join(name);
-    let lock = paths::root().join("requirements").join(lock);
-    let stamp = format!("{:x?}", Sha256::digest(fs::read(&lock)?));
-    let stamp_file = folder.join("stamp");
-    let python = folder.join("bin/python");
-    if !fs::read_to_string(&stamp_file).is_ok_and(|s| s == stamp) {
-        println!("  installing {} into {name}", lock.file_name().map(Path::new).unwrap_or(&lock).display());
-        run::quiet(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-        let mut pip = Command::new(&python);
-        pip.args(["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:"]);
-        pip.args(["--disable-pip-version-check", "--progress-bar", "off", "-r"]).arg(&lock);
-        watch::watched(&mut pip, name.trim_start_matches('.'))?;
-        fs::write(stamp_file, stamp)?;
-    }
-    Ok(python)
 }
 
 /// axe-core, the accessibility rules that a page is held against, beside the browser's driver.
 fn axe(environment: &Path) -> Result<Option<PathBuf>> {
     if run::which("npm").is_none() {
-        println!("skipped: the accessibility check, for npm is not installed (Debian: apt-get install npm)");
+        skips::skip("the accessibility rules: npm is not installed (Debian: apt-get install npm)")?;
         return Ok(None);
     }
     let requirements = paths::root().join("requirements");
@@ -285,12 +281,14 @@ fn axe(environment: &Path) -> Result<Option<PathBuf>> {
     if !(script.exists() && fs::read(&stamp_file).is_ok_and(|s| s == stamp)) {
         println!("  installing axe-core beside it");
         for file in ["package.json", "package-lock.json"] {
-            fs::copy(requirements.join(file), environment.join(file))?;
+            files::write(&environment.join(file), fs::read(requirements.join(file))?)?;
         }
         let mut npm = Command::new("npm");
         npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(environment);
+        // Else it would leave its downloads and logs in the user's home.
+        npm.env("npm_config_cache", environment.join("npm-cache"));
         run::quiet(&mut npm)?;
-        fs::write(stamp_file, stamp)?;
+        files::write(&stamp_file, stamp)?;
     }
     Ok(Some(script))
 }
@@ -298,8 +296,9 @@ fn axe(environment: &Path) -> Result<Option<PathBuf>> {
 /// What a person sees and types: the quiz forms as a page, then notebooks in JupyterLab.
 fn browser(ready: &Ready) -> Result<()> {
     if run::which("chromium").is_none() {
-        println!("skipped: Chromium is not installed (Debian: apt-get install chromium chromium-driver)");
-        return Ok(());
+        return skips::skip(
+            "quiz forms and notebooks in a browser: Chromium is not installed (Debian: apt-get install chromium chromium-driver)",
+        );
     }
     let driver = environment(".venv-browser", "browser.lock")?;
     let axe = axe(&paths::root().join(".venv-browser"))?;

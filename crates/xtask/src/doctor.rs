@@ -4,10 +4,11 @@
 use crate::{
     kernel,
     libtorch::{self, Source, Wish},
-    paths, run, tools,
+    outside, paths, run,
+    tools::{self, Tools},
 };
 use anyhow::{Result, bail};
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{fs, process::Command};
 
 /// One part's state.
 enum Line {
@@ -34,9 +35,11 @@ pub fn doctor() -> Result<()> {
     };
     let setup = "cargo xtask setup".to_owned();
     let source = libtorch::choose(Wish::Any);
-    match tools::find() {
+    let found = tools::find();
+    match &found {
         Ok(found) => {
             print("Rust", Line::Good(format!("{} ({})", found.rust, found.host)));
+            print("Rust source", rust_source(found));
             print("Python", Line::Good(format!("{} ({})", found.python_version, found.python.display())));
             print("C++", Line::Good(found.cxx.display().to_string()));
         }
@@ -67,8 +70,13 @@ pub fn doctor() -> Result<()> {
         },
     );
     print("notebooks", notebooks());
-    print("CIFAR-10", cifar());
+    print("CIFAR-10", cifar(probe.as_ref().ok().map(|p| p.data.as_str())));
     print("disk", disk());
+    // What set-up changes elsewhere than in this folder; rust-src has its own line.
+    let places = found.as_ref().ok().map(outside::places).transpose()?.unwrap_or_default();
+    for place in places.iter().filter(|place| place.step != "rust-source") {
+        print("outside", Line::Note(format!("{}: {}", place.folder.display(), place.what)));
+    }
     if broken > 0 {
         bail!(
             "{broken} part{} above need{} mending",
@@ -118,7 +126,7 @@ fn tch() -> Line {
     let version = lock.lines().skip_while(|line| *line != "name = \"tch\"").nth(1);
     match version.and_then(|line| line.split('"').nth(1)) {
         Some(version) => Line::Good(version.to_owned()),
-        None => Line::Bad("not in Cargo.lock".into(), "git checkout Cargo.lock".into()),
+        None => Line::Bad("not in Cargo.lock".into(), "git stash push Cargo.lock".into()),
     }
 }
 
@@ -151,21 +159,38 @@ fn gpu(source: &Source, device: Option<&str>) -> Line {
     }
 }
 
-fn cifar() -> Line {
-    let candidates = [
-        env::var_os("NCHW_DATA").map(PathBuf::from),
-        Some(paths::root().join("datasets/cifar-10-batches-bin")),
-        paths::cache().ok().map(|cache| cache.join("cifar-10-batches-bin")),
-    ];
-    let whole = |folder: &PathBuf| {
-        let size = |name: &str| fs::metadata(folder.join(name)).map(|m| m.len()).unwrap_or(0);
-        let names = (1..=5).map(|n| format!("data_batch_{n}.bin")).chain(["test_batch.bin".to_owned()]);
-        names.into_iter().all(|name| size(&name) == 10_000 * 3073)
-    };
-    match candidates.into_iter().flatten().find(whole) {
-        Some(folder) => Line::Good(folder.display().to_string()),
-        None => Line::Note("not found; Shapes-10 stands in (`nchw data fetch` downloads it, 170 MB)".into()),
+fn rust_source(tools: &Tools) -> Line {
+    match outside::full_source(&tools.sysroot) {
+        source if source.is_dir() => Line::Good(source.display().to_string()),
+        _ => Line::Note(format!(
+            "not there: set-up adds it to your toolchain, by `{}`",
+            outside::add_source(tools)
+        )),
     }
+}
+
+/// What a cell in a notebook that asks for CIFAR-10 printed: where the set is looked for, the library alone knows.
+fn cifar(said: Option<&str>) -> Line {
+    let Some(said) = said else {
+        return Line::Note("not known: the kernel, which would be asked, does not run".into());
+    };
+    let said = said.trim();
+    match said.lines().last() {
+        Some("data set: CIFAR-10") => Line::Good("found (`nchw data where` says in which folder)".into()),
+        Some(last) if last.starts_with("data set: ") => {
+            let why = said.strip_suffix(last).unwrap_or(said).trim();
+            Line::Note(indented(why))
+        }
+        _ => Line::Bad(
+            indented(said.strip_prefix("error: ").unwrap_or(said)),
+            "`nchw data where` lists every folder where it is looked for".into(),
+        ),
+    }
+}
+
+/// Further lines stand below the first.
+fn indented(text: &str) -> String {
+    text.lines().collect::<Vec<_>>().join(&format!("\n{:20}", ""))
 }
 
 fn notebooks() -> Line {
@@ -187,5 +212,30 @@ fn disk() -> Line {
             Line::Bad(format!("{free:.1} GB free"), "free some space: 2 GB keep the course working".into())
         }
         Err(error) => Line::Note(format!("free space is not known: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_library_says_of_cifar10_is_passed_on() {
+        assert!(matches!(cifar(Some("data set: CIFAR-10\n")), Line::Good(_)));
+        let stand_in =
+            "CIFAR-10 is not here: Shapes-10 stands in.\nFor the real one: …\ndata set: Shapes-10 (stand-in)";
+        match cifar(Some(stand_in)) {
+            Line::Note(text) => {
+                assert!(text.contains("is not here") && !text.contains("data set:"), "{text}")
+            }
+            _ => panic!("the course works with the stand-in"),
+        }
+        match cifar(Some("error: NCHW_DATA: expected the six files")) {
+            Line::Bad(text, mend) => {
+                assert!(text.starts_with("NCHW_DATA:") && mend.contains("nchw data where"))
+            }
+            _ => panic!("a notebook that asks for the set fails"),
+        }
+        assert!(matches!(cifar(None), Line::Note(_)));
     }
 }

@@ -66,12 +66,11 @@ fn newest(path: &Path) -> SystemTime {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use std::env;
 
     #[test]
     fn an_edited_crate_or_a_library_that_was_cut_off_is_not_fresh() {
-        let root =
-            env::temp_dir().join(format!("nchw-fresh-{}-{}", module_path!().len(), std::process::id()));
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path();
         let home = root.join(".nchw/kernel");
         let source = root.join("crates/nchw/src");
         fs::create_dir_all(&home).unwrap();
@@ -93,6 +92,5 @@ mod tests {
         std::thread::sleep(std::time::Duration::from_millis(20));
         fs::write(source.join("lib.rs"), "edited").unwrap();
         assert!(!is_fresh(&home));
-        fs::remove_dir_all(&root).unwrap();
     }
 }

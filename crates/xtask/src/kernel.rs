@@ -6,17 +6,25 @@
 //! smaller standard library and five packages (see `bin/nchw-kernel.rs`); and
 //! the crate is loaded while the learner still reads.
 
-use crate::{fresh, libtorch, paths, run, tools::Tools, watch};
+use crate::{files, fresh, libtorch, outside, paths, run, tools::Tools, watch};
 use anyhow::{Context, Result, bail};
 use rustix::fs::FlockOperation;
 use serde_json::{Value, json};
 use std::{
     env, fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
     time::SystemTime,
 };
+
+/// Downloads the packages that Cargo.lock names.
+pub fn fetch_packages(tools: &Tools) -> Result<()> {
+    let mut cargo = Command::new(&tools.cargo);
+    cargo.args(["fetch", "--locked"]).current_dir(paths::root());
+    // On a machine without a network, say so in seconds.
+    cargo.env("CARGO_NET_RETRY", "1").env("CARGO_HTTP_TIMEOUT", "20");
+    run::quiet(&mut cargo).map(drop).context("could not download Rust packages")
+}
 
 /// evcxr as it was found or installed.
 pub fn evcxr() -> Result<PathBuf> {
@@ -43,7 +51,7 @@ pub fn evcxr_version(program: &Path) -> Option<String> {
 /// Finds evcxr of the right version on the PATH, or installs it for all clones.
 pub fn provide_evcxr(tools: &Tools) -> Result<()> {
     let home = paths::cache()?.join(format!("evcxr-{}", paths::EVCXR));
-    fs::create_dir_all(&home).with_context(|| format!("{} cannot be made", home.display()))?;
+    files::make(&home)?;
     // Two clones, set up at once, would compile in the same folder.
     let lock = fs::File::create(home.join("lock"))?;
     if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
@@ -55,7 +63,7 @@ pub fn provide_evcxr(tools: &Tools) -> Result<()> {
     let found =
         run::which("evcxr_jupyter").into_iter().chain([ours.clone()]).find(|p| p.is_file() && right(p));
     if found.is_none() {
-        let build = paths::cache()?.join("evcxr-build");
+        let build = home.join("build");
         let mut cargo = Command::new(&tools.cargo);
         cargo.args(["install", "--locked", "evcxr_jupyter", "--version", paths::EVCXR, "--force", "--root"]);
         // A folder that stays: interrupted, the next try goes on.
@@ -76,12 +84,18 @@ pub fn provide_evcxr(tools: &Tools) -> Result<()> {
 /// variable in a notebook has a type from: vector intrinsics (half of all its
 /// text) and tests. rust-analyzer reads it at every start.
 pub fn slim_standard_library(tools: &Tools) -> Result<()> {
-    let full = tools.sysroot.join("lib/rustlib/src/rust/library");
+    let full = outside::full_source(&tools.sysroot);
     if !full.is_dir() {
-        run::quiet(Command::new("rustup").args(["component", "add", "rust-src"])).context(
-            "Rust's own source is needed to tell the types of variables: `rustup component add rust-src` \
-             (conda: `conda install rust-src`)",
-        )?;
+        // Set-up has said that this changes the user's toolchain, and which one.
+        let add = outside::add_source(tools);
+        let mut words = add.split(' ');
+        let mut rustup = Command::new(words.next().unwrap_or_default());
+        run::quiet(rustup.args(words)).with_context(|| {
+            format!(
+                "Rust's own source is needed to tell the types of variables: `{add}` \
+                 (conda: `conda install rust-src`; Debian, Ubuntu: `sudo apt install rust-src`)"
+            )
+        })?;
     }
     let slim = paths::kernel().join("std");
     if slim.exists() {
@@ -112,7 +126,7 @@ fn copy_sources(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Cargo's home of the user.
-fn cargo_home() -> Result<PathBuf> {
+pub fn cargo_home() -> Result<PathBuf> {
     env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| env::home_dir().map(|h| h.join(".cargo")))
@@ -148,12 +162,10 @@ pub fn install(tools: &Tools, source: &libtorch::Source) -> Result<()> {
         fs::rename(&new, kernel.join("bin").join(name))?;
     }
 
-    fs::create_dir_all(kernel.join(".cargo"))?;
     let profile = "\n[profile.dev.package.\"*\"]\nopt-level = 3\n";
-    fs::write(kernel.join(".cargo/config.toml"), libtorch::cargo_settings(&tools.host) + profile)?;
+    files::write(&kernel.join(".cargo/config.toml"), libtorch::cargo_settings(&tools.host) + profile)?;
     for (name, code) in [("plain", configuration(false)?), ("warm", configuration(true)?)] {
-        fs::create_dir_all(kernel.join(name))?;
-        fs::write(kernel.join(name).join("init.evcxr"), code)?;
+        files::write(&kernel.join(name).join("init.evcxr"), code)?;
     }
 
     let mut libraries = libtorch::library_folders(source)?;
@@ -181,10 +193,35 @@ pub fn install(tools: &Tools, source: &libtorch::Source) -> Result<()> {
         },
     });
     let folder = paths::root().join(".venv/share/jupyter/kernels/nchw");
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join("kernel.json"), serde_json::to_string_pretty(&spec)? + "\n")?;
-    fs::copy(paths::root().join("crates/xtask/assets/logo-svg.svg"), folder.join("logo-svg.svg"))?;
-    Ok(())
+    copy_asset("logo-svg.svg", &folder)?;
+    files::write(&folder.join("kernel.json"), serde_json::to_string_pretty(&spec)? + "\n")
+}
+
+/// What is there when the kernel, JupyterLab's settings and the command are installed; a part may
+/// have been deleted.
+pub fn installed() -> Vec<PathBuf> {
+    let (kernel, venv) = (paths::kernel(), paths::root().join(".venv"));
+    let in_kernel =
+        ["bin/nchw-kernel", "bin/cargo", ".cargo/config.toml", "plain/init.evcxr", "warm/init.evcxr"];
+    let in_venv = [
+        "bin/nchw",
+        "share/jupyter/kernels/nchw/kernel.json",
+        "share/jupyter/kernels/nchw/logo-svg.svg",
+        "share/jupyter/lab/settings/overrides.json",
+        "etc/jupyter/jupyter_server_config.json",
+    ];
+    in_kernel.map(|name| kernel.join(name)).into_iter().chain(in_venv.map(|name| venv.join(name))).collect()
+}
+
+/// JupyterLab's settings, in `.venv`: nothing of the user's own is touched.
+pub fn settle_jupyterlab() -> Result<()> {
+    let venv = paths::root().join(".venv");
+    copy_asset("overrides.json", &venv.join("share/jupyter/lab/settings"))?;
+    copy_asset("jupyter_server_config.json", &venv.join("etc/jupyter"))
+}
+
+fn copy_asset(name: &str, to: &Path) -> Result<()> {
+    files::write(&to.join(name), fs::read(paths::root().join("crates/xtask/assets").join(name))?)
 }
 
 /// Memory that a step of a training gave back is kept for the next one, in large pages. Else it is
@@ -215,10 +252,7 @@ pub fn install_command(tools: &Tools, source: &libtorch::Source) -> Result<()> {
         libraries = quoted(Path::new(&libraries)),
         cargo = quoted(&tools.cargo),
     );
-    let command = paths::venv("nchw");
-    fs::write(&command, script)?;
-    fs::set_permissions(&command, fs::Permissions::from_mode(0o755))?;
-    Ok(())
+    files::write_program(&paths::venv("nchw"), script)
 }
 
 /// What evcxr runs before it answers Jupyter.
@@ -265,7 +299,7 @@ pub fn build() -> Result<()> {
         .current_dir(paths::root().join("notebooks"));
     watch::watched(&mut probe, "kernel")?;
     let size = fresh::library_size(&folder).context("the kernel compiled no library of the crate")?;
-    fs::write(&stamp, size.to_string())?;
+    files::write(&stamp, size.to_string())?;
     // What was edited while it compiled is newer than what was built.
     fs::File::options().write(true).open(&stamp)?.set_modified(begun)?;
     Ok(())
@@ -284,6 +318,8 @@ pub struct Probe {
     pub cell: f64,
     /// What libtorch computes on: `Cpu` or `Cuda(0)`.
     pub device: String,
+    /// What a cell that asks for CIFAR-10 printed.
+    pub data: String,
 }
 
 /// Starts a kernel as JupyterLab does, and runs cells in it.
@@ -295,8 +331,9 @@ pub fn probe() -> Result<Probe> {
         .lines()
         .find_map(|line| serde_json::from_str(line).ok())
         .with_context(|| format!("the kernel's probe said: {said}"))?;
-    match (report["start"].as_f64(), report["cell"].as_f64(), report["device"].as_str()) {
-        (Some(start), Some(cell), Some(device)) => Ok(Probe { start, cell, device: device.to_owned() }),
+    let text = |name: &str| report[name].as_str().map(str::to_owned);
+    match (report["start"].as_f64(), report["cell"].as_f64(), text("device"), text("data")) {
+        (Some(start), Some(cell), Some(device), Some(data)) => Ok(Probe { start, cell, device, data }),
         _ => bail!("the kernel's probe said: {said}"),
     }
 }
@@ -308,7 +345,8 @@ mod tests {
 
     #[test]
     fn the_version_of_evcxr_is_what_cargo_or_conda_noted() {
-        let home = env::temp_dir().join(format!("nchw-evcxr-{}", std::process::id()));
+        let temp = tempfile::tempdir().unwrap();
+        let home = temp.path();
         let program = home.join("bin/evcxr_jupyter");
         fs::create_dir_all(home.join("bin")).unwrap();
         fs::create_dir_all(home.join("conda-meta")).unwrap();
@@ -319,6 +357,5 @@ mod tests {
         let note = "[v1]\n\"evcxr 0.17.0 (registry)\" = [\"evcxr\"]\n\"evcxr_jupyter 0.22.0 (registry)\" = [\"evcxr_jupyter\"]\n";
         fs::write(home.join(".crates.toml"), note).unwrap();
         assert_eq!(evcxr_version(&program).as_deref(), Some("0.22.0"));
-        fs::remove_dir_all(&home).unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! Which libtorch the course uses, and the C++ wrapper that Rust calls it by.
 
-use crate::{paths, run, tools::Tools, watch};
+use crate::{files, paths, run, tools::Tools, watch};
 use anyhow::{Context, Result, bail};
 use std::{
     env, fmt, fs,
@@ -103,7 +103,7 @@ pub fn wrapper_folder() -> PathBuf {
 
 fn torch_package() -> Result<PathBuf> {
     let code = "import sysconfig; print(sysconfig.get_paths()['platlib'])";
-    let found = run::quiet(Command::new(paths::venv("python")).args(["-c", code]))?;
+    let found = run::quiet(Command::new(paths::venv("python")).args(["-X", "utf8", "-c", code]))?;
     Ok(PathBuf::from(found.trim()).join("torch"))
 }
 
@@ -121,8 +121,7 @@ pub fn install(source: &Source) -> Result<()> {
         pip.arg("--no-deps");
     }
     watch::watched(pip.arg("-r").arg(paths::root().join("requirements").join(lock)), "libtorch")?;
-    fs::write(choice_file(), choice)?;
-    Ok(())
+    files::write(&choice_file(), choice)
 }
 
 /// The folder of a libtorch, as `LIBTORCH` would name it.
@@ -205,8 +204,7 @@ pub fn link(source: &Source, tools: &Tools) -> Result<()> {
     if nvidia.is_dir() {
         symlink(nvidia.canonicalize()?, beside)?;
     }
-    fs::write(paths::cargo_config(), cargo_settings(&tools.host))?;
-    Ok(())
+    files::write(&paths::cargo_config(), cargo_settings(&tools.host))
 }
 
 /// Replaces torch-sys's build script: no learner compiles C++ again.
@@ -274,15 +272,15 @@ mod tests {
 
     #[test]
     fn the_version_is_read_from_the_header() {
-        let folder = env::temp_dir().join(format!("nchw-version-{}", std::process::id()));
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path();
         fs::create_dir_all(folder.join("torch/headeronly")).unwrap();
-        let error = version(&folder).unwrap_err().to_string();
+        let error = version(folder).unwrap_err().to_string();
         assert!(error.contains("torch/headeronly/version.h is missing"), "{error}");
         let header =
             "#define TORCH_VERSION_MAJOR 2\n#define TORCH_VERSION_MINOR 11\n#define TORCH_VERSION_PATCH 0\n";
         fs::write(folder.join("torch/headeronly/version.h"), header).unwrap();
-        assert_eq!(version(&folder).unwrap(), "2.11.0");
-        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(version(folder).unwrap(), "2.11.0");
     }
 
     #[test]

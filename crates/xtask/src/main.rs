@@ -1,22 +1,29 @@
 //! `cargo xtask`: everything the course needs done.
 
 mod checks;
+mod clean;
 mod deny;
 mod doctor;
+mod environment;
+mod files;
 mod fresh;
+mod inputs;
 mod kernel;
 mod lab;
 mod libtorch;
+mod outside;
 mod paths;
 mod run;
 mod setup;
+mod skips;
+#[allow(dead_code, reason = "the kernel's program uses the others")]
+mod slots;
 mod tools;
 mod watch;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use libtorch::Wish;
-use std::fs;
 
 /// The chores of the course. The first two are all that a newcomer needs.
 #[derive(Parser)]
@@ -41,7 +48,11 @@ enum Chore {
         allow_root: bool,
     },
     /// Run every check: format, lints, tests, notebooks, JupyterLab in a browser
-    Test,
+    Test {
+        /// Fail, too, when something was skipped that needs no GPU
+        #[arg(long)]
+        strict: bool,
+    },
     /// Set everything up, without opening anything
     Setup {
         #[command(flatten)]
@@ -76,9 +87,9 @@ enum Chore {
         #[arg(long)]
         advisories: bool,
     },
-    /// Remove what set-up and builds made in this folder
+    /// Remove what set-up and builds made in this folder, and say what is kept
     Clean {
-        /// Also what later clones would use again (evcxr)
+        /// Also what all clones share (evcxr, cargo-deny), unless it is in use; other clones make it again
         #[arg(long)]
         all: bool,
     },
@@ -143,7 +154,7 @@ fn perform(chore: Chore) -> Result<()> {
             setup::setup(Wish::Any)?;
             lab::lab(&lab::Wishes { no_browser, port })
         }
-        Chore::Test => checks::test(),
+        Chore::Test { strict } => checks::test(strict),
         Chore::Setup { device } => {
             let wish = match device {
                 Devices { cpu: true, .. } => Wish::Cpu,
@@ -186,36 +197,6 @@ fn perform(chore: Chore) -> Result<()> {
         }
         Chore::Book => checks::book(),
         Chore::Deny { advisories } => deny::deny(advisories),
-        Chore::Clean { all } => clean(all),
+        Chore::Clean { all } => clean::clean(all),
     }
-}
-
-/// Removes what set-up made, and nothing else: data sets in the cache stay.
-fn clean(all: bool) -> Result<()> {
-    let root = paths::root();
-    setup::clear_environment(&root.join(".venv"))?;
-    let made = [
-        ".nchw",
-        ".venv-bench",
-        ".venv-book",
-        ".venv-browser",
-        ".venv-grading",
-        ".venv-lint",
-        "target",
-        "test-artifacts",
-    ];
-    let mut folders: Vec<_> = made.map(|name| root.join(name)).into();
-    if all {
-        let ours = ["evcxr-", "deny-", "slots-"];
-        let kept = fs::read_dir(paths::cache()?).into_iter().flatten().flatten();
-        folders.extend(kept.map(|entry| entry.path()).filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            ours.iter().any(|start| name.starts_with(start))
-        }));
-    }
-    for folder in folders.iter().filter(|f| f.exists()) {
-        println!("  removing {}", folder.display());
-        fs::remove_dir_all(folder).with_context(|| format!("could not remove {}", folder.display()))?;
-    }
-    Ok(())
 }

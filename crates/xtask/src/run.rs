@@ -3,9 +3,14 @@
 use anyhow::{Context, Error, Result, anyhow, bail};
 use std::{
     ffi::OsStr,
+    fs::File,
+    io::{Read, Seek},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+/// What programs say when a disk is full.
+pub const NO_SPACE: &str = "No space left on device";
 
 /// The program's name for messages.
 fn name(command: &Command) -> String {
@@ -23,18 +28,31 @@ pub fn run(command: &mut Command) -> Result<()> {
 }
 
 /// Runs it silently; on failure the error holds the last lines it wrote.
+///
+/// It writes into files that nobody else sees: the end of a pipe comes only when every process that
+/// inherited it has ended, and a program may leave one behind.
 pub fn quiet(command: &mut Command) -> Result<String> {
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.with_context(|| format!("could not start {}", name(command)))?;
-    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-    if !output.status.success() {
-        let all = format!("{stdout}{}", String::from_utf8_lossy(&output.stderr));
+    let file = || tempfile::tempfile().context("could not make a temporary file");
+    let (mut out, mut error) = (file()?, file()?);
+    command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(error.try_clone()?);
+    let status = command.status().with_context(|| format!("could not start {}", name(command)))?;
+    let stdout = written(&mut out)?;
+    if !status.success() {
+        let all = format!("{stdout}{}", written(&mut error)?);
         let lines: Vec<&str> = all.trim_end().lines().collect();
         let tail = lines[lines.len().saturating_sub(25)..].join("\n  ");
-        let failed = anyhow!("{} ended with {}:\n  {tail}", name(command), output.status);
+        let failed = anyhow!("{} ended with {status}:\n  {tail}", name(command));
         return Err(advised(failed, &all));
     }
     Ok(stdout)
+}
+
+/// All of a file as text; what is not UTF-8 is replaced.
+fn written(file: &mut File) -> Result<String> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The error, with the advice that fits what was written.
@@ -48,7 +66,7 @@ pub fn advised(error: Error, written: &str) -> Error {
 /// What to do about what a program wrote before it failed, where that is known.
 pub fn advice(written: &str) -> Option<&'static str> {
     let has = |signs: &[&str]| signs.iter().any(|sign| written.contains(sign));
-    if has(&["No space left on device", "Disk quota exceeded", "os error 28"]) {
+    if has(&[NO_SPACE, "Disk quota exceeded", "os error 28"]) {
         return Some("a disk is full: make room (`df -h` shows which), then run the same command again");
     }
     if has(&["Read-only file system", "Permission denied", "os error 13", "os error 30"]) {
@@ -113,5 +131,19 @@ mod tests {
         let error = quiet(shell.args(["-c", "echo 'cp: No space left on device' >&2; exit 1"])).unwrap_err();
         let said: Vec<String> = error.chain().map(ToString::to_string).collect();
         assert!(said[0].contains("a disk is full") && said[1].contains("sh ended with"), "{said:?}");
+    }
+
+    #[test]
+    fn a_process_that_is_left_behind_does_not_hold_it_up() {
+        let start = std::time::Instant::now();
+        let mut shell = Command::new("sh");
+        assert_eq!(quiet(shell.args(["-c", "sleep 20 & echo out"])).unwrap(), "out\n");
+        assert!(start.elapsed().as_secs() < 10, "waited for the process in the background");
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_replaced() {
+        let mut shell = Command::new("sh");
+        assert_eq!(quiet(shell.args(["-c", r"printf '\277\300 end\n'"])).unwrap(), "\u{fffd}\u{fffd} end\n");
     }
 }

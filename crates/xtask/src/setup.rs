@@ -2,14 +2,12 @@
 //! interrupted set-up goes on where it was.
 
 use crate::{
-    kernel,
+    environment, files, inputs, kernel,
     libtorch::{self, Source, Wish},
-    paths, run,
+    outside, paths, run,
     tools::{self, Tools},
-    watch,
 };
 use anyhow::{Context, Result, bail};
-use sha2::{Digest, Sha256};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -29,14 +27,18 @@ struct Step<'a> {
     name: &'a str,
     what: &'a str,
     size: &'a str,
+    /// What it changes outside of the course's folder, a line each.
+    outside: Vec<String>,
     result: Vec<PathBuf>,
     stamp: String,
+    /// Where the stamp is kept.
+    stamps: &'a Path,
     act: &'a dyn Fn() -> Result<()>,
 }
 
 impl Step<'_> {
     fn stamp_file(&self) -> PathBuf {
-        paths::made().join("steps").join(self.name)
+        self.stamps.join(self.name)
     }
 
     fn is_done(&self) -> bool {
@@ -50,6 +52,9 @@ impl Step<'_> {
             return Ok(false);
         }
         println!("  {}: {} ({})", self.name, self.what, self.size);
+        for line in &self.outside {
+            println!("      outside this folder: {line}");
+        }
         let start = Instant::now();
         let _ = fs::remove_file(self.stamp_file());
         (self.act)().with_context(|| {
@@ -58,8 +63,7 @@ impl Step<'_> {
                 self.name
             )
         })?;
-        fs::create_dir_all(paths::made().join("steps"))?;
-        fs::write(self.stamp_file(), &self.stamp)?;
+        files::write(&self.stamp_file(), &self.stamp)?;
         println!("      done in {:.0} s", start.elapsed().as_secs_f64());
         Ok(true)
     }
@@ -70,14 +74,23 @@ pub fn setup(wish: Wish) -> Result<Ready> {
     require_plain_path(&paths::root())?;
     let tools = tools::find()?;
     let source = libtorch::choose(wish);
+    files::make(&paths::made())?;
     fs::create_dir_all(paths::kernel())?;
-    let _alone = only_one()?;
+    let _alone = only_one(&paths::made())?;
     require_space(&source)?;
     let conda = conda_with_jupyter(&tools);
 
+    let places = outside::places(&tools)?;
+    let outside = |step: &str| -> Vec<String> {
+        let of_step = places.iter().filter(|place| place.step == step);
+        of_step.map(|place| format!("{}: {}", place.folder.display(), place.what)).collect()
+    };
+    let stamps = &paths::made().join("steps");
     let start = Instant::now();
     let python = Step {
         name: "python",
+        stamps,
+        outside: if conda.is_some() { vec![] } else { outside("python") },
         what: if conda.is_some() {
             "JupyterLab of the conda environment, seen from .venv"
         } else {
@@ -88,48 +101,58 @@ pub fn setup(wish: Wish) -> Result<Ready> {
         } else {
             "60 MB to download; about 30 s"
         },
-        result: environment_parts(conda.is_some(), &tools.python_version),
-        stamp: stamp(
+        result: environment::parts(conda.is_some(), &tools.python_version),
+        stamp: inputs::stamp(
+            "python",
             &[
                 &tools.python.display().to_string(),
                 &tools.python_version,
                 conda.as_deref().unwrap_or("no conda"),
             ],
-            &["lab.lock"],
         )?,
-        act: &|| make_environment(&tools, conda.is_some()),
+        act: &|| environment::make(&tools, conda.is_some()),
     };
     let packages = Step {
         name: "packages",
+        stamps,
+        outside: outside("packages"),
         what: "the Rust packages the course is built from",
         size: "40 MB to download; about 10 s",
         result: vec![paths::root().join("Cargo.lock")],
-        stamp: stamp(&[], &["../Cargo.lock"])?,
-        act: &|| fetch_packages(&tools),
+        stamp: inputs::stamp("packages", &[&kernel::cargo_home()?.display().to_string()])?,
+        act: &|| kernel::fetch_packages(&tools),
     };
     let evcxr = Step {
         name: "evcxr",
+        stamps,
+        outside: outside("evcxr"),
         what: "evcxr_jupyter, the Rust kernel; kept for later clones",
         size: "60 MB to download; 3 to 8 minutes, unless it is there already",
         result: vec![paths::kernel().join("evcxr_jupyter")],
-        stamp: paths::EVCXR.to_owned(),
+        stamp: inputs::stamp("evcxr", &[paths::EVCXR, &paths::cache()?.display().to_string()])?,
         act: &|| kernel::provide_evcxr(&tools),
     };
     let rust_source = Step {
         name: "rust-source",
+        stamps,
+        outside: outside("rust-source"),
         what: "the standard library's source, by which the kernel tells types",
         size: "15 MB; about 5 s",
         result: vec![paths::kernel().join("std/core/src/lib.rs")],
-        stamp: format!("{} {}", tools.rust, tools.sysroot.display()),
+        stamp: inputs::stamp("rust-source", &[&tools.rust, &tools.sysroot.display().to_string()])?,
         act: &|| kernel::slim_standard_library(&tools),
     };
     let mut worked = false;
     for step in [&packages, &python] {
         worked |= step.run()?;
     }
-    let lock = if source == Source::WheelCuda { "libtorch-cuda.lock" } else { "libtorch-cpu.lock" };
     let wheel = Step {
         name: "libtorch",
+        stamps,
+        outside: match source {
+            Source::WheelCpu | Source::WheelCuda => outside("libtorch"),
+            Source::Variable(_) | Source::Conda(_) => vec![],
+        },
         what: match source {
             Source::WheelCpu => "PyTorch 2.11.0 for the CPU, for its libtorch",
             Source::WheelCuda => "PyTorch 2.11.0 with CUDA, for its libtorch",
@@ -143,7 +166,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
         },
         // A link into the wheel: gone when `.venv` was made anew.
         result: vec![libtorch::folder().join("lib/libtorch_cpu.so")],
-        stamp: stamp(&[&source.to_string(), &tools.python_version, &tools.host], &[lock])?,
+        stamp: inputs::stamp("libtorch", &[&source.to_string(), &tools.python_version, &tools.host])?,
         act: &|| {
             libtorch::install(&source)?;
             libtorch::link(&source, &tools)
@@ -155,42 +178,53 @@ pub fn setup(wish: Wish) -> Result<Ready> {
     let identity = libtorch::identity(&source)?;
     let wrapper = Step {
         name: "wrapper",
+        stamps,
+        outside: outside("wrapper"),
         what: "the C++ side of tch, compiled once",
         size: "3 MB; about 40 s",
         result: vec![libtorch::wrapper_folder().join("libtch.so")],
-        stamp: stamp(&[&identity, &libtorch::torch_sys_version()], &["../crates/xtask/cpp/short_errors.h"])?,
+        stamp: inputs::stamp(
+            "wrapper",
+            &[&identity, &libtorch::torch_sys_version(), &tools.cxx.display().to_string()],
+        )?,
         act: &|| libtorch::build_wrapper(&tools),
     };
     for step in [&wrapper, &evcxr] {
         worked |= step.run()?;
     }
-    let spec = paths::root().join(".venv/share/jupyter/kernels/nchw/kernel.json");
-    let kernel_files = [
-        "../crates/xtask/src/kernel.rs",
-        "../crates/xtask/src/fresh.rs",
-        "../crates/xtask/src/relay.rs",
-        "../crates/xtask/src/bin/nchw-kernel.rs",
-        "../Cargo.lock",
-    ];
     let kernelspec = Step {
         name: "kernel",
+        stamps,
+        outside: outside("kernel"),
         what: "the Jupyter kernel \"Rust (nchw)\", JupyterLab's settings and the command nchw, in .venv",
         size: "5 MB; 10 to 60 s",
-        result: vec![spec, paths::kernel().join("bin/nchw-kernel"), paths::kernel().join("warm/init.evcxr")],
-        stamp: stamp(&[&identity, &tools.sysroot.display().to_string(), &python.stamp], &kernel_files)?,
+        result: kernel::installed(),
+        stamp: inputs::stamp(
+            "kernel",
+            &[
+                &identity,
+                &tools.sysroot.display().to_string(),
+                &python.stamp,
+                // The kernelspec names them.
+                &kernel::evcxr()?.display().to_string(),
+                &kernel::cargo_home()?.display().to_string(),
+            ],
+        )?,
         act: &|| {
             kernel::install(&tools, &source)?;
             kernel::install_command(&tools, &source)?;
-            settle_jupyterlab()
+            kernel::settle_jupyterlab()
         },
     };
     worked |= kernelspec.run()?;
     let build = Step {
         name: "notebooks",
+        stamps,
+        outside: outside("notebooks"),
         what: "what the notebooks link, compiled so that no cell waits for it",
         size: "350 MB on disk; 1 to 4 minutes the first time",
         result: vec![paths::kernel().join("build")],
-        stamp: stamp(&[&kernelspec.stamp, &tools.rust], &[])?,
+        stamp: inputs::stamp("notebooks", &[&kernelspec.stamp, &tools.rust])?,
         act: &kernel::build,
     };
     if !kernel::is_built() {
@@ -203,18 +237,30 @@ pub fn setup(wish: Wish) -> Result<Ready> {
     Ok(Ready { source })
 }
 
-/// A second set-up at the same time would write over the first.
-fn only_one() -> Result<fs::File> {
-    let lock = fs::File::create(paths::made().join("lock"))?;
-    if rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
+/// Set-up's lock on this clone, until it is dropped.
+pub struct Alone(fs::File);
+
+/// Takes the lock, in the folder that set-up makes: a second set-up at the same time would write over the first.
+///
+/// # Errors
+/// When another one has it.
+pub fn only_one(made: &Path) -> Result<Alone> {
+    let Some(lock) = files::lock(&made.join("lock"))? else {
         bail!(
             "another set-up of this clone is running, or what one that was killed had started: \
              wait until it has ended, then run the same command again"
         );
-    }
+    };
     // What set-up starts holds it, too: a pip whose set-up was killed still writes.
     rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
-    Ok(lock)
+    Ok(Alone(lock))
+}
+
+impl Drop for Alone {
+    /// For all who hold it: a compiler's cache server that set-up started may run for days.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.0, rustix::fs::FlockOperation::Unlock);
+    }
 }
 
 /// Spaces and letters of any language are fine; these few characters mean
@@ -252,20 +298,6 @@ fn require_space(source: &Source) -> Result<()> {
     Ok(())
 }
 
-/// A hash of what a step depends on; files are named from `requirements/`.
-fn stamp(texts: &[&str], files: &[&str]) -> Result<String> {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update(text);
-        hash.update([0]);
-    }
-    for file in files {
-        let path = paths::root().join("requirements").join(file);
-        hash.update(fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?);
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 /// The active conda environment, where it brings JupyterLab, and when it was
 /// last changed: made anew at the same place, it is another one.
 fn conda_with_jupyter(tools: &Tools) -> Option<String> {
@@ -276,97 +308,6 @@ fn conda_with_jupyter(tools: &Tools) -> Option<String> {
     Some(format!("{} {:?}", prefix.display(), changed.ok()))
 }
 
-fn fetch_packages(tools: &Tools) -> Result<()> {
-    let mut cargo = Command::new(&tools.cargo);
-    cargo.args(["fetch", "--locked"]).current_dir(paths::root());
-    // On a machine without a network, say so in seconds.
-    cargo.env("CARGO_NET_RETRY", "1").env("CARGO_HTTP_TIMEOUT", "20");
-    run::quiet(&mut cargo).map(drop).context("could not download Rust packages")
-}
-
-/// What is there when the environment is whole; half of it may have been
-/// deleted, by hand or by a tool that tidies up.
-fn environment_parts(conda: bool, version: &str) -> Vec<PathBuf> {
-    let mut parts = vec![paths::venv("python")];
-    if !conda {
-        let minor: Vec<&str> = version.split('.').take(2).collect();
-        let packages = paths::root().join(format!(".venv/lib/python{}/site-packages", minor.join(".")));
-        parts.extend(
-            ["jupyterlab", "jupyter_server", "nbclient", "jupytext"]
-                .map(|name| packages.join(name).join("__init__.py")),
-        );
-    }
-    parts
-}
-
-/// The file by which a `.venv` of set-up's own is known.
-const OURS: &str = "made-by-nchw-setup";
-const MARK: &str = "`cargo xtask setup` made this folder, and may make it anew.\n";
-
-/// Removes a `.venv`, if it is one that set-up made.
-pub fn clear_environment(folder: &Path) -> Result<()> {
-    if fs::symlink_metadata(folder).is_err() {
-        return Ok(());
-    }
-    // Set-ups of before left the kernel there, and no such file.
-    let ours = folder.join(OURS).exists() || folder.join("share/jupyter/kernels/nchw").exists();
-    if !ours || folder.is_symlink() {
-        bail!(
-            "{0} is there, and set-up did not make it: move it away (`mv '{0}' '{0}-mine'`), then run the same command again",
-            folder.display()
-        );
-    }
-    let remove = || {
-        // The mark goes last: interrupted, the rest is still known as set-up's own.
-        let mark = folder.join(OURS);
-        fs::write(&mark, MARK)?;
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            match entry.file_type()?.is_dir() {
-                true => fs::remove_dir_all(entry.path())?,
-                false if entry.path() == mark => {}
-                false => fs::remove_file(entry.path())?,
-            }
-        }
-        fs::remove_dir_all(folder)
-    };
-    remove().with_context(|| format!("could not remove {}", folder.display()))
-}
-
-fn make_environment(tools: &Tools, conda: bool) -> Result<()> {
-    let folder = paths::root().join(".venv");
-    clear_environment(&folder)?;
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join(OURS), MARK)?;
-    let mut venv = Command::new(&tools.python);
-    venv.args(["-m", "venv"]);
-    if conda {
-        venv.arg("--system-site-packages");
-    }
-    run::quiet(venv.arg(&folder))?;
-    if conda {
-        return Ok(());
-    }
-    let mut pip = Command::new(paths::venv("python"));
-    pip.args(["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "--retries", "2"]);
-    pip.args(["--disable-pip-version-check", "--progress-bar", "off", "-r"]);
-    watch::watched(pip.arg(paths::root().join("requirements/lab.lock")), "python")
-        .context("could not install Python packages")
-}
-
-/// JupyterLab's settings for this environment only: nothing of the user's is
-/// touched.
-fn settle_jupyterlab() -> Result<()> {
-    let copy = |name: &str, to: PathBuf| -> Result<()> {
-        fs::create_dir_all(to.parent().unwrap_or(Path::new("/")))?;
-        fs::copy(paths::root().join("crates/xtask/assets").join(name), &to)?;
-        Ok(())
-    };
-    let venv = paths::root().join(".venv");
-    copy("overrides.json", venv.join("share/jupyter/lab/settings/overrides.json"))?;
-    copy("jupyter_server_config.json", venv.join("etc/jupyter/jupyter_server_config.json"))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -375,19 +316,21 @@ mod tests {
 
     #[test]
     fn a_step_runs_once_and_again_when_what_it_depends_on_changes() {
-        let name = format!("test-{}", std::process::id());
-        let result = std::env::temp_dir().join(&name);
+        let temp = tempfile::tempdir().unwrap();
+        let (stamps, result) = (temp.path().join("steps"), temp.path().join("result"));
         let count = Cell::new(0);
         let act = || {
             count.set(count.get() + 1);
             fs::write(&result, "").map_err(Into::into)
         };
         let step = |stamp: &str| Step {
-            name: &name,
+            name: "test",
             what: "a test",
             size: "nothing",
+            outside: vec![],
             result: vec![result.clone()],
             stamp: stamp.to_owned(),
+            stamps: &stamps,
             act: &act,
         };
         assert!(step("a").run().unwrap());
@@ -396,24 +339,22 @@ mod tests {
         fs::remove_file(&result).unwrap();
         assert!(step("b").run().unwrap(), "its result is gone");
         assert_eq!(count.get(), 3);
-        fs::remove_file(&result).unwrap();
-        fs::remove_file(step("b").stamp_file()).unwrap();
     }
 
     #[test]
-    fn an_environment_of_somebody_elses_is_left_alone() {
-        let folder = std::env::temp_dir().join(format!("nchw-venv-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("mine.py"), "").unwrap();
-        let error = clear_environment(&folder).unwrap_err().to_string();
-        assert!(error.contains("set-up did not make it") && error.contains("mv "), "{error}");
-        assert!(folder.join("mine.py").exists());
-        fs::write(folder.join(OURS), "").unwrap();
-        fs::create_dir_all(folder.join("lib/python3.11")).unwrap();
-        std::os::unix::fs::symlink("lib", folder.join("lib64")).unwrap();
-        clear_environment(&folder).unwrap();
-        assert!(!folder.exists());
-        clear_environment(&folder).unwrap();
+    fn what_set_up_left_running_does_not_hold_its_lock() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("lock");
+        let lock = files::lock(&path).unwrap().unwrap();
+        rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty()).unwrap();
+        let alone = Alone(lock);
+        let mut server = Command::new("sleep").arg("20").spawn().unwrap();
+        assert!(files::lock(&path).unwrap().is_none());
+        drop(alone);
+        let free = files::lock(&path).unwrap().is_some();
+        server.kill().unwrap();
+        server.wait().unwrap();
+        assert!(free, "the process in the background still holds the lock");
     }
 
     #[test]
@@ -427,14 +368,16 @@ mod tests {
 
     #[test]
     fn an_interrupted_step_is_not_done_and_says_how_to_go_on() {
-        let name = format!("test-fails-{}", std::process::id());
+        let temp = tempfile::tempdir().unwrap();
         let act = || bail!("the network went away");
         let step = Step {
-            name: &name,
+            name: "test",
             what: "a test",
             size: "nothing",
-            result: vec![std::env::temp_dir()],
+            outside: vec![],
+            result: vec![temp.path().into()],
             stamp: "x".into(),
+            stamps: temp.path(),
             act: &act,
         };
         let error = format!("{:#}", step.run().unwrap_err());

@@ -4,6 +4,7 @@
 
 use std::{
     env, fs,
+    io::Write,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -29,6 +30,17 @@ pub fn as_kept(file: &str, text: &str) {
         around(&kept),
         around(text)
     );
+}
+
+/// Says that a test leaves something out, and why; `cargo xtask test` lists what was skipped.
+///
+/// What only a GPU can test begins with `gpu: `.
+pub fn skip(what: &str) {
+    eprintln!("skipped: {what}");
+    if let Some(list) = env::var_os("NCHW_SKIPS") {
+        let list = fs::File::options().append(true).create(true).open(list);
+        list.and_then(|mut list| writeln!(list, "{what}")).expect("the list of skips can be written");
+    }
 }
 
 /// A folder of a test's own, gone when the test ends.

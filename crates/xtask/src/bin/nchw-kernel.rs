@@ -18,7 +18,6 @@ use std::{
     env,
     ffi::OsString,
     fs::{self, File},
-    hash::{DefaultHasher, Hash, Hasher},
     io::{self, Read, Write},
     os::unix::{fs::OpenOptionsExt, process::CommandExt},
     path::{Path, PathBuf},
@@ -29,8 +28,14 @@ use std::{
 
 #[path = "../fresh.rs"]
 mod fresh;
+#[path = "../paths.rs"]
+#[allow(dead_code, reason = "set-up uses the others")]
+mod paths;
 #[path = "../relay.rs"]
 mod relay;
+#[path = "../slots.rs"]
+#[allow(dead_code, reason = "`cargo xtask clean` uses the others")]
+mod slots;
 
 /// Packages whose types a notebook's variables have.
 const VISIBLE: [&str; 5] = ["ctx", "nchw", "tch", "torch-sys", "anyhow"];
@@ -57,7 +62,7 @@ fn variable(name: &str) -> Result<PathBuf> {
 
 fn as_kernel(connection: &Path) -> Result<()> {
     let home = variable("NCHW_KERNEL")?;
-    let (slot, lock) = free_slot(&slots(&home)?)?;
+    let (slot, lock) = free_slot(&slots::made_folder(&home)?)?;
     // With a crate that has just been edited, evcxr would compile before it
     // answers Jupyter, and an error in it would look like a dead kernel. The
     // plain configuration leaves that to the first cell, which shows it.
@@ -125,29 +130,6 @@ fn as_relay(evcxr: &OsString, connection: &Path, behind: &Path) -> Result<()> {
     // For evcxr's last words.
     thread::sleep(Duration::from_millis(100));
     Ok(())
-}
-
-/// Where the working folders are: evcxr tells the process that runs the cells the path of the
-/// next one, and that path ends at a space. Then they are among what is kept for all clones.
-fn slots(home: &Path) -> Result<PathBuf> {
-    let spaced = |path: &Path| path.to_string_lossy().contains(char::is_whitespace);
-    if !spaced(home) {
-        return Ok(home.join("slots"));
-    }
-    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("NCHW_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("nchw")))
-        .or_else(|| env::home_dir().map(|folder| folder.join(".cache/nchw")))
-        .filter(|cache| !spaced(cache))
-        .with_context(|| {
-            format!(
-                "the kernel needs a folder without a space in its path, unlike {}: set NCHW_CACHE to one",
-                home.display()
-            )
-        })?;
-    let mut hasher = DefaultHasher::new();
-    home.hash(&mut hasher);
-    Ok(cache.join(format!("slots-{:016x}", hasher.finish())))
 }
 
 /// The build folder of this kernel alone, a copy of what set-up built.
@@ -284,7 +266,8 @@ mod tests {
 
     #[test]
     fn every_kernel_builds_in_a_copy_of_its_own_with_the_same_times() {
-        let home = env::temp_dir().join(format!("nchw-builds-{}", std::process::id()));
+        let temp = tempfile::tempdir().unwrap();
+        let home = temp.path();
         let (deps, slot) = (home.join("build/debug/deps"), home.join("slots/3"));
         fs::create_dir_all(&deps).unwrap();
         fs::create_dir_all(&slot).unwrap();
@@ -292,17 +275,17 @@ mod tests {
         fs::write(deps.join("large.so"), vec![7; 100_000]).unwrap();
         fs::write(home.join("built"), "").unwrap();
         let time = |path: PathBuf| fs::metadata(path).unwrap().modified().unwrap();
-        let build = own_build(&home, &slot).unwrap();
+        let build = own_build(home, &slot).unwrap();
         for name in ["small.d", "large.so"] {
             assert_eq!(time(deps.join(name)), time(build.join("debug/deps").join(name)), "{name}");
         }
         fs::write(build.join("debug/deps/small.d"), "mine").unwrap();
         assert_eq!(fs::read_to_string(deps.join("small.d")).unwrap(), "small", "the others keep theirs");
-        own_build(&home, &slot).unwrap();
+        own_build(home, &slot).unwrap();
         assert_eq!(fs::read_to_string(build.join("debug/deps/small.d")).unwrap(), "mine", "kept");
         std::thread::sleep(std::time::Duration::from_millis(20));
         fs::write(home.join("built"), "").unwrap();
-        own_build(&home, &slot).unwrap();
+        own_build(home, &slot).unwrap();
         assert_eq!(fs::read_to_string(build.join("debug/deps/small.d")).unwrap(), "small", "built anew");
 
         let library =
@@ -310,39 +293,21 @@ mod tests {
         fs::create_dir_all(home.join("build").join(&library).parent().unwrap()).unwrap();
         fs::write(home.join("build").join(&library), "library").unwrap();
         fs::write(home.join("built"), "7").unwrap();
-        own_build(&home, &slot).unwrap();
+        own_build(home, &slot).unwrap();
         fs::write(build.join(&library), "").unwrap();
-        own_build(&home, &slot).unwrap();
+        own_build(home, &slot).unwrap();
         assert_eq!(fs::read_to_string(build.join(&library)).unwrap(), "library", "was cut off, built anew");
-        fs::remove_dir_all(&home).unwrap();
-    }
-
-    #[test]
-    fn working_folders_have_no_space_in_their_path() {
-        let plain = Path::new("/course/.nchw/kernel");
-        assert_eq!(slots(plain).unwrap(), plain.join("slots"));
-        let spaced = |name| slots(Path::new(name)).map(|folder| folder.to_string_lossy().into_owned());
-        match (spaced("/my course/.nchw/kernel"), spaced("/합성 곱/.nchw/kernel")) {
-            (Ok(one), Ok(two)) => {
-                assert!(!one.contains(' ') && !two.contains(' '), "{one} {two}");
-                assert_ne!(one, two, "every clone has its own");
-            }
-            // A home with a space in its path, too.
-            (error, _) => {
-                assert!(format!("{:#}", error.unwrap_err()).contains("set NCHW_CACHE"), "says what to do")
-            }
-        }
     }
 
     #[test]
     fn two_kernels_get_two_folders_and_a_freed_one_comes_back() {
-        let slots = env::temp_dir().join(format!("nchw-slots-{}", std::process::id()));
+        let temp = tempfile::tempdir().unwrap();
+        let slots = temp.path();
         fs::create_dir_all(slots.join("0")).unwrap();
         let lock = File::create(slots.join("0/lock")).unwrap();
         rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
-        assert_eq!(free_slot(&slots).unwrap().0, slots.join("1"));
+        assert_eq!(free_slot(slots).unwrap().0, slots.join("1"));
         drop(lock);
-        assert_eq!(free_slot(&slots).unwrap().0, slots.join("0"));
-        fs::remove_dir_all(&slots).unwrap();
+        assert_eq!(free_slot(slots).unwrap().0, slots.join("0"));
     }
 }

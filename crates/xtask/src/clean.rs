@@ -1,0 +1,283 @@
+//! `cargo xtask clean`: removes what set-up made and nobody uses, and says what is kept, and why.
+
+use crate::{deny, files, paths, setup, slots};
+use anyhow::{Result, bail};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+/// The folders that chores make in a clone, and the files by which older ones are known, which have
+/// no mark yet. `.nchw` is the last one: it holds set-up's lock.
+const FOLDERS: [(&str, &[&str]); 9] = [
+    (".venv", &["share/jupyter/kernels/nchw"]),
+    (".venv-bench", &["stamp"]),
+    (".venv-book", &["stamp"]),
+    (".venv-browser", &["stamp"]),
+    (".venv-grading", &["stamp"]),
+    (".venv-lint", &["stamp"]),
+    ("target", &[CARGO]),
+    ("test-artifacts", &["jupyterlab.log"]),
+    (".nchw", &["steps"]),
+];
+/// By this file cargo and others tell a folder that can be made anew.
+const CARGO: &str = "CACHEDIR.TAG";
+
+/// Removes what set-up made, and nothing else: data sets in the cache stay.
+///
+/// # Errors
+/// When set-up or a kernel of this clone is running, before anything is removed.
+pub fn clean(all: bool) -> Result<()> {
+    clean_in(&paths::root(), if all { Some(paths::cache()?) } else { None })
+}
+
+fn clean_in(root: &Path, cache: Option<PathBuf>) -> Result<()> {
+    let made = root.join(".nchw");
+    files::make(&made)?;
+    let _alone = setup::only_one(&made)?;
+    let home = made.join("kernel");
+    let own_slots = slots::folder(&home).ok();
+    let (_held, running) = own_slots.as_deref().map(hold).unwrap_or_default();
+    if running > 0 {
+        bail!(
+            "{running} kernel{} of this course {} running, and would lose what it works with: shut {} down \
+             (in JupyterLab: Kernel, Shut Down All Kernels), then run the same command again; nothing has been removed",
+            if running == 1 { "" } else { "s" },
+            if running == 1 { "is" } else { "are" },
+            if running == 1 { "it" } else { "them" },
+        );
+    }
+    for (path, signs) in cache.iter().flat_map(|cache| shared(cache)) {
+        remove(&path, signs, in_use(&path))?;
+    }
+    if let Some(slots) = own_slots.filter(|slots| !slots.starts_with(&made)) {
+        remove(&slots, &["of"], None)?;
+    }
+    for (name, signs) in FOLDERS {
+        let path = root.join(name);
+        remove(&path, signs, builds(&path).then(|| "a build is running in it".into()))?;
+    }
+    Ok(())
+}
+
+/// Removes a folder that exists, is ours, and is not used; else says why it is kept.
+fn remove(path: &Path, signs: &[&str], in_use: Option<String>) -> Result<()> {
+    if fs::symlink_metadata(path).is_err() {
+        return Ok(());
+    }
+    let why = match files::is_ours(path, signs) {
+        true => in_use,
+        false => Some("it has no mark of set-up's, so it may be yours".into()),
+    };
+    if let Some(why) = why {
+        println!("  keeping  {}: {why}", path.display());
+        return Ok(());
+    }
+    println!("  removing {}", path.display());
+    files::remove(path, signs)
+}
+
+/// What is kept in the cache for all clones, apart from data sets.
+fn shared(cache: &Path) -> Vec<(PathBuf, &'static [&'static str])> {
+    let signs = |name: &str| -> Option<&'static [&'static str]> {
+        match name {
+            "evcxr-build" | "deny-build" => Some(&[CARGO]),
+            _ if name.starts_with("evcxr-") => Some(&[".crates.toml"]),
+            _ if name.starts_with(deny::FOLDER) => Some(&[".crates.toml"]),
+            _ if name.starts_with("slots-") => Some(&["of"]),
+            _ => None,
+        }
+    };
+    let entries = fs::read_dir(cache).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries
+        .filter_map(|entry| Some((entry.path(), signs(&entry.file_name().to_string_lossy())?)))
+        .collect();
+    found.sort();
+    found
+}
+
+/// Who uses a folder of the cache, as far as that can be seen; None when nobody does.
+fn in_use(path: &Path) -> Option<String> {
+    if let Some(home) = slots::owner(path) {
+        let (_held, running) = hold(path);
+        return match running {
+            0 if !home.exists() => None,
+            0 => Some(format!("it belongs to {}", home.display())),
+            _ => Some(format!("a kernel of {} is running", home.display())),
+        };
+    }
+    let lock = path.join("lock");
+    if lock.exists() && !matches!(files::lock(&lock), Ok(Some(_))) {
+        return Some("another clone is installing it".into());
+    }
+    if builds(path) || builds(&path.join("build")) {
+        return Some("a build is running in it".into());
+    }
+    program_of(path).map(|process| format!("process {process} runs a program in it"))
+}
+
+/// Takes the locks of all working folders that no kernel holds, so that none can begin to use them;
+/// also the number of those that kernels hold.
+fn hold(slots: &Path) -> (Vec<File>, usize) {
+    let entries = fs::read_dir(slots).into_iter().flatten().flatten();
+    let locks = entries.map(|entry| entry.path().join("lock")).filter(|lock| lock.exists());
+    let tried: Vec<Option<File>> = locks.map(|lock| files::lock(&lock).ok().flatten()).collect();
+    let running = tried.iter().filter(|lock| lock.is_none()).count();
+    (tried.into_iter().flatten().collect(), running)
+}
+
+/// Whether cargo is building in this folder: it holds a lock in each profile's.
+fn builds(target: &Path) -> bool {
+    let entries = fs::read_dir(target).into_iter().flatten().flatten();
+    let mut locks = entries.map(|entry| entry.path().join(".cargo-lock")).filter(|lock| lock.exists());
+    locks.any(|lock| !matches!(files::lock(&lock), Ok(Some(_))))
+}
+
+/// A process whose program lies in this folder.
+fn program_of(folder: &Path) -> Option<String> {
+    let folder = folder.canonicalize().ok()?;
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let found = processes.map(|process| process.path()).find(|process| {
+        fs::read_link(process.join("exe")).is_ok_and(|program| program.starts_with(&folder))
+    })?;
+    Some(found.file_name()?.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::{process::Command, thread::sleep, time::Duration};
+
+    fn pause() -> bool {
+        sleep(Duration::from_millis(20));
+        false
+    }
+
+    #[test]
+    fn working_folders_of_a_kernel_that_runs_are_seen() {
+        let temp = tempfile::tempdir().unwrap();
+        for number in ["0", "1"] {
+            fs::create_dir_all(temp.path().join(number)).unwrap();
+            fs::write(temp.path().join(number).join("lock"), "").unwrap();
+        }
+        let kernel = files::lock(&temp.path().join("0/lock")).unwrap().unwrap();
+        let (held, running) = hold(temp.path());
+        assert_eq!((held.len(), running), (1, 1));
+        assert!(files::lock(&temp.path().join("1/lock")).unwrap().is_none(), "no kernel can take it now");
+        drop((held, kernel));
+        // A process that another test starts has every open file for a moment.
+        assert!((0..200).any(|_| hold(temp.path()).1 == 0 || pause()), "nobody holds them any more");
+    }
+
+    #[test]
+    fn in_the_cache_only_what_nobody_uses_is_removed() {
+        let temp = tempfile::tempdir().unwrap();
+        let cache = temp.path();
+        let folder = |name: &str, files: &[(&str, &str)]| {
+            for (file, text) in files {
+                let file = cache.join(name).join(file);
+                fs::create_dir_all(file.parent().unwrap()).unwrap();
+                fs::write(file, text).unwrap();
+            }
+        };
+        let clone = temp.path().join("a clone/.nchw/kernel");
+        fs::create_dir_all(&clone).unwrap();
+        let clone = clone.to_str().unwrap();
+        folder("evcxr-0.1.0", &[(".crates.toml", ""), ("lock", "")]);
+        folder("evcxr-0.2.0", &[(".crates.toml", ""), ("lock", "")]);
+        folder("evcxr-mine", &[("notes", "mine")]);
+        folder("evcxr-build", &[(CARGO, ""), ("release/.cargo-lock", "")]);
+        folder("deny-0.1.0", &[(".crates.toml", "")]);
+        folder("slots-0000000000000001", &[("of", clone), ("0/lock", "")]);
+        folder("slots-0000000000000002", &[("of", "/gone/.nchw/kernel"), ("0/lock", "")]);
+        folder("slots-0000000000000003", &[("of", "/gone/.nchw/kernel"), ("0/lock", "")]);
+        folder("slots-0000000000000004", &[("0/lock", "")]);
+        folder("cifar-10-batches-bin", &[("test_batch.bin", "")]);
+        let lock = |name: &str| files::lock(&cache.join(name)).unwrap().unwrap();
+        let held = [
+            lock("evcxr-0.2.0/lock"),
+            lock("evcxr-build/release/.cargo-lock"),
+            lock("slots-0000000000000003/0/lock"),
+        ];
+        for (path, signs) in shared(cache) {
+            remove(&path, signs, in_use(&path)).unwrap();
+        }
+        drop(held);
+        let mut left: Vec<String> = fs::read_dir(cache)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        let kept = [
+            "a clone",
+            "cifar-10-batches-bin",
+            "evcxr-0.2.0",
+            "evcxr-build",
+            "evcxr-mine",
+            "slots-0000000000000001",
+            "slots-0000000000000003",
+            "slots-0000000000000004",
+        ];
+        assert_eq!(left, kept);
+    }
+
+    #[test]
+    fn nothing_is_removed_while_a_kernel_or_set_up_is_running_and_nothing_of_the_users_ever() {
+        let temp = tempfile::tempdir().unwrap();
+        let root = temp.path();
+        for file in [
+            ".nchw/steps/kernel",
+            ".nchw/kernel/slots/0/lock",
+            ".venv/share/jupyter/kernels/nchw/kernel.json",
+            ".venv-lint/stamp",
+            ".venv-bench/bin/python",
+            "target/debug/.cargo-lock",
+            "target/CACHEDIR.TAG",
+            "test-artifacts/mine.png",
+            "notebooks/mine.ipynb",
+        ] {
+            fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+            fs::write(root.join(file), "").unwrap();
+        }
+        let refused = |words: &str, lock: &str| {
+            let held = files::lock(&root.join(lock)).unwrap().unwrap();
+            let error = clean_in(root, None).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+            for (name, _) in FOLDERS
+                .iter()
+                .filter(|(name, _)| ![".venv-book", ".venv-browser", ".venv-grading"].contains(name))
+            {
+                assert!(root.join(name).exists(), "{name}");
+            }
+            drop(held);
+            // A process that another test starts has every open file for a moment.
+            assert!((0..200).any(|_| files::lock(&root.join(lock)).unwrap().is_some() || pause()));
+        };
+        refused("1 kernel of this course is running", ".nchw/kernel/slots/0/lock");
+        refused("another set-up of this clone is running", ".nchw/lock");
+
+        clean_in(root, None).unwrap();
+        let mut left: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".venv-bench", "notebooks", "test-artifacts"], "what no chore made");
+    }
+
+    #[test]
+    fn a_program_that_runs_keeps_its_folder() {
+        let temp = tempfile::tempdir().unwrap();
+        let program = temp.path().join("bin/evcxr_jupyter");
+        fs::create_dir_all(program.parent().unwrap()).unwrap();
+        fs::copy("/bin/sleep", &program).unwrap();
+        assert_eq!(program_of(temp.path()), None);
+        let mut child = Command::new(&program).arg("20").spawn().unwrap();
+        // Until it has become the program.
+        let seen = (0..100).find_map(|_| {
+            pause();
+            program_of(temp.path())
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(seen, Some(child.id().to_string()));
+    }
+}
