@@ -487,7 +487,7 @@ fn pixels_in_another_order() {
         for length in [length, fits] {
             let Some(order) = shown(Permutation::random(length, seed)) else { continue };
             assert_eq!(order.places().len() as i64, length);
-            if let Some(moved) = order.apply(&tensor).ok() {
+            if let Ok(moved) = order.apply(&tensor) {
                 assert_eq!(moved.size(), size);
                 let back =
                     order.inverse().apply(&moved).unwrap().to_kind(Kind::Double).nan_to_num(0.0, None, None);
