@@ -161,7 +161,7 @@ impl Chart {
                 self.lines.len()
             )));
         }
-        if !(self.first.abs() <= 1e9) {
+        if self.first.is_nan() || self.first.abs() > 1e9 {
             return Err(Error::new(format!(
                 "the axis across begins at {}: expected a number from -1,000,000,000 to 1,000,000,000, such as \
                  `.from(0.0)`",

@@ -223,13 +223,15 @@ pub(crate) fn values_of(tensor: &Tensor) -> Result<Vec<f32>> {
 /// The first axis of N C H W that is 0, in words; the last axis is W.
 pub(crate) fn empty_axis(size: &[i64]) -> Option<String> {
     const AXES: [&str; 4] = [
-        "W is 0, it has no columns",
-        "H is 0, it has no rows",
-        "C is 0, it has no channels",
         "N is 0, there is no image in the batch",
+        "C is 0, it has no channels",
+        "H is 0, it has no rows",
+        "W is 0, it has no columns",
     ];
-    let found = size.iter().rev().zip(AXES).filter(|(n, _)| **n == 0).last();
-    found.map(|(_, empty)| empty.to_owned())
+    let known = size.len().min(AXES.len());
+    let (axes, words) = (&size[size.len() - known..], &AXES[AXES.len() - known..]);
+    let found = axes.iter().zip(words).find(|(n, _)| **n == 0);
+    found.map(|(_, empty)| (*empty).to_owned())
 }
 
 /// From where to where numbers go, in words. What is not finite is counted, not compared.

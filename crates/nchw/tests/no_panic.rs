@@ -487,7 +487,7 @@ fn pixels_in_another_order() {
         for length in [length, fits] {
             let Some(order) = shown(Permutation::random(length, seed)) else { continue };
             assert_eq!(order.places().len() as i64, length);
-            if let Some(moved) = order.apply(&tensor).ok() {
+            if let Ok(moved) = order.apply(&tensor) {
                 assert_eq!(moved.size(), size);
                 let back =
                     order.inverse().apply(&moved).unwrap().to_kind(Kind::Double).nan_to_num(0.0, None, None);
@@ -648,66 +648,82 @@ fn what_a_network_sees() {
         1 => texts(),
         4 => select(vec!["block1", "block2", "block3", "block1.conv1", "block2.relu3", "head"]).prop_map(String::from),
     ];
-    for_a_while(
-        (nets, photo, names, sizes(), sizes(), numbers()),
-        |(net, photo, name, row, column, weight)| {
-            let net = network(net.0, net.1, net.2);
-            let samples = Cifar10::samples().unwrap();
-            let Some(view) = shown(match &photo {
-                Some(photo) => see(&net, photo, Cifar10::NAMES),
-                None => samples.see(&net, row % 20, Cifar10::NAMES),
-            }) else {
-                return;
-            };
-            let view: View = if column % 2 == 0 { view.labelled(row) } else { view };
-            let _ = (view.label(), view.picture(), shown(view.answer()), shown(view.probabilities()));
-            looked_at(view.figure());
-            looked_at(view.blocks());
-            shown(view.tensor(&name));
-            looked_at(view.trace(&name, row, column));
-            looked_at(view.compare(&name));
-            if let Some(grid) = shown(view.maps(&name)) {
-                let grid: MapGrid = if row % 2 == 0 { grid.own_scale() } else { grid };
-                let grid = if column % 2 == 0 { grid.strongest_first() } else { grid };
-                assert_eq!(grid.order().unwrap().len() as i64, grid.tensor().size()[1]);
-                looked_at(grid.figure());
+    let inputs = (nets, photo, names, sizes(), sizes(), numbers(), 0..6_usize);
+    for_a_while(inputs, |(net, photo, name, row, column, weight, part)| {
+        let net = network(net.0, net.1, net.2);
+        let samples = Cifar10::samples().unwrap();
+        let Some(view) = shown(match &photo {
+            Some(photo) => see(&net, photo, Cifar10::NAMES),
+            None => samples.see(&net, row % 20, Cifar10::NAMES),
+        }) else {
+            return;
+        };
+        let view: View = if column % 2 == 0 { view.labelled(row) } else { view };
+        let _ = (view.label(), view.picture(), shown(view.answer()), shown(view.probabilities()));
+        shown(view.tensor(&name));
+        // Drawing takes most of the time: some of it for each input.
+        match part {
+            0 => {
+                looked_at(view.figure());
+                looked_at(view.trace(&name, row, column));
             }
-            let heats = [
-                view.sum(&name),
-                view.mean(&name),
-                view.max(&name),
-                view.channel(&name, column),
-                view.grad_cam(&name, row),
-                view.grad_cam(&name, 8),
-                view.occlusion(row),
-            ];
-            for heat in heats.into_iter().filter_map(shown) {
-                let heat: Heat = heat;
-                shown(heat.enlarged());
-                assert_eq!(heat.tensor().dim(), 2);
-                looked_at(heat.figure());
-            }
-            let weights = [(column % 4, weight), (row, 1.0), (0, f64::NAN)];
-            for count in 0..=weights.len() {
-                if let Some(mix) = shown(view.mix(&name, &weights[..count])) {
-                    let mix: Mix = mix;
-                    assert_eq!(mix.tensor().dim(), 2);
-                    looked_at(mix.figure());
-                    if let Some(near) = shown(mix.nearest("block2.relu1")) {
-                        looked_at(near.figure());
-                    }
-                    shown(mix.nearest(&name));
+            1 => looked_at(view.blocks()),
+            2 => {
+                if let Some(grid) = shown(view.maps(&name)) {
+                    gridded(grid, row, column);
                 }
             }
-            if let Some(semantic) = shown(view.semantic(&name)) {
-                let semantic: Semantic = semantic;
-                shown(semantic.tensor());
-                assert!(semantic.present().len() <= semantic.tensor().unwrap().numel());
-                looked_at(semantic.figure());
-                shown(semantic.name(usize::MAX, "ear"));
+            3 => heated(&view, &name, row, column),
+            4 => mixed(&view, &name, &[(column % 4, weight), (row, 1.0), (0, f64::NAN)]),
+            _ => {
+                if let Some(semantic) = shown(view.semantic(&name)) {
+                    let semantic: Semantic = semantic;
+                    assert!(semantic.present().len() <= semantic.tensor().unwrap().numel());
+                    looked_at(semantic.figure());
+                    shown(semantic.name(usize::MAX, "ear"));
+                }
             }
-        },
-    );
+        }
+    });
+}
+
+fn heated(view: &View, name: &str, row: usize, column: usize) {
+    let heats = [
+        view.sum(name),
+        view.mean(name),
+        view.max(name),
+        view.channel(name, column),
+        view.grad_cam(name, row),
+        view.grad_cam(name, 8),
+        view.occlusion(row),
+    ];
+    for heat in heats.into_iter().filter_map(shown) {
+        let heat: Heat = heat;
+        shown(heat.enlarged());
+        assert_eq!(heat.tensor().dim(), 2);
+        looked_at(heat.figure());
+    }
+    looked_at(view.compare(name));
+}
+
+fn gridded(grid: MapGrid, row: usize, column: usize) {
+    let grid = if row % 2 == 0 { grid.own_scale() } else { grid };
+    let grid = if column % 2 == 0 { grid.strongest_first() } else { grid };
+    assert_eq!(grid.order().unwrap().len() as i64, grid.tensor().size()[1]);
+    looked_at(grid.figure());
+}
+
+fn mixed(view: &View, name: &str, weights: &[(usize, f64)]) {
+    for count in 0..=weights.len() {
+        let Some(mix) = shown(view.mix(name, &weights[..count])) else { continue };
+        let mix: Mix = mix;
+        assert_eq!(mix.tensor().dim(), 2);
+        looked_at(mix.figure());
+        if let Some(near) = shown(mix.nearest("block2.relu1")) {
+            looked_at(near.figure());
+        }
+        shown(mix.nearest(name));
+    }
 }
 
 #[test]
