@@ -4,7 +4,7 @@ use crate::{paths, run};
 use anyhow::{Context, Result, anyhow};
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader, IsTerminal, Write},
+    io::{BufRead, BufReader, IsTerminal, Read, Write},
     process::{Command, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     time::{Duration, Instant},
@@ -27,11 +27,7 @@ pub fn watched(command: &mut Command, log_name: &str) -> Result<()> {
 
     let (send, lines) = mpsc::channel();
     std::thread::spawn(move || {
-        for line in BufReader::new(reader).lines().map_while(Result::ok) {
-            if send.send(line).is_err() {
-                break;
-            }
-        }
+        let _ = lines_of(reader).try_for_each(|line| send.send(line));
     });
     let (start, mut shown, mut tail) = (Instant::now(), Instant::now(), Vec::new());
     let terminal = std::io::stdout().is_terminal();
@@ -72,4 +68,22 @@ pub fn watched(command: &mut Command, log_name: &str) -> Result<()> {
         return Err(run::advised(failed, &format!("{tail}\n{ended}")));
     }
     Ok(())
+}
+
+/// All lines of it. Not `BufRead::lines`: that ends at the first byte that is not UTF-8, and a
+/// command that nobody reads any more ends, too.
+fn lines_of(from: impl Read) -> impl Iterator<Item = String> {
+    let lines = BufReader::new(from).split(b'\n').map_while(Result::ok);
+    lines.map(|line| String::from_utf8_lossy(&line).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines_of;
+
+    #[test]
+    fn a_byte_that_is_not_utf_8_is_replaced_and_does_not_end_the_reading() {
+        let lines: Vec<String> = lines_of(&b"a\xffb\nlast"[..]).collect();
+        assert_eq!(lines, ["a\u{fffd}b", "last"]);
+    }
 }
