@@ -79,7 +79,8 @@ class CellTest(unittest.TestCase):
         cls.client.wait_for_ready(timeout=LIMIT)
 
     def setUp(self):
-        self.assertEqual(self.cell(kernel_probe.FIRST), self.came())
+        # With something of the crate in it: an earlier test may have ended the process that had loaded it.
+        self.assertEqual(self.cell(f"{kernel_probe.FIRST}\nlet _ = nchw::warm_up();"), self.came())
 
     @staticmethod
     def came(stdout="", stderr="", value=None, errors=()):
@@ -166,16 +167,15 @@ class CellTest(unittest.TestCase):
         for body, seconds in [("println!", 5), ("eprintln!", 2), ("print!", 2)]:
             came = self.cell(f'loop {{ {body}("again and again"); }}', interrupt=seconds)
             said = "".join([came.stdout, came.stderr, *came.errors])
-            self.assertLess(said.count("\n"), 2_500)
+            self.assertIn("Subprocess terminated", said)
             self.assertLess(len(said), 50_000)
-            self.assertIn("it was interrupted", said)
             if body != "print!":
                 self.assertIn("printed more than 2,000 lines", said)
             start = time.monotonic()
             self.assertEqual(self.cell("1 + 1").value, "2")
             self.assertLess(time.monotonic() - start, 3)
             self.assertLess(resident(self.manager) - before, 100)
-            self.assertEqual(self.cell(kernel_probe.FIRST), self.came())
+            self.setUp()
 
     def test_what_a_process_says_before_it_aborts_is_shown(self):
         came = self.cell('eprintln!("the reason"); std::process::abort();')
