@@ -12,11 +12,15 @@ use std::{
     cell::Cell,
     collections::VecDeque,
     fs::File,
-    io::{self, BufRead, BufReader, PipeReader, Read, Write},
+    io::{self, BufRead, BufReader, PipeReader, PipeWriter, Read, Write},
     os::fd::AsRawFd,
     panic::{self, AssertUnwindSafe, PanicHookInfo},
     process::{Command, Stdio},
-    sync::{Once, mpsc},
+    sync::{
+        Arc, Mutex, Once, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -30,7 +34,13 @@ extern "C" fn on_load() {
     // Set by evcxr for the process that runs the cells.
     if std::env::var_os("EVCXR_IS_RUNTIME").is_some() {
         std::panic::set_hook(Box::new(|info| eprintln!("{}", in_words(info))));
-        if let Err(error) = forward_output() {
+        // Set by the kernel when the notebook is not in the folder that evcxr works in.
+        if let Some(folder) = std::env::var_os("NCHW_NOTEBOOK_FOLDER")
+            && let Err(error) = std::env::set_current_dir(&folder)
+        {
+            eprintln!("the notebook's folder {} cannot be entered: {error}", folder.display());
+        }
+        if let Err(error) = forward_output().and_then(|()| provide_input()) {
             eprintln!("what cells print may be shown late: {error}");
         }
     }
@@ -51,7 +61,7 @@ fn explain_the_end(stderr: &PipeReader) -> io::Result<()> {
     let unread = rustix::io::dup(stderr)?;
     // The shell's input ends when this process does, however that happens. What it then writes
     // is the last that evcxr reads before the end of stdout.
-    let script = format!("cat >/dev/null; tail -c 16384 /dev/fd/{} >&2; echo \"$0\"", unread.as_raw_fd());
+    let script = format!("cat >/dev/null; tail -c 4096 /dev/fd/{} >&2; echo \"$0\"", unread.as_raw_fd());
     let waiting = Command::new("/bin/sh").arg("-c").arg(script).arg(ENDED).stdin(Stdio::piped()).spawn()?;
     // The input stays open as long as this process is there.
     std::mem::forget(waiting);
@@ -93,11 +103,12 @@ fn split_mark(line: &str) -> (&str, &str) {
 
 /// What one cell may print. evcxr sends every line as a message of its own and keeps those
 /// that wait in memory: after a loop that prints without end, it would be busy for minutes.
-const MOST_LINES: usize = 10_000;
+/// JupyterLab, too, drops what comes of more than 3,000 messages in 3 seconds, the value included.
+const MOST_LINES: usize = 2_000;
 const MOST_BYTES: usize = 1 << 20;
 /// How many of a cell's last lines are shown when it printed more than that.
 const LAST_LINES: usize = 10;
-const CUT: &str = "[This cell has printed more than 10,000 lines or 1 MB. The lines after this are left out, \
+const CUT: &str = "[This cell has printed more than 2,000 lines or 1 MB. The lines after this are left out, \
                    except the last 10, which are shown when the cell ends.]";
 
 /// What a cell has printed to one of its two outputs.
@@ -162,18 +173,23 @@ fn forward_output() -> io::Result<()> {
     explain_the_end(&stderr)?;
     let (tell, stderr_ended) = mpsc::channel();
     let (errors, mut marks) = (errors_to_evcxr.try_clone()?, stderr_writer.try_clone()?);
-    thread::Builder::new()
-        .name("nchw-stderr".into())
-        .spawn(move || forward_stderr(BufReader::new(stderr), errors, &end_mark(), || drop(tell.send(()))))?;
+    thread::Builder::new().name("nchw-stderr".into()).spawn(move || {
+        forward_stderr(BufReader::new(stderr), errors, &end_mark(), || {
+            let _ = tell.send(());
+        })
+    })?;
     let wait = move |failed| {
         let _ = write_line(&mut marks, &end_mark());
         // Not for ever: a cell may have done anything to its stderr.
         let _ = stderr_ended.recv_timeout(Duration::from_secs(1));
         wait_until_read(&errors_to_evcxr, failed);
+        // The cell has ended, and evcxr has not been told: now it is evcxr's own read that waits.
+        *EVCXR_READS.lock().unwrap_or_else(PoisonError::into_inner) = blocked_in();
     };
-    thread::Builder::new()
-        .name("nchw-stdout".into())
-        .spawn(move || forward_stdout(BufReader::new(stdout), to_evcxr, &end_mark(), wait, print_end))?;
+    let directly = stdout_writer.try_clone()?;
+    thread::Builder::new().name("nchw-stdout".into()).spawn(move || {
+        forward_stdout(BufReader::new(stdout), to_evcxr, &end_mark(), wait, |mark| print_end(mark, &directly))
+    })?;
     rustix::stdio::dup2_stdout(stdout_writer)?;
     rustix::stdio::dup2_stderr(stderr_writer)?;
     Ok(())
@@ -187,29 +203,33 @@ fn forward_stdout(
     mut to: impl Write,
     end: &str,
     mut wait: impl FnMut(bool),
-    flush: impl Fn(),
+    flush: impl Fn(&str),
 ) -> io::Result<()> {
     let (mut bytes, mut printed) = (Vec::new(), Printed::default());
     let (mut in_content, mut failed) = (false, false);
+    let (mut cell, mut cell_end) = (0, String::new());
     while read_line(&mut from, &mut bytes, in_content)? {
         let line = String::from_utf8_lossy(&bytes);
-        let (text, mark) = line.strip_suffix(end).map_or_else(|| split_mark(&line), |text| (text, end));
+        let (text, mark) = split_mark(&line);
         match text {
             "" if !mark.is_empty() => {}
             text if in_content => write_line(&mut to, text)?,
             text => printed.line(&mut to, text)?,
         }
-        if mark == end {
+        if mark == COMPLETE {
+            cell += 1;
+            cell_end = format!("{end} {cell}");
+            flush(&cell_end);
+        } else if !mark.is_empty() && mark == cell_end {
             if std::mem::take(&mut in_content) {
                 // evcxr would wait for it for ever.
                 write_line(&mut to, CONTENT_ENDS)?;
             }
+            cell_end.clear();
             printed.end_cell(&mut to)?;
             wait(std::mem::take(&mut failed));
             write_line(&mut to, COMPLETE)?;
-        } else if mark == COMPLETE {
-            flush();
-        } else if !mark.is_empty() {
+        } else if !mark.is_empty() && !mark.strip_prefix(end).is_some_and(|of| of.starts_with(' ')) {
             failed |= FAILED.contains(&mark);
             let ends_content = mark == CONTENT_ENDS || FAILED.contains(&mark);
             in_content = mark.starts_with(CONTENT_BEGINS) || (in_content && !ends_content);
@@ -243,8 +263,27 @@ fn forward_stderr(mut from: impl BufRead, mut to: impl Write, end: &str, tell: i
 /// Has a line printed after all that cells have printed, also what still waits
 /// in the standard library for a line break. By a thread of its own: whoever
 /// prints may have to wait until what was printed has been read.
-fn print_end() {
-    thread::spawn(|| write_line(&mut io::stdout(), &end_mark()));
+///
+/// A cell can keep the lock of stdout, `let out = stdout().lock();`. Then the line goes
+/// directly to where stdout leads; what comes later of the first try is not awaited any more.
+fn print_end(mark: &str, stdout: &PipeWriter) {
+    static PRINTS: AtomicBool = AtomicBool::new(false);
+    let (mark, stdout) = (mark.to_owned(), stdout.try_clone());
+    thread::spawn(move || {
+        if !PRINTS.swap(true, Ordering::SeqCst) {
+            let (tell, printed) = mpsc::channel();
+            let mark = mark.clone();
+            thread::spawn(move || {
+                let _ = write_line(&mut io::stdout(), &mark);
+                PRINTS.store(false, Ordering::SeqCst);
+                let _ = tell.send(());
+            });
+            if printed.recv_timeout(Duration::from_secs(1)).is_ok() {
+                return;
+            }
+        }
+        let _ = stdout.and_then(|mut stdout| write_line(&mut stdout, &mark));
+    });
 }
 
 /// Until evcxr has taken everything from stderr, and had time to show it.
@@ -256,6 +295,64 @@ fn wait_until_read(stderr: &File, failed: bool) {
         thread::sleep(Duration::from_millis(1));
     }
     thread::sleep(Duration::from_millis(if failed { 60 } else { 15 }));
+}
+
+/// The system call by which evcxr waits for what to run next.
+static EVCXR_READS: Mutex<Option<Vec<String>>> = Mutex::new(None);
+
+/// The system call that the main thread, which runs the cells, waits in: its number, the
+/// file and the buffer. Linux says it; None where it does not, or when the thread runs.
+fn blocked_in() -> Option<Vec<String>> {
+    let thread = std::process::id();
+    let call = std::fs::read_to_string(format!("/proc/self/task/{thread}/syscall")).ok()?;
+    let call: Vec<String> = call.split_whitespace().take(3).map(str::to_owned).collect();
+    (call.len() == 3).then_some(call)
+}
+
+/// Whether a cell waits for a line from stdin: the same call on the same file as evcxr's
+/// own, with another buffer.
+fn cell_reads(now: &[String], evcxr: &[String]) -> bool {
+    now[..2] == evcxr[..2] && now[2] != evcxr[2]
+}
+
+/// Lets a cell read lines from the learner, as `read_line` does in a program.
+///
+/// This process's stdin is how evcxr says what to run, so a cell would wait there for ever.
+/// One thread notices that and has evcxr ask for a line; the other passes on what evcxr
+/// writes, the learner's line among it, and so knows that the question is answered.
+fn provide_input() -> io::Result<()> {
+    let from_evcxr = File::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?);
+    let (stdin, mut to_cells) = io::pipe()?;
+    let asked = Arc::new(Mutex::new(false));
+    let answered = Arc::clone(&asked);
+    thread::Builder::new().name("nchw-stdin".into()).spawn(move || {
+        for mut line in BufReader::new(from_evcxr).split(b'\n').map_while(io::Result::ok) {
+            line.push(b'\n');
+            // Locked until it is written: whoever reads then no longer waits for this line.
+            let mut asked = answered.lock().unwrap_or_else(PoisonError::into_inner);
+            if to_cells.write_all(&line).is_err() {
+                break;
+            }
+            *asked = false;
+        }
+    })?;
+    thread::Builder::new().name("nchw-asks".into()).spawn(move || {
+        loop {
+            thread::sleep(Duration::from_millis(200));
+            let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+            let evcxr = EVCXR_READS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let (Some(now), Some(evcxr), false) = (blocked_in(), evcxr, *asked)
+                && cell_reads(&now, &evcxr)
+            {
+                *asked = true;
+                // Through the standard library: the cell's question, still without a line break, goes before.
+                let _ =
+                    write_line(&mut io::stdout(), "EVCXR_INPUT_REQUEST:this cell reads a line, type it here");
+            }
+        }
+    })?;
+    rustix::stdio::dup2_stdin(stdin)?;
+    Ok(())
 }
 
 fn in_words(info: &PanicHookInfo) -> String {
@@ -318,7 +415,8 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> std::result::Result<T, Stri
 #[cfg(test)]
 mod tests {
     use super::{
-        CUT, MOST_BYTES, PRINTED_ALL, caught, end_mark, forward_stderr, forward_stdout, read_line, shorten,
+        CUT, MOST_BYTES, PRINTED_ALL, caught, cell_reads, end_mark, forward_stderr, forward_stdout,
+        read_line, shorten,
     };
     use std::{
         cell::{Cell, RefCell},
@@ -330,7 +428,11 @@ mod tests {
     fn forwarded(printed: impl AsRef<[u8]>) -> (String, Vec<bool>, usize) {
         let (mut to, waits, flushed) = (Vec::new(), RefCell::new(Vec::new()), Cell::new(0));
         let wait = |failed| waits.borrow_mut().push(failed);
-        forward_stdout(printed.as_ref(), &mut to, END, wait, || flushed.set(flushed.get() + 1)).unwrap();
+        let flush = |mark: &str| {
+            flushed.set(flushed.get() + 1);
+            assert_eq!(mark, format!("{END} {}", flushed.get()));
+        };
+        forward_stdout(printed.as_ref(), &mut to, END, wait, flush).unwrap();
         (String::from_utf8(to).unwrap(), waits.into_inner(), flushed.get())
     }
 
@@ -343,12 +445,21 @@ mod tests {
     #[test]
     fn a_cell_ends_only_when_all_it_printed_has_come() {
         let printed = format!(
-            "a\nEVCXR_EXECUTION_COMPLETE\n{END}\n\
-             EVCXR_PANIC_NOTIFICATION\nEVCXR_EXECUTION_COMPLETE\nlate{END}\n"
+            "a\nEVCXR_EXECUTION_COMPLETE\n{END} 1\n\
+             EVCXR_PANIC_NOTIFICATION\nEVCXR_EXECUTION_COMPLETE\nlate{END} 2\n"
         );
         let expected = "a\nEVCXR_EXECUTION_COMPLETE\n\
                         EVCXR_PANIC_NOTIFICATION\nlate\nEVCXR_EXECUTION_COMPLETE\n";
         assert_eq!(forwarded(printed), (expected.to_owned(), vec![false, true], 2));
+    }
+
+    #[test]
+    fn a_mark_that_comes_too_late_ends_no_other_cell() {
+        let printed = format!(
+            "EVCXR_EXECUTION_COMPLETE\n{END} 1\n{END} 1\nEVCXR_EXECUTION_COMPLETE\n{END} 1\nlast\n{END} 2\n"
+        );
+        let expected = "EVCXR_EXECUTION_COMPLETE\nlast\nEVCXR_EXECUTION_COMPLETE\n";
+        assert_eq!(forwarded(printed), (expected.to_owned(), vec![false, false], 2));
     }
 
     #[test]
@@ -358,9 +469,9 @@ mod tests {
         // The second prints through the first; the first's mark goes through the second.
         let (mut between, mut shown) = (Vec::new(), Vec::new());
         let flood = "line\n".repeat(20_000);
-        let printed = format!("{flood}EVCXR_EXECUTION_COMPLETE\n{mark}\n");
-        forward_stdout(printed.as_bytes(), &mut between, END, |_| (), || ()).unwrap();
-        forward_stdout(&between[..], &mut shown, &mark, |_| (), || ()).unwrap();
+        let printed = format!("{flood}EVCXR_EXECUTION_COMPLETE\n{END} 1\n{mark} 1\n");
+        forward_stdout(printed.as_bytes(), &mut between, END, |_| (), |_| ()).unwrap();
+        forward_stdout(&between[..], &mut shown, &mark, |_| (), |_| ()).unwrap();
         let shown = String::from_utf8(shown).unwrap();
         assert!(shown.ends_with("\nEVCXR_EXECUTION_COMPLETE\n"), "{}", &shown[shown.len() - 100..]);
         let (errors, told) = forwarded_errors(format!("{flood}half{mark}\n{END}\n"));
@@ -384,7 +495,7 @@ mod tests {
             let (shown, ..) = forwarded(format!("{mark}\n"));
             assert_eq!(shown, format!("{mark}\n"), "alone it stays as it is");
         }
-        let (shown, ..) = forwarded(format!("half a lineEVCXR_EXECUTION_COMPLETE\nhalf{END}\n"));
+        let (shown, ..) = forwarded(format!("half a lineEVCXR_EXECUTION_COMPLETE\nhalf{END} 1\n"));
         assert_eq!(shown, "half a line\nhalf\nEVCXR_EXECUTION_COMPLETE\n");
     }
 
@@ -397,7 +508,7 @@ mod tests {
     #[test]
     fn what_a_value_shows_ends_at_the_latest_with_its_cell() {
         let (shown, ..) =
-            forwarded(format!("EVCXR_BEGIN_CONTENT text/plain\n42\nEVCXR_EXECUTION_COMPLETE\n{END}\n"));
+            forwarded(format!("EVCXR_BEGIN_CONTENT text/plain\n42\nEVCXR_EXECUTION_COMPLETE\n{END} 1\n"));
         let expected = "EVCXR_BEGIN_CONTENT text/plain\n42\nEVCXR_END_CONTENT\nEVCXR_EXECUTION_COMPLETE\n";
         assert_eq!(shown, expected);
     }
@@ -412,11 +523,11 @@ mod tests {
     #[test]
     fn of_an_endless_output_the_beginning_and_the_end_are_shown() {
         let numbers: String = (1..=30_000).map(|n| format!("{n}\n")).collect();
-        let first: String = (1..=10_000).map(|n| format!("{n}\n")).collect();
+        let first: String = (1..=2_000).map(|n| format!("{n}\n")).collect();
         let last: String = (29_991..=30_000).map(|n| format!("{n}\n")).collect();
         let picture = "EVCXR_BEGIN_CONTENT text/html\n<img>\nEVCXR_END_CONTENT\n";
         let (shown, ..) = forwarded(format!(
-            "{numbers}{picture}EVCXR_ERROR_OCCURRED\nEVCXR_EXECUTION_COMPLETE\n{END}\nnext cell\n"
+            "{numbers}{picture}EVCXR_ERROR_OCCURRED\nEVCXR_EXECUTION_COMPLETE\n{END} 1\nnext cell\n"
         ));
         let expected = format!(
             "{first}{CUT}\n{picture}EVCXR_ERROR_OCCURRED\n{last}EVCXR_EXECUTION_COMPLETE\nnext cell\n"
@@ -442,7 +553,7 @@ mod tests {
         assert!(read_line(&mut endless(), &mut line, false).unwrap());
         assert!(line.capacity() <= 8 * MOST_BYTES, "{} bytes", line.capacity());
         let mut shown = Vec::new();
-        forward_stdout(endless(), &mut shown, END, |_| (), || ()).unwrap();
+        forward_stdout(endless(), &mut shown, END, |_| (), |_| ()).unwrap();
         assert_eq!(String::from_utf8(shown).unwrap(), format!("{CUT}\nEVCXR_ERROR_OCCURRED\n"));
     }
 
@@ -457,6 +568,16 @@ mod tests {
     fn an_unfinished_line_on_stderr_is_ended_with_its_cell() {
         let (shown, told) = forwarded_errors(format!("half{END}\n{END}\nnext\n"));
         assert_eq!((shown.as_str(), told), ("half\nnext\n", 2));
+    }
+
+    #[test]
+    fn a_cell_s_own_read_from_stdin_is_told_from_evcxr_s() {
+        let call = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let evcxr = call("0 0x0 0x5581");
+        assert!(cell_reads(&call("0 0x0 0x7f21"), &evcxr));
+        assert!(!cell_reads(&evcxr, &evcxr), "it waits for the next cell");
+        assert!(!cell_reads(&call("0 0x5 0x7f21"), &evcxr), "it reads a file");
+        assert!(!cell_reads(&call("202 0x0 0x7f21"), &evcxr), "it waits for a thread");
     }
 
     #[test]

@@ -267,6 +267,9 @@ fn configuration(warm: bool) -> Result<String> {
         cargo_home()?.display(),
         root.join("Cargo.lock").display(),
     );
+    // evcxr shows a failing cell's warnings as errors, those of all earlier cells among them:
+    // of a macro that no cell uses yet, of a parameter that a function does not use.
+    code += "#![allow(warnings)]\n";
     if warm {
         code += &format!(
             ":dep nchw = {{ path = \"{}\" }}\nuse nchw::prelude::*;\nlet nchw_warm_up = nchw::warm_up(); drop(nchw_warm_up);\n",

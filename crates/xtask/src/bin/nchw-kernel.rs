@@ -40,6 +40,9 @@ mod slots;
 /// Packages whose types a notebook's variables have.
 const VISIBLE: [&str; 5] = ["ctx", "nchw", "tch", "torch-sys", "anyhow"];
 
+/// Where the first cell of every notebook looks for the crate.
+const CRATE: &str = "../crates/nchw";
+
 fn main() -> Result<()> {
     let mut args = env::args_os();
     let name = args.next().map(PathBuf::from).unwrap_or_default();
@@ -79,7 +82,16 @@ fn as_kernel(connection: &Path) -> Result<()> {
     let connection = start_relay(connection, &slot.join("connection.json"))?;
     // Held from here on by evcxr, and by the process that runs the cells.
     rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
-    let error = Command::new(variable("NCHW_EVCXR")?)
+    let mut evcxr = Command::new(variable("NCHW_EVCXR")?);
+    // Every notebook's first cell says where the crate is, seen from the course's notebooks. evcxr
+    // looks from its own working folder, so that has to be there; the cells work in the notebook's.
+    if !Path::new(CRATE).is_dir()
+        && let Some(notebooks) = home.ancestors().nth(2).map(|course| course.join("notebooks"))
+        && notebooks.join(CRATE).is_dir()
+    {
+        evcxr.env("NCHW_NOTEBOOK_FOLDER", env::current_dir()?).current_dir(notebooks);
+    }
+    let error = evcxr
         .arg("--control_file")
         .arg(connection)
         .env("EVCXR_TMPDIR", &slot)
