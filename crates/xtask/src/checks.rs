@@ -196,7 +196,7 @@ fn hosting() -> Result<()> {
 fn architecture() -> Result<()> {
     // (a word, and which files or folders alone may hold it)
     let only = [
-        ("EVCXR_BEGIN_CONTENT", "figure.rs"),
+        ("EVCXR_BEGIN_CONTENT", "figure.rs runtime.rs"),
         ("plotters", "canvas.rs chart.rs panels.rs"),
         ("ureq", "data/fetch/"),
     ];

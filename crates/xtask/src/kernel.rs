@@ -267,14 +267,15 @@ fn configuration(warm: bool) -> Result<String> {
         cargo_home()?.display(),
         root.join("Cargo.lock").display(),
     );
+    if warm {
+        code += &format!(":dep nchw = {{ path = \"{}\" }}\n", root.join("crates/nchw").display());
+    }
     // evcxr shows a failing cell's warnings as errors, those of all earlier cells among them:
     // of a macro that no cell uses yet, of a parameter that a function does not use.
+    // It takes no command after this, the first line of Rust.
     code += "#![allow(warnings)]\n";
     if warm {
-        code += &format!(
-            ":dep nchw = {{ path = \"{}\" }}\nuse nchw::prelude::*;\nlet nchw_warm_up = nchw::warm_up(); drop(nchw_warm_up);\n",
-            root.join("crates/nchw").display()
-        );
+        code += "use nchw::prelude::*;\nlet nchw_warm_up = nchw::warm_up(); drop(nchw_warm_up);\n";
     }
     // After its first `?` evcxr knows that cells may have one. Not knowing, it
     // takes that cell's compile error for a value that cannot show itself, and
@@ -345,6 +346,18 @@ pub fn probe() -> Result<Probe> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn evcxr_s_commands_come_before_the_first_line_of_rust() {
+        for warm in [false, true] {
+            let code = configuration(warm).unwrap();
+            let (commands, rust) = code.split_once("#![allow(warnings)]\n").unwrap();
+            let is_command = |line: &str| line.starts_with([':', '!']);
+            assert!(commands.lines().all(is_command), "{code}");
+            assert!(!rust.lines().any(is_command), "{code}");
+            assert_eq!(warm, commands.contains(":dep nchw") && rust.contains("use nchw::prelude::*;"));
+        }
+    }
 
     #[test]
     fn the_version_of_evcxr_is_what_cargo_or_conda_noted() {
