@@ -52,10 +52,7 @@ impl Image {
                 path.display()
             ))
         };
-        let failed = |e: ImageError| match e {
-            ImageError::IoError(e) if e.kind() == ErrorKind::UnexpectedEof => cut_off(path),
-            other => unreadable(&other),
-        };
+        let failed = |e: ImageError| if file::ended_early(&e) { cut_off(path) } else { unreadable(&e) };
         let mut head = Vec::new();
         fs::File::open(path)
             .and_then(|file| file.take(4096).read_to_end(&mut head))
@@ -500,8 +497,11 @@ mod tests {
         let error = Image::open(folder.path().join("none/dog.png")).unwrap_err().to_string();
         assert!(error.contains("no folder"), "{error}");
         let text = folder.path().join("text.png");
-        fs::write(&text, "<html>not found</html>").unwrap();
+        fs::write(&text, "not found").unwrap();
         let error = Image::open(&text).unwrap_err().to_string();
         assert!(error.contains("is no picture that can be read"), "{error}");
+        // What cannot be opened, though it is there, is not called missing.
+        let error = Image::open(text.join("dog.png")).unwrap_err().to_string();
+        assert!(error.contains("Not a directory") && !error.contains("holds"), "{error}");
     }
 }

@@ -9,6 +9,7 @@ pub(crate) struct Other {
     /// The archive in which it is published.
     pub archive: &'static str,
     /// The archive's size; `None` where only its content tells.
+    #[cfg_attr(not(feature = "program"), allow(dead_code, reason = "only imports look at archives"))]
     bytes: Option<u64>,
     /// The folder that the archive unpacks to.
     folder: &'static str,

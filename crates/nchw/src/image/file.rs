@@ -1,6 +1,7 @@
 //! Files of images: which kind it is, and whether it is whole.
 
-use std::path::Path;
+use image::ImageError;
+use std::{io::ErrorKind, path::Path};
 
 /// Kinds of files that people take for an image this course reads, and what to do with them.
 const HEIC: &str = "it is a HEIC photo, as iPhones take them. Export it as JPEG; for new photos choose Settings > \
@@ -64,6 +65,16 @@ fn in_words(head: &[u8]) -> Option<&'static str> {
         Some(html) if svg.is_none_or(|svg| html < svg) => Some(WEB_PAGE),
         _ => svg.map(|_| SVG),
     }
+}
+
+/// Whether a decoder ran out of bytes: PNG's and BMP's say so by the kind of their error, GIF's and
+/// WebP's in words.
+pub(super) fn ended_early(error: &ImageError) -> bool {
+    if let ImageError::IoError(error) = error {
+        return error.kind() == ErrorKind::UnexpectedEof;
+    }
+    let text = error.to_string();
+    ["Unexpected End of File", "Corrupt bitstream"].iter().any(|words| text.contains(words))
 }
 
 /// Whether a JPEG file ends before its image does, which decoders fill up with grey.

@@ -3,7 +3,7 @@
 
 use super::{
     recipe::Recipe,
-    trainer::{EpochLog, LOG, Trainer},
+    trainer::{EpochLog, LOG, Trainer, checkpoint},
 };
 use crate::{
     Error, Result,
@@ -290,7 +290,8 @@ impl Shared {
     fn learn(&self, mut trainer: Trainer) -> Result<State> {
         trainer.fit_minutes()?;
         let begins = trainer.done() == 0.0;
-        if begins {
+        // Before any other file: without a checkpoint they would not be known as ours again.
+        if begins && !checkpoint(&self.folder).exists() {
             trainer.save(&self.folder)?;
         }
         let epochs = self.folder.join(EPOCHS);

@@ -312,7 +312,14 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     /// None when the set is there already.
     fn begin(spec: &'a Spec, folder: &'a Path) -> Result<Option<Work<'a>>> {
-        let problem = match spec.verify(folder) {
+        // A set that is there is only read: its folder may be write-protected.
+        if let Ok(Verdict::Published | Verdict::AsPutThere) = spec.verify(folder) {
+            return Ok(None);
+        }
+        let scratch = Scratch::open(files::folder_of(folder), &spec.archive.sha256)?;
+        let work = Work { spec, folder, scratch };
+        // Once more under the lock: another process may just have made the set.
+        match spec.verify(folder) {
             Ok(Verdict::Published | Verdict::AsPutThere) => return Ok(None),
             Ok(Verdict::OtherBytes) => {
                 return Err(Error::new(format!(
@@ -321,14 +328,7 @@ impl<'a> Work<'a> {
                     folder.display()
                 )));
             }
-            Err(problem) => problem,
-        };
-        spec.may_fill(folder, &problem)?;
-        let scratch = Scratch::open(files::folder_of(folder), &spec.archive.sha256)?;
-        let work = Work { spec, folder, scratch };
-        // Another process may have made the set since we looked.
-        if spec.verify(folder).is_ok() {
-            return Ok(None);
+            Err(problem) => spec.may_fill(folder, &problem)?,
         }
         work.clear()?;
         Ok(Some(work))

@@ -78,8 +78,10 @@ fn make(parent: &Path, path: &Path) -> io::Result<()> {
             let _ = new.keep();
             Ok(())
         }
-        // Another process was faster.
-        Err(_) if path.join(MARKER).exists() => Ok(()),
+        // Another process was faster, or the folder is not ours: the marker will tell.
+        Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {
+            Ok(())
+        }
         Err(error) => Err(error),
     }
 }
