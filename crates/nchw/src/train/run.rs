@@ -3,7 +3,7 @@
 
 use super::{
     recipe::Recipe,
-    trainer::{EpochLog, LOG, Trainer},
+    trainer::{EpochLog, LOG, Trainer, checkpoint},
 };
 use crate::{
     Error, Result,
