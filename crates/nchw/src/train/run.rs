@@ -3,7 +3,7 @@
 
 use super::{
     recipe::Recipe,
-    trainer::{EpochLog, LOG, Trainer, checkpoint},
+    trainer::{EpochLog, LOG, Trainer},
 };
 use crate::{
     Error, Result,

@@ -154,8 +154,9 @@ fn read_checkpoint(folder: &Path) -> Result<Weights> {
         });
         Error::new(format!(
             "the training cannot resume from its checkpoint: {error}. If you have an older copy of this file, put it \
-             in its place. To start anew, remove it (`rm '{}'`) and run the same again{kept}",
-            path.display()
+             in its place. To start anew, move the folder away (`mv '{folder}' '{folder}-old'`) and run the same \
+             again{kept}",
+            folder = folder.display()
         ))
     })
 }

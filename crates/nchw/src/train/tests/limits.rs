@@ -93,14 +93,15 @@ fn a_checkpoint_that_is_cut_off_says_what_to_do() {
         for words in [
             "cannot resume from its checkpoint: ",
             "an older copy of this file, put it in its place",
-            &format!("`rm '{}'`", file.display()),
+            &format!("`mv '{0}' '{0}-old'`", file.parent().unwrap().display()),
             &format!("The weights after epoch 2 are in {}", kept.display()),
         ] {
             assert!(error.contains(words), "expected `{words}` in: {error}");
         }
-        // What it promises: those weights can be read, and without the file it starts anew.
+        // What it promises: those weights can be read, and without the folder it starts anew.
         LectureNet::load(&kept).unwrap();
-        std::fs::remove_file(&file).unwrap();
+        let away = TempFolder::new("train-cut-away");
+        std::fs::rename(folder.path(), away.path()).unwrap();
         let run = train(recipe.clone(), &data).unwrap();
         let again = run.wait().unwrap();
         assert_eq!(run.status().state, State::Done);
