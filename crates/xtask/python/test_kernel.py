@@ -24,8 +24,10 @@ LIMIT, GONE_LIMIT = 120, 10
 
 
 @contextlib.contextmanager
-def a_kernel(folder=ROOT / "notebooks"):
+def a_kernel(folder=ROOT / "notebooks", home=None):
     manager = KernelManager(kernel_name="nchw")
+    if home:
+        manager.kernel_spec.env["NCHW_KERNEL"] = home
     manager.start_kernel(cwd=folder)
     group = kernels.group_of(manager)
     try:
@@ -34,6 +36,16 @@ def a_kernel(folder=ROOT / "notebooks"):
         if manager.has_kernel:
             manager.shutdown_kernel(now=True)
         kernels.kill_group(group)
+
+
+def working_folder(manager):
+    return Path(psutil.Process(manager.provisioner.pid).environ()["EVCXR_TMPDIR"])
+
+
+def packages(folder):
+    """The packages from the registry in a lock file, each with its version."""
+    lock = (folder / "Cargo.lock").read_text(encoding="utf-8")
+    return set(re.findall(r'name = "(.*)"\nversion = "(.*)"\nsource', lock))
 
 
 def ask_and_leave(manager):
@@ -182,6 +194,11 @@ class CellTest(unittest.TestCase):
         self.assertEqual(came.stderr, "the reason\n")
         self.assertIn("What ran the cells has ended", "".join([came.stdout, *came.errors]))
 
+    def test_cells_are_built_with_the_versions_of_the_course(self):
+        used = packages(working_folder(self.manager))
+        self.assertIn(("tch", "0.24.0"), used)
+        self.assertEqual(used - packages(ROOT), set())
+
     def test_tab_completes_and_shift_tab_explains_all_that_the_prelude_gives(self):
         prelude = (ROOT / "crates/nchw/src/prelude.rs").read_text(encoding="utf-8")
         ours = re.search(r"pub use crate::\{(.*?)\n\};", prelude, re.DOTALL)[1]
@@ -208,6 +225,20 @@ class KernelTest(unittest.TestCase):
             ask_and_leave(manager)
             where = 'println!("{}", std::env::current_dir()?.display());'
             self.assertEqual(printed(manager, f"{kernel_probe.FIRST}\n{where}"), str(Path(folder).resolve()))
+
+    def test_the_versions_of_the_course_are_there_before_the_crate_is_built(self):
+        # As after a change of the crate: the kernel starts without it.
+        kernel = ROOT / ".nchw/kernel"
+        with tempfile.TemporaryDirectory(prefix="nchw-") as home:
+            for part in kernel.iterdir():
+                if part.name not in ("built", "build", "slots"):
+                    (Path(home) / part.name).symlink_to(part)
+            with a_kernel(home=home) as manager:
+                self.assertEqual(printed(manager, 'println!("{}", 1 + 1);'), "2")
+                self.assertEqual(packages(working_folder(manager)), set(), "removed by cargo as not needed")
+            with a_kernel(home=home) as manager:
+                printed(manager, ":version")
+                self.assertEqual(packages(working_folder(manager)), packages(ROOT))
 
     def test_nothing_is_left_of_it_when_it_was_shut_down_or_killed(self):
         for now in (False, True):

@@ -164,8 +164,9 @@ pub fn install(tools: &Tools, source: &libtorch::Source) -> Result<()> {
 
     let profile = "\n[profile.dev.package.\"*\"]\nopt-level = 3\n";
     files::write(&kernel.join(".cargo/config.toml"), libtorch::cargo_settings(&tools.host) + profile)?;
-    for (name, code) in [("plain", configuration(false)?), ("warm", configuration(true)?)] {
-        files::write(&kernel.join(name).join("init.evcxr"), code)?;
+    for (name, warm) in [("plain", false), ("warm", true)] {
+        files::write(&kernel.join(name).join("init.evcxr"), configuration(warm)?)?;
+        files::write(&kernel.join(name).join("prelude.rs"), after_configuration(warm))?;
     }
 
     let mut libraries = libtorch::library_folders(source)?;
@@ -201,8 +202,15 @@ pub fn install(tools: &Tools, source: &libtorch::Source) -> Result<()> {
 /// have been deleted.
 pub fn installed() -> Vec<PathBuf> {
     let (kernel, venv) = (paths::kernel(), paths::root().join(".venv"));
-    let in_kernel =
-        ["bin/nchw-kernel", "bin/cargo", ".cargo/config.toml", "plain/init.evcxr", "warm/init.evcxr"];
+    let in_kernel = [
+        "bin/nchw-kernel",
+        "bin/cargo",
+        ".cargo/config.toml",
+        "plain/init.evcxr",
+        "plain/prelude.rs",
+        "warm/init.evcxr",
+        "warm/prelude.rs",
+    ];
     let in_venv = [
         "bin/nchw",
         "share/jupyter/kernels/nchw/kernel.json",
@@ -255,17 +263,26 @@ pub fn install_command(tools: &Tools, source: &libtorch::Source) -> Result<()> {
     files::write_program(&paths::venv("nchw"), script)
 }
 
+/// The command that has cells built with the package versions of the course. Without a lock file,
+/// cargo takes the newest versions that any project on this machine has downloaded, and stops where
+/// one of these needs a package that was never downloaded.
+fn lock_command() -> String {
+    format!("!cp '{}' \"$EVCXR_TMPDIR/Cargo.lock\"\n", paths::root().join("Cargo.lock").display())
+}
+
+/// What evcxr runs after `configuration`. There, without the crate, cargo has just removed from the
+/// lock file all packages that no cell needed yet; with the crate, they are all needed.
+fn after_configuration(warm: bool) -> String {
+    if warm { ":offline 1\n".into() } else { lock_command() }
+}
+
 /// What evcxr runs before it answers Jupyter.
-///
-/// The lock file of the course pins what the notebooks are built with: without
-/// it, cargo would look for newer versions, which nobody has downloaded.
 fn configuration(warm: bool) -> Result<String> {
     let root = paths::root();
     let mut code = format!(
-        ":build_env CARGO_BUILD_BUILD_DIR={{build}}\n:build_env CARGO_HOME={}\n:offline 1\n:opt 0\n\
-         !cp '{}' \"$EVCXR_TMPDIR/Cargo.lock\"\n",
+        ":build_env CARGO_BUILD_BUILD_DIR={{build}}\n:build_env CARGO_HOME={}\n:offline 1\n:opt 0\n{}",
         cargo_home()?.display(),
-        root.join("Cargo.lock").display(),
+        lock_command(),
     );
     if warm {
         code += &format!(":dep nchw = {{ path = \"{}\" }}\n", root.join("crates/nchw").display());

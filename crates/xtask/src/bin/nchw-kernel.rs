@@ -75,10 +75,7 @@ fn as_kernel(connection: &Path) -> Result<()> {
         Some(_) => home.join("build"),
         None => own_build(&home, &slot)?,
     };
-    let code = fs::read_to_string(home.join(config).join("init.evcxr"))?;
-    let code = code.replace("{build}", &build.display().to_string());
-    fs::create_dir_all(slot.join("config"))?;
-    fs::write(slot.join("config/init.evcxr"), code)?;
+    configure(&home.join(config), &build, &slot.join("config"))?;
     let connection = start_relay(connection, &slot.join("connection.json"))?;
     // Held from here on by evcxr, and by the process that runs the cells.
     rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
@@ -100,6 +97,16 @@ fn as_kernel(connection: &Path) -> Result<()> {
         .stdout(Stdio::null())
         .exec();
     bail!("could not start evcxr ({error}): run `cargo xtask setup`")
+}
+
+/// Writes what evcxr runs when it starts, for this kernel's build folder.
+fn configure(from: &Path, build: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for name in ["init.evcxr", "prelude.rs"] {
+        let code = fs::read_to_string(from.join(name))?;
+        fs::write(to.join(name), code.replace("{build}", &build.display().to_string()))?;
+    }
+    Ok(())
 }
 
 /// Starts the relay for Jupyter's connection: the connection file for evcxr.
