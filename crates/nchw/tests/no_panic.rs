@@ -658,7 +658,7 @@ fn what_a_network_sees() {
         }) else {
             return;
         };
-        let view: View = if column % 2 == 0 { view.labelled(row) } else { view };
+        let view: View = if column.is_multiple_of(2) { view.labelled(row) } else { view };
         let _ = (view.label(), view.picture(), shown(view.answer()), shown(view.probabilities()));
         shown(view.tensor(&name));
         // Drawing takes most of the time: some of it for each input.
@@ -707,8 +707,8 @@ fn heated(view: &View, name: &str, row: usize, column: usize) {
 }
 
 fn gridded(grid: MapGrid, row: usize, column: usize) {
-    let grid = if row % 2 == 0 { grid.own_scale() } else { grid };
-    let grid = if column % 2 == 0 { grid.strongest_first() } else { grid };
+    let grid = if row.is_multiple_of(2) { grid.own_scale() } else { grid };
+    let grid = if column.is_multiple_of(2) { grid.strongest_first() } else { grid };
     assert_eq!(grid.order().unwrap().len() as i64, grid.tensor().size()[1]);
     looked_at(grid.figure());
 }
