@@ -1,12 +1,12 @@
-# A class's JupyterHub (DockerSpawner, Zero to JupyterHub): everything is built in, a kernel starts
-# in seconds, and nothing is downloaded when it runs.
+# An image for a class's JupyterHub (DockerSpawner, Zero to JupyterHub). Everything is installed in it:
+# a kernel starts in seconds, and a running container downloads nothing.
 #   docker build -t nchw-class . && docker run --rm -p 8888:8888 nchw-class
 FROM quay.io/jupyter/minimal-notebook:python-3.12
 
 # Rust and a C++ compiler from conda-forge, which checks what it downloads.
 RUN mamba install --yes --channel conda-forge "rust>=1.89" rust-src cxx-compiler && mamba clean --all --yes
 
-# Outside the home folder, over which a hub lays every learner's own.
+# Not in the home folder, because a hub mounts each learner's own home there.
 ENV CARGO_HOME=/opt/nchw-cargo NCHW_CACHE=/opt/nchw-cache
 USER root
 RUN mkdir -p /opt/nchw "${CARGO_HOME}" "${NCHW_CACHE}" && chown -R "${NB_UID}:${NB_GID}" /opt/nchw*
