@@ -25,7 +25,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = folder_of(&path);
     // Not `tempfile_in`: its files are for their owner only.
     let mut new = tempfile::Builder::new().prefix(".nchw-").make_in(folder, |name| File::create_new(name))?;
-    new.write_all(bytes)?;
+    // Past `NamedTempFile`, whose errors name the temporary file.
+    new.as_file_mut().write_all(bytes)?;
     if let Some(old) = old
         && old != new.as_file().metadata()?.permissions()
     {
@@ -48,10 +49,15 @@ pub(crate) fn lock(path: &Path) -> io::Result<File> {
     fs::create_dir_all(folder_of(&path))?;
     let lock = lock_file(&with_ending(&path, "lock"))?;
     match lock.lock() {
-        // Some network folders have no locks; reading before every write must do there.
-        Err(error) if error.kind() != ErrorKind::Unsupported => Err(error),
+        // Reading before every write must do there.
+        Err(error) if !has_no_locks(&error) => Err(error),
         _ => Ok(lock),
     }
+}
+
+/// Whether a lock failed because the file system has none, as some network folders.
+pub(crate) fn has_no_locks(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::Unsupported || error.raw_os_error() == Some(libc::ENOLCK)
 }
 
 /// Opens a file to lock it. If the user has a file of that name, it keeps its content.
@@ -86,6 +92,11 @@ fn followed(path: &Path) -> io::Result<PathBuf> {
 pub(crate) fn not_written(path: &Path, error: &io::Error) -> Error {
     let advice = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ": free some space on that disk".into(),
+        ErrorKind::PermissionDenied if path.is_file() => {
+            ": this file is protected against writing; choose another name, or type `chmod u+w` and its name in a \
+             terminal"
+                .into()
+        }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             let folder = folder_of(path).display();
             format!(": you may not write there (folder {folder}); choose a folder of your own")
@@ -131,6 +142,23 @@ mod tests {
         });
         assert!(texts.contains(&fs::read(&file).unwrap()));
         assert_eq!(names(folder.path()), ["file"], "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_protected_file_and_a_protected_folder_have_their_own_advice() {
+        let folder = TempFolder::new("files-protected");
+        let file = folder.path().join("file");
+        let told = || not_written(&file, &ErrorKind::PermissionDenied.into()).to_string();
+        assert!(told().contains("choose a folder of your own"), "{}", told());
+        fs::write(&file, "").unwrap();
+        assert!(told().contains("this file is protected"), "{}", told());
+    }
+
+    #[test]
+    fn a_file_system_without_locks_is_recognised() {
+        assert!(has_no_locks(&io::Error::from_raw_os_error(libc::ENOLCK)));
+        assert!(has_no_locks(&io::Error::from_raw_os_error(libc::EOPNOTSUPP)));
+        assert!(!has_no_locks(&io::Error::from_raw_os_error(libc::EACCES)));
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl Filter {
     /// # Errors
     /// When the filter is larger than the matrix.
     pub fn convolve(&self, image: &Matrix) -> Result<Matrix> {
-        Matrix::from_tensor(&self.over(&image.tensor())?)
+        Ok(Matrix::from_tensor(&self.over(&image.tensor())?)?.into_result())
     }
 
     /// The filter laid on every place of a photo: no padding, stride 1.

@@ -327,7 +327,8 @@ fn plain(pixels: DynamicImage) -> DynamicImage {
 
 fn cut_off(path: &Path) -> Error {
     Error::new(format!(
-        "{} ends before its image does: it was cut off or damaged on its way; copy or download it again",
+        "{} ends before its image does: it was cut off or damaged on its way; copy or download it again, \
+         or, if a viewer shows all of it, save it anew there",
         path.display()
     ))
 }

@@ -26,18 +26,27 @@ use tch::{Kind, Tensor};
 /// use nchw::prelude::*;
 /// Matrix::from([[0; 0]; 3]);
 /// ```
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Matrix {
     height: usize,
     width: usize,
     values: Vec<f32>,
+    /// Whether these are results of a filter: 0 is then white, as everywhere, and not as dark as in an image.
+    result: bool,
+}
+
+/// Only the numbers count, and not how they are drawn.
+impl PartialEq for Matrix {
+    fn eq(&self, other: &Matrix) -> bool {
+        (self.height, self.width, &self.values) == (other.height, other.width, &other.values)
+    }
 }
 
 impl<T: Into<f64> + Copy, const H: usize, const W: usize> From<[[T; W]; H]> for Matrix {
     fn from(rows: [[T; W]; H]) -> Matrix {
         const { assert!(H > 0 && W > 0, "a matrix has at least 1 row and at least 1 column") }
         let values = rows.iter().flatten().map(|v| (*v).into() as f32).collect();
-        Matrix { height: H, width: W, values }
+        Matrix { height: H, width: W, values, result: false }
     }
 }
 
@@ -59,7 +68,7 @@ impl Matrix {
                 values.len()
             )));
         }
-        Ok(Matrix { height, width, values })
+        Ok(Matrix { height, width, values, result: false })
     }
 
     /// The numbers of a tensor that has one picture with one channel.
@@ -120,11 +129,17 @@ impl Matrix {
     /// Rows become columns.
     pub fn transpose(&self) -> Matrix {
         let at = |i: usize| self.values[(i % self.height) * self.width + i / self.height];
-        Matrix { height: self.width, width: self.height, values: (0..self.values.len()).map(at).collect() }
+        let values = (0..self.values.len()).map(at).collect();
+        Matrix { height: self.width, width: self.height, values, result: self.result }
+    }
+
+    /// The same numbers, drawn as results of a filter.
+    pub(crate) fn into_result(self) -> Matrix {
+        Matrix { result: true, ..self }
     }
 
     /// The matrix as a picture: every number in its cell. Grey while no number
-    /// is negative; else blue below zero, red above.
+    /// is negative; else, and for what a filter gives, blue below zero, red above.
     ///
     /// # Errors
     /// When it has more than 400 numbers, which nobody can read.
@@ -142,7 +157,8 @@ impl Matrix {
 
     /// Grey for an image, signed for results; zeros alone are white as among results.
     pub(crate) fn palette(&self) -> Palette {
-        if Palette::fitting(&self.values) == Palette::Signed { Palette::Signed } else { Palette::Grey }
+        let signed = self.result || Palette::fitting(&self.values) == Palette::Signed;
+        if signed { Palette::Signed } else { Palette::Grey }
     }
 
     /// An error when the numbers would be too small to read.
@@ -273,7 +289,10 @@ debug_as_display!(Matrix);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figure::{area, drawn};
+    use crate::{
+        figure::{area, drawn},
+        filter::Filter,
+    };
 
     #[test]
     fn a_tensor_comes_back_the_same_and_not_transposed() {
@@ -351,6 +370,22 @@ mod tests {
         assert!(count > 6000 && (80..=100).contains(&(right - left)), "{count} from {left} to {right}");
         let (_, [_, first, ..]) = area(&nan, [128, 128, 128]);
         assert!(top >= first + 80 && (80..=88).contains(&(bottom - top)), "from {top} to {bottom}, {first}");
+    }
+
+    #[test]
+    fn a_zero_in_a_result_is_white_whatever_else_is_there() {
+        let image = Matrix::from([[0; 6], [0; 6], [0; 6], [1; 6], [1; 6], [1; 6]]);
+        let [vertical, horizontal] = [Filter::vertical_edge(), Filter::horizontal_edge()]
+            .map(|filter| filter.convolve(&image).unwrap());
+        let white = Palette::Signed.rgb(0.0, (-3.0, 3.0));
+        let cells = |matrix: &Matrix| area(&matrix.figure("").unwrap(), white).0 as f64 / 16.0;
+        // 16 zeros, and the same with 8 threes among them.
+        let (all, half) = (cells(&vertical), cells(&horizontal));
+        assert!(
+            all > 5000.0 && (half / all - 0.5).abs() < 0.05,
+            "{all} and {half} pixels of each cell are white"
+        );
+        assert_eq!(cells(&image), 0.0, "an image is grey");
     }
 
     #[test]

@@ -179,6 +179,8 @@ fn forward_output() -> io::Result<()> {
         })
     })?;
     let wait = move |failed| {
+        // What came too late for an earlier cell says nothing about this one.
+        while stderr_ended.try_recv().is_ok() {}
         let _ = write_line(&mut marks, &end_mark());
         // Not for ever: a cell may have done anything to its stderr.
         let _ = stderr_ended.recv_timeout(Duration::from_secs(1));
@@ -323,6 +325,7 @@ fn cell_reads(now: &[String], evcxr: &[String]) -> bool {
 fn provide_input() -> io::Result<()> {
     let from_evcxr = File::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?);
     let (stdin, mut to_cells) = io::pipe()?;
+    let mut directly = File::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3)?);
     let asked = Arc::new(Mutex::new(false));
     let answered = Arc::clone(&asked);
     thread::Builder::new().name("nchw-stdin".into()).spawn(move || {
@@ -345,9 +348,15 @@ fn provide_input() -> io::Result<()> {
                 && cell_reads(&now, &evcxr)
             {
                 *asked = true;
-                // Through the standard library: the cell's question, still without a line break, goes before.
-                let _ =
-                    write_line(&mut io::stdout(), "EVCXR_INPUT_REQUEST:this cell reads a line, type it here");
+                // The cell's question, still without a line break, goes before: unless the cell keeps
+                // the lock of the standard library's stdout.
+                let (tell, flushed) = mpsc::channel();
+                thread::spawn(move || {
+                    let _ = io::stdout().flush();
+                    let _ = tell.send(());
+                });
+                let _ = flushed.recv_timeout(Duration::from_secs(1));
+                let _ = write_line(&mut directly, "EVCXR_INPUT_REQUEST:this cell reads a line, type it here");
             }
         }
     })?;

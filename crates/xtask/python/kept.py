@@ -22,6 +22,8 @@ def require_unedited(root, path):
 
 def write(root, path, text):
     """Writes the file in one step, and remembers that a chore wrote it."""
+    # Asked once more: it may have been edited while the chore ran.
+    require_unedited(root, path)
     replace(path, text)
     name = path.relative_to(root).as_posix()
     replace(record(root), json.dumps(written(root) | {name: digest(text.encode())}, indent=1))

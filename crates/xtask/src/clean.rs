@@ -3,7 +3,9 @@
 use crate::{deny, files, paths, setup, slots};
 use anyhow::{Result, bail};
 use std::{
+    ffi::OsStr,
     fs::{self, File},
+    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -37,7 +39,7 @@ fn clean_in(root: &Path, cache: Option<PathBuf>) -> Result<()> {
     let _alone = setup::only_one(&made)?;
     let home = made.join("kernel");
     let own_slots = slots::folder(&home).ok();
-    let (_held, running) = own_slots.as_deref().map(hold).unwrap_or_default();
+    let (_held, running) = own_slots.as_deref().map(hold).transpose()?.unwrap_or_default();
     if running > 0 {
         bail!(
             "{running} kernel{} of this course {} running, and would lose what it works with: shut {} down \
@@ -47,7 +49,19 @@ fn clean_in(root: &Path, cache: Option<PathBuf>) -> Result<()> {
             if running == 1 { "it" } else { "them" },
         );
     }
+    let venv = root.join(".venv");
+    if let Some(process) = started_from(&venv) {
+        bail!(
+            "process {process} runs from {} (JupyterLab?): end it first, then run the same command again; \
+             nothing has been removed",
+            venv.display()
+        );
+    }
     for (path, signs) in cache.iter().flat_map(|cache| shared(cache)) {
+        // This clone's own come below: their locks are held here.
+        if own_slots.as_ref() == Some(&path) {
+            continue;
+        }
         remove(&path, signs, in_use(&path))?;
     }
     if let Some(slots) = own_slots.filter(|slots| !slots.starts_with(&made)) {
@@ -99,15 +113,15 @@ fn shared(cache: &Path) -> Vec<(PathBuf, &'static [&'static str])> {
 /// Who uses a folder of the cache, as far as that can be seen; None when nobody does.
 fn in_use(path: &Path) -> Option<String> {
     if let Some(home) = slots::owner(path) {
-        let (_held, running) = hold(path);
-        return match running {
-            0 if !home.exists() => None,
-            0 => Some(format!("it belongs to {}", home.display())),
-            _ => Some(format!("a kernel of {} is running", home.display())),
+        return match hold(path) {
+            Ok((_, 0)) if !home.exists() => None,
+            Ok((_, 0)) => Some(format!("it belongs to {}", home.display())),
+            Ok(_) => Some(format!("a kernel of {} is running", home.display())),
+            Err(error) => Some(format!("{error:#}")),
         };
     }
     let lock = path.join("lock");
-    if lock.exists() && !matches!(files::lock(&lock), Ok(Some(_))) {
+    if lock.exists() && matches!(files::lock(&lock), Ok(None)) {
         return Some("another clone is installing it".into());
     }
     if builds(path) || builds(&path.join("build")) {
@@ -118,19 +132,20 @@ fn in_use(path: &Path) -> Option<String> {
 
 /// Takes the locks of all working folders that no kernel holds, so that none can begin to use them;
 /// also the number of those that kernels hold.
-fn hold(slots: &Path) -> (Vec<File>, usize) {
+fn hold(slots: &Path) -> Result<(Vec<File>, usize)> {
     let entries = fs::read_dir(slots).into_iter().flatten().flatten();
     let locks = entries.map(|entry| entry.path().join("lock")).filter(|lock| lock.exists());
-    let tried: Vec<Option<File>> = locks.map(|lock| files::lock(&lock).ok().flatten()).collect();
+    let tried: Vec<Option<File>> = locks.map(|lock| files::lock(&lock)).collect::<Result<_>>()?;
     let running = tried.iter().filter(|lock| lock.is_none()).count();
-    (tried.into_iter().flatten().collect(), running)
+    Ok((tried.into_iter().flatten().collect(), running))
 }
 
 /// Whether cargo is building in this folder: it holds a lock in each profile's.
 fn builds(target: &Path) -> bool {
     let entries = fs::read_dir(target).into_iter().flatten().flatten();
     let mut locks = entries.map(|entry| entry.path().join(".cargo-lock")).filter(|lock| lock.exists());
-    locks.any(|lock| !matches!(files::lock(&lock), Ok(Some(_))))
+    // One that cannot be opened is no sign of a build: removing says what is not permitted.
+    locks.any(|lock| matches!(files::lock(&lock), Ok(None)))
 }
 
 /// A process whose program lies in this folder.
@@ -139,6 +154,18 @@ fn program_of(folder: &Path) -> Option<String> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let found = processes.map(|process| process.path()).find(|process| {
         fs::read_link(process.join("exe")).is_ok_and(|program| program.starts_with(&folder))
+    })?;
+    Some(found.file_name()?.to_string_lossy().into_owned())
+}
+
+/// A process that was started as a program of this Python environment: its `exe` is the system's Python.
+fn started_from(environment: &Path) -> Option<String> {
+    let programs = environment.join("bin");
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let found = processes.map(|process| process.path()).find(|process| {
+        let line = fs::read(process.join("cmdline")).unwrap_or_default();
+        let first = line.split(|byte| *byte == 0).next().unwrap_or_default();
+        Path::new(OsStr::from_bytes(first)).starts_with(&programs)
     })?;
     Some(found.file_name()?.to_string_lossy().into_owned())
 }
@@ -162,12 +189,12 @@ mod tests {
             fs::write(temp.path().join(number).join("lock"), "").unwrap();
         }
         let kernel = files::lock(&temp.path().join("0/lock")).unwrap().unwrap();
-        let (held, running) = hold(temp.path());
+        let (held, running) = hold(temp.path()).unwrap();
         assert_eq!((held.len(), running), (1, 1));
         assert!(files::lock(&temp.path().join("1/lock")).unwrap().is_none(), "no kernel can take it now");
         drop((held, kernel));
         // A process that another test starts has every open file for a moment.
-        assert!((0..200).any(|_| hold(temp.path()).1 == 0 || pause()), "nobody holds them any more");
+        assert!((0..200).any(|_| hold(temp.path()).unwrap().1 == 0 || pause()), "nobody holds them any more");
     }
 
     #[test]
@@ -261,6 +288,26 @@ mod tests {
         let mut left: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
         assert_eq!(left, [".venv-bench", "notebooks", "test-artifacts"], "what no chore made");
+    }
+
+    #[test]
+    fn nothing_is_removed_under_a_jupyterlab_that_runs() {
+        let temp = tempfile::tempdir().unwrap();
+        let (venv, made) = (temp.path().join(".venv"), temp.path().join(".nchw/steps"));
+        fs::create_dir_all(venv.join("bin")).unwrap();
+        fs::create_dir_all(&made).unwrap();
+        fs::write(venv.join(files::MARK), "").unwrap();
+        // As in an environment: a link to the system's program.
+        std::os::unix::fs::symlink("/bin/sleep", venv.join("bin/python")).unwrap();
+        let mut server = Command::new(venv.join("bin/python")).arg("20").spawn().unwrap();
+        let seen = (0..100).any(|_| started_from(&venv).is_some() || pause());
+        let refused = clean_in(temp.path(), None).unwrap_err().to_string();
+        server.kill().unwrap();
+        server.wait().unwrap();
+        assert!(seen && refused.contains(&format!("process {} runs from", server.id())), "{refused}");
+        assert!(venv.exists() && made.exists());
+        clean_in(temp.path(), None).unwrap();
+        assert!(!venv.exists() && !made.exists());
     }
 
     #[test]

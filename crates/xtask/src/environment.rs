@@ -1,13 +1,16 @@
 //! Python environments: `.venv`, from which JupyterLab runs, and one for each purpose that needs others.
 
 use crate::{files, inputs, paths, run, tools::Tools, watch};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
 };
+
+/// Raised when `.venv` has to be made anew because of how it is made.
+pub const RECIPE: &str = "recipe 1";
 
 /// What is in `.venv` when it is whole; half of it may have been deleted, by
 /// hand or by a tool that tidies up.
@@ -46,6 +49,11 @@ pub fn of(name: &str, lock: &str) -> Result<PathBuf> {
     let stamp_file = folder.join("stamp");
     let python = folder.join("bin/python");
     if !fs::read_to_string(&stamp_file).is_ok_and(|s| s == stamp) {
+        files::make(&paths::made())?;
+        let own = paths::made().join(format!("{}.lock", name.trim_start_matches('.')));
+        let Some(_alone) = files::lock(&own)? else {
+            bail!("another command is installing {name}: wait until it has ended, then run this again");
+        };
         println!("  installing {lock} into {name}");
         // Earlier ones have a stamp, and no mark.
         files::remove(&folder, &["stamp"])?;

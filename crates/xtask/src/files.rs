@@ -49,11 +49,16 @@ pub fn make(folder: &Path) -> Result<()> {
 }
 
 /// Whether a chore made this folder: it has the mark, or one of `signs`, files that only chores
-/// leave in it. A link is somebody's own arrangement, wherever it leads.
+/// leave in it, or there is nothing in it that could be lost. A link is somebody's own arrangement,
+/// wherever it leads.
 pub fn is_ours(folder: &Path, signs: &[&str]) -> bool {
     folder.is_dir()
         && !folder.is_symlink()
-        && [MARK].iter().chain(signs).any(|sign| folder.join(sign).exists())
+        && ([MARK].iter().chain(signs).any(|sign| folder.join(sign).exists()) || is_empty(folder))
+}
+
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 /// Removes a folder that a chore made; does nothing where there is none.
@@ -74,7 +79,10 @@ pub fn remove(folder: &Path, signs: &[&str]) -> Result<()> {
         // The mark and the lock go last: interrupted, the rest is still known as ours, and what a
         // second program must not do before everything is gone it cannot do.
         let mark = folder.join(MARK);
-        write(&mark, MARK_TEXT)?;
+        // On a full disk it cannot be written, and removing is what makes room.
+        if !mark.exists() {
+            let _ = write(&mark, MARK_TEXT);
+        }
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             match entry.file_type()?.is_dir() {
@@ -92,7 +100,11 @@ pub fn remove(folder: &Path, signs: &[&str]) -> Result<()> {
 /// The lock is gone when the file is closed.
 pub fn lock(path: &Path) -> Result<Option<File>> {
     let file = File::create(path).with_context(|| format!("could not open {}", path.display()))?;
-    Ok(rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok().then_some(file))
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("could not lock {}", path.display())),
+    }
 }
 
 #[cfg(test)]

@@ -231,7 +231,13 @@ mod tests {
             );
         }
         drop((relay, other));
-        assert!(!taken(port(&behind, "shell_port").1), "free again");
+        // The test that opens many relays in a thread beside this one begins at the same port.
+        let shell = port(&behind, "shell_port").1;
+        let free = (0..200).any(|_| {
+            thread::sleep(PAUSE);
+            !taken(shell)
+        });
+        assert!(free, "free again");
     }
 
     #[test]

@@ -32,7 +32,11 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// It writes into files that nobody else sees: the end of a pipe comes only when every process that
 /// inherited it has ended, and a program may leave one behind.
 pub fn quiet(command: &mut Command) -> Result<String> {
-    let file = || tempfile::tempfile().context("could not make a temporary file");
+    // In memory, because the disk may be full; a file where the system has no such memory.
+    let file = || -> Result<File> {
+        let memory = rustix::fs::memfd_create("output", rustix::fs::MemfdFlags::CLOEXEC).map(File::from);
+        memory.or_else(|_| tempfile::tempfile()).context("could not make a temporary file")
+    };
     let (mut out, mut error) = (file()?, file()?);
     command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(error.try_clone()?);
     let status = command.status().with_context(|| format!("could not start {}", name(command)))?;

@@ -108,6 +108,7 @@ pub fn setup(wish: Wish) -> Result<Ready> {
                 &tools.python.display().to_string(),
                 &tools.python_version,
                 conda.as_deref().unwrap_or("no conda"),
+                environment::RECIPE,
             ],
         )?,
         act: &|| environment::make(&tools, conda.is_some()),

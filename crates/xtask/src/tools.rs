@@ -4,6 +4,7 @@
 use crate::{paths, run};
 use anyhow::{Context, Result, bail};
 use std::{
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -67,7 +68,8 @@ fn require_rust(version: &str) -> Result<()> {
 }
 
 fn find_python() -> Result<(PathBuf, String)> {
-    let python = run::which("python3").context(
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let python = python_on(&path, &paths::root().join(".venv/bin")).context(
         "Python was not found: install it (Debian, Ubuntu: `sudo apt install python3 python3-venv`)",
     )?;
     let version =
@@ -83,6 +85,15 @@ fn find_python() -> Result<(PathBuf, String)> {
         );
     }
     Ok((python, version))
+}
+
+/// The first Python on the PATH that is not in `own`: set-up makes `.venv` anew and cannot run from
+/// it, and it comes first where the learner has activated it.
+fn python_on(path: &OsStr, own: &Path) -> Option<PathBuf> {
+    let own = own.canonicalize().ok();
+    let folders =
+        std::env::split_paths(path).filter(|folder| own.is_none() || folder.canonicalize().ok() != own);
+    folders.map(|folder| folder.join("python3")).find(|python| python.is_file())
 }
 
 fn find_cxx() -> Result<PathBuf> {
@@ -123,6 +134,21 @@ mod tests {
             error.contains("1.89") && error.contains("1.74.1") && error.contains("rustup update"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn the_python_that_set_up_makes_anew_is_not_the_one_it_runs() {
+        let temp = tempfile::tempdir().unwrap();
+        let [own, system] = ["course/.venv/bin", "usr/bin"].map(|name| temp.path().join(name));
+        for folder in [&own, &system] {
+            std::fs::create_dir_all(folder).unwrap();
+            std::fs::write(folder.join("python3"), "").unwrap();
+        }
+        let spelled = temp.path().join("course/../course/.venv/bin");
+        let path = std::env::join_paths([&spelled, &own, &system]).unwrap();
+        assert_eq!(python_on(&path, &own), Some(system.join("python3")));
+        assert_eq!(python_on(own.as_os_str(), &own), None);
+        assert_eq!(python_on(own.as_os_str(), &temp.path().join("another")), Some(own.join("python3")));
     }
 
     #[test]

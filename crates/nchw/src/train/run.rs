@@ -156,6 +156,7 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
                 folder.display()
             )));
         }
+        Err(TryLockError::Error(e)) if files::has_no_locks(&e) => {}
         Err(TryLockError::Error(e)) => return Err(cannot(&e)),
     }
     if !trainer.resume(&folder)? {
@@ -268,21 +269,22 @@ pub(super) fn best_in(runs: &Path) -> Result<Option<LectureNet>> {
         let learned = notes.get(LEARNED)?.starts_with("CIFAR-10");
         notes.get(ACCURACY)?.parse::<f64>().ok().filter(|_| learned)
     };
-    let (mut best, mut damaged): (Option<(f64, PathBuf)>, _) = (None, None);
+    let (mut found, mut damaged): (Vec<(f64, PathBuf)>, _) = (Vec::new(), None);
     for file in listed(runs)?.into_iter().map(|folder| folder.join(WEIGHTS)).filter(|file| file.is_file()) {
         match Weights::read(&file).map(|weights| accuracy(&weights.notes)) {
-            Ok(Some(accuracy)) if best.as_ref().is_none_or(|(best, _)| accuracy > *best) => {
-                best = Some((accuracy, file));
-            }
-            Ok(_) => {}
+            Ok(Some(accuracy)) => found.push((accuracy, file)),
+            Ok(None) => {}
             Err(error) => damaged = Some(error),
         }
     }
-    match (best, damaged) {
-        (Some((_, file)), _) => LectureNet::load(file).map(Some),
-        (None, Some(error)) => Err(error),
-        (None, None) => Ok(None),
+    found.sort_by(|a, b| b.0.total_cmp(&a.0));
+    for (_, file) in found {
+        match LectureNet::load(file) {
+            Ok(net) => return Ok(Some(net)),
+            Err(error) => damaged = Some(error),
+        }
     }
+    damaged.map_or(Ok(None), Err)
 }
 
 impl Shared {
@@ -558,6 +560,13 @@ mod tests {
         good("a", "0.7");
         good("best", "0.9");
         good("last", "0.8");
+        assert_eq!(best_in(folder.path()).unwrap().unwrap().plan().maps, [4, 3, 4]);
+        // Whole as a file, and no network: the next best one.
+        let notes = [(LEARNED, "CIFAR-10, 5 + 2 pictures"), (ACCURACY, "0.99")];
+        let notes = notes.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        fs::create_dir(folder.path().join("odd")).unwrap();
+        let odd = Weights { tensors: Vec::new(), notes };
+        odd.write(&folder.path().join("odd").join(WEIGHTS)).unwrap();
         assert_eq!(best_in(folder.path()).unwrap().unwrap().plan().maps, [4, 3, 4]);
         // A file in the place of a folder is no empty folder.
         let file = folder.path().join("file");

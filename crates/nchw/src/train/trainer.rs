@@ -437,6 +437,13 @@ impl Trainer {
         if notes.data != self.data {
             differs.push(format!("the data: {} there, {} here", notes.data, self.data));
         }
+        // There, the epochs were cut to fit minutes that this recipe does not have.
+        if self.recipe.minutes == 0.0 && notes.epochs != self.recipe.epochs {
+            differs.push(format!(
+                "epochs {} there, to fit its minutes, {} here",
+                notes.epochs, self.recipe.epochs
+            ));
+        }
         if !differs.is_empty() {
             return Err(Error::new(format!(
                 "{} holds a training by another recipe: {}. Give this one a folder of its own, or delete that one",

@@ -316,6 +316,10 @@ impl<'a> Work<'a> {
         if let Ok(Verdict::Published | Verdict::AsPutThere) = spec.verify(folder) {
             return Ok(None);
         }
+        // Before anything is written beside it.
+        if let Err(problem) = spec.verify(folder) {
+            spec.may_fill(folder, &problem)?;
+        }
         let scratch = Scratch::open(files::folder_of(folder), &spec.archive.sha256)?;
         let work = Work { spec, folder, scratch };
         // Once more under the lock: another process may just have made the set.

@@ -37,6 +37,13 @@ impl Scratch {
                 Ok(text) if text == MARKER_TEXT => {}
                 // The process that worked there has just finished.
                 Err(e) if e.kind() == ErrorKind::NotFound && !path.exists() => continue,
+                Err(e) if e.kind() == ErrorKind::PermissionDenied => {
+                    return Err(Error::new(format!(
+                        "the unfinished downloads in {} belong to another user ({e}): choose another place with \
+                         --to DIR",
+                        path.display()
+                    )));
+                }
                 _ => return Err(foreign(&path)),
             }
             let lock_path = path.join("lock");
@@ -46,7 +53,7 @@ impl Scratch {
             };
             match lock.try_lock() {
                 Err(TryLockError::WouldBlock) => return Err(busy(&path)),
-                Err(TryLockError::Error(e)) if e.kind() != ErrorKind::Unsupported => return Err(failed(e)),
+                Err(TryLockError::Error(e)) if !files::has_no_locks(&e) => return Err(failed(e)),
                 _ => {}
             }
             // The lock counts only if the folder was not removed while we waited for it.

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use std::{
     fs::{self, File},
     io::{self, BufReader, Read, Write},
+    os::unix::fs::MetadataExt,
     path::Path,
 };
 
@@ -224,6 +225,12 @@ impl Spec {
             Err(e) => return refused(format!("cannot be the folder of the set: {e}")),
         };
         match entries.next() {
+            // Another disk cannot take the place of this one in one step.
+            None if is_mounted(folder) => refused(format!(
+                "is where another disk is mounted, and the set takes the place of a whole folder: choose one in \
+                 it, for example --to {}",
+                folder.join(FOLDER).display()
+            )),
             None => Ok(()),
             Some(_) if self.files.iter().any(|file| folder.join(&file.name).exists()) => refused(format!(
                 "holds a part of a set, or a damaged one ({problem}). Nothing there was changed: \
@@ -278,5 +285,24 @@ pub(super) fn unwritten(what: &str, error: &io::Error) -> Error {
             "{what} could not be written: {error}. Choose a folder of your own with --to DIR"
         )),
         _ => Error::new(format!("{what} could not be written: {error}")),
+    }
+}
+/// Whether a folder is on another disk than the folder that holds it.
+fn is_mounted(folder: &Path) -> bool {
+    let disk = |path: &Path| fs::metadata(path).map(|data| data.dev()).ok();
+    disk(folder) != disk(&folder.join(".."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempFolder;
+
+    #[test]
+    fn an_empty_folder_can_become_the_set_unless_another_disk_is_mounted_there() {
+        let folder = TempFolder::new("spec-mounted");
+        assert!(!is_mounted(folder.path()));
+        assert!(Spec::cifar10().may_fill(folder.path(), &Error::new("")).is_ok());
+        assert!(is_mounted(Path::new("/proc")) && is_mounted(Path::new("/dev")));
     }
 }
