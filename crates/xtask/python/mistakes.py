@@ -158,7 +158,10 @@ def main():
     print(f"  {len(mistakes) - failed} of {len(mistakes)} mistakes are told well, {time.monotonic() - start:.0f} s")
     sections = [section(number, mistake, came, root) for (number, mistake), came in zip(mistakes, results)]
     if renew:
-        kept.write(root, file, "\n".join([HEAD, *sections]))
+        try:
+            kept.write(root, file, "\n".join([HEAD, *sections]))
+        except kept.Edited as edited:
+            raise SystemExit(str(edited)) from None
     elif arguments.check and not is_current(sections, file.read_text(encoding="utf-8"), arguments.only):
         failed += 1
         print("  FAIL  docs/mistakes.md is another; renew it: cargo xtask mistakes")

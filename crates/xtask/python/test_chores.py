@@ -134,6 +134,9 @@ class KeptTest(unittest.TestCase):
         self.edit("one\nand an answer\n")
         with self.assertRaises(kept.Edited):
             kept.require_unedited(self.root, self.file)
+        with self.assertRaises(kept.Edited):
+            kept.write(self.root, self.file, "edited while the chore ran\n")
+        self.assertEqual(self.file.read_text(encoding="utf-8"), "one\nand an answer\n")
         kept.require_unedited(self.root, self.root / "docs/b.md")
         self.assertEqual([path.name for path in self.file.parent.iterdir()], ["a.ipynb"], "nothing is left beside it")
 
