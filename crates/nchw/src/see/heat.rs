@@ -323,7 +323,7 @@ impl Heat {
                 place % columns
             ),
             None if map.values().iter().all(|value| value.is_finite()) => {
-                format!("{range}; the most nowhere in {size}")
+                format!("{range} in {size}, so nothing stands out")
             }
             None => format!("{range}, of {size}"),
         }))

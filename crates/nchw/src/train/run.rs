@@ -512,7 +512,7 @@ impl fmt::Display for Run {
 mod tests {
     use super::*;
     use crate::{net::Plan, testing::TempFolder};
-    use tch::Device;
+    use tch::{Device, Tensor};
 
     fn started(folder: &Path) -> Result<Run> {
         let plan = Plan { maps: [2, 3, 4], ..Plan::default() };
@@ -565,7 +565,7 @@ mod tests {
         let notes = [(LEARNED, "CIFAR-10, 5 + 2 pictures"), (ACCURACY, "0.99")];
         let notes = notes.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         fs::create_dir(folder.path().join("odd")).unwrap();
-        let odd = Weights { tensors: Vec::new(), notes };
+        let odd = Weights { tensors: vec![("odd".into(), Tensor::from(1.0f32))], notes };
         odd.write(&folder.path().join("odd").join(WEIGHTS)).unwrap();
         assert_eq!(best_in(folder.path()).unwrap().unwrap().plan().maps, [4, 3, 4]);
         // A file in the place of a folder is no empty folder.
