@@ -65,6 +65,15 @@ pub(crate) fn lock_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
+/// What a folder holds; nothing if there is no such folder.
+pub(crate) fn listed(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect()),
+    };
+    entries.map_err(|e| Error::new(format!("the folder {} could not be read: {e}", folder.display())))
+}
+
 /// `path` with one more ending: `progress.json.lock`.
 pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -1,5 +1,4 @@
-//! A training in the background: the notebook stays alive, and the same cell,
-//! run again after whatever happened, goes on from the last checkpoint.
+//! A training in the background. The same cell, run again, resumes from the last checkpoint.
 
 use super::{
     recipe::Recipe,
@@ -20,7 +19,6 @@ use std::{
     collections::HashMap,
     fmt,
     fs::{self, TryLockError},
-    io::ErrorKind,
     path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard,
@@ -148,7 +146,6 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
     }
     let lock_file = files::lock_file(&folder.join("lock")).map_err(|e| cannot(&e))?;
     match lock_file.try_lock() {
-        Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             return Err(Error::new(format!(
                 "another program trains in {} already (another notebook, or `nchw train`): wait for it, \
@@ -156,8 +153,8 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
                 folder.display()
             )));
         }
-        Err(TryLockError::Error(e)) if files::has_no_locks(&e) => {}
-        Err(TryLockError::Error(e)) => return Err(cannot(&e)),
+        Err(TryLockError::Error(e)) if !files::has_no_locks(&e) => return Err(cannot(&e)),
+        _ => {}
     }
     if !trainer.resume(&folder)? {
         overwrites_nothing(&folder)?;
@@ -234,23 +231,14 @@ fn snapshot(folder: &Path, epoch: usize) -> PathBuf {
 /// # Errors
 /// When there are none.
 pub(crate) fn snapshots(folder: &Path) -> Result<Vec<(usize, PathBuf)>> {
-    let files = listed(&folder.join(EPOCHS))?.into_iter();
     let epoch = |file: &PathBuf| file.file_name()?.to_str()?.strip_suffix(".safetensors")?.parse().ok();
-    let mut found: Vec<(usize, PathBuf)> = files.filter_map(|file| Some((epoch(&file)?, file))).collect();
+    let all = files::listed(&folder.join(EPOCHS))?;
+    let mut found: Vec<_> = all.into_iter().filter_map(|file| Some((epoch(&file)?, file))).collect();
     found.sort();
     if found.is_empty() {
         return Err(Error::new(format!("there are no weights of single epochs in {}", shown(folder))));
     }
     Ok(found)
-}
-
-/// What a folder holds; nothing if there is no such folder.
-fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect()),
-    };
-    entries.map_err(|e| Error::new(format!("the folder {} could not be read: {e}", folder.display())))
 }
 
 impl LectureNet {
@@ -270,7 +258,9 @@ pub(super) fn best_in(runs: &Path) -> Result<Option<LectureNet>> {
         notes.get(ACCURACY)?.parse::<f64>().ok().filter(|_| learned)
     };
     let (mut found, mut damaged): (Vec<(f64, PathBuf)>, _) = (Vec::new(), None);
-    for file in listed(runs)?.into_iter().map(|folder| folder.join(WEIGHTS)).filter(|file| file.is_file()) {
+    for file in
+        files::listed(runs)?.into_iter().map(|folder| folder.join(WEIGHTS)).filter(|file| file.is_file())
+    {
         match Weights::read(&file).map(|weights| accuracy(&weights.notes)) {
             Ok(Some(accuracy)) => found.push((accuracy, file)),
             Ok(None) => {}

@@ -1,6 +1,6 @@
 //! Brings CIFAR-10 here: from the network or from a file, whole or not at all.
 //!
-//! Everything is first made in a working folder beside the set's own (`scratch`),
+//! Everything is first made in a working folder beside the set's own (`workspace`),
 //! held against size and SHA-256, and then renamed. Interrupted, the same call
 //! resumes its downloads. A folder that holds anything is never replaced.
 //!
@@ -9,8 +9,8 @@
 pub mod archive;
 mod download;
 mod parquet;
-mod scratch;
 mod spec;
+mod workspace;
 
 pub use spec::{Sealed, Spec, Verdict};
 pub use ureq::Proxy;
@@ -22,7 +22,6 @@ use crate::{
     shapes::commas,
 };
 use download::Trouble;
-use scratch::Scratch;
 use spec::unwritten;
 use std::{
     fs::{self, File},
@@ -30,6 +29,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use workspace::Workspace;
 
 /// Where the set can be had.
 #[derive(Clone, Debug)]
@@ -306,7 +306,7 @@ fn archive_or_not(spec: &Spec, path: &Path, bytes: u64) -> Result<()> {
 struct Work<'a> {
     spec: &'a Spec,
     folder: &'a Path,
-    scratch: Scratch,
+    scratch: Workspace,
 }
 
 impl<'a> Work<'a> {
@@ -320,7 +320,7 @@ impl<'a> Work<'a> {
         if let Err(problem) = spec.verify(folder) {
             spec.may_fill(folder, &problem)?;
         }
-        let scratch = Scratch::open(files::folder_of(folder), &spec.archive.sha256)?;
+        let scratch = Workspace::open(files::folder_of(folder), &spec.archive.sha256)?;
         let work = Work { spec, folder, scratch };
         // Once more under the lock: another process may just have made the set.
         match spec.verify(folder) {

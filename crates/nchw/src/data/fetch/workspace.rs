@@ -16,16 +16,16 @@ const MARKER_TEXT: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # Unfinished downloads of `nchw data`, which deletes this folder when they are complete.\n";
 
 /// A folder with our marker, in which one process works at a time.
-pub(super) struct Scratch {
+pub(super) struct Workspace {
     path: PathBuf,
     /// Held open: the lock ends with the process.
     _lock: File,
 }
 
-impl Scratch {
+impl Workspace {
     /// Opens the folder for a set in `parent`, or makes it. Its name holds the beginning of the
     /// archive's hash, so only downloads of that archive are continued.
-    pub fn open(parent: &Path, sha256: &str) -> Result<Scratch> {
+    pub fn open(parent: &Path, sha256: &str) -> Result<Workspace> {
         let path = parent.join(format!(".nchw-data-{sha256:.16}"));
         let failed = |e: io::Error| unwritten(&path.display().to_string(), &e);
         fs::create_dir_all(parent).map_err(failed)?;
@@ -59,7 +59,7 @@ impl Scratch {
             // The lock counts only if the folder was not removed while we waited for it.
             let held = lock.try_clone().and_then(Handle::from_file).map_err(failed)?;
             if Handle::from_path(&lock_path).is_ok_and(|there| there == held) {
-                return Ok(Scratch { path, _lock: lock });
+                return Ok(Workspace { path, _lock: lock });
             }
         }
     }
