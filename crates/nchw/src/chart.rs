@@ -335,7 +335,7 @@ mod tests {
         let figure =
             Chart::new("t", "x", "y").line("a", &[2.0]).line("b", &[0.0, 0.0, f64::NAN]).figure().unwrap();
         assert!(figure.alt().contains("a from 2.0 to 2.0"), "{}", figure.alt());
-        // The last value is no number: nothing is said to go there.
+        // The last value is not a number, so no end of a range is named for it.
         assert!(figure.alt().contains("b from 0.0 to 0.0, 1 of 3 values are NaN or infinite"));
         for line in [0, 1] {
             place(&figure, line);

@@ -2,7 +2,7 @@
 //!
 //! A panic prints its message without the backtrace, which is about evcxr and
 //! the standard library. What a cell prints reaches the notebook whole: evcxr
-//! loses a line without a line break, with whatever it says itself on the same
+//! loses a line without a line break, with its own marks on the same
 //! line, gets out of step at a byte that is not UTF-8, and takes minutes for
 //! what an endless loop printed. Other programs keep Rust's own behaviour.
 

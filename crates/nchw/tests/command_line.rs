@@ -139,7 +139,7 @@ fn see_writes_a_slide_of_each_kind() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// Whatever the photo is called, an output never takes its place.
+/// An output never overwrites the photo, under any spelling of its name.
 #[test]
 fn see_overwrites_an_older_output_and_never_an_input() {
     let folder = std::env::temp_dir().join(format!("nchw-see-self-{}", std::process::id()));

@@ -482,7 +482,7 @@ fn a_folder_that_holds_anything_is_left_alone() {
         error.contains("its bytes are not what they were") && error.contains("Nothing there was"),
         "{error}"
     );
-    // A whole set of other pictures is somebody's own.
+    // A complete set of other images belongs to the user.
     fs::remove_file(t.folder().join("SHA256SUMS")).unwrap();
     assert_eq!(t.published.spec.verify(&t.folder()).unwrap(), Verdict::OtherBytes);
     let error = t.fetch(&[&good]).unwrap_err();
@@ -579,7 +579,7 @@ fn other_data_sets_are_recognised() {
     let needed =
         "The course needs the binary version of CIFAR-10, cifar-10-binary.tar.gz (170,052,171 bytes)";
     let file = here.path().join("download.tar.gz");
-    // By their size, whatever they are called.
+    // By their size, under any name.
     for (bytes, what) in [
         (168_513_733, "is CIFAR-100, another data set, with 100 classes (cifar-100-binary.tar.gz)"),
         (169_001_437, "is CIFAR-100, another data set, with 100 classes (cifar-100-python.tar.gz)"),

@@ -1,4 +1,4 @@
-//! No public function panics: whatever it gets, it answers, or says in words why it cannot.
+//! No public function panics: for any input it returns a result or an error that says why not.
 //!
 //! Every test tries inputs for half a second, or for `NCHW_FUZZ_SECONDS`: sizes that are 0,
 //! 1, odd or far too large, every kind of number, NaN and infinity, tensors with strides,
@@ -762,7 +762,7 @@ fn filters_patches_albums_and_films() {
                     looked_at(album.figure());
                 }
             }
-            // A report that somebody changed.
+            // A report whose fields were changed by hand.
             let broken = Report { labels: vec![number; 3], answers: vec![11], ..report };
             reported(&broken, &few, number);
             shown(album(&net, &few, &broken, 2));

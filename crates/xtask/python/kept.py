@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Edited(Exception):
-    """Somebody's edits would be overwritten."""
+    """The user's edits would be overwritten."""
 
 
 def require_unedited(root, path):

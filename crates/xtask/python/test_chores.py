@@ -159,7 +159,7 @@ class KeptTest(unittest.TestCase):
 
 
 class MistakesTest(unittest.TestCase):
-    """`mistakes.py --check`, with a kernel that says whatever it likes: what it says is not compared."""
+    """`mistakes.py --check`, with a stand-in for the kernel: its output is not compared."""
 
     def main(self, *arguments, root=ROOT):
         with mock.patch.object(mistakes, "Kernel"), mock.patch.object(mistakes, "perform", return_value=("x", None)), \

@@ -49,7 +49,7 @@ pub fn make(folder: &Path) -> Result<()> {
 }
 
 /// Whether a chore made this folder: it has the mark, or one of `signs`, files that only chores
-/// leave in it, or there is nothing in it that could be lost. A link is somebody's own arrangement,
+/// leave in it, or there is nothing in it that could be lost. A link was set up by the user,
 /// wherever it leads.
 pub fn is_ours(folder: &Path, signs: &[&str]) -> bool {
     folder.is_dir()
@@ -123,7 +123,7 @@ mod tests {
         assert!(error.contains("set-up did not make it") && error.contains("mv "), "{error}");
         assert!(folder.join("mine.py").exists());
 
-        // A link to a folder of ours is somebody's own.
+        // A link to a folder of ours was set up by the user.
         let (ours, link) = (temp.path().join("ours"), temp.path().join("link"));
         make(&ours).unwrap();
         symlink(&ours, &link).unwrap();

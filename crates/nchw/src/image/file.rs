@@ -203,7 +203,7 @@ mod tests {
             [&length.to_be_bytes()[..], b"ftyp", major.as_bytes(), &[0; 4], more.as_bytes(), b"mdat"].concat()
         };
         let cases: [(&str, Vec<u8>, &str); 19] = [
-            // By its content, whatever the name says.
+            // By its content, under any name.
             ("a.jpg", brands("heic", "mif1heic"), "Most Compatible"),
             ("a.heic", brands("mif1", "mif1heic"), "HEIC"),
             ("a.avif", brands("avif", "mif1miaf"), "AVIF"),

@@ -278,7 +278,7 @@ mod tests {
     fn a_damaged_file_is_set_aside_and_named() {
         let folder = TempFolder::new("quiz-damaged");
         let file = folder.path().join("progress.json");
-        // Somebody's own, and a link that leads nowhere: neither is overwritten.
+        // A user's file and a broken link: neither is overwritten.
         let mine = folder.path().join("progress.json.damaged-2");
         fs::write(&mine, "mine").unwrap();
         std::os::unix::fs::symlink("nowhere", folder.path().join("progress.json.damaged-4")).unwrap();

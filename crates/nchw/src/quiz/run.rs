@@ -121,7 +121,7 @@ impl Run {
     }
 }
 
-/// Whether these layers can be laid on this input, and libtorch has the memory for it.
+/// Whether these layers can be applied to this input within the memory limit.
 fn fits(input: Shape, layers: &Chain) -> Result<()> {
     let table = layers.on(input);
     if let Some(problem) = table.problem {

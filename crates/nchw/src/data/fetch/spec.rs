@@ -208,7 +208,7 @@ impl Spec {
         }
     }
 
-    /// Refuses a folder that holds anything: whatever it is, it may be the only copy. `problem` is
+    /// Refuses a folder that holds anything, since it may be the user's only copy. `problem` is
     /// why it is not the whole set.
     pub(super) fn may_fill(&self, folder: &Path, problem: &Error) -> Result<()> {
         let refused = |why: String| Err(Error::new(format!("{} {why}", folder.display())));
