@@ -43,6 +43,26 @@ extern "C" fn on_load() {
         if let Err(error) = forward_output().and_then(|()| provide_input()) {
             eprintln!("what cells print may be shown late: {error}");
         }
+        delay_aborts();
+    }
+}
+
+/// Delays an abort by a moment: the reason, which was written last, is still on its way
+/// through the threads of `forward_output`, and they end with the process.
+fn delay_aborts() {
+    extern "C" fn wait_and_abort(signal: libc::c_int) {
+        thread::sleep(Duration::from_millis(200));
+        // SAFETY: `raise` may be called in a signal handler.
+        unsafe { libc::raise(signal) };
+    }
+    let handler: extern "C" fn(libc::c_int) = wait_and_abort;
+    // SAFETY: all zeros is a valid `sigaction`: no flags, an empty mask. The handler only calls
+    // `nanosleep` and `raise`. SA_RESETHAND restores the default action, which ends the process.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESETHAND;
+        libc::sigaction(libc::SIGABRT, &raw const action, std::ptr::null_mut());
     }
 }
 
@@ -60,8 +80,10 @@ fn explain_the_end(stderr: &PipeReader) -> io::Result<()> {
     // A duplicate is inherited by the shell, unlike the original.
     let unread = rustix::io::dup(stderr)?;
     // The shell's input ends when this process does, however that happens. What it then writes
-    // is the last that evcxr reads before the end of stdout.
-    let script = format!("cat >/dev/null; tail -c 4096 /dev/fd/{} >&2; echo \"$0\"", unread.as_raw_fd());
+    // is the last that evcxr reads before the end of stdout. evcxr reads stderr in another thread,
+    // and what it reads after the end of stdout belongs to no cell.
+    let unread = unread.as_raw_fd();
+    let script = format!("cat >/dev/null; tail -c 4096 /dev/fd/{unread} >&2; sleep 0.2; echo \"$0\"");
     let waiting = Command::new("/bin/sh").arg("-c").arg(script).arg(ENDED).stdin(Stdio::piped()).spawn()?;
     // The input stays open as long as this process is there.
     std::mem::forget(waiting);
