@@ -6,7 +6,8 @@ use crate::{
     colour::Palette,
     figure::Figure,
     image::Image,
-    matrix::{Matrix, extent, values_of},
+    matrix::{Matrix, extent, grid_of, values_of},
+    notebook::{Output, shows},
     panels::{Content, Look, Panel, Sheet},
 };
 use std::fmt;
@@ -168,16 +169,8 @@ impl Filter {
         Sheet { title: "Filter".into(), rows, lines: Vec::new() }.figure(alt, text)
     }
 
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        match self.figure() {
-            Ok(figure) => figure.evcxr_display(),
-            Err(_) => println!("{self:?}"),
-        }
-    }
-
     pub(crate) fn panel(&self) -> Panel<'_> {
-        let panel = Panel::cells(&self.name, &self.kernel, Palette::Signed, Look::default());
+        let panel = Panel::cells(&self.name, self.kernel.grid(), Palette::Signed, Look::default());
         if self.bias == 0.0 { panel } else { panel.caption(format!("bias {}", number(self.bias))) }
     }
 
@@ -238,8 +231,7 @@ impl Filtered {
         } else {
             let answer = self.map.f_sum_dim_intlist([1_i64].as_slice(), true, Kind::Float)?;
             let how = if size[1] > 1 { ", channels added for the drawing" } else { "" };
-            Panel::heat("result", Matrix::from_tensor(&answer)?, width)
-                .caption(format!("{shape}, {range}{how}"))
+            Panel::heat("result", grid_of(&answer)?, width).caption(format!("{shape}, {range}{how}"))
         };
         let (c, h, w) = (self.photo.channels(), self.photo.height(), self.photo.width());
         let photo = Panel::new(self.photo.name(), Content::Picture(self.photo.pixels()), width)
@@ -254,14 +246,6 @@ impl Filtered {
         );
         Sheet { title, rows: vec![row], lines: Vec::new() }.figure(alt, text)
     }
-
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        match self.figure() {
-            Ok(figure) => figure.evcxr_display(),
-            Err(error) => println!("{error}"),
-        }
-    }
 }
 
 impl fmt::Debug for Filtered {
@@ -269,6 +253,11 @@ impl fmt::Debug for Filtered {
         write!(f, "{:?} under \"{}\": {:?}", self.photo, self.filter.name, self.map.size())
     }
 }
+
+shows!(
+    Filter: |filter| Output::figure_or_text(filter.figure(), filter),
+    Filtered: |filtered| Output::figure(filtered.figure()),
+);
 
 #[cfg(test)]
 mod tests {

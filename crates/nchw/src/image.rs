@@ -7,6 +7,7 @@ use crate::{
     canvas::number,
     figure::{Figure, Pixels},
     matrix::{count_of_numbers, empty_axis},
+    notebook::{Output, shows},
     panels::{Content, Panel, Sheet},
 };
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, imageops::FilterType};
@@ -265,14 +266,6 @@ impl Image {
         Sheet { title, rows: vec![vec![panel]], lines: Vec::new() }.figure(alt, text)
     }
 
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        match self.figure() {
-            Ok(figure) => figure.evcxr_display(),
-            Err(error) => println!("{error}"),
-        }
-    }
-
     /// The file's name, for titles.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -420,6 +413,8 @@ fn wrong_shape(size: &[i64]) -> String {
     };
     format!("an image needs a tensor of shape [1, C, H, W] or [C, H, W] with C = 1 or 3, got {size:?}: {why}")
 }
+
+shows!(Image: |image| Output::figure(image.figure()));
 
 #[cfg(test)]
 mod tests {

@@ -3,13 +3,15 @@
 //! The support crate of the course: what the notebooks call. Modules stand in
 //! reading order; ARCHITECTURE.md says what each may know.
 
-mod device;
-mod error;
-mod files;
-mod random;
-mod runtime;
+pub use nchw_core::shapes;
+pub use nchw_draw::{chart, figure};
 
-pub mod shapes;
+use nchw_core::{error, random};
+use nchw_draw::{canvas, colour, grid, panels};
+use nchw_files as files;
+
+mod device;
+mod runtime;
 
 mod check;
 mod gradient;
@@ -36,17 +38,16 @@ pub mod data;
 
 pub mod see;
 
-mod canvas;
-pub mod chart;
-mod colour;
-pub mod figure;
-mod panels;
-mod show;
+mod notebook;
 
 pub mod exercise;
 pub mod quiz;
 
 pub mod prelude;
+
+#[cfg(test)]
+#[path = "../../draw/tests/common/pixels.rs"]
+mod pixels;
 #[cfg(test)]
 #[path = "../tests/common/mod.rs"]
 mod testing;
@@ -54,6 +55,7 @@ mod testing;
 pub use check::{check, check_all};
 pub use device::{device, machine};
 pub use error::{Error, Result};
+pub use notebook::Show;
 pub use quiz::quiz;
 pub use summary::{Named, Summary, SummaryRow, named, summary};
 pub use tch;

@@ -4,8 +4,9 @@ use crate::{
     Error, Result,
     colour::Palette,
     figure::Figure,
+    grid::Grid,
     image::Image,
-    matrix::{Matrix, empty_axis, extent, values_of},
+    matrix::{empty_axis, extent, values_of},
     panels::{Content, Panel, Sheet},
 };
 use tch::Tensor;
@@ -78,7 +79,7 @@ pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
     let mut panels = Vec::new();
     for (channel, plane) in values.chunks((height * width) as usize).enumerate() {
         let title = names.get(channel).map_or_else(|| channel.to_string(), |name| (*name).to_owned());
-        let map = Matrix::new(height as usize, width as usize, plane.to_vec())?;
+        let map = Grid::new(height as usize, width as usize, plane.to_vec())?;
         // One scale for all: one colour bar a row, at its end.
         let bar = (channel + 1) % columns == 0 || channel + 1 == channels as usize;
         panels.push(Panel::new(
@@ -153,7 +154,7 @@ pub fn pictures(title: &str, batch: &Tensor, names: &[&str]) -> Result<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figure::area;
+    use crate::pixels::area;
     use tch::{Device, Kind};
 
     #[test]

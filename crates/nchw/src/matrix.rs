@@ -6,6 +6,8 @@ use crate::{
     colour::Palette,
     error::debug_as_display,
     figure::Figure,
+    grid::Grid,
+    notebook::{Output, shows},
     panels::{Look, Panel, Sheet},
 };
 use std::fmt;
@@ -28,9 +30,7 @@ use tch::{Kind, Tensor};
 /// ```
 #[derive(Clone)]
 pub struct Matrix {
-    height: usize,
-    width: usize,
-    values: Vec<f32>,
+    grid: Grid,
     /// Whether these are results of a filter: 0 is then white, as everywhere, and not as dark as in an image.
     result: bool,
 }
@@ -38,7 +38,7 @@ pub struct Matrix {
 /// Only the numbers count, and not how they are drawn.
 impl PartialEq for Matrix {
     fn eq(&self, other: &Matrix) -> bool {
-        (self.height, self.width, &self.values) == (other.height, other.width, &other.values)
+        self.grid == other.grid
     }
 }
 
@@ -46,7 +46,7 @@ impl<T: Into<f64> + Copy, const H: usize, const W: usize> From<[[T; W]; H]> for 
     fn from(rows: [[T; W]; H]) -> Matrix {
         const { assert!(H > 0 && W > 0, "a matrix has at least 1 row and at least 1 column") }
         let values = rows.iter().flatten().map(|v| (*v).into() as f32).collect();
-        Matrix { height: H, width: W, values, result: false }
+        Matrix::new(H, W, values).expect("H times W values, and neither is 0")
     }
 }
 
@@ -56,19 +56,7 @@ impl Matrix {
     /// # Errors
     /// When there are not `height * width` values, or none at all.
     pub fn new(height: usize, width: usize, values: Vec<f32>) -> Result<Matrix> {
-        let needed = height.checked_mul(width).filter(|needed| *needed > 0);
-        if needed != Some(values.len()) {
-            let needs = match needed {
-                Some(needed) => format!("needs {needed} values"),
-                None if height == 0 || width == 0 => "is empty: expected at least 1 row and 1 column".into(),
-                None => "has more values than a computer can count".into(),
-            };
-            return Err(Error::new(format!(
-                "a matrix of {height} rows and {width} columns {needs}, got {}",
-                values.len()
-            )));
-        }
-        Ok(Matrix { height, width, values, result: false })
+        Ok(Matrix { grid: Grid::new(height, width, values)?, result: false })
     }
 
     /// The numbers of a tensor that has one picture with one channel.
@@ -79,23 +67,7 @@ impl Matrix {
     /// # Errors
     /// When the tensor has more than one map; the message says how to take one.
     pub fn from_tensor(tensor: &Tensor) -> Result<Matrix> {
-        let size = tensor.size();
-        if let Some(empty) = empty_axis(&size) {
-            return Err(Error::new(format!("a matrix needs at least one number, got {size:?}: {empty}")));
-        }
-        let (front, plane) = size.split_at(size.len().saturating_sub(2));
-        let (&[height, width], true) = (plane, front.iter().all(|n| *n == 1) && front.len() <= 2) else {
-            let take = match size.len() {
-                4 => "`.i((0, 0))` takes the first picture's first channel",
-                3 => "`.i(0)` takes the first channel",
-                2 => "",
-                _ => "`.view([H, W])` arranges its numbers in rows",
-            };
-            return Err(Error::new(format!(
-                "a matrix needs one map: a tensor of shape [H, W] or [1, 1, H, W], got {size:?}; {take}"
-            )));
-        };
-        Matrix::new(height as usize, width as usize, values_of(tensor)?)
+        Ok(Matrix { grid: grid_of(tensor)?, result: false })
     }
 
     /// As a tensor that convolutions take.
@@ -103,34 +75,37 @@ impl Matrix {
     /// # Shapes
     /// `[N=1, C=1, H, W]`, `f32`.
     pub fn tensor(&self) -> Tensor {
-        Tensor::from_slice(&self.values).view([1, 1, self.height as i64, self.width as i64])
+        Tensor::from_slice(self.values()).view([1, 1, self.height() as i64, self.width() as i64])
     }
 
     /// Number of rows.
     pub fn height(&self) -> usize {
-        self.height
+        self.grid.height()
     }
 
     /// Number of columns.
     pub fn width(&self) -> usize {
-        self.width
+        self.grid.width()
     }
 
     /// All numbers, row by row from the top.
     pub fn values(&self) -> &[f32] {
-        &self.values
+        self.grid.values()
     }
 
     /// One row, counted from 0; empty when there is no such row.
     pub fn row(&self, row: usize) -> Vec<f32> {
-        self.values.chunks_exact(self.width).nth(row).unwrap_or_default().to_vec()
+        self.grid.row(row).to_vec()
     }
 
     /// Rows become columns.
     pub fn transpose(&self) -> Matrix {
-        let at = |i: usize| self.values[(i % self.height) * self.width + i / self.height];
-        let values = (0..self.values.len()).map(at).collect();
-        Matrix { height: self.width, width: self.height, values, result: self.result }
+        Matrix { grid: self.grid.transpose(), result: self.result }
+    }
+
+    /// The numbers, for a panel.
+    pub(crate) fn grid(&self) -> &Grid {
+        &self.grid
     }
 
     /// The same numbers, drawn as results of a filter.
@@ -147,31 +122,48 @@ impl Matrix {
         side_by_side(title, &[("", self)])
     }
 
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        match self.figure("Matrix") {
-            Ok(figure) => figure.evcxr_display(),
-            Err(_) => println!("{self}"),
-        }
-    }
-
     /// Grey for an image, signed for results; zeros alone are white as among results.
     pub(crate) fn palette(&self) -> Palette {
-        let signed = self.result || Palette::fitting(&self.values) == Palette::Signed;
+        let signed = self.result || Palette::fitting(self.values()) == Palette::Signed;
         if signed { Palette::Signed } else { Palette::Grey }
     }
 
     /// An error when the numbers would be too small to read.
     pub(crate) fn require_readable(&self) -> Result<()> {
-        if self.width > 16 || self.height > 25 {
+        if self.width() > 16 || self.height() > 25 {
             return Err(Error::new(format!(
                 "a matrix is drawn with its numbers up to 25 rows and 16 columns, got {} rows and {} columns: \
                  for a larger map use `feature_maps(&tensor, &[\"name\"])`",
-                self.height, self.width
+                self.height(),
+                self.width()
             )));
         }
         Ok(())
     }
+}
+
+/// The numbers of a tensor that has one image with one channel, for a panel.
+///
+/// # Shapes
+/// `[H, W]`, `[1, H, W]` or `[1, 1, H, W]`.
+pub(crate) fn grid_of(tensor: &Tensor) -> Result<Grid> {
+    let size = tensor.size();
+    if let Some(empty) = empty_axis(&size) {
+        return Err(Error::new(format!("a matrix needs at least one number, got {size:?}: {empty}")));
+    }
+    let (front, plane) = size.split_at(size.len().saturating_sub(2));
+    let (&[height, width], true) = (plane, front.iter().all(|n| *n == 1) && front.len() <= 2) else {
+        let take = match size.len() {
+            4 => "`.i((0, 0))` takes the first picture's first channel",
+            3 => "`.i(0)` takes the first channel",
+            2 => "",
+            _ => "`.view([H, W])` arranges its numbers in rows",
+        };
+        return Err(Error::new(format!(
+            "a matrix needs one map: a tensor of shape [H, W] or [1, 1, H, W], got {size:?}; {take}"
+        )));
+    };
+    Grid::new(height as usize, width as usize, values_of(tensor)?)
 }
 
 /// Several small matrices beside each other, each with its title, wrapped into
@@ -194,7 +186,7 @@ pub fn side_by_side(title: &str, matrices: &[(&str, &Matrix)]) -> Result<Figure>
     let mut used = 0.0;
     for (name, matrix) in matrices {
         matrix.require_readable()?;
-        let panel = Panel::cells(*name, matrix, matrix.palette(), Look::default());
+        let panel = Panel::cells(*name, matrix.grid(), matrix.palette(), Look::default());
         let width = panel.width + 60.0;
         if used + width > 940.0 && used > 0.0 {
             rows.push(Vec::new());
@@ -274,24 +266,20 @@ pub(crate) fn place_of_most(values: &[f32]) -> Option<usize> {
 
 impl fmt::Display for Matrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: Vec<String> = self.values.iter().map(|v| number(*v)).collect();
-        let widest = shown.iter().map(|s| s.chars().count()).max().unwrap_or(0);
-        for (i, row) in shown.chunks(self.width).enumerate() {
-            let cells: Vec<String> = row.iter().map(|s| format!("{s:>widest$}")).collect();
-            write!(f, "{}{}", if i > 0 { "\n" } else { "" }, cells.join(" "))?;
-        }
-        Ok(())
+        self.grid.fmt(f)
     }
 }
 
 debug_as_display!(Matrix);
 
+shows!(Matrix: |matrix| Output::figure_or_text(matrix.figure("Matrix"), matrix));
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
-        figure::{area, drawn},
         filter::Filter,
+        pixels::{area, drawn},
     };
 
     #[test]

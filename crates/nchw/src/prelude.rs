@@ -1,7 +1,7 @@
 //! All that a notebook imports: `use nchw::prelude::*;`.
 
 pub use crate::{
-    Error, Result,
+    Error, Result, Show,
     chart::Chart,
     check, check_all,
     data::{Cifar10, Dataset, Examples, open_batch},

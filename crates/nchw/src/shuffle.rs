@@ -6,8 +6,9 @@
 
 use crate::random::Dice;
 use crate::shapes10::Shapes10;
-use crate::small_net::{Curve, ShuffleSettings, SmallNet, check, count_of, hint_for_axes};
+use crate::small_net::{Curve, ShuffleSettings, SmallNet, check, hint_for_axes};
 use crate::{Error, Result, error::debug_as_display};
+use nchw_core::text::count_of;
 use std::{fmt, time::Instant};
 use tch::Tensor;
 

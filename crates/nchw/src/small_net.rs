@@ -8,6 +8,7 @@ use crate::random::Dice;
 use crate::shapes10::Shapes10;
 use crate::summary::{Layered, Layers};
 use crate::{Error, Result};
+use nchw_core::text::count_of;
 use std::{fmt, time::Instant};
 use tch::nn::{self, Module, OptimizerConfig};
 use tch::{Device, Kind, Reduction, Tensor};
@@ -413,10 +414,6 @@ fn check_images(what: &str, images: &Tensor) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-pub(crate) fn count_of(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 pub(crate) fn hint_for_axes(axes: usize) -> &'static str {

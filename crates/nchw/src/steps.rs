@@ -131,11 +131,11 @@ impl<'a> Steps<'a> {
             })
             .collect();
         let panels = vec![
-            Panel::cells("image", self.image, self.image.palette(), Look { window, known: None }),
+            Panel::cells("image", self.image.grid(), self.image.palette(), Look { window, known: None }),
             Panel::sign("\u{2217}"),
             self.filter.panel(),
             Panel::sign("="),
-            Panel::cells("result", &self.answer, Palette::Signed, here),
+            Panel::cells("result", self.answer.grid(), Palette::Signed, here),
         ];
         let count = self.answer.values().len();
         let title = format!("Step {} of {count}: row {row}, column {column}", place + 1);
@@ -176,7 +176,7 @@ fn same_size(mut frames: Vec<(Pixels, f32)>) -> Vec<(Pixels, f32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{canvas::MARK, figure::frames};
+    use crate::{canvas::MARK, pixels::frames};
 
     fn two_by_two() -> (Filter, Matrix) {
         (Filter::new("mine", [[1, 0], [2, -1]]), Matrix::from([[1, 2, 0], [0, 1, 3], [4, 0, 1]]))

@@ -4,12 +4,12 @@ use crate::{
     Error, Result,
     check::{holds_something, sizes},
     error::debug_as_display,
-    figure::show_html,
     hints::hint,
+    notebook::{Output, shows},
     runtime::caught,
     shapes::{HEAD, aligned, commas, times},
-    show::html_table,
 };
+use nchw_core::html::{html_table, outline};
 use std::{
     borrow::Borrow,
     collections::{HashMap, HashSet},
@@ -336,12 +336,9 @@ impl Summary {
         notes.trim_start().into()
     }
 
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
+    fn html(&self) -> String {
         let caption = format!("What the layers give on an input of {}", times(&self.input));
-        let notes = self.notes();
-        let page = html_table(&caption, &self.cells()) + &crate::show::outline(&notes);
-        show_html(&page, &self.to_string());
+        html_table(&caption, &self.cells()) + &outline(&self.notes())
     }
 }
 
@@ -369,3 +366,5 @@ impl fmt::Debug for SummaryRow {
         write!(f, "{} gives {}", self.name, times(&self.output))
     }
 }
+
+shows!(Summary: |summary| Output::html(summary.html(), summary));

@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use crate::{
         canvas::MARK,
-        figure::area,
+        pixels::area,
         shapes::{chain, conv, max_pool},
     };
     use tch::{Device, Kind, Tensor};

@@ -6,6 +6,7 @@ use crate::{
     figure::Figure,
     image::Image,
     matrix::count_of_numbers,
+    notebook::{Output, shows},
     panels::{Content, Panel, Sheet},
     shapes::commas,
 };
@@ -69,12 +70,6 @@ impl Dataset {
         );
         Sheet { title: self.name.clone(), rows, lines: vec![line] }.figure(alt, words.join("\n"))
     }
-
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        match self.figure() {
-            Ok(figure) => figure.evcxr_display(),
-            Err(_) => println!("{self}"),
-        }
-    }
 }
+
+shows!(Dataset: |dataset| Output::figure_or_text(dataset.figure(), dataset));

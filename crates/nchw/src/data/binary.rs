@@ -13,7 +13,7 @@ pub(crate) const SIDE: usize = 32;
 /// Bytes of one picture: channels, rows, columns.
 pub(crate) const PIXELS: usize = 3 * SIDE * SIDE;
 /// Bytes of one record: the label, then the picture.
-pub(crate) const RECORD: usize = 1 + PIXELS;
+pub const RECORD: usize = 1 + PIXELS;
 
 /// What a file in CIFAR-10's binary format holds: pictures one after another,
 /// each as C-H-W, and a label for each.

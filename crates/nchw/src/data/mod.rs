@@ -2,16 +2,15 @@
 
 mod album;
 mod binary;
-#[cfg(feature = "program")]
-pub mod fetch;
 mod other;
 mod samples;
 
-pub use binary::{Records, read_records};
+pub use binary::{RECORD, Records, read_records};
+pub use other::Other;
+pub use samples::planes;
 
 use crate::{Error, Result, error::debug_as_display, shapes::commas, shapes10::Shapes10};
-use binary::{RECORD, SIDE};
-use other::Other;
+use binary::SIDE;
 use std::{
     env, fmt, fs,
     path::{Path, PathBuf},
@@ -19,9 +18,9 @@ use std::{
 use tch::{Device, Tensor};
 
 /// The folder that the archive unpacks to.
-pub(crate) const FOLDER: &str = "cifar-10-batches-bin";
+pub const FOLDER: &str = "cifar-10-batches-bin";
 /// The files of the set: five to train on, one to test with.
-pub(crate) const FILES: [&str; 6] = [
+pub const FILES: [&str; 6] = [
     "data_batch_1.bin",
     "data_batch_2.bin",
     "data_batch_3.bin",
@@ -30,7 +29,7 @@ pub(crate) const FILES: [&str; 6] = [
     "test_batch.bin",
 ];
 /// Pictures in each file.
-pub(crate) const PER_FILE: usize = 10_000;
+pub const PER_FILE: usize = 10_000;
 
 /// Pictures, and what is on each.
 ///

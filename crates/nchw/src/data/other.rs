@@ -3,13 +3,12 @@
 use std::path::Path;
 
 /// A set that this course does not read.
-pub(crate) struct Other {
+pub struct Other {
     /// What it is, for messages.
     pub is: &'static str,
     /// The archive in which it is published.
     pub archive: &'static str,
     /// The archive's size; `None` where only its content tells.
-    #[cfg_attr(not(feature = "program"), allow(dead_code, reason = "only imports look at archives"))]
     bytes: Option<u64>,
     /// The folder that the archive unpacks to.
     folder: &'static str,
@@ -58,13 +57,11 @@ static OTHERS: [Other; 5] = [
 
 impl Other {
     /// The set whose archive has this size.
-    #[cfg(feature = "program")]
     pub fn of_size(bytes: u64) -> Option<&'static Other> {
         OTHERS.iter().find(|other| other.bytes == Some(bytes))
     }
 
     /// The set whose archive unpacks to this folder.
-    #[cfg(feature = "program")]
     pub fn of_folder(name: &str) -> Option<&'static Other> {
         OTHERS.iter().find(|other| other.folder == name)
     }

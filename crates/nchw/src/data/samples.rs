@@ -30,7 +30,7 @@ pub(super) fn samples() -> Result<Records> {
 }
 
 /// The pixels of a PNG, channel after channel, each row after row.
-pub(super) fn planes(png: &[u8]) -> std::result::Result<Vec<u8>, String> {
+pub fn planes(png: &[u8]) -> std::result::Result<Vec<u8>, String> {
     let picture = image::load_from_memory_with_format(png, ImageFormat::Png)
         .map_err(|e| format!("the picture cannot be read: {e}"))?
         .to_rgb8();

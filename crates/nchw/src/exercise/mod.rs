@@ -16,10 +16,11 @@ mod work;
 
 pub use work::{IntoWork, Work};
 
-use crate::figure::{escape, show_html};
+use crate::notebook::{Output, shows};
 use crate::quiz::Note;
 use crate::{Error, Result, error::debug_as_display};
 use list::{Goal, TASKS, Task};
+use nchw_core::html::escape;
 use std::fmt;
 use tch::Tensor;
 
@@ -115,11 +116,6 @@ impl Exercise {
         let says = judge(task).unwrap_or_else(|refused| vec![refused.to_string()]);
         Checked { id: task.id.into(), says, learned: task.learned }
     }
-
-    /// Called by evcxr for the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        Note::new(self.to_string(), None).evcxr_display();
-    }
 }
 
 impl fmt::Display for Exercise {
@@ -159,13 +155,12 @@ impl Checked {
         self.says.is_empty()
     }
 
-    /// Called by evcxr for the last expression of a cell.
-    pub fn evcxr_display(&self) {
+    fn html(&self) -> String {
         let text = self.to_string();
         let mut lines = text.lines().map(|line| escape(line.trim()));
         let head = lines.next().unwrap_or_default();
         let rest: String = lines.map(|line| format!("<p>{line}</p>")).collect();
-        show_html(&format!("<p><b>{head}</b></p>{rest}"), &text);
+        format!("<p><b>{head}</b></p>{rest}")
     }
 }
 
@@ -187,6 +182,11 @@ impl fmt::Display for Checked {
 }
 
 debug_as_display!(Checked);
+
+shows!(
+    Exercise: |exercise| Output::html(Note::new(exercise.to_string(), None).html(), exercise),
+    Checked: |checked| Output::html(checked.html(), checked),
+);
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,8 @@ use super::grade::{Mark, Verdict, grade, shown};
 use super::progress::Notice;
 use super::question::{Ask, Question};
 use crate::error::debug_as_display;
-use crate::figure::{escape, show_html};
+use crate::notebook::{Output, shows};
+use nchw_core::html::escape;
 use std::fmt;
 
 /// What was right and what was not; as the last expression of a cell it shows itself.
@@ -80,11 +81,6 @@ impl Feedback {
     /// Axis by axis.
     pub fn marks(&self) -> &[Mark] {
         &self.marks
-    }
-
-    /// Called by evcxr for the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        show_html(&self.html(), &self.to_string());
     }
 
     fn html(&self) -> String {
@@ -184,10 +180,9 @@ impl Note {
         })
     }
 
-    /// Called by evcxr for the last expression of a cell.
-    pub fn evcxr_display(&self) {
+    pub(crate) fn html(&self) -> String {
         let lines: Vec<String> = self.0.lines().map(escape).collect();
-        show_html(&format!("<pre>{}</pre>", lines.join("\n")), &self.0);
+        format!("<pre>{}</pre>", lines.join("\n"))
     }
 }
 
@@ -198,3 +193,8 @@ impl fmt::Display for Note {
 }
 
 debug_as_display!(Note);
+
+shows!(
+    Feedback: |feedback| Output::html(feedback.html(), feedback),
+    Note: |note| Output::html(note.html(), note),
+);

@@ -10,7 +10,8 @@ use super::question::{Ask, Part, Question};
 use super::slips::{At, Slip, slips};
 use super::{explain, quiz};
 use crate::error::debug_as_display;
-use crate::figure::{escape, show_html};
+use crate::notebook::{Output, shows};
+use nchw_core::html::escape;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,11 +52,6 @@ impl Form {
             })
             .collect();
         format!("{forms}<script>{SCRIPT}</script>")
-    }
-
-    /// Called by evcxr for the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        show_html(&self.html(), &self.to_string());
     }
 }
 
@@ -198,3 +194,5 @@ fn letters(question: &Question, options: &[(char, &str)], fresh: &str) -> (Strin
         fields.join(""),
     )
 }
+
+shows!(Form: |form| Output::html(form.html(), form));

@@ -34,9 +34,10 @@ pub use progress::Progress;
 pub use question::Topic;
 pub use sheet::{Sheet, sheet};
 
-use crate::figure::{escape, show_html};
+use crate::notebook::{Output, shows};
 use crate::shapes::{distance, half_width};
 use crate::{Error, Result, error::debug_as_display};
+use nchw_core::html::escape;
 use question::{Ask, Question};
 use std::{
     fmt,
@@ -219,11 +220,6 @@ impl Quiz {
         }
     }
 
-    /// Called by evcxr for the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        show_html(&self.html(), &self.to_string());
-    }
-
     fn html(&self) -> String {
         let question = match &self.0 {
             Ok(question) => question,
@@ -292,6 +288,8 @@ impl fmt::Display for Quiz {
 }
 
 debug_as_display!(Quiz);
+
+shows!(Quiz: |quiz| Output::html(quiz.html(), quiz));
 
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,9 @@
 
 use super::question::Topic;
 use crate::error::debug_as_display;
-use crate::figure::{escape, show_html};
 use crate::files;
+use crate::notebook::{Output, shows};
+use nchw_core::html::escape;
 use serde_json::{Map, Value, json};
 use std::{
     env, fmt,
@@ -208,11 +209,6 @@ impl Progress {
         self.topics.iter().fold((0, 0), |(right, all), topic| (right + topic.1, all + topic.2))
     }
 
-    /// Called by evcxr for the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        show_html(&self.html(), &self.to_string());
-    }
-
     /// As HTML: one row a topic, with a bar.
     fn html(&self) -> String {
         let bar = |topic: Topic, right: usize, all: usize| {
@@ -255,6 +251,8 @@ impl fmt::Display for Progress {
 }
 
 debug_as_display!(Progress);
+
+shows!(Progress: |progress| Output::html(progress.html(), progress));
 
 #[cfg(test)]
 mod tests {

@@ -2,9 +2,9 @@
 
 use super::question::{Ask, Question};
 use super::{QUESTIONS, options, random};
-use crate::figure::escape;
 use crate::random::Dice;
 use crate::{Error, Result};
+use nchw_core::html::escape;
 use std::{fmt, sync::Arc};
 
 /// Questions drawn from a seed, easy ones first.

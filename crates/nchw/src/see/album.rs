@@ -6,8 +6,9 @@ use crate::{
     colour::Palette,
     data::Examples,
     error::debug_as_display,
-    figure::{Figure, shows_its_figure},
+    figure::Figure,
     net::LectureNet,
+    notebook::shows_its_figure,
     panels::{Content, Panel, Sheet},
     train::Report,
 };

@@ -5,9 +5,10 @@ use super::{Film, FilterBank, View, patches, see};
 use crate::{
     colour::Palette,
     data::Cifar10,
-    figure::{Figure, area, frames, ink},
+    figure::Figure,
     image::Image,
     net::{LectureNet, Plan},
+    pixels::{area, frames, ink},
 };
 use tch::{Device, IndexOp, Kind, Tensor};
 
@@ -82,7 +83,7 @@ fn the_largest_number_is_the_brightest_where_it_stands() {
     // The panel of numbers: 270 wide on the page, two pixels each, ten columns.
     let side = 2.0 * 270.0 / 10.0;
     let (_, [left, top, ..]) = area(&figure, Palette::Sequential.rgb(0.0, (0.0, 3.0)));
-    let drawn = crate::figure::drawn(&figure);
+    let drawn = crate::pixels::drawn(&figure);
     let at = |row: f64, column: f64| {
         let (x, y) = (f64::from(left) + side * (column + 0.5), f64::from(top) + side * (row + 0.5));
         drawn.get_pixel(x as u32, y as u32).0
@@ -194,7 +195,7 @@ fn patches_of_other_channels_are_others() {
     // Both channels below each other have what each has alone.
     let both = found.figure(&[3, 7]).unwrap();
     let coloured = |figure: &Figure| {
-        let drawn = crate::figure::drawn(figure);
+        let drawn = crate::pixels::drawn(figure);
         drawn.pixels().filter(|p| p.0.iter().max().unwrap() - p.0.iter().min().unwrap() > 20).count()
     };
     let sum = coloured(&one) + coloured(&other);
@@ -217,7 +218,7 @@ fn a_film_moves() {
     }
     // Each is the frame of that number, but for how colours of animations are rounded.
     for number in [0, 5, 12] {
-        let still = crate::figure::drawn(&film.frame(number).unwrap());
+        let still = crate::pixels::drawn(&film.frame(number).unwrap());
         assert!(different(&still, &shown[number]) < 500, "frame {number}");
     }
 }
@@ -227,7 +228,7 @@ pub(super) fn has_title_and_content(figure: &Figure) {
     let (width, height) = figure.size();
     let title = ink(figure, [0, 20, width, 76]);
     assert!(title > 300, "{title} pixels of a title: {}", figure.alt());
-    let drawn = crate::figure::drawn(figure);
+    let drawn = crate::pixels::drawn(figure);
     let below = (100..height - 80).flat_map(|y| (0..width).map(move |x| (x, y)));
     let white = below.clone().filter(|(x, y)| drawn.get_pixel(*x, *y).0.iter().all(|v| *v > 250)).count();
     let all = below.count();

@@ -9,10 +9,11 @@ use crate::{
     colour::Palette,
     data::Cifar10,
     error::debug_as_display,
-    figure::{Figure, Pixels, shows_its_figure},
+    figure::{Figure, Pixels},
+    grid::Grid,
     image::Image,
-    matrix::Matrix,
     net::LectureNet,
+    notebook::shows_its_figure,
     panels::{Content, Panel, Sheet},
     train::{Run, snapshots},
     weights::Weights,
@@ -254,7 +255,7 @@ impl Film {
             let (h, w) = (maps.size()[2] as usize, maps.size()[3] as usize);
             let all = numbers(maps)?;
             let tile = |channel: usize| {
-                let values = Matrix::new(h, w, all[channel * h * w..][..h * w].to_vec())?;
+                let values = Grid::new(h, w, all[channel * h * w..][..h * w].to_vec())?;
                 let palette = Palette::fitting(values.values());
                 let range = palette.range(values.values());
                 let content = Content::Heat { values, palette, range, bar: false, under: None };

@@ -6,9 +6,10 @@ use crate::{
     canvas::number,
     colour::Palette,
     error::debug_as_display,
-    figure::{Figure, Pixels, shows_its_figure},
-    matrix::Matrix,
+    figure::{Figure, Pixels},
+    grid::Grid,
     net::LectureNet,
+    notebook::shows_its_figure,
     panels::{Content, Panel, Sheet},
 };
 use std::fmt;
@@ -103,7 +104,7 @@ impl FilterBank {
     /// One input channel of a filter: blue below 0, white, red above.
     fn heat(&self, filter: usize, channel: usize, title: String, width: f64) -> Result<Panel<'static>> {
         let [_, _, h, w] = self.size();
-        let values = Matrix::new(h, w, self.slice(filter, channel).to_vec())?;
+        let values = Grid::new(h, w, self.slice(filter, channel).to_vec())?;
         let content = Content::Heat {
             values,
             palette: Palette::Signed,

@@ -6,8 +6,9 @@ use crate::{
     canvas::number,
     colour::Palette,
     error::debug_as_display,
-    figure::{Figure, shows_its_figure},
-    matrix::Matrix,
+    figure::Figure,
+    grid::Grid,
+    notebook::shows_its_figure,
     panels::{Content, Panel, Sheet},
 };
 use std::fmt;
@@ -116,7 +117,7 @@ impl MapGrid {
         let palette = Palette::fitting(&all);
         let common = palette.clear_range(&all);
         let tile = |channel: usize| {
-            let values = Matrix::new(h, w, all[channel * h * w..][..h * w].to_vec())?;
+            let values = Grid::new(h, w, all[channel * h * w..][..h * w].to_vec())?;
             // On a scale of its own a map of zeros is white, not the darkest of colours.
             let zeros = self.own_scale && values.values().iter().all(|value| *value == 0.0);
             let palette = if zeros { Palette::Signed } else { palette };

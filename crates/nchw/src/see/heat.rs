@@ -5,10 +5,11 @@ use crate::{
     Error, Result,
     colour::Palette,
     error::debug_as_display,
-    figure::{Figure, Pixels, shows_its_figure},
+    figure::{Figure, Pixels},
     gradient::gradients,
-    matrix::{Matrix, extent, place_of_most},
+    matrix::{extent, grid_of, place_of_most},
     net::MEAN,
+    notebook::shows_its_figure,
     panels::{Content, Panel, Sheet},
 };
 use std::fmt;
@@ -277,7 +278,7 @@ impl Heat {
     /// # Errors
     /// When it cannot be drawn.
     pub fn figure(&self) -> Result<Figure> {
-        let (map, wide) = (Matrix::from_tensor(&self.map)?, Matrix::from_tensor(&self.enlarged()?)?);
+        let (map, wide) = (grid_of(&self.map)?, grid_of(&self.enlarged()?)?);
         let (h, w) = (map.height(), map.width());
         let enlarged = (h, w) != (wide.height(), wide.width());
         let mut row = vec![Panel::new(self.name.clone(), Content::Picture(self.picture.clone()), self.width)];
@@ -299,7 +300,7 @@ impl Heat {
 
     /// The numbers over the picture, with their colour bar.
     pub(super) fn overlay(&self, title: impl Into<String>, width: f64) -> Result<Panel<'static>> {
-        let values = Matrix::from_tensor(&self.enlarged()?)?;
+        let values = grid_of(&self.enlarged()?)?;
         // The enlarged numbers lie between those there were: one scale for both.
         let given = numbers(&self.map)?;
         let palette = Palette::fitting(&given);
@@ -312,7 +313,7 @@ impl Heat {
     /// From where to where the numbers go, and where the largest is: nowhere, when
     /// all are the same.
     fn extent(&self) -> Result<String> {
-        let map = Matrix::from_tensor(&self.map)?;
+        let map = grid_of(&self.map)?;
         let (rows, columns) = (map.height(), map.width());
         let size = format!("{rows} \u{d7} {columns}");
         let range = extent(map.values());

@@ -6,8 +6,9 @@ use crate::{
     canvas::number,
     colour::Palette,
     error::debug_as_display,
-    figure::{Figure, shows_its_figure},
-    matrix::Matrix,
+    figure::Figure,
+    matrix::grid_of,
+    notebook::shows_its_figure,
     panels::{Content, Panel, Sheet},
 };
 use std::fmt;
@@ -157,7 +158,7 @@ impl Mix {
 }
 
 fn tile(title: String, map: &Tensor, width: f64) -> Result<Panel<'static>> {
-    let values = Matrix::from_tensor(map)?;
+    let values = grid_of(map)?;
     let palette = Palette::fitting(values.values());
     let range = palette.range(values.values());
     Ok(Panel::new(title, Content::Heat { values, palette, range, bar: true, under: None }, width).bare())

@@ -9,6 +9,7 @@ use crate::{
     figure::{Figure, Pixels},
     image::Image,
     net::{LectureNet, MEAN, is_head},
+    notebook::{Output, shows},
     panels::{Content, Panel, Sheet},
     shapes::{Row, chain},
 };
@@ -226,15 +227,6 @@ impl Patches {
     pub fn save(&self, channels: &[usize], path: impl AsRef<Path>) -> Result<()> {
         self.figure(channels)?.save(path)
     }
-
-    /// Shows the first channels as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        let first: Vec<usize> = (0..self.best.len().min(6)).collect();
-        match self.figure(&first) {
-            Ok(figure) => figure.evcxr_display(),
-            Err(error) => println!("{error}"),
-        }
-    }
 }
 
 /// A part of a picture; what lies outside is the colour that means nothing.
@@ -264,3 +256,9 @@ impl fmt::Display for Patches {
 }
 
 debug_as_display!(Patches);
+
+// The first channels.
+shows!(Patches: |patches| {
+    let first: Vec<usize> = (0..patches.best.len().min(6)).collect();
+    Output::figure(patches.figure(&first))
+});

@@ -8,8 +8,9 @@ use crate::{
     Error, Result,
     colour::REGIONS,
     error::debug_as_display,
-    figure::{Figure, Pixels, shows_its_figure},
+    figure::{Figure, Pixels},
     files,
+    notebook::shows_its_figure,
     panels::{Content, Panel, Sheet, blend},
     train::runs,
 };

@@ -7,6 +7,7 @@ use crate::{
     figure::{Figure, Pixels},
     image::Image,
     net::{LectureNet, is_head},
+    notebook::{Output, shows},
     panels::{Content, Panel, Sheet},
     shapes::{Chain, chain},
     trace::trace,
@@ -273,14 +274,6 @@ impl View {
     pub(super) fn chain(&self, place: usize) -> Chain {
         chain(self.net.plan().layers().into_iter().take(place + 1).map(|(_, layer)| layer))
     }
-
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        match self.figure() {
-            Ok(figure) => figure.evcxr_display(),
-            Err(error) => println!("{error}"),
-        }
-    }
 }
 
 impl fmt::Display for View {
@@ -302,3 +295,5 @@ pub(super) fn numbers(maps: &Tensor) -> Result<Vec<f32>> {
     let flat = maps.f_detach()?.f_to_kind(Kind::Float)?.f_to_device(Device::Cpu)?.f_contiguous()?;
     Ok(Vec::<f32>::try_from(&flat.f_view([-1])?)?)
 }
+
+shows!(View: |view| Output::figure(view.figure()));

@@ -8,9 +8,10 @@ use crate::{
     data::{Dataset, Examples},
     error::debug_as_display,
     figure::Figure,
+    grid::Grid,
     image::Image,
-    matrix::Matrix,
     net::{LectureNet, check_output},
+    notebook::{Output, shows},
     panels::{Content, Look, Panel, Sheet},
 };
 use serde_json::{Value, json};
@@ -120,7 +121,7 @@ impl Report {
             let all = row.iter().sum::<u64>().max(1) as f32;
             row.map(|count| (100.0 * count as f32 / all).round())
         };
-        let matrix = Matrix::new(10, 10, confusion.iter().flat_map(share).collect())?;
+        let matrix = Grid::new(10, 10, confusion.iter().flat_map(share).collect())?;
         let title = format!("What was taken for what, in %: {:.1} % right", 100.0 * self.accuracy());
         let mut panel = Panel::cells("", &matrix, Palette::Sequential, Look::default());
         panel.names = (0..10).map(|class| format!("{} {class}", self.classes[class])).collect();
@@ -275,14 +276,6 @@ impl Report {
             "confusion": self.confusion(),
         })
     }
-
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        match self.figure() {
-            Ok(figure) => figure.evcxr_display(),
-            Err(_) => println!("{self}"),
-        }
-    }
 }
 
 /// A change with its sign; the minus as long as the plus.
@@ -321,3 +314,5 @@ impl Dataset {
         evaluate(net, &self.test, self.classes, false)
     }
 }
+
+shows!(Report: |report| Output::figure_or_text(report.figure(), report));

@@ -9,12 +9,14 @@ use crate::{
     chart::{Chart, stacked},
     data::Dataset,
     error::debug_as_display,
-    figure::{Figure, escape, show_html},
+    figure::Figure,
     files,
     net::LectureNet,
+    notebook::{Output, shows},
     runtime::caught,
     weights::Weights,
 };
+use nchw_core::html::escape;
 use std::{
     collections::HashMap,
     fmt,
@@ -414,18 +416,11 @@ impl Run {
         let ended = self.0.changed.wait_timeout_while(now, limit, running);
         ended.unwrap_or_else(std::sync::PoisonError::into_inner).0.clone()
     }
-
-    /// Shows its status as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        self.status().evcxr_display();
-    }
 }
 
 impl Status {
-    /// Shows itself as the last expression of a cell.
-    pub fn evcxr_display(&self) {
-        let text = self.to_string();
-        show_html(&format!("<p>{}</p>", escape(&text)), &text);
+    fn html(&self) -> String {
+        format!("<p>{}</p>", escape(&self.to_string()))
     }
 
     /// One epoch as a line: bar, loss, accuracy, rate, time left.
@@ -497,6 +492,11 @@ impl fmt::Display for Run {
         self.status().fmt(f)
     }
 }
+
+shows!(
+    Run: |run| Output::html(run.status().html(), &run.status()),
+    Status: |status| Output::html(status.html(), status),
+);
 
 #[cfg(test)]
 mod tests {

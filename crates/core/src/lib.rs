@@ -1,0 +1,13 @@
+//! The arithmetic of convolutional networks.
+//!
+//! Everything here is computed from numbers and text: no libtorch, no drawing, no file system.
+//! It compiles for WebAssembly too, so that a web page computes the same numbers as a notebook.
+//! Notebooks reach it through the crate `nchw`, which re-exports it.
+
+pub mod error;
+pub mod html;
+pub mod random;
+pub mod shapes;
+pub mod text;
+
+pub use error::{Error, Result};

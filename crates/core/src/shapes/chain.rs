@@ -1,0 +1,180 @@
+//! Layers one after the other, and where they break.
+
+use super::field::{Growing, connect};
+use super::layer::Layer;
+use super::row::{Fault, Row};
+use super::shape::{LIMIT, Shape};
+use super::table::{Table, Totals};
+use super::text;
+use crate::{Error, Result, error::debug_as_display};
+use std::{fmt, str::FromStr};
+
+/// Layers one after the other, from code or from text.
+///
+/// ```
+/// use nchw::shapes::{Chain, chain, conv, flatten, linear, max_pool};
+/// let from_code = chain([conv(10, 3), max_pool(2), flatten(), linear(10)]);
+/// let from_text: Chain = "conv 10 3x3; maxpool 2; flatten; linear 10".parse()?;
+/// assert_eq!(from_code, from_text);
+/// # Ok::<(), nchw::Error>(())
+/// ```
+///
+/// # Text
+/// Layers are separated by `;`, a new line or `->`. A layer is its name, its
+/// numbers, then options in any order:
+/// `conv 10 3x5 stride 2 padding 1`, `conv 3->10 3x3` (channels given),
+/// `convt 8 2x2 stride 2 output_padding 1`, `maxpool 2`, `avgpool 3 stride 2 ceil`,
+/// `gap`, `gmp`, `flatten`, `linear 10`, `relu`, `bn`, `dropout 0.5`;
+/// options are `stride`, `padding` (a number, or `same`), `dilation`, `groups`,
+/// `ceil`, `output_padding`, `nobias`.
+///
+/// A layer can also be written as in PyTorch, and a whole `nn.Sequential(…)` be pasted:
+///
+/// ```
+/// use nchw::shapes::Chain;
+/// let pasted: Chain = "nn.Sequential(
+///     nn.Conv2d(3, 10, kernel_size=3, stride=(2, 1), bias=False),
+///     nn.MaxPool2d(2, 2),
+/// )".parse()?;
+/// assert_eq!(pasted.to_string(), "conv 3->10 3x3 stride 2x1 nobias; maxpool 2x2 stride 2");
+/// # Ok::<(), nchw::Error>(())
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct Chain {
+    /// The layers, in order.
+    pub layers: Vec<Layer>,
+}
+
+/// Where a chain breaks, why, and what would fit.
+#[derive(Clone, PartialEq)]
+pub struct Problem {
+    /// Which layer it is; the first is 1.
+    pub position: usize,
+    /// The layer that does not fit.
+    pub layer: Layer,
+    /// What came to it.
+    pub input: Shape,
+    /// What was expected and what came, with the axis.
+    pub what: String,
+    /// The likely cause.
+    pub why: String,
+    /// What to do.
+    pub fix: String,
+    /// Layers that fit in its place; empty when it is the input that is wrong.
+    pub instead: Vec<Layer>,
+}
+
+/// A chain of these layers.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let net = chain([conv(10, 3), relu(), max_pool(2), flatten(), linear(5)]);
+/// println!("{:?}", net.on([3, 20, 30]));
+/// # Ok::<(), nchw::Error>(())
+/// ```
+pub fn chain(layers: impl IntoIterator<Item = Layer>) -> Chain {
+    Chain { layers: layers.into_iter().collect() }
+}
+
+/// The table of a chain, both given as text.
+///
+/// # Errors
+/// When a text cannot be read: the place, what was found, and what would be
+/// right. A chain that breaks is no error: the table says so in `problem`.
+///
+/// ```
+/// let table = nchw::shapes::table("3x7x9", "conv 10 3x3; conv 20 3x3")?;
+/// assert_eq!(table.rows[1].weight, [20, 10, 3, 3]);
+/// assert_eq!(table.rows[1].output, [20, 3, 5].into());
+/// # Ok::<(), nchw::Error>(())
+/// ```
+pub fn table(input: &str, layers: &str) -> Result<Table> {
+    let input: Shape = input.parse()?;
+    Ok(layers.parse::<Chain>()?.on(input))
+}
+
+impl Chain {
+    /// The table of this chain on an input, up to the first layer that does not fit.
+    ///
+    /// # Shapes
+    /// N counts in outputs, bytes and multiply-adds, never in weights and parameters.
+    pub fn on(&self, input: impl Into<Shape>) -> Table {
+        let start = input.into();
+        let mut table = Table { input: start, rows: vec![], totals: Totals::default(), problem: None };
+        let (mut input, mut field) = (start, Growing::start(start));
+        for (layer, position) in self.layers.iter().zip(1..) {
+            let row = layer.row(input, field.as_ref());
+            match row.and_then(|(row, after)| Ok((table.totals.plus(&row)?, row, after))) {
+                Ok((totals, row, after)) => {
+                    (input, field, table.totals) = (row.output, after, totals);
+                    table.rows.push(row);
+                }
+                Err(fault) => {
+                    table.problem = Some(Problem::new(position, *layer, input, fault));
+                    break;
+                }
+            }
+        }
+        connect(start, &mut table.rows);
+        table
+    }
+}
+
+impl Totals {
+    fn plus(&self, row: &Row) -> Result<Totals, Fault> {
+        let too_large = || Fault::too_large("the totals");
+        let add = |a: u64, b: u64| a.checked_add(b).filter(|&sum| sum <= LIMIT).ok_or_else(too_large);
+        Ok(Totals {
+            parameters: add(self.parameters, row.parameters)?,
+            multiply_adds: add(self.multiply_adds, row.multiply_adds)?,
+            bytes: add(self.bytes, row.bytes)?,
+        })
+    }
+}
+
+impl Problem {
+    pub(super) fn new(position: usize, layer: Layer, input: Shape, fault: Fault) -> Problem {
+        let instead = layer.mended(input, &fault);
+        let Fault { what, why, fix, .. } = fault;
+        Problem { position, layer, input, what, why, fix, instead }
+    }
+
+    /// What stands behind the layer's name.
+    fn says(&self) -> String {
+        let Problem { input, what, why, fix, instead, .. } = self;
+        let fits = if instead.is_empty() {
+            String::new()
+        } else {
+            format!("; `{}` would fit", chain(instead.clone()))
+        };
+        format!("does not fit on {}\n  {what}\n  likely cause: {why}\n  instead: {fix}{fits}", input.named())
+    }
+
+    /// The same of a layer that belongs to no chain.
+    pub fn alone(&self) -> String {
+        format!("`{}` {}", self.layer, self.says())
+    }
+}
+
+impl FromStr for Chain {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Chain> {
+        text::parse(text).map(chain)
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layers = self.layers.iter().map(Layer::to_string).collect::<Vec<_>>();
+        f.write_str(&layers.join("; "))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "layer {}, `{}`, {}", self.position, self.layer, self.says())
+    }
+}
+
+debug_as_display!(Chain, Problem);

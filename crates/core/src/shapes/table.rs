@@ -1,0 +1,196 @@
+//! The table of a chain: one row a layer, to read or to print.
+
+use super::chain::Problem;
+use super::row::Row;
+use super::shape::{Shape, times};
+use crate::{Error, Result, error::debug_as_display};
+use serde_json::json;
+use std::fmt;
+
+/// What every layer of a chain does, and where the chain breaks if it does.
+///
+/// It prints as a table; `to_markdown` and `to_json` are for pages and machines.
+#[derive(Clone)]
+pub struct Table {
+    /// What the chain was laid on.
+    pub input: Shape,
+    /// One row for each layer that fits.
+    pub rows: Vec<Row>,
+    /// The rows added up.
+    pub totals: Totals,
+    /// The first layer that does not fit; the rows stop before it.
+    pub problem: Option<Problem>,
+}
+
+/// The rows of a table added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Learned numbers; the batch does not count.
+    pub parameters: u64,
+    /// Multiply-adds for the whole batch.
+    pub multiply_adds: u64,
+    /// Bytes of all layers' outputs for the whole batch (fp32), the input not counted.
+    pub bytes: u64,
+}
+
+/// The columns of a table; that of a network that has run ends with the parameters.
+pub const HEAD: [&str; 9] =
+    ["layer", "개 N", "채 C", "행 H", "열 W", "weight", "parameters", "multiply-adds", "sees (H x W)"];
+
+impl Table {
+    /// What comes out of the last layer that fits.
+    pub fn output(&self) -> Shape {
+        self.rows.last().map_or(self.input, |row| row.output)
+    }
+
+    /// The table itself if every layer fits.
+    ///
+    /// # Errors
+    /// With the rows up to the layer that does not fit, and what is wrong with it.
+    pub fn ok(self) -> Result<Table> {
+        if self.problem.is_some() { Err(Error::new(self.to_string())) } else { Ok(self) }
+    }
+
+    /// The rows as cells: the head, the input, the layers, the totals.
+    pub fn cells(&self) -> Vec<[String; 9]> {
+        let empty = String::new;
+        let row = |name: String, shape: Shape| {
+            let [n, c, h, w] = axes(shape);
+            [name, n, c, h, w, empty(), empty(), empty(), empty()]
+        };
+        let mut cells = vec![HEAD.map(String::from), row("input".into(), self.input)];
+        for layer in &self.rows {
+            let [name, n, c, h, w, ..] = row(layer.layer.to_string(), layer.output);
+            let sees = layer.field.map_or("-".into(), |f| format!("{}x{}", f.h.size, f.w.size));
+            let weight = if layer.weight.is_empty() { "-".into() } else { times(&layer.weight) };
+            cells.push([
+                name,
+                n,
+                c,
+                h,
+                w,
+                weight,
+                commas(layer.parameters),
+                commas(layer.multiply_adds),
+                sees,
+            ]);
+        }
+        let (parameters, multiply_adds) = (commas(self.totals.parameters), commas(self.totals.multiply_adds));
+        cells.push([
+            "total".into(),
+            empty(),
+            empty(),
+            empty(),
+            empty(),
+            empty(),
+            parameters,
+            multiply_adds,
+            empty(),
+        ]);
+        cells
+    }
+
+    /// As a Markdown table, with the problem below it.
+    pub fn to_markdown(&self) -> String {
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | ").replace("->", "→"));
+        let mut lines: Vec<String> = self.cells().iter().map(|cells| line(cells)).collect();
+        lines.insert(1, "| :-- | --: | --: | --: | --: | --: | --: | --: | --: |\n".into());
+        let mut text = lines.concat();
+        if let Some(problem) = &self.problem {
+            text += &format!("\n```text\n{problem}\n```\n");
+        }
+        text
+    }
+
+    /// As JSON: `input`, `rows`, `totals`, and `problem`, which is null when every layer fits.
+    pub fn to_json(&self) -> String {
+        let field = |s: super::Sight| json!({"size": s.size, "jump": s.jump, "first_centre": s.first});
+        let rows = self.rows.iter().map(|row| {
+            json!({
+                "layer": row.layer.to_string(),
+                "input": row.input.sizes(),
+                "output": row.output.sizes(),
+                "weight": row.weight,
+                "bias": row.bias,
+                "parameters": row.parameters,
+                "multiply_adds": row.multiply_adds,
+                "bytes": row.bytes,
+                "field": row.field.map(|f| json!({"h": field(f.h), "w": field(f.w)})),
+            })
+        });
+        let problem = self.problem.as_ref().map(|p| {
+            json!({
+                "position": p.position,
+                "layer": p.layer.to_string(),
+                "input": p.input.sizes(),
+                "what": p.what,
+                "why": p.why,
+                "fix": p.fix,
+                "instead": p.instead.iter().map(|layer| layer.to_string()).collect::<Vec<_>>(),
+            })
+        });
+        let Totals { parameters, multiply_adds, bytes } = self.totals;
+        let totals = json!({"parameters": parameters, "multiply_adds": multiply_adds, "bytes": bytes});
+        let rows = rows.collect::<Vec<_>>();
+        let all = json!({"input": self.input.sizes(), "rows": rows, "totals": totals, "problem": problem});
+        format!("{all:#}")
+    }
+}
+
+/// The four columns: a missing batch axis counts as 1, and flattened values stand under C (axis 1).
+fn axes(shape: Shape) -> [String; 4] {
+    match shape {
+        Shape::Maps(m) => [m.n, m.c, m.h, m.w].map(|size| size.to_string()),
+        Shape::Flat(f) => [f.n.to_string(), f.features.to_string(), "-".into(), "-".into()],
+    }
+}
+
+/// `14714688` as `14,714,688`.
+pub fn commas(number: u64) -> String {
+    let digits = number.to_string();
+    let threes = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    threes.collect::<Vec<_>>().join(",")
+}
+
+/// How many columns a text takes in a terminal: Hangul and its like take two a letter.
+pub(super) fn width(text: &str) -> usize {
+    let wide = |c: char| matches!(c as u32, 0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff);
+    text.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
+}
+
+/// Rows under each other: names begin at the left, numbers end at the right.
+pub fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+    let widest = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
+    let widths: [usize; COLUMNS] = std::array::from_fn(widest);
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let fill = " ".repeat(widths[column] - width(cell));
+            line += &if column == 0 { format!("{cell}{fill}") } else { format!("  {fill}{cell}") };
+        }
+        text += line.trim_end();
+        text += "\n";
+    }
+    text
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&aligned(&self.cells()))?;
+        write!(f, "activations: {} bytes", commas(self.totals.bytes))?;
+        self.problem.iter().try_for_each(|problem| write!(f, "\n\n{problem}"))
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {} gives {}", self.layer, self.input, self.output)?;
+        if !self.weight.is_empty() {
+            write!(f, ", weight {}, {} parameters", times(&self.weight), commas(self.parameters))?;
+        }
+        Ok(())
+    }
+}
+
+debug_as_display!(Table, Row);

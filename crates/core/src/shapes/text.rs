@@ -1,0 +1,373 @@
+//! Reads the text of a chain, and says what is wrong with it, and where.
+
+use super::layer::{Layer, Op, plain};
+use super::pytorch;
+use super::shape::{Pair, number};
+use super::words::{Span, Word, half_width, is_arrow, is_gap, loose, pointed, statements, words};
+use crate::{Error, Result};
+
+/// The words of one layer that are not read yet.
+struct Words<'a> {
+    text: &'a str,
+    words: Vec<Word<'a>>,
+    next: usize,
+}
+
+/// Reads layers separated by `;`, new lines or arrows, or PyTorch's `nn.Sequential(…)`.
+pub(super) fn parse(text: &str) -> Result<Vec<Layer>> {
+    let text = &half_width(text);
+    let layers = statements(text)?.iter().map(|words| layer(text, words)).collect::<Result<Vec<_>>>()?;
+    if layers.is_empty() {
+        return Err(Error::new(
+            "expected layers, and found none: write, say, `conv 10 3x3; relu; maxpool 2`",
+        ));
+    }
+    Ok(layers)
+}
+
+/// Reads one layer, written in the course's words or as PyTorch's call.
+fn layer(text: &str, words: &[Word]) -> Result<Layer> {
+    let words = match words {
+        // `self.conv1 = nn.Conv2d(…)`
+        [_, equals, behind @ ..] if equals.word == "=" && !behind.is_empty() => behind,
+        _ => words,
+    };
+    let Some((&name, behind)) = words.split_first() else { return Ok(plain(Op::Relu)) };
+    let Some(op) = layer_named(name.word) else { return Err(unknown_layer(text, name)) };
+    // `maxpool (2, 3)` is a window of 2x3, `MaxPool2d(2, 3)` one of 2x2 that moves by 3.
+    let call = behind.first().is_some_and(|b| b.word == "(" && (b.span.0 == name.span.1 || !op.pools()));
+    let behind = if call { pytorch::in_words(text, op, behind)? } else { loose(text, behind) };
+    Words { text, words: [vec![name], behind].concat(), next: 1 }.layer(op)
+}
+
+/// What each layer may be called, and each option; of an option the first name is the one that suggestions know.
+const NAMES: [(Op, &[&str]); 11] = [
+    (Op::Conv, &["conv", "convolution"]),
+    (Op::ConvTranspose, &["convt", "convtranspose", "transposedconv", "deconv", "tconv"]),
+    (Op::MaxPool, &["maxpool", "maxpooling"]),
+    (Op::AvgPool, &["avgpool", "averagepool", "avgpooling", "meanpool"]),
+    (
+        Op::GlobalAvgPool,
+        &["gap", "globalavgpool", "globalaveragepool", "globalaveragepooling", "adaptiveavgpool"],
+    ),
+    (Op::GlobalMaxPool, &["gmp", "globalmaxpool", "globalmaxpooling", "adaptivemaxpool"]),
+    (Op::Flatten, &["flatten", "flat"]),
+    (Op::Linear, &["linear", "fc", "dense", "fullyconnected"]),
+    (Op::Relu, &["relu"]),
+    (Op::BatchNorm, &["bn", "batchnorm", "batchnormalization", "batchnorm1d"]),
+    (Op::Dropout, &["dropout", "drop"]),
+];
+
+const OPTIONS: [(&str, &[&str]); 8] = [
+    ("stride", &["stride", "s"]),
+    ("padding", &["padding", "pad", "p"]),
+    ("same", &["same"]),
+    ("dilation", &["dilation", "dilate", "d"]),
+    ("groups", &["groups", "group", "g"]),
+    ("output_padding", &["outputpadding", "outpad"]),
+    ("ceil", &["ceil", "ceilmode"]),
+    ("nobias", &["nobias"]),
+];
+
+/// `torch.nn.Max_Pool2d` as `maxpool`.
+pub(super) fn normal(word: &str) -> String {
+    let word = word.to_lowercase().replace(['_', '-'], "");
+    let word = word.strip_prefix("torch.").unwrap_or(&word);
+    let word = word.strip_prefix("nn.").unwrap_or(word);
+    word.strip_suffix("2d").unwrap_or(word).to_string()
+}
+
+fn layer_named(word: &str) -> Option<Op> {
+    let word = normal(word);
+    NAMES.iter().find(|(_, names)| names.contains(&word.as_str())).map(|(op, _)| *op)
+}
+
+pub(super) fn option_named(word: &str) -> Option<&'static str> {
+    let word = normal(word);
+    OPTIONS.iter().find(|(_, names)| names.contains(&word.as_str())).map(|(name, _)| *name)
+}
+
+/// How a layer is written.
+fn example(op: Op) -> &'static str {
+    match op {
+        Op::Conv => "conv 10 3x3",
+        Op::ConvTranspose => "convt 8 2x2 stride 2",
+        Op::MaxPool => "maxpool 2",
+        Op::AvgPool => "avgpool 2",
+        Op::Linear => "linear 10",
+        Op::Dropout => "dropout 0.5",
+        other => other.name(),
+    }
+}
+
+impl<'a> Words<'a> {
+    fn peek(&self) -> Option<Word<'a>> {
+        self.words.get(self.next).copied()
+    }
+
+    fn take(&mut self) -> Option<Word<'a>> {
+        let word = self.peek();
+        self.next += 1;
+        word
+    }
+
+    fn error(&self, span: Span, message: &str) -> Error {
+        pointed(self.text, span, message)
+    }
+
+    /// Just behind the last word.
+    fn end(&self) -> Span {
+        let end = self.words.iter().map(|word| word.span.1).max().unwrap_or(0);
+        (end, end)
+    }
+
+    fn layer(mut self, op: Op) -> Result<Layer> {
+        let mut layer = plain(op);
+        match op {
+            Op::Conv | Op::ConvTranspose => {
+                self.filters(&mut layer, "how many filters")?;
+                layer.kernel = self.pair(example(op), "the filters' size")?;
+            }
+            Op::Linear => self.filters(&mut layer, "how many nodes")?,
+            Op::MaxPool | Op::AvgPool => layer.kernel = self.pair(example(op), "the window's size")?,
+            Op::BatchNorm if self.numeric() => layer.input = Some(self.number("bn 10", "the channels")?),
+            Op::Dropout if self.numeric() => layer.rate = self.rate()?,
+            _ => {}
+        }
+        while let Some(word) = self.take() {
+            layer = self.option(layer, word)?;
+        }
+        Ok(layer)
+    }
+
+    fn numeric(&self) -> bool {
+        self.peek().is_some_and(|w| w.word.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.'))
+    }
+
+    /// `10`, or `3->10` with the channels that are expected.
+    fn filters(&mut self, layer: &mut Layer, what: &str) -> Result<()> {
+        layer.out = self.number(example(layer.op), what)?;
+        if self.peek().is_some_and(|w| is_arrow(w.word)) {
+            self.take();
+            layer.input = Some(layer.out);
+            layer.out = self.number(example(layer.op), what)?;
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, write: &str, what: &str) -> Result<Word<'a>> {
+        self.take().ok_or_else(|| self.error(self.end(), &format!("expected {what}: write `{write}`")))
+    }
+
+    fn number(&mut self, write: &str, what: &str) -> Result<u64> {
+        let word = self.value(write, what)?;
+        self.whole(write, what, word, word)
+    }
+
+    /// The number in a part of a word.
+    fn whole(&self, write: &str, what: &str, word: Word, part: Word) -> Result<u64> {
+        if word.word.contains(|c: char| c.is_ascii_digit()) {
+            return number(self.text, part.word, part.span);
+        }
+        let message = format!("expected {what}, and found `{}`: write `{write}`", word.word);
+        Err(self.error(word.span, &message))
+    }
+
+    /// `3`, or `3x5` for 3 rows by 5 columns, or PyTorch's `(3, 5)`.
+    fn pair(&mut self, write: &str, what: &str) -> Result<Pair> {
+        let word = self.value(write, what)?;
+        if word.word.starts_with(['(', '[']) {
+            return self.tuple(write, what, word);
+        }
+        let Some(at) = word.word.find(['x', 'X', '×', '*']) else {
+            return Ok(self.whole(write, what, word, word)?.into());
+        };
+        let behind = at + word.word[at..].chars().next().map_or(1, char::len_utf8);
+        let part = |from: usize, to: usize| {
+            let span = (word.span.0 + from, word.span.0 + to);
+            self.whole(write, what, word, Word { word: &word.word[from..to], span })
+        };
+        Ok(Pair { h: part(0, at)?, w: part(behind, word.word.len())? })
+    }
+
+    fn tuple(&self, write: &str, what: &str, word: Word) -> Result<Pair> {
+        let inside = words(word.word, |c| is_gap(c) || "()[],".contains(c));
+        let numbers = inside.map(|(part, (from, to))| {
+            let span = (word.span.0 + from, word.span.0 + to);
+            self.whole(write, what, Word { word: part, span }, Word { word: part, span })
+        });
+        match numbers.collect::<Result<Vec<_>>>()?[..] {
+            [both] => Ok(both.into()),
+            [h, w] => Ok(Pair { h, w }),
+            _ => {
+                let message =
+                    format!("expected one number or two, rows and columns, and found `{}`", word.word);
+                Err(self.error(word.span, &message))
+            }
+        }
+    }
+
+    fn rate(&mut self) -> Result<f64> {
+        let word = self.value("dropout 0.5", "a rate")?;
+        let rate = word.word.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
+        let message = format!("expected a rate from 0 to 1, and found `{}`: write `dropout 0.5`", word.word);
+        rate.ok_or_else(|| self.error(word.span, &message))
+    }
+
+    fn option(&mut self, layer: Layer, mut word: Word<'a>) -> Result<Layer> {
+        let op = layer.op;
+        let Some(mut name) = option_named(word.word) else { return Err(self.unknown_option(&layer, word)) };
+        if name == "padding"
+            && let Some(same) = self.peek().filter(|w| normal(w.word) == "same")
+        {
+            self.take();
+            (name, word) = ("same", same);
+        }
+        if !op.takes().contains(&name) {
+            return Err(self.error(word.span, &layer_options(op, word.word)));
+        }
+        let twice = layer.given().iter().any(|given| {
+            *given == name || (["padding", "same"].contains(given) && ["padding", "same"].contains(&name))
+        });
+        if twice {
+            return Err(self.error(
+                word.span,
+                &format!("`{}` is given twice: leave one out", if name == "same" { "padding" } else { name }),
+            ));
+        }
+        Ok(match name {
+            "stride" => layer.stride(self.pair("stride 2", "the stride")?),
+            "padding" => layer.padding(self.pair("padding 1` or `padding same", "the padding")?),
+            "dilation" => layer.dilation(self.pair("dilation 2", "the dilation")?),
+            "output_padding" => layer.output_padding(self.pair("output_padding 1", "the output_padding")?),
+            "groups" => layer.groups(self.number("groups 2", "how many groups")?),
+            "same" => layer.same(),
+            "ceil" => layer.ceil(),
+            _ => layer.nobias(),
+        })
+    }
+
+    fn unknown_option(&self, layer: &Layer, word: Word) -> Error {
+        let (op, found) = (layer.op, word.word);
+        let name = op.name();
+        let options = OPTIONS.iter().filter(|(name, _)| op.takes().contains(name));
+        let names = options.flat_map(|(name, names)| names[..1].iter().map(|n| (*n, *name)));
+        let hint = if found.starts_with(|c: char| c.is_ascii_digit() || c == '(') {
+            self.too_many(layer, word)
+        } else if is_arrow(found) {
+            format!("`{name}` does not take `in->out`: write `{}`", example(op))
+        } else if ["x", "X", "×", "*"].contains(&found) {
+            "write a size without spaces: `3x5`".to_string()
+        } else if layer_named(found).is_some() {
+            format!("a new layer begins here: put `;` before `{found}`")
+        } else if let Some(near) = nearest(found, names) {
+            format!("`{name}` has no option `{found}`: did you mean `{near}`?")
+        } else {
+            layer_options(op, found)
+        };
+        self.error(word.span, &hint)
+    }
+
+    /// What is meant, in the learner's own numbers, by a number too many.
+    fn too_many(&self, layer: &Layer, word: Word) -> String {
+        let behind = |back: usize| self.next.checked_sub(back).and_then(|at| self.words.get(at));
+        if let (Some(option), Some(first)) = (behind(3), behind(2))
+            && let Some(name @ ("stride" | "padding" | "output_padding" | "dilation")) =
+                option_named(option.word)
+            && [first.word, word.word].iter().all(|number| number.parse::<u64>().is_ok())
+        {
+            return format!(
+                "two numbers of `{name}`, rows and columns, are one word: `{name} {}x{}`",
+                first.word, word.word
+            );
+        }
+        let number = Words { text: self.text, words: vec![word], next: 0 }.pair("", "");
+        let numbers = number.ok().filter(|_| layer.given().iter().all(|name| *name == "in_channels"));
+        match (layer.op, numbers) {
+            (Op::MaxPool | Op::AvgPool, Some(_)) => {
+                let (name, kernel) = (layer.op.name(), behind(2).map_or("2", |kernel| kernel.word));
+                format!(
+                    "one number too many: if the window moves by {0}, write `{name} {kernel} stride {0}`",
+                    word.word
+                )
+            }
+            (Op::Conv | Op::ConvTranspose, Some(last))
+                if layer.input.is_none() && layer.kernel.h == layer.kernel.w =>
+            {
+                let pytorch = Layer { input: Some(layer.out), out: layer.kernel.h, kernel: last, ..*layer };
+                format!(
+                    "one number too many: write `{pytorch}` if {} channels come in, or `{}` if the window moves by {}",
+                    layer.out,
+                    layer.stride(last),
+                    word.word
+                )
+            }
+            (Op::Linear, Some(last)) if layer.input.is_none() => {
+                let meant = Layer { input: Some(layer.out), out: last.h, ..*layer };
+                format!("one number too many: if {} features come in, write `{meant}`", layer.out)
+            }
+            _ => format!("one number too many: write `{}`", example(layer.op)),
+        }
+    }
+}
+
+fn unknown_layer(text: &str, name: Word) -> Error {
+    let normal = normal(name.word);
+    let flat = normal.strip_suffix("1d").or(normal.strip_suffix("3d")).and_then(layer_named);
+    let hint = match (flat, nearest(name.word, layer_names())) {
+        (Some(op), _) => format!(
+            "there is no layer `{}` here: all layers have two dimensions, rows and columns (N C H W), as `{}`",
+            name.word,
+            example(op)
+        ),
+        (_, Some(near)) => format!("there is no layer `{}`: did you mean `{near}`?", name.word),
+        _ => {
+            let names = NAMES.map(|(op, _)| op.name()).join(", ");
+            format!("there is no layer `{}`: layers are {names}", name.word)
+        }
+    };
+    pointed(text, name.span, &hint)
+}
+
+fn layer_names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    NAMES.iter().flat_map(|(op, names)| names.iter().map(|name| (*name, op.name())))
+}
+
+fn layer_options(op: Op, found: &str) -> String {
+    let takes = op.takes().iter().filter(|name| **name != "in_channels").copied().collect::<Vec<_>>();
+    match takes[..] {
+        [] => format!("`{}` takes no options, and found `{found}`", op.name()),
+        _ => format!("`{}` has no option `{found}`; it takes {}", op.name(), takes.join(", ")),
+    }
+}
+
+/// The name that is nearest to a word, if it is near enough to be meant.
+fn nearest<'a>(word: &str, names: impl Iterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
+    let word: String = normal(word).chars().take(40).collect();
+    let near = |(name, shown): (&'a str, &'a str)| {
+        // A beginning (`max` for `maxpool`) is meant as the whole.
+        let begun = word.len() >= 3 && name.starts_with(&word);
+        let away = if begun { 1 } else { distance(&word, name) };
+        (away <= 2 && away * 2 < name.len().max(3)).then_some((away, shown))
+    };
+    names.filter_map(near).min_by_key(|(away, _)| *away).map(|(_, shown)| shown)
+}
+
+/// How many letters must be put in, left out, changed or swapped with their neighbour.
+pub fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            table[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let change = table[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                let best = change.min(table[i - 1][j] + 1).min(table[i][j - 1] + 1);
+                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+                if swapped { best.min(table[i - 2][j - 2] + 1) } else { best }
+            };
+        }
+    }
+    table[a.len()][b.len()]
+}

@@ -1,0 +1,337 @@
+//! A chart of lines: how something changes over steps or epochs.
+
+use crate::{
+    Error, Result,
+    canvas::{Canvas, INK, PALE_INK, Text, number, rgb, scaled, text_width},
+    colour::{LINES, as_text},
+    figure::{Figure, PIXEL_RATIO, Pixels},
+};
+use plotters::{
+    coord::types::RangedCoordf64,
+    prelude::{
+        BitMapBackend, Cartesian2d, ChartBuilder, ChartContext, Circle, Cross, IntoDrawingArea, LineSeries,
+        TriangleMarker,
+    },
+    style::{Color, TextStyle, text_anchor::HPos},
+};
+
+/// Lines over one axis, each with its name at its end.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let figure = Chart::new("Learning", "epoch", "accuracy in %")
+///     .line("CNN", &[40.0, 70.0, 85.0])
+///     .line("MLP", &[30.0, 45.0, 50.0])
+///     .figure()?;
+/// assert!(figure.text().contains("CNN: 40, 70, 85"));
+/// # Ok::<(), nchw::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Chart {
+    title: String,
+    across: String,
+    up: String,
+    first: f64,
+    lines: Vec<(String, Vec<f64>)>,
+}
+
+const WIDTH: f64 = 820.0;
+const HEIGHT: f64 = 430.0;
+/// The names of the lines, and how wide the widest may be.
+const NAME: Text = Text { size: 16.0, bold: false, colour: INK, across: HPos::Center };
+const WIDEST: f64 = 320.0;
+/// The largest number that is drawn, and the least difference of two.
+const MOST: f64 = 1e30;
+const LEAST: f64 = 1e-30;
+/// More values than a chart has pixels by far.
+const MOST_VALUES: usize = 100_000;
+
+impl Chart {
+    /// An empty chart; the axes' names say the units.
+    pub fn new(title: impl Into<String>, across: impl Into<String>, up: impl Into<String>) -> Chart {
+        Chart { title: title.into(), across: across.into(), up: up.into(), first: 1.0, lines: Vec::new() }
+    }
+
+    /// The number of the first value on the axis across (1 unless set).
+    pub fn from(self, first: f64) -> Chart {
+        Chart { first, ..self }
+    }
+
+    /// One more line: a value for each step.
+    pub fn line(mut self, name: impl Into<String>, values: &[f64]) -> Chart {
+        self.lines.push((name.into(), values.to_vec()));
+        self
+    }
+
+    /// Draws it.
+    ///
+    /// # Errors
+    /// When there is no line, more than six, or one without a finite value.
+    pub fn figure(&self) -> Result<Figure> {
+        Figure::still(&self.pixels()?, self.alt(), self.in_words())
+    }
+
+    fn pixels(&self) -> Result<Pixels> {
+        self.check()?;
+        let finite = || self.lines.iter().flat_map(|(_, v)| v).copied().filter(|v| v.is_finite());
+        let (low, high) =
+            (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
+        let low = low.min(0.0);
+        let high = if high - low > LEAST { high } else { low + 1.0 };
+        let high = high + 0.06 * (high - low);
+        let steps = self.lines.iter().map(|(_, v)| v.len()).max().unwrap_or(1);
+        let last = self.first + (steps.max(2) - 1) as f64;
+
+        let name = NAME.bold();
+        let widest = self.lines.iter().map(|(n, _)| text_width(n, name)).fold(0.0, f64::max);
+        let mut canvas = Canvas::new(WIDTH, HEIGHT)?;
+        canvas.text(WIDTH / 2.0, 24.0, &self.title, Text::new(21.0).bold());
+        canvas.text(16.0, 52.0, &self.up, Text::new(16.0).left().colour(INK));
+        let mut ends = Vec::new();
+        canvas.draw(|backend| -> std::result::Result<(), String> {
+            let told = |e: &dyn std::fmt::Display| e.to_string();
+            let area = backend.into_drawing_area();
+            let ink = rgb(PALE_INK);
+            let label = TextStyle::from(("sans-serif", 15.0 * f64::from(PIXEL_RATIO))).color(&ink);
+            let mut chart = ChartBuilder::on(&area)
+                .margin_top(scaled(66.0))
+                .margin_right(scaled(widest + 36.0))
+                .margin_left(scaled(12.0))
+                .margin_bottom(scaled(30.0))
+                .x_label_area_size(scaled(26.0))
+                .y_label_area_size(scaled(46.0))
+                .build_cartesian_2d(self.first..last, low..high)
+                .map_err(|e| told(&e))?;
+            chart
+                .configure_mesh()
+                .x_labels(steps.clamp(2, 10))
+                .y_labels(6)
+                .x_label_formatter(&|v| if v.fract() == 0.0 { format!("{v:.0}") } else { String::new() })
+                .y_label_formatter(&|v| number(*v as f32))
+                .light_line_style(rgb([255, 255, 255]))
+                .bold_line_style(rgb([222, 222, 222]).stroke_width(2))
+                .axis_style(rgb(PALE_INK).stroke_width(2))
+                .label_style(label)
+                .draw()
+                .map_err(|e| told(&e))?;
+            for (i, (_, values)) in self.lines.iter().enumerate() {
+                let points: Vec<(f64, f64)> = values
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, v)| v.is_finite())
+                    .map(|(x, v)| (self.first + x as f64, *v))
+                    .collect();
+                draw_line(&mut chart, i, &points)?;
+                if let Some(end) = points.last() {
+                    let (x, y) = chart.backend_coord(end);
+                    ends.push((
+                        f64::from(x) / f64::from(PIXEL_RATIO),
+                        f64::from(y) / f64::from(PIXEL_RATIO),
+                        i,
+                    ));
+                }
+            }
+            Ok(())
+        });
+        // Names that would overlap move apart, downward from the highest.
+        ends.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let mut free = 0.0;
+        for (x, y, i) in ends {
+            let at = f64::max(y, free);
+            free = at + 20.0;
+            canvas.text(x + 14.0, at, &self.lines[i].0, name.left().colour(as_text(LINES[i % LINES.len()])));
+        }
+        canvas.text(WIDTH / 2.0, HEIGHT - 18.0, &self.across, Text::new(16.0));
+        canvas.finish()
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.lines.is_empty() || self.lines.len() > LINES.len() {
+            return Err(Error::new(format!(
+                "a chart shows 1 to {} lines, this one has {}: add them with `.line(\"name\", &values)`",
+                LINES.len(),
+                self.lines.len()
+            )));
+        }
+        if self.first.is_nan() || self.first.abs() > 1e9 {
+            return Err(Error::new(format!(
+                "the axis across begins at {}: expected a number from -1,000,000,000 to 1,000,000,000, such as \
+                 `.from(0.0)`",
+                self.first
+            )));
+        }
+        for (name, values) in &self.lines {
+            let mut finite = values.iter().filter(|v| v.is_finite()).peekable();
+            if finite.peek().is_none() {
+                return Err(Error::new(format!("the line \"{name}\" has no finite value to draw")));
+            }
+            if let Some(far) = finite.find(|v| v.abs() > MOST) {
+                return Err(Error::new(format!(
+                    "the line \"{name}\" has the value {far:e}, too large to draw beside others: expected at most \
+                     {MOST:e}. Did the training diverge? `.line(\"log10\", ...)` of the logarithms can be drawn"
+                )));
+            }
+            if values.len() > MOST_VALUES {
+                return Err(Error::new(format!(
+                    "the line \"{name}\" has {} values, a chart shows at most {MOST_VALUES}: take every tenth, \
+                     `values.iter().copied().step_by(10).collect::<Vec<f64>>()`",
+                    values.len()
+                )));
+            }
+            if text_width(name, NAME.bold()) > WIDEST {
+                return Err(Error::new(format!(
+                    "the name \"{name}\" is too long to stand at the end of its line: expected some 30 letters"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn in_words(&self) -> String {
+        let short = |v: &f64| format!("{v:.2}").trim_end_matches('0').trim_end_matches('.').to_owned();
+        let line = |(name, values): &(String, Vec<f64>)| {
+            format!("{name}: {}", values.iter().map(short).collect::<Vec<_>>().join(", "))
+        };
+        format!(
+            "{} ({} over {})\n{}",
+            self.title,
+            self.up,
+            self.across,
+            self.lines.iter().map(line).collect::<Vec<_>>().join("\n")
+        )
+    }
+
+    fn alt(&self) -> String {
+        let ends = |(name, values): &(String, Vec<f64>)| {
+            let finite: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+            let others = match values.len() - finite.len() {
+                0 => String::new(),
+                others => format!(", {others} of {} values are NaN or infinite", values.len()),
+            };
+            match (finite.first(), finite.last()) {
+                (Some(first), Some(last)) => format!("{name} from {first:.1} to {last:.1}{others}"),
+                _ => format!("{name}{others}"),
+            }
+        };
+        let lines: Vec<String> = self.lines.iter().map(ends).collect();
+        format!("Chart: {}. {} over {}: {}", self.title, self.up, self.across, lines.join("; "))
+    }
+}
+
+/// A line and, while there are few enough, its points: each line has a shape of
+/// its own, too, for eyes and printers that see no colours.
+fn draw_line(
+    chart: &mut ChartContext<'_, BitMapBackend<'_>, Cartesian2d<RangedCoordf64, RangedCoordf64>>,
+    index: usize,
+    points: &[(f64, f64)],
+) -> std::result::Result<(), String> {
+    let (colour, size) = (rgb(LINES[index % LINES.len()]), scaled(5.0));
+    let thick = colour.stroke_width(5);
+    chart.draw_series(LineSeries::new(points.iter().copied(), thick)).map_err(|e| e.to_string())?;
+    if points.len() > 60 {
+        return Ok(());
+    }
+    let points = points.iter().copied();
+    let drawn = match index % 3 {
+        0 => chart.draw_series(points.map(|p| Circle::new(p, size, colour.filled()))).map(drop),
+        1 => chart.draw_series(points.map(|p| TriangleMarker::new(p, size + 3, colour.filled()))).map(drop),
+        _ => chart.draw_series(points.map(|p| Cross::new(p, size, thick))).map(drop),
+    };
+    drawn.map_err(|e| e.to_string())
+}
+
+/// Charts one below the other, as one figure.
+pub fn stacked(charts: &[Chart]) -> Result<Figure> {
+    let pictures: Vec<Pixels> = charts.iter().map(Chart::pixels).collect::<Result<_>>()?;
+    let (width, height) = (pictures.first().map_or(0, |p| p.width), pictures.iter().map(|p| p.height).sum());
+    let rgb = pictures.into_iter().flat_map(|p| p.rgb).collect();
+    let join =
+        |text: fn(&Chart) -> String, with: &str| charts.iter().map(text).collect::<Vec<_>>().join(with);
+    Figure::still(&Pixels { width, height, rgb }, join(Chart::alt, ". "), join(Chart::in_words, "\n\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pixels::{area, drawn};
+
+    #[test]
+    fn what_cannot_be_drawn_is_told() {
+        let chart = Chart::new("t", "x", "y");
+        assert!(chart.figure().unwrap_err().to_string().contains("shows 1 to 6 lines, this one has 0"));
+        let error = chart.line("loss", &[f64::NAN]).figure().unwrap_err().to_string();
+        assert!(error.contains("\"loss\" has no finite value"), "{error}");
+    }
+
+    #[test]
+    fn values_and_names_that_cannot_be_drawn_are_refused() {
+        let told = |chart: Chart| chart.figure().unwrap_err().to_string();
+        let chart = || Chart::new("t", "x", "y");
+        assert!(told(chart().line("loss", &[1.0, -1e300])).contains("the value -1e300, too large"));
+        assert!(told(chart().line("a", &[1.0]).from(f64::NAN)).contains("begins at NaN"));
+        assert!(told(chart().line("name ".repeat(30), &[1.0])).contains("too long to stand"));
+        assert!(told(chart().line("a", &vec![0.5; 200_000])).contains("200000 values"));
+    }
+
+    /// Left, top, right and bottom of what has a line's colour, in pixels.
+    fn place(figure: &Figure, line: usize) -> [u32; 4] {
+        let (count, place) = area(figure, LINES[line]);
+        assert!(count > 50, "line {line} has {count} pixels");
+        place
+    }
+
+    #[test]
+    fn a_line_goes_up_where_its_values_do() {
+        // Two lines from the left to the right: a flat one, and one that rises at the last step.
+        let figure = Chart::new("t", "x", "y").line("", &[4.0; 4]).line("", &[0.0, 0.0, 0.0, 8.0]).figure();
+        let figure = figure.unwrap();
+        let [left, top, right, bottom] = place(&figure, 0);
+        assert!(bottom - top < 30 && right - left > 1200, "flat and wide: {left} {top} {right} {bottom}");
+        let [_, high, end, low] = place(&figure, 1);
+        assert!(low - high > 400 && end.abs_diff(right) < 20, "{high} {low} {end}");
+        // A steep part lies in the last third: right of two thirds of the way.
+        let drawn = drawn(&figure);
+        let colour_at = |x: u32| {
+            (0..(high + low) / 2)
+                .any(|y| drawn.get_pixel(x, y).0.iter().zip(LINES[1]).all(|(a, b)| a.abs_diff(b) <= 2))
+        };
+        let step = (end - left) / 3;
+        assert!((left + 20..left + 2 * step).all(|x| !colour_at(x)));
+        assert!((left + 2 * step..end).any(colour_at));
+    }
+
+    #[test]
+    fn title_axes_and_names_are_written() {
+        let [title, across, up, name] = ["Learning", "epoch", "accuracy", "CNN"];
+        let figure = |title, across, up, name| {
+            drawn(&Chart::new(title, across, up).line(name, &[1.0, 2.0]).figure().unwrap())
+        };
+        let whole = figure(title, across, up, name);
+        let (w, h) = whole.dimensions();
+        for (without, [left, top, right, bottom]) in [
+            (figure("", across, up, name), [w / 4, 0, 3 * w / 4, h / 8]),
+            (figure(title, "", up, name), [w / 4, 7 * h / 8, 3 * w / 4, h]),
+            (figure(title, across, "", name), [0, h / 16, w / 4, h / 6]),
+            (figure(title, across, up, ""), [3 * w / 4, 0, w, h]),
+        ] {
+            let ink = |picture: &image::RgbImage| {
+                let inside = (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y)));
+                inside.filter(|(x, y)| picture.get_pixel(*x, *y).0.iter().any(|v| *v < 160)).count()
+            };
+            assert!(ink(&whole) > ink(&without) + 50, "{} and {}", ink(&whole), ink(&without));
+        }
+    }
+
+    #[test]
+    fn one_point_and_a_constant_line_can_be_drawn() {
+        let figure =
+            Chart::new("t", "x", "y").line("a", &[2.0]).line("b", &[0.0, 0.0, f64::NAN]).figure().unwrap();
+        assert!(figure.alt().contains("a from 2.0 to 2.0"), "{}", figure.alt());
+        // The last value is not a number, so no end of a range is named for it.
+        assert!(figure.alt().contains("b from 0.0 to 0.0, 1 of 3 values are NaN or infinite"));
+        for line in [0, 1] {
+            place(&figure, line);
+        }
+        assert_eq!(figure.size(), (WIDTH as u32 * PIXEL_RATIO, HEIGHT as u32 * PIXEL_RATIO));
+    }
+}

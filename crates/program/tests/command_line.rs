@@ -1,0 +1,191 @@
+//! The program `nchw`: what it prints, where, and its exit code.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+use std::process::Command;
+
+/// Standard output, error output and exit code.
+fn nchw(args: &[&str]) -> (String, String, i32) {
+    let done = Command::new(env!("CARGO_BIN_EXE_nchw")).args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (text(done.stdout), text(done.stderr), done.status.code().unwrap())
+}
+
+#[test]
+fn the_lecture_s_quizzes_a_to_c() {
+    let (out, err, code) = nchw(&["shapes", "32x3x7x7", "conv 10 3x3; conv 20 3x3"]);
+    let table = "\
+layer        개 N  채 C  행 H  열 W     weight  parameters  multiply-adds  sees (H x W)
+input          32     3     7     7
+conv 10 3x3    32    10     5     5   10x3x3x3         280        216,000           3x3
+conv 20 3x3    32    20     3     3  20x10x3x3       1,820        518,400           5x5
+total                                                2,100        734,400
+activations: 55,040 bytes
+";
+    assert_eq!((out.as_str(), err.as_str(), code), (table, "", 0));
+}
+
+#[test]
+fn layers_that_do_not_fit_give_the_rows_before_and_exit_code_1() {
+    let (out, err, code) = nchw(&["shapes", "3x7x9", "conv 10 3x3; conv 3->20 3x3; flatten"]);
+    let table = "\
+layer        개 N  채 C  행 H  열 W    weight  parameters  multiply-adds  sees (H x W)
+input           1     3     7     9
+conv 10 3x3     1    10     5     7  10x3x3x3         280          9,450           3x3
+total                                                 280          9,450
+activations: 1,400 bytes
+";
+    let problem = "
+layer 2, `conv 3->20 3x3`, does not fit on C=10 H=5 W=7
+  axis C (channels): expected 10 (a filter has as many channels as what it is laid on), and got 3
+  likely cause: the channels of an earlier layer were written, not those of the layer just before
+  instead: 10, or leave the number out: it is not yours to choose; `conv 10->20 3x3` would fit
+";
+    assert_eq!((out.as_str(), err.as_str(), code), (table, problem, 1));
+}
+
+#[test]
+fn text_that_cannot_be_read_gives_its_place_and_exit_code_2() {
+    let (out, err, code) = nchw(&["shapes", "3x7x7", "conv 10 3x3; cnov 20 3x3"]);
+    let place = "\
+nchw: the layers: line 1, column 14: there is no layer `cnov`: did you mean `conv`?
+  conv 10 3x3; cnov 20 3x3
+               ^^^^
+";
+    assert_eq!((out.as_str(), err.as_str(), code), ("", place, 2));
+    let (out, err, code) = nchw(&["shapes", "3x7xq", "relu", "--json"]);
+    let place = "nchw: the input: line 1, column 5: expected a number, and found `q`\n  3x7xq\n      ^\n";
+    assert_eq!((out.as_str(), err.as_str(), code), ("", place, 2));
+}
+
+#[test]
+fn json_holds_everything_and_the_exit_code_stays() {
+    let (out, err, code) = nchw(&["shapes", "--json", "3x7x9", "conv 10 3x3 stride 2"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["rows"][0]["output"], serde_json::json!([10, 3, 4]));
+    assert_eq!(json["problem"], serde_json::Value::Null);
+    assert_eq!((err.as_str(), code), ("", 0));
+    let (out, err, code) = nchw(&["shapes", "3x2x9", "relu; conv 10 3x3", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["rows"].as_array().unwrap().len(), 1);
+    assert_eq!(json["problem"]["position"], 2);
+    assert_eq!((err.as_str(), code), ("", 1));
+}
+
+#[test]
+fn help_tells_the_layers_and_a_missing_argument_is_named() {
+    let (out, _, code) = nchw(&["shapes", "--help"]);
+    for word in ["3x7x7", "conv 10 3x5", "padding same", "Exit code"] {
+        assert!(out.contains(word), "{word} is not in:\n{out}");
+    }
+    assert_eq!(code, 0);
+    let (out, err, code) = nchw(&["shapes", "3x7x7"]);
+    assert!(out.is_empty() && err.contains("<LAYERS>"), "{err}");
+    assert_eq!(code, 2);
+    assert_eq!(nchw(&[]).2, 2);
+}
+
+#[test]
+fn a_sheet_and_its_key_belong_together() {
+    let sheet = |more: &[&str]| nchw(&[&["quiz", "sheet", "--seed", "7", "--count", "3"], more].concat());
+    let (questions, _, code) = sheet(&[]);
+    assert!(questions.contains("(sheet 7)") && questions.contains("\n3. "), "{questions}");
+    let (answers, _, _) = sheet(&["--key"]);
+    assert!(answers.starts_with("# Answers to sheet 7") && answers.contains("\n3. **"), "{answers}");
+    let (page, _, _) = sheet(&["--html", "--key"]);
+    assert!(page.starts_with("<!doctype html>") && page.matches("<li><p><b>").count() == 3, "{page}");
+    assert_eq!((code, sheet(&[]).0), (0, questions));
+    let (out, err, code) = nchw(&["quiz", "sheet", "--count", "0"]);
+    let says = "nchw: a sheet has from 1 to 200 questions; 0 were asked for\n";
+    assert_eq!((out.as_str(), err.as_str(), code), ("", says, 2));
+}
+
+/// `nchw see` for everything that it shows, as it is typed.
+#[test]
+fn see_writes_a_slide_of_each_kind() {
+    let folder = std::env::temp_dir().join(format!("nchw-see-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/photos/chelsea.png");
+    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../nchw/assets/lecture-net.safetensors");
+    let out = folder.join("x.png");
+    let out = out.to_str().unwrap();
+    for what in ["maps", "sum", "gradcam", "filters", "semantic", "answer", "blocks", "occlusion", "compare"]
+    {
+        let (text, err, code) =
+            nchw(&["see", "--weights", weights, "--image", photo, "--what", what, "--out", out]);
+        assert_eq!((err.as_str(), code), ("", 0), "{what}");
+        let size = image::image_dimensions(out).unwrap();
+        assert!(text.contains(&format!("{} x {} pixels", size.0, size.1)) && size.0 > 1000, "{what}: {text}");
+        std::fs::remove_file(out).unwrap();
+    }
+    let (text, _, code) = nchw(&[
+        "see", "--image", photo, "--what", "sum", "--fit", "whole", "--layer", "block2", "--out", out,
+    ]);
+    assert!(text.contains("maps, but no answer") && code == 0, "{text}");
+    let told = |args: &[&str]| {
+        let (text, err, code) = nchw(&[&["see", "--image", photo, "--out", out], args].concat());
+        assert_eq!((text.as_str(), code), ("", 2), "{args:?}");
+        err
+    };
+    assert!(
+        told(&["--what", "gradcam", "--fit", "whole"])
+            .contains("there is no answer for a picture of 300 x 451")
+    );
+    assert!(told(&["--what", "gradcam", "--class", "lion"]).contains("expected one of airplane"));
+    assert!(told(&["--what", "maps", "--layer", "block7"]).contains("block2.conv3"));
+    assert!(told(&["--weights", photo]).contains("not a whole safetensors file"));
+    let (_, err, code) = nchw(&["see", "--image", photo, "--out", folder.join("x.jpg").to_str().unwrap()]);
+    assert!(err.contains("saved as PNG") && code == 2, "{err}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// An output never overwrites the photo, under any spelling of its name.
+#[test]
+fn see_overwrites_an_older_output_and_never_an_input() {
+    let folder = std::env::temp_dir().join(format!("nchw-see-self-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let photo =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/photos/chelsea.png")).unwrap();
+    let weights =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../nchw/assets/lecture-net.safetensors"))
+            .unwrap();
+    std::fs::write(at("self.png"), &photo).unwrap();
+    std::fs::write(at("weights.png"), &weights).unwrap();
+    std::os::unix::fs::symlink("self.png", at("link.png")).unwrap();
+    std::fs::hard_link(at("self.png"), at("twin.png")).unwrap();
+    let see = |image: &str, out: &str| {
+        nchw(&[
+            "see",
+            "--weights",
+            &at("weights.png"),
+            "--image",
+            &at(image),
+            "--what",
+            "answer",
+            "--out",
+            &at(out),
+        ])
+    };
+    for (image, out) in [
+        ("self.png", "self.png"),
+        ("self.png", "../self.png"),
+        ("self.png", "link.png"),
+        ("link.png", "self.png"),
+        ("self.png", "twin.png"),
+        ("self.png", "weights.png"),
+    ] {
+        let out = out.replace("..", &format!("../{}", folder.file_name().unwrap().to_str().unwrap()));
+        let (text, err, code) = see(image, &out);
+        assert_eq!((text.as_str(), code), ("", 2), "{image} to {out}");
+        assert!(err.contains("itself, which would be overwritten: choose another name"), "{err}");
+    }
+    for name in ["self.png", "link.png", "twin.png"] {
+        assert!(std::fs::read(at(name)).unwrap() == photo, "{name} has changed");
+    }
+    assert!(std::fs::read(at("weights.png")).unwrap() == weights);
+    for _ in 0..2 {
+        assert_eq!(see("self.png", "figure.png").2, 0);
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -1,0 +1,225 @@
+//! Bytes that nobody meant: what reads files from outside takes them or refuses them in words.
+//!
+//! Every target runs for `NCHW_FUZZ_SECONDS` (2 when it is not set, a minute in
+//! `cargo xtask test`); a failure prints the smallest input that was found.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+#[path = "common/archive.rs"]
+mod archive;
+#[path = "../../nchw/tests/common/mod.rs"]
+mod common;
+
+use archive::{gzip, packed, published};
+use nchw::{
+    data::read_records,
+    net::{LectureNet, Plan},
+};
+use nchw_program::fetch::{self, Sealed};
+use proptest::{
+    prelude::*,
+    sample::Index,
+    test_runner::{Config, TestRunner},
+};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    env,
+    io::{self, Read, Write},
+    rc::Rc,
+    time::{Duration, Instant},
+};
+use tch::{Device, Kind, Tensor};
+
+/// Tries inputs until the time is over.
+fn for_a_while<S: Strategy>(inputs: S, mut test: impl FnMut(S::Value) -> Result<(), TestCaseError>) {
+    let seconds = env::var("NCHW_FUZZ_SECONDS").map_or(2.0, |seconds| seconds.parse().unwrap());
+    let (begun, time) = (Instant::now(), Duration::from_secs_f64(seconds));
+    let test = RefCell::new(&mut test);
+    let mut tried = 0;
+    while begun.elapsed() < time {
+        let config = Config { cases: 32, failure_persistence: None, ..Config::default() };
+        let mut runner = TestRunner::new(config);
+        runner.run(&inputs, |input| (test.borrow_mut())(input)).unwrap_or_else(|failure| panic!("{failure}"));
+        tried += 32;
+    }
+    println!("{tried} inputs in {:.0} s", begun.elapsed().as_secs_f64());
+}
+
+/// One thing that happens to a file.
+#[derive(Clone, Debug)]
+enum Change {
+    Set(Index, u8),
+    Cut(Index),
+    Remove(Index, usize),
+    Insert(Index, Vec<u8>),
+    Repeat(Index, Index),
+}
+
+fn changes() -> impl Strategy<Value = Vec<Change>> {
+    let change = prop_oneof![
+        6 => (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Change::Set(at, byte)),
+        1 => any::<Index>().prop_map(Change::Cut),
+        1 => (any::<Index>(), 1..2000_usize).prop_map(|(at, count)| Change::Remove(at, count)),
+        1 => (any::<Index>(), prop::collection::vec(any::<u8>(), 1..600)).prop_map(|(at, b)| Change::Insert(at, b)),
+        1 => (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Change::Repeat(from, to)),
+    ];
+    prop::collection::vec(change, 0..6)
+}
+
+fn changed(bytes: &[u8], changes: &[Change]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for change in changes {
+        if bytes.is_empty() {
+            return bytes;
+        }
+        let place = |index: &Index| index.index(bytes.len());
+        match change {
+            Change::Set(at, byte) => {
+                let at = place(at);
+                bytes[at] = *byte;
+            }
+            Change::Cut(at) => bytes.truncate(place(at)),
+            Change::Remove(at, count) => {
+                let at = place(at);
+                bytes.drain(at..(at + count).min(bytes.len()));
+            }
+            Change::Insert(at, more) => {
+                let at = place(at);
+                bytes.splice(at..at, more.iter().copied());
+            }
+            Change::Repeat(from, to) => {
+                let (from, to) = (place(from), place(to));
+                let part = bytes[from.min(to)..from.max(to)].to_vec();
+                bytes.splice(to..to, part);
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn the_reader_of_the_binary_format() {
+    let whole: Vec<u8> = published().files.into_iter().flat_map(|(_, bytes)| bytes).collect();
+    let arbitrary = prop::collection::vec(any::<u8>(), 0..7000);
+    let damaged = changes().prop_map(move |changes| changed(&whole, &changes));
+    for_a_while(prop_oneof![1 => arbitrary, 3 => damaged], |bytes| {
+        match read_records(&bytes, "file.bin") {
+            Ok(records) => {
+                let pairs = records.labels.iter().zip(records.pixels.chunks(3072));
+                let again: Vec<u8> = pairs.flat_map(|(&label, pixels)| [&[label], pixels].concat()).collect();
+                prop_assert!(again == bytes && records.labels.iter().all(|&label| label <= 9));
+            }
+            Err(error) => prop_assert!(error.to_string().starts_with("file.bin: "), "{}", error),
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_reader_of_weights() {
+    let folder = common::TempFolder::new("fuzz-weights");
+    let path = folder.path().join("weights.safetensors");
+    LectureNet::new(Plan { maps: [1, 2, 3], pooling: true }, 1, Device::Cpu).unwrap().save(&path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    // Without its hash, so that damage behind the head is read, too; the head keeps its length.
+    let text = String::from_utf8_lossy(&whole[..4000]).into_owned();
+    let at = text.find("\"sha256\"").unwrap();
+    let mut unsealed = whole.clone();
+    unsealed[at + 1..at + 7].copy_from_slice(b"nohash");
+    let head = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let arbitrary = prop::collection::vec(any::<u8>(), 0..3000);
+    let damaged = {
+        let whole = whole.clone();
+        changes().prop_map(move |changes| changed(&whole, &changes))
+    };
+    let in_head = (any::<Index>(), any::<u8>(), changes()).prop_map(move |(at, byte, changes)| {
+        let mut bytes = unsealed.clone();
+        bytes[at.index(head)] = byte;
+        changed(&bytes, &changes)
+    });
+    let pictures = Tensor::zeros([2, 3, 32, 32], (Kind::Uint8, Device::Cpu));
+    for_a_while(prop_oneof![1 => arbitrary, 3 => damaged, 3 => in_head], |bytes| {
+        std::fs::write(&path, &bytes).unwrap();
+        match LectureNet::load(&path) {
+            Ok(net) => match net.logits(&pictures) {
+                Ok(logits) => prop_assert_eq!(logits.size(), [2, 10]),
+                Err(error) => prop_assert!(error.to_string().contains("sums overflow"), "{}", error),
+            },
+            Err(error) => prop_assert!(error.to_string().contains("weights.safetensors: "), "{}", error),
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_reader_of_the_archive() {
+    let published = published();
+    let mut tar = Vec::new();
+    flate2::read::GzDecoder::new(&published.archive[..]).read_to_end(&mut tar).unwrap();
+    let headers = headers(&tar);
+    let archive = packed(&published.files);
+    // Damage in the packed bytes, in the bytes inside, and in their headers
+    // (with a checksum that fits, so that more than the checksum is tried).
+    let outside = changes().prop_map(move |changes| changed(&archive, &changes));
+    let plain = tar.clone();
+    let inside = changes().prop_map(move |changes| gzip(&changed(&plain, &changes)));
+    let bytes = prop::collection::vec((any::<Index>(), 0..512_usize, any::<u8>()), 1..4);
+    let in_headers = bytes.prop_map(move |bytes| {
+        let mut tar = tar.clone();
+        for (header, at, byte) in bytes {
+            let start = *header.get(&headers);
+            tar[start + at] = byte;
+            sum(&mut tar[start..start + 512]);
+        }
+        gzip(&tar)
+    });
+    let arbitrary = prop::collection::vec(any::<u8>(), 0..3000);
+    for_a_while(prop_oneof![1 => arbitrary, 3 => outside, 3 => inside, 3 => in_headers], |bytes| {
+        let out: Rc<RefCell<BTreeMap<String, Vec<u8>>>> = Rc::default();
+        let create = |file: &Sealed| Ok(Out(file.name.clone(), out.clone()));
+        let read = fetch::archive::unpack(&bytes[..], &published.spec.files, "x.tar.gz", create);
+        let out = out.borrow();
+        for (name, bytes) in out.iter() {
+            let expected = published.files.iter().find(|(file, _)| file == name);
+            prop_assert!(expected.is_some_and(|(_, whole)| bytes.len() <= whole.len()), "{} came out", name);
+        }
+        match read {
+            Ok(()) => prop_assert!(published.files.iter().all(|(name, bytes)| out.get(name) == Some(bytes))),
+            Err(error) => prop_assert!(error.to_string().starts_with("x.tar.gz"), "{}", error),
+        }
+        Ok(())
+    });
+}
+
+/// Where the headers of an archive begin.
+fn headers(tar: &[u8]) -> Vec<usize> {
+    let (mut at, mut found) = (0, Vec::new());
+    while tar[at] != 0 {
+        found.push(at);
+        let size = tar::Header::from_byte_slice(&tar[at..at + 512]).entry_size().unwrap() as usize;
+        at += 512 + size.div_ceil(512) * 512;
+    }
+    found
+}
+
+/// Writes the checksum that the header now has.
+fn sum(header: &mut [u8]) {
+    header[148..156].fill(b' ');
+    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+}
+
+/// A file in memory, by its name.
+struct Out(String, Rc<RefCell<BTreeMap<String, Vec<u8>>>>);
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.1.borrow_mut().entry(self.0.clone()).or_default().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
