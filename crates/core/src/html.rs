@@ -3,7 +3,8 @@
 //! Plain HTML that a screen reader can walk through (captions, heads of rows
 //! and columns, nested lists) and that needs no style sheet.
 
-use crate::shapes::{Explanation, Problem, Row, Table, commas};
+use crate::shapes::{Explanation, Problem, Row, Table};
+use crate::text::commas;
 
 impl Table {
     /// The table as HTML.

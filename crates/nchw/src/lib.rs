@@ -10,38 +10,17 @@ use nchw_core::{error, random};
 use nchw_draw::{canvas, colour, grid, panels};
 use nchw_files as files;
 
-mod device;
-mod runtime;
-
-mod check;
-mod gradient;
-mod hints;
-mod summary;
-pub mod typed;
-
-pub mod filter;
-pub mod image;
-pub mod maps;
-pub mod matrix;
-pub mod shapes10;
-pub mod shuffle;
-pub mod small_net;
-
-pub mod net;
-pub mod train;
-mod weights;
-
-mod steps;
-pub mod trace;
+mod notebook;
+mod tensor;
 
 pub mod data;
-
-pub mod see;
-
-mod notebook;
-
 pub mod exercise;
+pub mod filter;
+pub mod image;
+pub mod net;
 pub mod quiz;
+pub mod see;
+pub mod train;
 
 pub mod prelude;
 
@@ -52,13 +31,24 @@ mod pixels;
 #[path = "../tests/common/mod.rs"]
 mod testing;
 
-pub use check::{check, check_all};
-pub use device::{device, machine};
+pub use data::shapes10;
 pub use error::{Error, Result};
+pub use filter::matrix;
+pub use image::{maps, trace};
+pub use net::{shuffle, small_net};
 pub use notebook::Show;
 pub use quiz::quiz;
-pub use summary::{Named, Summary, SummaryRow, named, summary};
+pub use tensor::{
+    check::{check, check_all},
+    device::{device, machine},
+    summary::{Named, Summary, SummaryRow, named, summary},
+    typed,
+};
+
+use net::weights;
+use notebook::runtime;
 pub use tch;
+use tensor::{check, device, gradient, hints, summary};
 
 /// Called by the kernel while the learner still reads: loads libtorch and has
 /// it compute once, so that the first cell need not wait for it.

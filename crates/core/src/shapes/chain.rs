@@ -1,11 +1,12 @@
 //! Layers one after the other, and where they break.
 
-use super::field::{Growing, connect};
-use super::layer::Layer;
-use super::row::{Fault, Row};
+use super::fault::Fault;
+use super::field::Growing;
+use super::layer::{Layer, joined};
+use super::parser;
+use super::row::{Row, connect};
 use super::shape::{LIMIT, Shape};
 use super::table::{Table, Totals};
-use super::text;
 use crate::{Error, Result, error::debug_as_display};
 use std::{fmt, str::FromStr};
 
@@ -43,25 +44,6 @@ use std::{fmt, str::FromStr};
 pub struct Chain {
     /// The layers, in order.
     pub layers: Vec<Layer>,
-}
-
-/// Where a chain breaks, why, and what would fit.
-#[derive(Clone, PartialEq)]
-pub struct Problem {
-    /// Which layer it is; the first is 1.
-    pub position: usize,
-    /// The layer that does not fit.
-    pub layer: Layer,
-    /// What came to it.
-    pub input: Shape,
-    /// What was expected and what came, with the axis.
-    pub what: String,
-    /// The likely cause.
-    pub why: String,
-    /// What to do.
-    pub fix: String,
-    /// Layers that fit in its place; empty when it is the input that is wrong.
-    pub instead: Vec<Layer>,
 }
 
 /// A chain of these layers.
@@ -110,7 +92,7 @@ impl Chain {
                     table.rows.push(row);
                 }
                 Err(fault) => {
-                    table.problem = Some(Problem::new(position, *layer, input, fault));
+                    table.problem = Some(layer.problem(position, input, fault));
                     break;
                 }
             }
@@ -132,49 +114,18 @@ impl Totals {
     }
 }
 
-impl Problem {
-    pub(super) fn new(position: usize, layer: Layer, input: Shape, fault: Fault) -> Problem {
-        let instead = layer.mended(input, &fault);
-        let Fault { what, why, fix, .. } = fault;
-        Problem { position, layer, input, what, why, fix, instead }
-    }
-
-    /// What stands behind the layer's name.
-    fn says(&self) -> String {
-        let Problem { input, what, why, fix, instead, .. } = self;
-        let fits = if instead.is_empty() {
-            String::new()
-        } else {
-            format!("; `{}` would fit", chain(instead.clone()))
-        };
-        format!("does not fit on {}\n  {what}\n  likely cause: {why}\n  instead: {fix}{fits}", input.named())
-    }
-
-    /// The same of a layer that belongs to no chain.
-    pub fn alone(&self) -> String {
-        format!("`{}` {}", self.layer, self.says())
-    }
-}
-
 impl FromStr for Chain {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Chain> {
-        text::parse(text).map(chain)
+        parser::parse(text).map(chain)
     }
 }
 
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let layers = self.layers.iter().map(Layer::to_string).collect::<Vec<_>>();
-        f.write_str(&layers.join("; "))
+        f.write_str(&joined(&self.layers))
     }
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "layer {}, `{}`, {}", self.position, self.layer, self.says())
-    }
-}
-
-debug_as_display!(Chain, Problem);
+debug_as_display!(Chain);

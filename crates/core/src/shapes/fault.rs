@@ -1,10 +1,18 @@
 //! The words for every mistake: what was expected, what came, the likely cause, what to write.
 
-use super::field::gcd;
 use super::layer::{Layer, Op, flatten};
-use super::row::Fault;
-use super::shape::{LIMIT, Nchw, Pair, Shape, product};
+use super::shape::{LIMIT, Nchw, Pair, Shape, gcd, product};
 use super::slide::Slide;
+
+/// Why a layer cannot be laid on an input, and what can.
+#[derive(Clone)]
+pub(super) struct Fault {
+    pub what: String,
+    pub why: String,
+    pub fix: String,
+    /// One mend; there may be more faults behind it. Empty when it is the input that is wrong.
+    pub instead: Vec<Layer>,
+}
 
 impl Fault {
     fn new(what: String, why: impl Into<String>, fix: impl Into<String>, instead: Vec<Layer>) -> Fault {

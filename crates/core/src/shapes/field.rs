@@ -1,9 +1,8 @@
 //! The receptive field: how much of the chain's input one value sees.
 
-use super::Row;
-use super::shape::{LIMIT, Shape};
+use super::shape::{LIMIT, Shape, gcd};
 use super::slide::Slide;
-use crate::{Error, Result, error::debug_as_display};
+use crate::error::debug_as_display;
 use std::{fmt, sync::Arc};
 
 /// What one value sees of the chain's input, along rows and columns.
@@ -51,16 +50,27 @@ pub(super) struct Path {
 }
 
 impl Path {
+    /// The paths to every row of a table, from the windows of its rows.
+    pub(super) fn to_each(start: [u64; 2], slides: &[Option<[Slide; 2]>]) -> Vec<Path> {
+        let steps: Arc<[[Slide; 2]]> = slides.iter().copied().flatten().collect();
+        let mut count = 0;
+        let path = |slides: &Option<[Slide; 2]>| {
+            count += usize::from(slides.is_some());
+            Path { start, steps: steps.clone(), count }
+        };
+        slides.iter().map(path).collect()
+    }
+
     fn steps(&self) -> &[[Slide; 2]] {
         &self.steps[..self.count]
     }
 
     /// How many rows and columns the last maps had, also after a flatten.
-    fn places(&self) -> [u64; 2] {
+    pub(super) fn places(&self) -> [u64; 2] {
         self.steps().last().map_or(self.start, size_after)
     }
 
-    fn trace(&self, axis: usize, place: u64) -> Option<Vec<u64>> {
+    pub(super) fn trace(&self, axis: usize, place: u64) -> Option<Vec<u64>> {
         let last = |places: Vec<u64>, slides: &[Slide; 2]| slides[axis].reads(&places);
         self.steps().iter().rev().try_fold(vec![place], last)
     }
@@ -68,17 +78,6 @@ impl Path {
 
 fn size_after(slides: &[Slide; 2]) -> [u64; 2] {
     slides.map(|s| s.size().max(0) as u64)
-}
-
-/// Gives every row the windows that lead to it.
-pub(super) fn connect(input: Shape, rows: &mut [Row]) {
-    let Shape::Maps(maps) = input else { return };
-    let steps: Arc<[[Slide; 2]]> = rows.iter().filter_map(|row| row.slides).collect();
-    let mut count = 0;
-    for row in rows {
-        count += usize::from(row.slides.is_some());
-        row.path = Some(Path { start: [maps.h, maps.w], steps: steps.clone(), count });
-    }
 }
 
 /// The receptive field of the maps so far, extended layer by layer.
@@ -209,52 +208,6 @@ impl Reach {
         let apart = across.checked_mul(jump)?.checked_add(per - 1)? / per;
         apart.checked_add(self.size.into())
     }
-}
-
-impl Row {
-    /// The rows and columns of the chain's input that the value in this row
-    /// and column (from 0) of the output depends on, exactly. After a flatten
-    /// the place is the one in the last maps. Both are empty where a value
-    /// sees only padding, or stands between those that a `conv_transpose` spreads.
-    ///
-    /// # Errors
-    /// When the output has no such place, there never were rows and columns, or
-    /// the maps are too large to go through (more than 2^24 steps).
-    ///
-    /// ```
-    /// use nchw::shapes::{chain, conv, max_pool};
-    /// let table = chain([conv(8, 3), max_pool(2)]).on([3, 12, 14]);
-    /// let seen = table.rows[1].sees(0, 2)?;
-    /// assert_eq!((seen.rows, seen.cols), (vec![0, 1, 2, 3], vec![4, 5, 6, 7]));
-    /// # Ok::<(), nchw::Error>(())
-    /// ```
-    pub fn sees(&self, row: u64, col: u64) -> Result<Seen> {
-        let Some(path) = &self.path else {
-            return Err(Error::new(format!(
-                "`{}` sees no rows and columns: the chain began with flattened values ({})",
-                self.layer, self.input
-            )));
-        };
-        let [rows, cols] = path.places();
-        if row >= rows || col >= cols {
-            return Err(Error::new(format!(
-                "there is no row {row}, column {col} in {rows} rows x {cols} columns: they count from 0"
-            )));
-        }
-        let too_large =
-            || Error::new(format!("the maps before `{}` are too large to go through", self.layer));
-        let rows = path.trace(0, row).ok_or_else(too_large)?;
-        let cols = path.trace(1, col).ok_or_else(too_large)?;
-        if rows.is_empty() || cols.is_empty() {
-            return Ok(Seen { rows: vec![], cols: vec![] });
-        }
-        Ok(Seen { rows, cols })
-    }
-}
-
-/// The greatest common divisor; that of 0 and n is n.
-pub(super) fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// `[3, 4, 5, 8]` as `3 to 5, 8`.

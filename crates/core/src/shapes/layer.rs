@@ -423,3 +423,8 @@ impl fmt::Display for Layer {
 }
 
 debug_as_display!(Layer);
+
+/// Layers in the text of a chain: `relu; flatten`.
+pub(super) fn joined(layers: &[Layer]) -> String {
+    layers.iter().map(Layer::to_string).collect::<Vec<_>>().join("; ")
+}

@@ -22,16 +22,18 @@ mod explain;
 mod fault;
 mod field;
 mod layer;
+mod names;
+mod parser;
 mod pattern;
+mod problem;
 mod pytorch;
 mod row;
 mod shape;
 mod slide;
 mod table;
-mod text;
 mod words;
 
-pub use chain::{Chain, Problem, chain, table};
+pub use chain::{Chain, chain, table};
 pub use explain::Explanation;
 pub use fault::{DEPTH, NO_ROOM, why_these_channels};
 pub use field::{Field, Seen, Sight};
@@ -42,10 +44,12 @@ pub use layer::{
 };
 pub use pattern::Bound;
 pub use pattern::Pattern;
+pub use problem::Problem;
 pub use row::Row;
 pub use shape::{AFFORDABLE, affordable, count, times};
 pub use shape::{Flat, Nchw, Pair, Shape};
-pub use table::{HEAD, aligned, commas};
+pub use table::HEAD;
 pub use table::{Table, Totals};
-pub use text::distance;
 pub use words::half_width;
+
+pub use crate::text::{aligned, commas, distance};

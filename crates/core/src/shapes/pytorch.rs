@@ -1,7 +1,7 @@
 //! PyTorch's way to write a layer, `nn.Conv2d(3, 10, kernel_size=3)`, turned into the words of a chain's text.
 
 use super::layer::Op;
-use super::text::{normal, option_named};
+use super::names::{normal, option_named};
 use super::words::{Word, is_arrow, joined, loose, pointed};
 use crate::Result;
 
@@ -93,7 +93,7 @@ pub(super) fn in_words<'a>(text: &'a str, op: Op, call: &[Word<'a>]) -> Result<V
     words(text, op, arguments, options)
 }
 
-/// Where the first bracket is closed; text.rs lets no bracket stay open.
+/// Where the first bracket is closed; parser.rs lets no bracket stay open.
 fn closing(call: &[Word]) -> usize {
     let mut depth = 0;
     let closes = |word: &Word| {

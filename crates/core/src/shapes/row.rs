@@ -1,8 +1,9 @@
 //! One layer on one input: what PyTorch accepts, and every number that follows.
 
-use super::chain::Problem;
-use super::field::{Field, Growing, Path, connect};
+use super::fault::Fault;
+use super::field::{Field, Growing, Path, Seen};
 use super::layer::{Layer, Op, flatten};
+use super::problem::Problem;
 use super::shape::{LIMIT, Nchw, Pair, Shape, count, product};
 use super::slide::{Axis, Slide};
 use crate::{Error, Result};
@@ -37,16 +38,6 @@ pub struct Row {
     pub(super) path: Option<Path>,
 }
 
-/// Why a layer cannot be laid on an input, and what can.
-#[derive(Clone)]
-pub(super) struct Fault {
-    pub what: String,
-    pub why: String,
-    pub fix: String,
-    /// One mend; there may be more faults behind it. Empty when it is the input that is wrong.
-    pub instead: Vec<Layer>,
-}
-
 impl Layer {
     /// All numbers of this layer on this input.
     ///
@@ -78,7 +69,7 @@ impl Layer {
     /// ```
     pub fn on(&self, input: impl Into<Shape>) -> Result<Row> {
         let input = input.into();
-        let problem = |fault| Error::new(Problem::new(1, *self, input, fault).to_string());
+        let problem = |fault| Error::new(self.problem(1, input, fault).to_string());
         let (row, _) = self.row(input, Growing::start(input).as_ref()).map_err(problem)?;
         let mut rows = [row];
         connect(input, &mut rows);
@@ -289,8 +280,15 @@ impl Layer {
         Ok(())
     }
 
+    /// The problem that a fault is, with the layers that would fit.
+    pub(super) fn problem(&self, position: usize, input: Shape, fault: Fault) -> Problem {
+        let instead = self.mended(input, &fault);
+        let Fault { what, why, fix, .. } = fault;
+        Problem { position, layer: *self, input, what, why, fix, instead }
+    }
+
     /// What to write instead: mended until it holds. Empty when no change of the layer helps.
-    pub(super) fn mended(&self, input: Shape, fault: &Fault) -> Vec<Layer> {
+    fn mended(&self, input: Shape, fault: &Fault) -> Vec<Layer> {
         let mut instead = fault.instead.clone();
         for _ in 0..16 {
             let Some(&last) = instead.last() else { return vec![] };
@@ -313,5 +311,55 @@ pub(super) fn channels_and_last(input: Shape) -> (u64, u64) {
     match input {
         Shape::Maps(m) => (m.c, m.w),
         Shape::Flat(f) => (f.features, f.features),
+    }
+}
+
+/// Gives every row the windows that lead to it.
+pub(super) fn connect(input: Shape, rows: &mut [Row]) {
+    let Shape::Maps(maps) = input else { return };
+    let slides: Vec<_> = rows.iter().map(|row| row.slides).collect();
+    for (row, path) in rows.iter_mut().zip(Path::to_each([maps.h, maps.w], &slides)) {
+        row.path = Some(path);
+    }
+}
+
+impl Row {
+    /// The rows and columns of the chain's input that the value in this row
+    /// and column (from 0) of the output depends on, exactly. After a flatten
+    /// the place is the one in the last maps. Both are empty where a value
+    /// sees only padding, or stands between those that a `conv_transpose` spreads.
+    ///
+    /// # Errors
+    /// When the output has no such place, there never were rows and columns, or
+    /// the maps are too large to go through (more than 2^24 steps).
+    ///
+    /// ```
+    /// use nchw::shapes::{chain, conv, max_pool};
+    /// let table = chain([conv(8, 3), max_pool(2)]).on([3, 12, 14]);
+    /// let seen = table.rows[1].sees(0, 2)?;
+    /// assert_eq!((seen.rows, seen.cols), (vec![0, 1, 2, 3], vec![4, 5, 6, 7]));
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn sees(&self, row: u64, col: u64) -> Result<Seen> {
+        let Some(path) = &self.path else {
+            return Err(Error::new(format!(
+                "`{}` sees no rows and columns: the chain began with flattened values ({})",
+                self.layer, self.input
+            )));
+        };
+        let [rows, cols] = path.places();
+        if row >= rows || col >= cols {
+            return Err(Error::new(format!(
+                "there is no row {row}, column {col} in {rows} rows x {cols} columns: they count from 0"
+            )));
+        }
+        let too_large =
+            || Error::new(format!("the maps before `{}` are too large to go through", self.layer));
+        let rows = path.trace(0, row).ok_or_else(too_large)?;
+        let cols = path.trace(1, col).ok_or_else(too_large)?;
+        if rows.is_empty() || cols.is_empty() {
+            return Ok(Seen { rows: vec![], cols: vec![] });
+        }
+        Ok(Seen { rows, cols })
     }
 }

@@ -1,7 +1,7 @@
 //! Sizes in N, C, H, W order, and what is left of them after a flatten.
 
-use super::table::commas;
 use super::words::{Span, half_width, pointed, words};
+use crate::text::commas;
 use crate::{Error, Result, error::debug_as_display};
 use std::{fmt, str::FromStr};
 
@@ -158,6 +158,11 @@ pub(super) fn product(numbers: &[u64]) -> Option<u64> {
         return Some(0);
     }
     numbers.iter().try_fold(1u64, |all, &n| all.checked_mul(n)).filter(|&all| all <= LIMIT)
+}
+
+/// The greatest common divisor; that of 0 and n is n.
+pub(super) fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// How many numbers a weight of these sizes holds; none when there is no weight.

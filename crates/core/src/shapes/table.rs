@@ -1,8 +1,10 @@
 //! The table of a chain: one row a layer, to read or to print.
 
-use super::chain::Problem;
+use super::field::Sight;
+use super::problem::Problem;
 use super::row::Row;
 use super::shape::{Shape, times};
+use crate::text::{aligned, commas};
 use crate::{Error, Result, error::debug_as_display};
 use serde_json::json;
 use std::fmt;
@@ -104,7 +106,7 @@ impl Table {
 
     /// As JSON: `input`, `rows`, `totals`, and `problem`, which is null when every layer fits.
     pub fn to_json(&self) -> String {
-        let field = |s: super::Sight| json!({"size": s.size, "jump": s.jump, "first_centre": s.first});
+        let field = |s: Sight| json!({"size": s.size, "jump": s.jump, "first_centre": s.first});
         let rows = self.rows.iter().map(|row| {
             json!({
                 "layer": row.layer.to_string(),
@@ -143,36 +145,6 @@ fn axes(shape: Shape) -> [String; 4] {
         Shape::Maps(m) => [m.n, m.c, m.h, m.w].map(|size| size.to_string()),
         Shape::Flat(f) => [f.n.to_string(), f.features.to_string(), "-".into(), "-".into()],
     }
-}
-
-/// `14714688` as `14,714,688`.
-pub fn commas(number: u64) -> String {
-    let digits = number.to_string();
-    let threes = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
-    threes.collect::<Vec<_>>().join(",")
-}
-
-/// How many columns a text takes in a terminal: Hangul and its like take two a letter.
-pub(super) fn width(text: &str) -> usize {
-    let wide = |c: char| matches!(c as u32, 0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff);
-    text.chars().map(|c| if wide(c) { 2 } else { 1 }).sum()
-}
-
-/// Rows under each other: names begin at the left, numbers end at the right.
-pub fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
-    let widest = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
-    let widths: [usize; COLUMNS] = std::array::from_fn(widest);
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let fill = " ".repeat(widths[column] - width(cell));
-            line += &if column == 0 { format!("{cell}{fill}") } else { format!("  {fill}{cell}") };
-        }
-        text += line.trim_end();
-        text += "\n";
-    }
-    text
 }
 
 impl fmt::Display for Table {

@@ -1,6 +1,6 @@
 //! The words of a text, where each stands, and which belong to one layer.
 
-use super::table::width;
+use crate::text::width;
 use crate::{Error, Result};
 
 /// From which byte to which.

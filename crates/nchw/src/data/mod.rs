@@ -4,6 +4,7 @@ mod album;
 mod binary;
 mod other;
 mod samples;
+pub mod shapes10;
 
 pub use binary::{RECORD, Records, read_records};
 pub use other::Other;

@@ -5,15 +5,16 @@
 //! `run` does so in the background of a notebook.
 
 pub(crate) mod batches;
+mod folder;
 mod recipe;
 mod report;
 mod run;
 mod trainer;
 
+pub(crate) use folder::{runs, snapshots};
 pub use recipe::{Precision, Recipe};
 pub use report::{Report, evaluate};
 pub use run::{Run, State, Status, train};
-pub(crate) use run::{runs, snapshots};
 pub use trainer::EpochLog;
 
 #[cfg(test)]

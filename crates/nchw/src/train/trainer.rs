@@ -3,8 +3,8 @@
 
 use super::{
     batches::{Batches, Epoch, check_examples},
+    folder::snapshots,
     recipe::Recipe,
-    run::snapshots,
 };
 use crate::{
     Error, Result,

@@ -1,5 +1,7 @@
 //! What a notebook shows of a value: the only module that knows the output format.
 
+pub(crate) mod runtime;
+
 use crate::{
     Result,
     chart::Chart,

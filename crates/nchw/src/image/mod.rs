@@ -1,6 +1,8 @@
 //! A photo: from a file to a tensor and back.
 
 mod file;
+pub mod maps;
+pub mod trace;
 
 use crate::{
     Error, Result,

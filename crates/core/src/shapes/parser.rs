@@ -1,9 +1,11 @@
 //! Reads the text of a chain, and says what is wrong with it, and where.
 
 use super::layer::{Layer, Op, plain};
+use super::names::{NAMES, OPTIONS, layer_named, normal, option_named};
 use super::pytorch;
 use super::shape::{Pair, number};
 use super::words::{Span, Word, half_width, is_arrow, is_gap, loose, pointed, statements, words};
+use crate::text::distance;
 use crate::{Error, Result};
 
 /// The words of one layer that are not read yet.
@@ -38,53 +40,6 @@ fn layer(text: &str, words: &[Word]) -> Result<Layer> {
     let call = behind.first().is_some_and(|b| b.word == "(" && (b.span.0 == name.span.1 || !op.pools()));
     let behind = if call { pytorch::in_words(text, op, behind)? } else { loose(text, behind) };
     Words { text, words: [vec![name], behind].concat(), next: 1 }.layer(op)
-}
-
-/// What each layer may be called, and each option; of an option the first name is the one that suggestions know.
-const NAMES: [(Op, &[&str]); 11] = [
-    (Op::Conv, &["conv", "convolution"]),
-    (Op::ConvTranspose, &["convt", "convtranspose", "transposedconv", "deconv", "tconv"]),
-    (Op::MaxPool, &["maxpool", "maxpooling"]),
-    (Op::AvgPool, &["avgpool", "averagepool", "avgpooling", "meanpool"]),
-    (
-        Op::GlobalAvgPool,
-        &["gap", "globalavgpool", "globalaveragepool", "globalaveragepooling", "adaptiveavgpool"],
-    ),
-    (Op::GlobalMaxPool, &["gmp", "globalmaxpool", "globalmaxpooling", "adaptivemaxpool"]),
-    (Op::Flatten, &["flatten", "flat"]),
-    (Op::Linear, &["linear", "fc", "dense", "fullyconnected"]),
-    (Op::Relu, &["relu"]),
-    (Op::BatchNorm, &["bn", "batchnorm", "batchnormalization", "batchnorm1d"]),
-    (Op::Dropout, &["dropout", "drop"]),
-];
-
-const OPTIONS: [(&str, &[&str]); 8] = [
-    ("stride", &["stride", "s"]),
-    ("padding", &["padding", "pad", "p"]),
-    ("same", &["same"]),
-    ("dilation", &["dilation", "dilate", "d"]),
-    ("groups", &["groups", "group", "g"]),
-    ("output_padding", &["outputpadding", "outpad"]),
-    ("ceil", &["ceil", "ceilmode"]),
-    ("nobias", &["nobias"]),
-];
-
-/// `torch.nn.Max_Pool2d` as `maxpool`.
-pub(super) fn normal(word: &str) -> String {
-    let word = word.to_lowercase().replace(['_', '-'], "");
-    let word = word.strip_prefix("torch.").unwrap_or(&word);
-    let word = word.strip_prefix("nn.").unwrap_or(word);
-    word.strip_suffix("2d").unwrap_or(word).to_string()
-}
-
-fn layer_named(word: &str) -> Option<Op> {
-    let word = normal(word);
-    NAMES.iter().find(|(_, names)| names.contains(&word.as_str())).map(|(op, _)| *op)
-}
-
-pub(super) fn option_named(word: &str) -> Option<&'static str> {
-    let word = normal(word);
-    OPTIONS.iter().find(|(_, names)| names.contains(&word.as_str())).map(|(name, _)| *name)
 }
 
 /// How a layer is written.
@@ -351,23 +306,4 @@ fn nearest<'a>(word: &str, names: impl Iterator<Item = (&'a str, &'a str)>) -> O
         (away <= 2 && away * 2 < name.len().max(3)).then_some((away, shown))
     };
     names.filter_map(near).min_by_key(|(away, _)| *away).map(|(_, shown)| shown)
-}
-
-/// How many letters must be put in, left out, changed or swapped with their neighbour.
-pub fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            table[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let change = table[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-                let best = change.min(table[i - 1][j] + 1).min(table[i][j - 1] + 1);
-                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-                if swapped { best.min(table[i - 2][j - 2] + 1) } else { best }
-            };
-        }
-    }
-    table[a.len()][b.len()]
 }

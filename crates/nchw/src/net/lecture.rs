@@ -215,7 +215,7 @@ impl LectureNet {
     /// # Ok::<(), nchw::Error>(())
     /// ```
     pub fn shipped() -> Result<LectureNet> {
-        let Weights { tensors, .. } = Weights::parse(include_bytes!("../assets/lecture-net.safetensors"))?;
+        let Weights { tensors, .. } = Weights::parse(include_bytes!("../../assets/lecture-net.safetensors"))?;
         LectureNet::from_tensors(Plan::default(), &tensors, Device::Cpu)
     }
 

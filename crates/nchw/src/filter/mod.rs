@@ -1,5 +1,8 @@
 //! Filters: what they are, what they find in a matrix and in a photo.
 
+pub mod matrix;
+mod steps;
+
 use crate::{
     Error, Result,
     canvas::number,

@@ -1,0 +1,51 @@
+//! What layers and options may be called in a text.
+
+use super::layer::Op;
+
+/// What each layer may be called.
+pub(super) const NAMES: [(Op, &[&str]); 11] = [
+    (Op::Conv, &["conv", "convolution"]),
+    (Op::ConvTranspose, &["convt", "convtranspose", "transposedconv", "deconv", "tconv"]),
+    (Op::MaxPool, &["maxpool", "maxpooling"]),
+    (Op::AvgPool, &["avgpool", "averagepool", "avgpooling", "meanpool"]),
+    (
+        Op::GlobalAvgPool,
+        &["gap", "globalavgpool", "globalaveragepool", "globalaveragepooling", "adaptiveavgpool"],
+    ),
+    (Op::GlobalMaxPool, &["gmp", "globalmaxpool", "globalmaxpooling", "adaptivemaxpool"]),
+    (Op::Flatten, &["flatten", "flat"]),
+    (Op::Linear, &["linear", "fc", "dense", "fullyconnected"]),
+    (Op::Relu, &["relu"]),
+    (Op::BatchNorm, &["bn", "batchnorm", "batchnormalization", "batchnorm1d"]),
+    (Op::Dropout, &["dropout", "drop"]),
+];
+
+/// What each option may be called; suggestions use the first name.
+pub(super) const OPTIONS: [(&str, &[&str]); 8] = [
+    ("stride", &["stride", "s"]),
+    ("padding", &["padding", "pad", "p"]),
+    ("same", &["same"]),
+    ("dilation", &["dilation", "dilate", "d"]),
+    ("groups", &["groups", "group", "g"]),
+    ("output_padding", &["outputpadding", "outpad"]),
+    ("ceil", &["ceil", "ceilmode"]),
+    ("nobias", &["nobias"]),
+];
+
+/// `torch.nn.Max_Pool2d` as `maxpool`.
+pub(super) fn normal(word: &str) -> String {
+    let word = word.to_lowercase().replace(['_', '-'], "");
+    let word = word.strip_prefix("torch.").unwrap_or(&word);
+    let word = word.strip_prefix("nn.").unwrap_or(word);
+    word.strip_suffix("2d").unwrap_or(word).to_string()
+}
+
+pub(super) fn layer_named(word: &str) -> Option<Op> {
+    let word = normal(word);
+    NAMES.iter().find(|(_, names)| names.contains(&word.as_str())).map(|(op, _)| *op)
+}
+
+pub(super) fn option_named(word: &str) -> Option<&'static str> {
+    let word = normal(word);
+    OPTIONS.iter().find(|(_, names)| names.contains(&word.as_str())).map(|(name, _)| *name)
+}

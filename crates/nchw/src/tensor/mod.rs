@@ -1,0 +1,8 @@
+//! Tensors and layers of libtorch: checks, summaries, gradients, and the device they are on.
+
+pub(crate) mod check;
+pub(crate) mod device;
+pub(crate) mod gradient;
+pub(crate) mod hints;
+pub(crate) mod summary;
+pub mod typed;
