@@ -1,0 +1,257 @@
+//! `cargo xtask doctor`: one line for each part of the machine, and for what is wrong, the command that
+//! fixes it.
+
+use crate::setup::machine::Machine;
+use crate::setup::source::{self, Request, Source};
+use crate::setup::step::Outside;
+use crate::setup::steps::{self, evcxr, rust_source};
+use crate::system::tools::{self, Tools};
+use crate::system::{files, run};
+use crate::{kernel::fresh, paths};
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value;
+use std::{fs, process::Command};
+
+const SETUP: &str = "cargo xtask setup";
+
+/// The state of one part.
+enum Line {
+    Good(String),
+    /// The course works without it.
+    Note(String),
+    /// What is wrong, and what to type.
+    Bad(String, String),
+}
+
+/// Prints the lines.
+///
+/// # Errors
+/// If a part that the course needs is missing or broken.
+pub fn doctor() -> Result<()> {
+    let mut broken = 0;
+    let mut print = |part: &str, line: Line| match line {
+        Line::Good(text) => println!("  ok    {part:<12}{text}"),
+        Line::Note(text) => println!("  --    {part:<12}{text}"),
+        Line::Bad(text, fix) => {
+            broken += 1;
+            println!("  FAIL  {part:<12}{text}\n        {:<12}to fix it: {fix}", "");
+        }
+    };
+    let machine = Machine::find(Request::Any);
+    let source = source::choose(Request::Any);
+    match &machine {
+        Ok(Machine { tools, .. }) => {
+            print("Rust", Line::Good(format!("{} ({})", tools.rust, tools.host)));
+            print("Rust source", rust_source(tools));
+            print("Python", Line::Good(format!("{} ({})", tools.python_version, tools.python.display())));
+            print("C++", Line::Good(tools.cxx.display().to_string()));
+        }
+        Err(error) => {
+            print("tools", Line::Bad(error.to_string(), "install what the lines above name".into()))
+        }
+    }
+    print("JupyterLab", jupyter());
+    print("evcxr", evcxr());
+    print("tch", tch());
+    print("libtorch", libtorch(&source));
+    let built = fresh::is_fresh(&paths::kernel());
+    let probe = match built {
+        true => probe(),
+        false => Err(anyhow!("the notebooks' dependencies are not compiled, or the crate has changed since")),
+    };
+    let found = probe.as_ref().ok();
+    print("GPU", gpu(&source, found.map(|p| p.device.as_str())));
+    print(
+        "kernel",
+        match &probe {
+            Ok(p) => {
+                Line::Good(format!("starts in {:.1} s, a cell with a tensor took {:.2} s", p.start, p.cell))
+            }
+            // Set-up alone would not compile the kernel again.
+            Err(error) if built => Line::Bad(format!("{error:#}"), format!("rm -r .nchw/kernel && {SETUP}")),
+            Err(error) => Line::Bad(error.to_string(), SETUP.into()),
+        },
+    );
+    print("notebooks", notebooks());
+    print("CIFAR-10", cifar(found.map(|p| p.data.as_str())));
+    print("disk", disk());
+    // What set-up changes outside of this folder. rust-src has its own line.
+    let steps = machine.as_ref().ok().map(steps::all).transpose()?.unwrap_or_default();
+    let steps = steps.iter().filter(|step| step.name != "rust-source");
+    for Outside(folder, what) in steps.flat_map(|step| &step.outside) {
+        print("outside", Line::Note(format!("{}: {what}", folder.display())));
+    }
+    match broken {
+        0 => Ok(()),
+        1 => bail!("1 part above must be fixed"),
+        _ => bail!("{broken} parts above must be fixed"),
+    }
+}
+
+/// What a kernel reported about itself.
+struct Probe {
+    /// Seconds until the kernel answered.
+    start: f64,
+    /// Seconds for a cell with a tensor.
+    cell: f64,
+    /// What libtorch computes on: `Cpu` or `Cuda(0)`.
+    device: String,
+    /// The output of a cell that asks for CIFAR-10.
+    data: String,
+}
+
+/// Starts a kernel as JupyterLab does, and runs cells in it.
+fn probe() -> Result<Probe> {
+    let output = run::quiet(run::script("kernel_probe.py").current_dir(paths::notebooks()))?;
+    let read = || -> Option<Probe> {
+        let report: Value = output.lines().find_map(|line| serde_json::from_str(line).ok())?;
+        let (start, cell) = (report["start"].as_f64()?, report["cell"].as_f64()?);
+        let (device, data) = (report["device"].as_str()?.into(), report["data"].as_str()?.into());
+        Some(Probe { start, cell, device, data })
+    };
+    read().with_context(|| format!("the probe of the kernel printed: {output}"))
+}
+
+fn jupyter() -> Line {
+    let code = "import jupyterlab, nbclient, jupytext; print(f'{jupyterlab.__version__}, nbclient {nbclient.__version__}, jupytext {jupytext.__version__}')";
+    match run::quiet(Command::new(paths::venv_program("python")).args(["-c", code])) {
+        Ok(versions) => Line::Good(versions.trim().into()),
+        Err(_) => Line::Bad("not in .venv".into(), SETUP.into()),
+    }
+}
+
+fn evcxr() -> Line {
+    match evcxr::program().map(|program| (evcxr::version(&program), program)) {
+        Ok((Some(version), program)) if version == paths::EVCXR => {
+            Line::Good(format!("{version} ({})", program.display()))
+        }
+        Ok((version, program)) => Line::Bad(
+            format!(
+                "{} has {}, {} is needed",
+                program.display(),
+                version.as_deref().unwrap_or("an unknown version"),
+                paths::EVCXR
+            ),
+            format!("rm .nchw/steps/evcxr && {SETUP}"),
+        ),
+        Err(_) => Line::Bad("not set up".into(), SETUP.into()),
+    }
+}
+
+fn tch() -> Line {
+    match tools::locked_version("tch") {
+        Ok(version) => Line::Good(version),
+        Err(_) => Line::Bad("not in Cargo.lock".into(), "git stash push Cargo.lock".into()),
+    }
+}
+
+fn libtorch(source: &Source) -> Line {
+    match source::version(&source::folder().join("include")) {
+        Ok(version) if version == paths::TORCH => Line::Good(format!("{version}, from {source}")),
+        Ok(version) => {
+            Line::Bad(format!("{version} from {source}, {} is needed", paths::TORCH), SETUP.into())
+        }
+        Err(_) => Line::Bad(format!("not set up (set-up would take {source})"), SETUP.into()),
+    }
+}
+
+fn gpu(source: &Source, device: Option<&str>) -> Line {
+    if !source::has_nvidia_driver() {
+        return Line::Note("no NVIDIA driver; everything runs on the CPU".into());
+    }
+    let driver = fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default();
+    let driver = driver.lines().next().unwrap_or("an NVIDIA driver");
+    match device {
+        Some(device) if device.starts_with("Cuda") => Line::Good(format!("tch finds CUDA; {driver}")),
+        _ if *source == Source::WheelCpu => Line::Bad(
+            format!("there is a driver, but libtorch is for the CPU; {driver}"),
+            "cargo xtask setup --cuda".into(),
+        ),
+        _ => Line::Bad(
+            format!("there is a driver, but tch finds no CUDA; {driver}"),
+            "nvidia-smi shows whether the driver works".into(),
+        ),
+    }
+}
+
+fn rust_source(tools: &Tools) -> Line {
+    match rust_source::full_source(&tools.sysroot) {
+        source if source.is_dir() => Line::Good(source.display().to_string()),
+        _ => Line::Note(format!(
+            "missing: set-up adds it to your toolchain with `{}`",
+            rust_source::add_source(tools)
+        )),
+    }
+}
+
+/// From the output of a cell that asks for CIFAR-10: only the library knows where to look for it.
+fn cifar(output: Option<&str>) -> Line {
+    let Some(output) = output else {
+        return Line::Note("unknown, because the kernel does not run".into());
+    };
+    let output = output.trim();
+    match output.lines().last() {
+        Some("data set: CIFAR-10") => Line::Good("found (`nchw data where` prints the folder)".into()),
+        Some(last) if last.starts_with("data set: ") => {
+            let why = output.strip_suffix(last).unwrap_or(output).trim();
+            Line::Note(indented(why))
+        }
+        _ => Line::Bad(
+            indented(output.strip_prefix("error: ").unwrap_or(output)),
+            "`nchw data where` lists the folders in which it is looked for".into(),
+        ),
+    }
+}
+
+/// Further lines begin below the first.
+fn indented(text: &str) -> String {
+    text.lines().collect::<Vec<_>>().join(&format!("\n{:20}", ""))
+}
+
+fn notebooks() -> Line {
+    let folder = paths::notebooks();
+    if files::is_writable(&folder) {
+        return Line::Good("can be written".into());
+    }
+    let text = format!("{} cannot be written: changes are not saved", folder.display());
+    Line::Bad(
+        text,
+        format!(
+            "`ls -ld {}` shows its owner; use `chmod -R u+w`, or clone the course again",
+            folder.display()
+        ),
+    )
+}
+
+fn disk() -> Line {
+    match files::free_gb() {
+        Ok(free) if free >= 2.0 => Line::Good(format!("{free:.0} GB free")),
+        Ok(free) => Line::Bad(format!("{free:.1} GB free"), "free some space: the course needs 2 GB".into()),
+        Err(error) => Line::Note(format!("the free space is unknown: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_library_s_message_about_cifar10_is_shown() {
+        assert!(matches!(cifar(Some("data set: CIFAR-10\n")), Line::Good(_)));
+        let stand_in =
+            "CIFAR-10 is not here: Shapes-10 stands in.\nFor the real one: …\ndata set: Shapes-10 (stand-in)";
+        match cifar(Some(stand_in)) {
+            Line::Note(text) => {
+                assert!(text.contains("is not here") && !text.contains("data set:"), "{text}")
+            }
+            _ => panic!("the course works with the stand-in"),
+        }
+        match cifar(Some("error: NCHW_DATA: expected the six files")) {
+            Line::Bad(text, fix) => {
+                assert!(text.starts_with("NCHW_DATA:") && fix.contains("nchw data where"))
+            }
+            _ => panic!("a notebook that asks for the set fails"),
+        }
+        assert!(matches!(cifar(None), Line::Note(_)));
+    }
+}
