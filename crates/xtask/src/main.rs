@@ -8,7 +8,7 @@ use xtask::setup::{self, source::Request};
 
 /// The commands of the course. Newcomers need only the first two.
 #[derive(Parser)]
-#[command(name = "cargo xtask")]
+#[command(bin_name = "cargo xtask")]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -1,10 +1,8 @@
 //! Checks the source of `crates/nchw` against the invariants in ARCHITECTURE.md.
 
-use crate::paths;
+use crate::{paths, system::files};
 use anyhow::{Result, bail};
 use std::fs;
-use std::path::{Path, PathBuf};
-use walkdir::WalkDir;
 
 /// Fails if a file breaks an invariant.
 pub fn check() -> Result<()> {
@@ -24,7 +22,7 @@ pub fn check() -> Result<()> {
     let prelude = fs::read_to_string(source.join("prelude.rs"))?;
     let prelude: Vec<&str> = prelude.split(|c| !is_name(c)).filter(|name| !name.is_empty()).collect();
     let mut wrong = Vec::new();
-    for path in files_of(&source)? {
+    for path in files::files_in(&source)? {
         let name = path.strip_prefix(&source)?.to_string_lossy().into_owned();
         let is_in = |list: &str| list.split(' ').any(|start| name.starts_with(start));
         let text = fs::read_to_string(&path)?;
@@ -69,17 +67,6 @@ fn without_example(text: &str) -> Vec<&str> {
         }
     }
     missing
-}
-
-fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in WalkDir::new(folder).sort_by_file_name() {
-        let entry = entry?;
-        if entry.file_type().is_file() {
-            files.push(entry.into_path());
-        }
-    }
-    Ok(files)
 }
 
 #[cfg(test)]

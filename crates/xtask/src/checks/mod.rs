@@ -7,11 +7,10 @@ pub mod skips;
 use crate::commands::{deny, scripts};
 use crate::setup::source::{self, Request, Source};
 use crate::setup::{self};
-use crate::system::{environment, run};
+use crate::system::{environment, files, run};
 use crate::{checks::browser::Browser, paths};
 use anyhow::{Context, Result, bail};
 use std::{env, ffi::OsStr, fs, process::Command, time::Instant};
-use walkdir::WalkDir;
 
 /// A name and a check.
 type Check<'a> = (&'a str, &'a dyn Fn() -> Result<()>);
@@ -81,8 +80,7 @@ fn with_libtorch(source: &Source, line: &str) -> Result<Command> {
 
 /// Lists the tests that `cargo test` skips, except the one that the check "browser" runs.
 fn list_ignored_tests() -> Result<()> {
-    for entry in WalkDir::new(paths::root().join("crates")) {
-        let path = entry?.into_path();
+    for path in files::files_in(&paths::root().join("crates"))? {
         let listed = path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests/quiz_form.rs");
         if listed && fs::read_to_string(&path)?.lines().any(|line| line.trim_start().starts_with("#[ignore"))
         {

@@ -61,7 +61,6 @@ fn require_only_gpu(all: &[String], strict: bool) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

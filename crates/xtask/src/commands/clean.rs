@@ -169,7 +169,6 @@ fn process(fits: impl Fn(&Path) -> bool) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use std::{process::Command, thread::sleep, time::Duration};
 

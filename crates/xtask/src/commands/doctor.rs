@@ -4,10 +4,10 @@
 use crate::setup::machine::Machine;
 use crate::setup::source::{self, Request, Source};
 use crate::setup::step::Outside;
-use crate::setup::steps::{self, evcxr, rust_source};
+use crate::setup::steps::{evcxr, rust_source};
 use crate::system::tools::{self, Tools};
 use crate::system::{files, run};
-use crate::{kernel::fresh, paths};
+use crate::{kernel::fresh, paths, setup};
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 use std::{fs, process::Command};
@@ -76,7 +76,7 @@ pub fn doctor() -> Result<()> {
     print("CIFAR-10", cifar(found.map(|p| p.data.as_str())));
     print("disk", disk());
     // What set-up changes outside of this folder. rust-src has its own line.
-    let steps = machine.as_ref().ok().map(steps::all).transpose()?.unwrap_or_default();
+    let steps = machine.as_ref().ok().map(setup::all_steps).transpose()?.unwrap_or_default();
     let steps = steps.iter().filter(|step| step.name != "rust-source");
     for Outside(folder, what) in steps.flat_map(|step| &step.outside) {
         print("outside", Line::Note(format!("{}: {what}", folder.display())));

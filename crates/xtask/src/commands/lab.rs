@@ -9,9 +9,9 @@ use crate::{paths, setup::source};
 use anyhow::{Context, Result, bail};
 use serde_json::json;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::{env, process::Command};
 
@@ -136,11 +136,8 @@ fn write_settings() -> Result<(PathBuf, String)> {
         },
         "IdentityProvider": {"token": token},
     });
-    let (new, file) = (folder.join("new"), folder.join("jupyter_server_config.json"));
-    let _ = fs::remove_file(&new);
-    let mut writer = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    writer.write_all(serde_json::to_string_pretty(&settings)?.as_bytes())?;
-    fs::rename(new, file)?;
+    let file = folder.join("jupyter_server_config.json");
+    files::write_private(&file, serde_json::to_string_pretty(&settings)?)?;
     Ok((folder, token))
 }
 
@@ -155,7 +152,6 @@ fn token() -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -51,7 +51,6 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 

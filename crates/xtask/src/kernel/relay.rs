@@ -142,7 +142,6 @@ fn forward(mut kernel: impl Read, mut client: impl Write) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn connection() -> Value {

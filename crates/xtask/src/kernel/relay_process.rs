@@ -1,12 +1,12 @@
 //! The process in which the relay runs. It lives as long as evcxr.
 
-use crate::kernel::relay::Relay;
+use crate::{kernel::relay::Relay, system::files};
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{env, ffi::OsStr, os::unix::fs::OpenOptionsExt, thread, time::Duration};
+use std::{env, ffi::OsStr, thread, time::Duration};
 
 /// Starts the relay for Jupyter's connection; returns the connection file for evcxr.
 pub fn start(connection: &Path, inner: &Path) -> Result<PathBuf> {
@@ -31,10 +31,8 @@ pub fn run(parent: &OsStr, connection: &Path, inner: &Path) -> Result<()> {
         .with_context(|| format!("Jupyter's connection file {} cannot be read", connection.display()))?;
     let opened = Relay::open(&serde_json::from_str(&text)?)?;
     if let Some((_, connection)) = &opened {
-        // It contains the key to this kernel. Other users may be able to read an old file.
-        let _ = fs::remove_file(inner);
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(inner)?;
-        file.write_all(connection.to_string().as_bytes())?;
+        // It contains the key to this kernel.
+        files::write_private(inner, connection.to_string())?;
     }
     print!("{}", if opened.is_some() { "relay" } else { "none" });
     io::stdout().flush()?;

@@ -65,7 +65,6 @@ pub fn take_free(slots: &Path) -> Result<(PathBuf, File)> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

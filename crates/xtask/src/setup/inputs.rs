@@ -3,11 +3,10 @@
 //! Each step lists its inputs (`Step::inputs`). A test fails if a file of this crate is an input of no
 //! step and not on the list of the others (`NOT_READ`), so no file can be forgotten.
 
-use crate::paths;
+use crate::{paths, system::files};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::{fs, path::Path};
-use walkdir::WalkDir;
 
 /// A hash of values and of files in the course's folder; a folder stands for all its files.
 pub fn stamp(inputs: &[&str], values: &[String]) -> Result<String> {
@@ -22,13 +21,9 @@ fn stamp_in(root: &Path, inputs: &[&str], values: &[String]) -> Result<String> {
         hash.update([0]);
     }
     for input in inputs {
-        for entry in WalkDir::new(root.join(input)).sort_by_file_name() {
-            let entry = entry?;
-            if entry.file_type().is_file() {
-                let bytes = fs::read(entry.path());
-                let bytes = bytes.with_context(|| format!("{} cannot be read", entry.path().display()))?;
-                hash.update(Sha256::digest(bytes));
-            }
+        for path in files::files_in(&root.join(input))? {
+            let bytes = fs::read(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+            hash.update(Sha256::digest(bytes));
         }
     }
     Ok(format!("{:x}", hash.finalize()))
@@ -36,10 +31,9 @@ fn stamp_in(root: &Path, inputs: &[&str], values: &[String]) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::imports;
-    use crate::setup::{machine::Machine, steps};
+    use crate::setup::{self, machine::Machine};
 
     /// (a file or folder of this crate that no step depends on, why).
     const NOT_READ: [(&str, &str); 13] = [
@@ -63,7 +57,7 @@ mod tests {
     /// The name and the inputs of each step.
     fn all_inputs() -> Vec<(&'static str, Inputs)> {
         let machine = Machine::empty(Path::new("/sysroot"));
-        steps::all(&machine).unwrap().iter().map(|step| (step.name, step.inputs)).collect()
+        setup::all_steps(&machine).unwrap().iter().map(|step| (step.name, step.inputs)).collect()
     }
 
     fn not_read(file: &str) -> bool {
@@ -77,8 +71,7 @@ mod tests {
     /// All files in folders of the course.
     fn files_in<'a>(folders: impl IntoIterator<Item = &'a str>) -> Vec<String> {
         let root = paths::root();
-        let entries = folders.into_iter().flat_map(|folder| WalkDir::new(root.join(folder)));
-        let files = entries.map(|entry| entry.unwrap().into_path()).filter(|path| path.is_file());
+        let files = folders.into_iter().flat_map(|folder| files::files_in(&root.join(folder)).unwrap());
         files.map(|path| path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned()).collect()
     }
 

@@ -31,15 +31,7 @@ impl Machine {
     /// A machine with nothing on it, for tests.
     #[cfg(test)]
     pub fn empty(sysroot: &std::path::Path) -> Machine {
-        let tools = Tools {
-            cargo: sysroot.join("bin/cargo"),
-            rust: "1.95.0".into(),
-            sysroot: sysroot.to_owned(),
-            host: "a-machine".into(),
-            python: "python3".into(),
-            python_version: "3.12.0".into(),
-            cxx: "c++".into(),
-        };
+        let tools = Tools { sysroot: sysroot.to_owned(), ..Tools::default() };
         Machine { tools, source: Source::WheelCpu, conda: None }
     }
 }

@@ -13,6 +13,8 @@ pub mod steps;
 
 use crate::setup::machine::Machine;
 use crate::setup::source::{Request, Source};
+use crate::setup::step::Step;
+use crate::setup::steps::{evcxr, kernelspec, libtorch, notebooks, packages, python, rust_source, wrapper};
 use crate::{paths, system::files};
 use anyhow::{Result, bail};
 use std::{fs, path::Path, time::Instant};
@@ -27,13 +29,27 @@ pub fn setup(request: Request) -> Result<Source> {
     fs::create_dir_all(paths::kernel())?;
     let start = Instant::now();
     let mut worked = false;
-    for step in steps::all(&machine)? {
+    for step in all_steps(&machine)? {
         worked |= step.run(&paths::dot_nchw().join("steps"))?;
     }
     if worked {
         println!("  set-up is complete, after {:.0} s\n", start.elapsed().as_secs_f64());
     }
     Ok(machine.source)
+}
+
+/// All steps, in order.
+pub fn all_steps(machine: &Machine) -> Result<Vec<Step<'_>>> {
+    Ok(vec![
+        packages::step(machine)?,
+        python::step(machine),
+        libtorch::step(machine),
+        rust_source::step(machine),
+        wrapper::step(machine),
+        evcxr::step(machine)?,
+        kernelspec::step(machine),
+        notebooks::step(machine),
+    ])
 }
 
 /// Spaces and letters of any language work. These few characters have a meaning in cargo's settings,
@@ -74,7 +90,6 @@ fn require_space(source: &Source) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

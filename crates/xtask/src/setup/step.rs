@@ -68,7 +68,6 @@ pub fn all_exist(paths: impl IntoIterator<Item = PathBuf>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use anyhow::bail;
     use std::cell::Cell;

@@ -78,7 +78,6 @@ pub fn version(program: &Path, package: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -4,7 +4,9 @@
 use crate::paths;
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File, Permissions, TryLockError};
-use std::{io::Write, os::unix::fs::PermissionsExt, path::Path};
+use std::path::{Path, PathBuf};
+use std::{io::Write, os::unix::fs::PermissionsExt};
+use walkdir::{DirEntry, WalkDir};
 
 /// The file that marks a folder as made by a command.
 pub const MARK: &str = "made-by-nchw-setup";
@@ -21,6 +23,11 @@ pub fn write_program(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
     write_with_mode(path, text, 0o777)
 }
 
+/// Like [`write`], for a file with a key: only the user can read it.
+pub fn write_private(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
+    write_with_mode(path, text, 0o600)
+}
+
 fn write_with_mode(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> Result<()> {
     let folder = path.parent().with_context(|| format!("{} is not in a folder", path.display()))?;
     let written = || -> Result<()> {
@@ -33,6 +40,13 @@ fn write_with_mode(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> Result<()>
         Ok(())
     };
     written().with_context(|| format!("could not write {}", path.display()))
+}
+
+/// All files in a folder and its subfolders, sorted; if `folder` is a file, only this file.
+pub fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = WalkDir::new(folder).sort_by_file_name().into_iter();
+    let files = entries.filter(|entry| entry.as_ref().map_or(true, |entry| entry.file_type().is_file()));
+    Ok(files.map(|entry| entry.map(DirEntry::into_path)).collect::<walkdir::Result<_>>()?)
 }
 
 /// Makes a folder, if it does not exist, and marks it as made by a command.
@@ -117,7 +131,6 @@ pub fn free_gb() -> Result<f64> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use std::os::unix::fs::symlink;
 

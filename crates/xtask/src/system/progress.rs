@@ -6,10 +6,11 @@
 use crate::paths;
 use crate::system::{files, run};
 use anyhow::{Context, Result, anyhow};
-use std::io::{IsTerminal, Read, Seek, SeekFrom, Write};
+use std::fs::{self, File};
+use std::io::{IsTerminal, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{fs::File, path::Path, thread};
+use std::{path::Path, thread};
 
 /// Runs a command and shows its latest line and the time; if it fails, the error contains the end of
 /// its output, and where the rest is.
@@ -36,7 +37,7 @@ fn run_into(command: &mut Command, log: &Path) -> Result<()> {
         }
         if shown.elapsed() >= interval {
             shown = Instant::now();
-            show(&latest_line(&end_of(log)), start.elapsed(), terminal)?;
+            show(&latest_line(&read_text(log)), start.elapsed(), terminal)?;
         }
         thread::sleep(Duration::from_millis(50));
     };
@@ -46,7 +47,7 @@ fn run_into(command: &mut Command, log: &Path) -> Result<()> {
     if status.success() {
         return Ok(());
     }
-    let last = run::last_lines(&end_of(log));
+    let last = run::last_lines(&read_text(log));
     let ended = format!("{program} ended with {status}");
     let failed = anyhow!("{last}\n{ended}; its whole output is in {}", log.display());
     // On a full disk, the log lacks the very line that says so.
@@ -65,17 +66,9 @@ fn show(line: &str, elapsed: Duration, terminal: bool) -> Result<()> {
     Ok(std::io::stdout().flush()?)
 }
 
-/// The last 64 KiB of a log. Compilers write in the user's language and encoding: bytes that are not
-/// UTF-8 are replaced.
-fn end_of(log: &Path) -> String {
-    let read = || -> std::io::Result<Vec<u8>> {
-        let (mut file, mut bytes) = (File::open(log)?, Vec::new());
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(65_536)))?;
-        file.read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
+/// Compilers write in the user's language and encoding: bytes that are not UTF-8 are replaced.
+fn read_text(log: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned()
 }
 
 /// A progress bar rewrites its line after a carriage return, so that counts as the end of a line, too.
@@ -86,7 +79,6 @@ fn latest_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     /// "오류" (error) in EUC-KR, which is not UTF-8.

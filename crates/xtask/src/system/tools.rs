@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{ffi::OsStr, process::Command};
 
 /// The tools that set-up and the kernel use.
+#[derive(Default)]
 pub struct Tools {
     /// The toolchain's cargo itself, not rustup's proxy, which starts more slowly.
     pub cargo: PathBuf,
@@ -115,7 +116,6 @@ pub fn locked_version(package: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
