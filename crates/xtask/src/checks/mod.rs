@@ -12,9 +12,6 @@ use crate::{checks::browser::Browser, paths};
 use anyhow::{Context, Result, bail};
 use std::{env, ffi::OsStr, fs, process::Command, time::Instant};
 
-/// A name and a check.
-type Check<'a> = (&'a str, &'a dyn Fn() -> Result<()>);
-
 /// Runs all checks. If `strict`, they may skip only what needs a GPU.
 pub fn test(strict: bool) -> Result<()> {
     let start = Instant::now();
@@ -24,7 +21,7 @@ pub fn test(strict: bool) -> Result<()> {
     // With the dependencies of the program `nchw`, which notebooks do without.
     let lints = "clippy --locked --workspace --all-targets --features nchw/program -- -D warnings";
     let tests = "test --locked --workspace --features nchw/program --quiet";
-    let checks: [Check; 15] = [
+    let checks: [(&str, &dyn Fn() -> Result<()>); 15] = [
         ("format", &|| cargo("fmt --all --check")),
         ("lints", &|| cargo(lints)),
         ("tests", &|| cargo(tests).and_then(|()| list_ignored_tests())),

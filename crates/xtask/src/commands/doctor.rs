@@ -23,6 +23,18 @@ enum Line {
     Bad(String, String),
 }
 
+fn good(text: impl Into<String>) -> Line {
+    Line::Good(text.into())
+}
+
+fn note(text: impl Into<String>) -> Line {
+    Line::Note(text.into())
+}
+
+fn bad(text: impl Into<String>, fix: impl Into<String>) -> Line {
+    Line::Bad(text.into(), fix.into())
+}
+
 /// Prints the lines.
 ///
 /// # Errors
@@ -41,14 +53,12 @@ pub fn doctor() -> Result<()> {
     let source = source::choose(Request::Any);
     match &machine {
         Ok(Machine { tools, .. }) => {
-            print("Rust", Line::Good(format!("{} ({})", tools.rust, tools.host)));
+            print("Rust", good(format!("{} ({})", tools.rust, tools.host)));
             print("Rust source", rust_source(tools));
-            print("Python", Line::Good(format!("{} ({})", tools.python_version, tools.python.display())));
-            print("C++", Line::Good(tools.cxx.display().to_string()));
+            print("Python", good(format!("{} ({})", tools.python_version, tools.python.display())));
+            print("C++", good(tools.cxx.display().to_string()));
         }
-        Err(error) => {
-            print("tools", Line::Bad(error.to_string(), "install what the lines above name".into()))
-        }
+        Err(error) => print("tools", bad(error.to_string(), "install what the lines above name")),
     }
     print("JupyterLab", jupyter());
     print("evcxr", evcxr());
@@ -64,12 +74,10 @@ pub fn doctor() -> Result<()> {
     print(
         "kernel",
         match &probe {
-            Ok(p) => {
-                Line::Good(format!("starts in {:.1} s, a cell with a tensor took {:.2} s", p.start, p.cell))
-            }
+            Ok(p) => good(format!("starts in {:.1} s, a cell with a tensor took {:.2} s", p.start, p.cell)),
             // Set-up alone would not compile the kernel again.
-            Err(error) if built => Line::Bad(format!("{error:#}"), format!("rm -r .nchw/kernel && {SETUP}")),
-            Err(error) => Line::Bad(error.to_string(), SETUP.into()),
+            Err(error) if built => bad(format!("{error:#}"), format!("rm -r .nchw/kernel && {SETUP}")),
+            Err(error) => bad(error.to_string(), SETUP),
         },
     );
     print("notebooks", notebooks());
@@ -79,7 +87,7 @@ pub fn doctor() -> Result<()> {
     let steps = machine.as_ref().ok().map(setup::all_steps).transpose()?.unwrap_or_default();
     let steps = steps.iter().filter(|step| step.name != "rust-source");
     for Outside(folder, what) in steps.flat_map(|step| &step.outside) {
-        print("outside", Line::Note(format!("{}: {what}", folder.display())));
+        print("outside", note(format!("{}: {what}", folder.display())));
     }
     match broken {
         0 => Ok(()),
@@ -115,17 +123,17 @@ fn probe() -> Result<Probe> {
 fn jupyter() -> Line {
     let code = "import jupyterlab, nbclient, jupytext; print(f'{jupyterlab.__version__}, nbclient {nbclient.__version__}, jupytext {jupytext.__version__}')";
     match run::quiet(Command::new(paths::venv_program("python")).args(["-c", code])) {
-        Ok(versions) => Line::Good(versions.trim().into()),
-        Err(_) => Line::Bad("not in .venv".into(), SETUP.into()),
+        Ok(versions) => good(versions.trim()),
+        Err(_) => bad("not in .venv", SETUP),
     }
 }
 
 fn evcxr() -> Line {
     match evcxr::program().map(|program| (evcxr::version(&program), program)) {
         Ok((Some(version), program)) if version == paths::EVCXR => {
-            Line::Good(format!("{version} ({})", program.display()))
+            good(format!("{version} ({})", program.display()))
         }
-        Ok((version, program)) => Line::Bad(
+        Ok((version, program)) => bad(
             format!(
                 "{} has {}, {} is needed",
                 program.display(),
@@ -134,50 +142,48 @@ fn evcxr() -> Line {
             ),
             format!("rm .nchw/steps/evcxr && {SETUP}"),
         ),
-        Err(_) => Line::Bad("not set up".into(), SETUP.into()),
+        Err(_) => bad("not set up", SETUP),
     }
 }
 
 fn tch() -> Line {
     match tools::locked_version("tch") {
-        Ok(version) => Line::Good(version),
-        Err(_) => Line::Bad("not in Cargo.lock".into(), "git stash push Cargo.lock".into()),
+        Ok(version) => good(version),
+        Err(_) => bad("not in Cargo.lock", "git stash push Cargo.lock"),
     }
 }
 
 fn libtorch(source: &Source) -> Line {
     match source::version(&source::folder().join("include")) {
-        Ok(version) if version == paths::TORCH => Line::Good(format!("{version}, from {source}")),
-        Ok(version) => {
-            Line::Bad(format!("{version} from {source}, {} is needed", paths::TORCH), SETUP.into())
-        }
-        Err(_) => Line::Bad(format!("not set up (set-up would take {source})"), SETUP.into()),
+        Ok(version) if version == paths::TORCH => good(format!("{version}, from {source}")),
+        Ok(version) => bad(format!("{version} from {source}, {} is needed", paths::TORCH), SETUP),
+        Err(_) => bad(format!("not set up (set-up would take {source})"), SETUP),
     }
 }
 
 fn gpu(source: &Source, device: Option<&str>) -> Line {
     if !source::has_nvidia_driver() {
-        return Line::Note("no NVIDIA driver; everything runs on the CPU".into());
+        return note("no NVIDIA driver; everything runs on the CPU");
     }
     let driver = fs::read_to_string("/proc/driver/nvidia/version").unwrap_or_default();
     let driver = driver.lines().next().unwrap_or("an NVIDIA driver");
     match device {
-        Some(device) if device.starts_with("Cuda") => Line::Good(format!("tch finds CUDA; {driver}")),
-        _ if *source == Source::WheelCpu => Line::Bad(
+        Some(device) if device.starts_with("Cuda") => good(format!("tch finds CUDA; {driver}")),
+        _ if *source == Source::WheelCpu => bad(
             format!("there is a driver, but libtorch is for the CPU; {driver}"),
-            "cargo xtask setup --cuda".into(),
+            "cargo xtask setup --cuda",
         ),
-        _ => Line::Bad(
+        _ => bad(
             format!("there is a driver, but tch finds no CUDA; {driver}"),
-            "nvidia-smi shows whether the driver works".into(),
+            "nvidia-smi shows whether the driver works",
         ),
     }
 }
 
 fn rust_source(tools: &Tools) -> Line {
     match rust_source::full_source(&tools.sysroot) {
-        source if source.is_dir() => Line::Good(source.display().to_string()),
-        _ => Line::Note(format!(
+        source if source.is_dir() => good(source.display().to_string()),
+        _ => note(format!(
             "missing: set-up adds it to your toolchain with `{}`",
             rust_source::add_source(tools)
         )),
@@ -187,18 +193,18 @@ fn rust_source(tools: &Tools) -> Line {
 /// From the output of a cell that asks for CIFAR-10: only the library knows where to look for it.
 fn cifar(output: Option<&str>) -> Line {
     let Some(output) = output else {
-        return Line::Note("unknown, because the kernel does not run".into());
+        return note("unknown, because the kernel does not run");
     };
     let output = output.trim();
     match output.lines().last() {
-        Some("data set: CIFAR-10") => Line::Good("found (`nchw data where` prints the folder)".into()),
+        Some("data set: CIFAR-10") => good("found (`nchw data where` prints the folder)"),
         Some(last) if last.starts_with("data set: ") => {
             let why = output.strip_suffix(last).unwrap_or(output).trim();
-            Line::Note(indented(why))
+            note(indented(why))
         }
-        _ => Line::Bad(
+        _ => bad(
             indented(output.strip_prefix("error: ").unwrap_or(output)),
-            "`nchw data where` lists the folders in which it is looked for".into(),
+            "`nchw data where` lists the folders in which it is looked for",
         ),
     }
 }
@@ -211,10 +217,10 @@ fn indented(text: &str) -> String {
 fn notebooks() -> Line {
     let folder = paths::notebooks();
     if files::is_writable(&folder) {
-        return Line::Good("can be written".into());
+        return good("can be written");
     }
     let text = format!("{} cannot be written: changes are not saved", folder.display());
-    Line::Bad(
+    bad(
         text,
         format!(
             "`ls -ld {}` shows its owner; use `chmod -R u+w`, or clone the course again",
@@ -225,9 +231,9 @@ fn notebooks() -> Line {
 
 fn disk() -> Line {
     match files::free_gb() {
-        Ok(free) if free >= 2.0 => Line::Good(format!("{free:.0} GB free")),
-        Ok(free) => Line::Bad(format!("{free:.1} GB free"), "free some space: the course needs 2 GB".into()),
-        Err(error) => Line::Note(format!("the free space is unknown: {error}")),
+        Ok(free) if free >= 2.0 => good(format!("{free:.0} GB free")),
+        Ok(free) => bad(format!("{free:.1} GB free"), "free some space: the course needs 2 GB"),
+        Err(error) => note(format!("the free space is unknown: {error}")),
     }
 }
 

@@ -195,9 +195,9 @@ mod tests {
         let (mut asked, _) = kernel.accept().unwrap();
         asked.write_all(b"bye").unwrap();
         drop(asked);
-        let mut said = Vec::new();
-        client.read_to_end(&mut said).unwrap();
-        assert_eq!(said, b"bye");
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).unwrap();
+        assert_eq!(received, b"bye");
     }
 
     #[test]

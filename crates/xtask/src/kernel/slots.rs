@@ -50,7 +50,7 @@ pub fn owner(slots: &Path) -> Option<PathBuf> {
 /// The first working folder that no other kernel uses, and the lock on it.
 ///
 /// The lock is on an open file that evcxr inherits. It is released when evcxr and the process that
-/// runs the cells have ended, in whatever way.
+/// runs the cells have ended, even if they were killed.
 pub fn take_free(slots: &Path) -> Result<(PathBuf, File)> {
     for number in 0..64 {
         let slot = slots.join(number.to_string());

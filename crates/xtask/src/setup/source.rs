@@ -1,7 +1,7 @@
 //! Where libtorch comes from.
 
 use crate::{paths, system::run};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, process::Command};
 
@@ -131,14 +131,9 @@ pub fn version(include: &Path) -> Result<String> {
     let text = fs::read_to_string(&header)
         .or_else(|_| fs::read_to_string(older))
         .with_context(|| format!("no libtorch was found: {} is missing", header.display()))?;
-    let number = |name: &str| {
-        let line = text.lines().find(|l| l.starts_with(&format!("#define {name} ")))?;
-        line.split_whitespace().nth(2).map(str::to_owned)
-    };
-    match ["TORCH_VERSION_MAJOR", "TORCH_VERSION_MINOR", "TORCH_VERSION_PATCH"].map(number) {
-        [Some(major), Some(minor), Some(patch)] => Ok(format!("{major}.{minor}.{patch}")),
-        _ => bail!("{} contains no version", header.display()),
-    }
+    let number = |name| text.lines().find_map(|l| l.strip_prefix(&format!("#define TORCH_VERSION_{name} ")));
+    let parts: Option<Vec<&str>> = ["MAJOR", "MINOR", "PATCH"].into_iter().map(number).collect();
+    Ok(parts.with_context(|| format!("{} contains no version", header.display()))?.join("."))
 }
 
 #[cfg(test)]

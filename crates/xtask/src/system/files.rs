@@ -12,8 +12,8 @@ use walkdir::{DirEntry, WalkDir};
 pub const MARK: &str = "made-by-nchw-setup";
 const MARK_TEXT: &str = "A command of `cargo xtask` made this folder, and may remove it or make it again.\n";
 
-/// Replaces a file in one step: another program that reads it meanwhile sees the old text or the
-/// new one, and if the disk is full, the old text stays.
+/// Replaces a file in one step: a program that reads it at the same time sees either the old text or
+/// the new one. If the disk is full, the old text stays.
 pub fn write(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
     write_with_mode(path, text, 0o666)
 }
@@ -110,11 +110,8 @@ pub fn remove(folder: &Path, signs: &[&str]) -> Result<()> {
 pub fn lock(path: &Path) -> Result<Option<File>> {
     let file = File::create(path).with_context(|| format!("could not open {}", path.display()))?;
     match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("could not lock {}", path.display()))
-        }
+        locked => locked.map(|()| Some(file)).with_context(|| format!("could not lock {}", path.display())),
     }
 }
 

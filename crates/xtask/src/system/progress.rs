@@ -49,7 +49,7 @@ fn run_into(command: &mut Command, log: &Path) -> Result<()> {
     }
     let last = run::last_lines(&read_text(log));
     let ended = format!("{program} ended with {status}");
-    let failed = anyhow!("{last}\n{ended}; its whole output is in {}", log.display());
+    let failed = anyhow!("{last}\n{ended}; all of its output is in {}", log.display());
     // On a full disk, the log lacks the very line that says so.
     let full = if files::free_gb().is_ok_and(|free| free < 0.05) { run::NO_SPACE } else { "" };
     Err(run::with_advice(failed, &format!("{last}\n{ended}\n{full}")))

@@ -47,7 +47,7 @@ pub fn step(machine: &Machine) -> Step<'_> {
     }
 }
 
-/// What `.nchw/wheel` says of a wheel, its lock file, and options for pip.
+/// For a wheel: its name in `.nchw/wheel`, its lock file, and options for pip.
 fn wheel(source: &Source) -> Option<(&'static str, &'static str, &'static [&'static str])> {
     match source {
         // Without CUDA's packages, on which PyTorch depends.
