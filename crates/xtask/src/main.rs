@@ -146,7 +146,7 @@ fn run(command: Command) -> Result<()> {
     };
     let source = setup::setup(request)?;
     match command {
-        Command::Lab { no_browser, port, .. } => lab::lab(&lab::Options { no_browser, port }),
+        Command::Lab { no_browser, port, .. } => lab::lab(no_browser, port),
         Command::Notebooks { check, names } => scripts::notebooks(check, &names),
         Command::Faults => scripts::faults(&source),
         Command::Mistakes => scripts::mistakes(false),

@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+use walkdir::WalkDir;
 
 /// The folders that commands make in a clone, and files that identify older ones, which have no mark.
 /// `.nchw` is the last, because it contains set-up's lock.
@@ -39,11 +40,8 @@ fn clean_in(root: &Path, cache: Option<PathBuf>) -> Result<()> {
     let (_locks, running) = own_slots.as_deref().map(lock_free_slots).transpose()?.unwrap_or_default();
     if running > 0 {
         bail!(
-            "{running} kernel{} of this course {} running and would lose files: shut {} down \
-             (in JupyterLab: Kernel, Shut Down All Kernels), then run the same command again; nothing has been removed",
-            if running == 1 { "" } else { "s" },
-            if running == 1 { "is" } else { "are" },
-            if running == 1 { "it" } else { "them" },
+            "kernels of this course are running ({running}) and would lose files: shut them down (in JupyterLab: \
+             Kernel, Shut Down All Kernels), then run the same command again; nothing has been removed"
         );
     }
     let venv = root.join(".venv");
@@ -98,12 +96,12 @@ fn shared(cache: &Path) -> Vec<(PathBuf, &'static [&'static str])> {
             _ => None,
         }
     };
-    let entries = fs::read_dir(cache).into_iter().flatten().flatten();
-    let mut found: Vec<_> = entries
-        .filter_map(|entry| Some((entry.path(), signs(&entry.file_name().to_string_lossy())?)))
-        .collect();
-    found.sort();
-    found
+    let entries = WalkDir::new(cache).min_depth(1).max_depth(1).sort_by_file_name().into_iter().flatten();
+    entries
+        .filter_map(|entry| {
+            signs(&entry.file_name().to_string_lossy()).map(|signs| (entry.into_path(), signs))
+        })
+        .collect()
 }
 
 /// Who uses a folder of the cache, if this can be found out; None if nobody does.
@@ -278,7 +276,7 @@ mod tests {
             // A process that another test starts inherits every open file for a moment.
             assert!((0..200).any(|_| files::lock(&root.join(lock)).unwrap().is_some() || pause()));
         };
-        refused("1 kernel of this course is running", ".nchw/kernel/slots/0/lock");
+        refused("kernels of this course are running (1)", ".nchw/kernel/slots/0/lock");
         refused("another set-up of this clone is running", ".nchw/lock");
 
         clean_in(root, None).unwrap();

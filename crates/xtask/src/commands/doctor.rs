@@ -89,11 +89,10 @@ pub fn doctor() -> Result<()> {
     for Outside(folder, what) in steps.flat_map(|step| &step.outside) {
         print("outside", note(format!("{}: {what}", folder.display())));
     }
-    match broken {
-        0 => Ok(()),
-        1 => bail!("1 part above must be fixed"),
-        _ => bail!("{broken} parts above must be fixed"),
+    if broken > 0 {
+        bail!("of the parts above, {broken} must be fixed");
     }
+    Ok(())
 }
 
 /// What a kernel reported about itself.
@@ -133,15 +132,11 @@ fn evcxr() -> Line {
         Ok((Some(version), program)) if version == paths::EVCXR => {
             good(format!("{version} ({})", program.display()))
         }
-        Ok((version, program)) => bad(
-            format!(
-                "{} has {}, {} is needed",
-                program.display(),
-                version.as_deref().unwrap_or("an unknown version"),
-                paths::EVCXR
-            ),
-            format!("rm .nchw/steps/evcxr && {SETUP}"),
-        ),
+        Ok((version, program)) => {
+            let version = version.as_deref().unwrap_or("an unknown version");
+            let text = format!("{} has {version}, {} is needed", program.display(), paths::EVCXR);
+            bad(text, format!("rm .nchw/steps/evcxr && {SETUP}"))
+        }
         Err(_) => bad("not set up", SETUP),
     }
 }
@@ -169,24 +164,17 @@ fn gpu(source: &Source, device: Option<&str>) -> Line {
     let driver = driver.lines().next().unwrap_or("an NVIDIA driver");
     match device {
         Some(device) if device.starts_with("Cuda") => good(format!("tch finds CUDA; {driver}")),
-        _ if *source == Source::WheelCpu => bad(
-            format!("there is a driver, but libtorch is for the CPU; {driver}"),
-            "cargo xtask setup --cuda",
-        ),
-        _ => bad(
-            format!("there is a driver, but tch finds no CUDA; {driver}"),
-            "nvidia-smi shows whether the driver works",
-        ),
+        _ if *source == Source::WheelCpu => {
+            bad(format!("libtorch is for the CPU, but there is {driver}"), "cargo xtask setup --cuda")
+        }
+        _ => bad(format!("tch finds no CUDA, but there is {driver}"), "check the driver with `nvidia-smi`"),
     }
 }
 
 fn rust_source(tools: &Tools) -> Line {
     match rust_source::full_source(&tools.sysroot) {
         source if source.is_dir() => good(source.display().to_string()),
-        _ => note(format!(
-            "missing: set-up adds it to your toolchain with `{}`",
-            rust_source::add_source(tools)
-        )),
+        _ => note(format!("missing: set-up adds it with `{}`", rust_source::add_source(tools))),
     }
 }
 
@@ -199,8 +187,7 @@ fn cifar(output: Option<&str>) -> Line {
     match output.lines().last() {
         Some("data set: CIFAR-10") => good("found (`nchw data where` prints the folder)"),
         Some(last) if last.starts_with("data set: ") => {
-            let why = output.strip_suffix(last).unwrap_or(output).trim();
-            note(indented(why))
+            note(indented(output.strip_suffix(last).unwrap_or(output).trim()))
         }
         _ => bad(
             indented(output.strip_prefix("error: ").unwrap_or(output)),
@@ -215,18 +202,13 @@ fn indented(text: &str) -> String {
 }
 
 fn notebooks() -> Line {
-    let folder = paths::notebooks();
-    if files::is_writable(&folder) {
-        return good("can be written");
-    }
-    let text = format!("{} cannot be written: changes are not saved", folder.display());
-    bad(
-        text,
-        format!(
-            "`ls -ld {}` shows its owner; use `chmod -R u+w`, or clone the course again",
-            folder.display()
+    match paths::notebooks() {
+        folder if files::is_writable(&folder) => good("can be written"),
+        folder => bad(
+            format!("{} cannot be written: changes are not saved", folder.display()),
+            "`ls -ld notebooks` shows its owner; use `chmod -R u+w notebooks`, or clone the course again",
         ),
-    )
+    }
 }
 
 fn disk() -> Line {

@@ -15,17 +15,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::{env, process::Command};
 
-/// The options of the command line.
-pub struct Options {
-    /// Print the address instead of opening a browser.
-    pub no_browser: bool,
-    /// The port to listen on.
-    pub port: Option<u16>,
-}
-
 /// Opens JupyterLab on the notebooks, and waits until it ends.
-pub fn lab(options: &Options) -> Result<()> {
-    let port = free_port(options.port)?;
+pub fn lab(no_browser: bool, port: Option<u16>) -> Result<()> {
+    let port = free_port(port)?;
     let (settings, token) = write_settings()?;
     if !files::is_writable(&paths::notebooks()) {
         println!("notebooks/ cannot be written: you can run cells, but your changes are not saved.");
@@ -49,7 +41,7 @@ pub fn lab(options: &Options) -> Result<()> {
     jupyter.env("JUPYTER_CONFIG_PATH", paths::prepend("JUPYTER_CONFIG_PATH", &[settings])?);
     // For the command `nchw` in JupyterLab's terminals.
     jupyter.env("PATH", paths::prepend("PATH", &[paths::venv().join("bin")])?);
-    if options.no_browser {
+    if no_browser {
         jupyter.arg("--no-browser");
     }
     if rustix::process::geteuid().is_root() {
@@ -67,9 +59,7 @@ fn free_port(requested: Option<u16>) -> Result<u16> {
     let free = |port| Some(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?.local_addr().ok()?.port());
     match requested {
         Some(port) => free(port).with_context(|| {
-            format!(
-                "another program on this machine uses port {port}: without `--port`, a free port is chosen"
-            )
+            format!("another program uses port {port}: without `--port`, a free port is chosen")
         }),
         None => (8888..8988).find_map(free).context(
             "other programs use all ports from 8888 to 8987: choose another, such as `cargo xtask lab --port 9999`",

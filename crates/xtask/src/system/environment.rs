@@ -65,5 +65,7 @@ mod tests {
         let error = python_of(name, "lint.lock").unwrap_err().to_string();
         assert!(error.contains("set-up did not make it"), "{error}");
         assert_eq!(fs::read_to_string(mine).unwrap(), "mine");
+        let lock = name.trim_start_matches('.').to_owned() + ".lock";
+        fs::remove_file(paths::dot_nchw().join(lock)).unwrap();
     }
 }
