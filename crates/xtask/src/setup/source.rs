@@ -131,7 +131,10 @@ pub fn version(include: &Path) -> Result<String> {
     let text = fs::read_to_string(&header)
         .or_else(|_| fs::read_to_string(older))
         .with_context(|| format!("no libtorch was found: {} is missing", header.display()))?;
-    let number = |name| text.lines().find_map(|l| l.strip_prefix(&format!("#define TORCH_VERSION_{name} ")));
+    let number = |name| {
+        let number = text.lines().find_map(|l| l.strip_prefix(&format!("#define TORCH_VERSION_{name} ")));
+        number.map(str::trim)
+    };
     let parts: Option<Vec<&str>> = ["MAJOR", "MINOR", "PATCH"].into_iter().map(number).collect();
     Ok(parts.with_context(|| format!("{} contains no version", header.display()))?.join("."))
 }
