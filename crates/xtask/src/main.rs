@@ -1,40 +1,21 @@
-//! `cargo xtask`: everything the course needs done.
-
-mod checks;
-mod clean;
-mod deny;
-mod doctor;
-mod environment;
-mod files;
-mod fresh;
-mod inputs;
-mod kernel;
-mod lab;
-mod libtorch;
-mod outside;
-mod paths;
-mod run;
-mod setup;
-mod skips;
-#[allow(dead_code, reason = "the kernel's program uses the others")]
-mod slots;
-mod tools;
-mod watch;
+//! The command line of `cargo xtask`.
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-use libtorch::Wish;
+use xtask::checks;
+use xtask::commands::{clean, deny, doctor, lab, scripts};
+use xtask::setup::{self, source::Request};
 
-/// The chores of the course. The first two are all that a newcomer needs.
+/// The commands of the course. Newcomers need only the first two.
 #[derive(Parser)]
-#[command(name = "cargo xtask")]
+#[command(bin_name = "cargo xtask")]
 struct Cli {
     #[command(subcommand)]
-    chore: Chore,
+    command: Command,
 }
 
 #[derive(Subcommand)]
-enum Chore {
+enum Command {
     /// Set everything up and open JupyterLab on the notebooks
     Lab {
         /// Do not open a browser; print the address
@@ -43,53 +24,53 @@ enum Chore {
         /// The port to listen on (default: 8888, or the next free one)
         #[arg(long, value_name = "N")]
         port: Option<u16>,
-        /// Run as root outside of a container, too
+        /// Run as root even outside of a container
         #[arg(long)]
         allow_root: bool,
     },
     /// Run every check: format, lints, tests, notebooks, JupyterLab in a browser
     Test {
-        /// Fail, too, when something was skipped that needs no GPU
+        /// Also fail if something was skipped that needs no GPU
         #[arg(long)]
         strict: bool,
     },
-    /// Set everything up, without opening anything
+    /// Set everything up without opening JupyterLab
     Setup {
         #[command(flatten)]
-        device: Devices,
+        device: Device,
     },
-    /// Say what is on this machine, and how to mend what is wrong
+    /// Show the state of this machine, and how to fix what is wrong
     Doctor,
-    /// Interrupt set-up, take its network, fill its disk … and see that it ends well (own clone; 15 minutes)
+    /// Test set-up with interruptions, no network, a full disk and other faults (in its own clone; 15 minutes)
     Faults,
-    /// Build the notebooks from notebooks/src, run them, and write them with outputs
+    /// Build the notebooks from notebooks/src, run them, and save them with their outputs
     Notebooks {
-        /// Write nothing; fail when a notebook fails or is stale
+        /// Write nothing; fail if a notebook fails or is out of date
         #[arg(long)]
         check: bool,
-        /// For example 02-convolution (default: all)
+        /// Notebooks, such as 02-convolution (default: all)
         names: Vec<String>,
     },
-    /// Measure, beside a peer, in one run
+    /// Measure the course, in comparison with Python where possible
     Bench {
         #[command(subcommand)]
         what: Bench,
     },
-    /// Type what learners mistype in a kernel, and renew docs/mistakes.md
+    /// Type common mistakes in a kernel, and renew docs/mistakes.md
     Mistakes,
-    /// All notebooks as a site that can be searched, in target/book/html
+    /// Build a searchable website of all notebooks in target/book/html
     Book,
-    /// An assignment through nbgrader: made, handed in, graded
+    /// Test an assignment with nbgrader: release, submissions, grades
     Grading,
-    /// Licences, sources and duplicates of all dependencies (cargo-deny; 3 minutes to compile it, once)
+    /// Check the licences, sources and duplicates of all dependencies (first compiles cargo-deny: 3 minutes)
     Deny {
-        /// Also known faults; their database is fetched from GitHub
+        /// Also check for known vulnerabilities, with a database from GitHub
         #[arg(long)]
         advisories: bool,
     },
     /// Remove what set-up and builds made in this folder, and say what is kept
     Clean {
-        /// Also what all clones share (evcxr, cargo-deny), unless it is in use; other clones make it again
+        /// Also remove what all clones share (evcxr, cargo-deny) unless it is in use; other clones make it again
         #[arg(long)]
         all: bool,
     },
@@ -97,49 +78,49 @@ enum Chore {
 
 #[derive(Args)]
 #[group(multiple = false)]
-struct Devices {
-    /// PyTorch for the CPU only, even where there is a GPU
+struct Device {
+    /// Use PyTorch for the CPU, even if there is a GPU
     #[arg(long)]
     cpu: bool,
-    /// PyTorch with CUDA, even where no driver is seen
+    /// Use PyTorch with CUDA, even if no driver is found
     #[arg(long)]
     cuda: bool,
 }
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Kernel start to first picture, and a cell's latency, beside a Python kernel
+    /// The time until a kernel shows its first figure and the time of a cell, compared with a Python kernel
     Kernel {
         /// How often each is measured
         #[arg(long, default_value_t = 5)]
         rounds: u32,
     },
-    /// A class on one server: kernels at once, the time and memory of each
+    /// A class on one server: starts kernels at the same time, and measures the time and memory of each
     Class {
-        /// How many
+        /// The number of kernels
         #[arg(long, default_value_t = 10)]
         kernels: u32,
     },
-    /// A day in class: all notebooks again and again, two at once; fails when anything grows
+    /// A day in class: runs all notebooks many times, two at once; fails if memory or files grow
     Day {
         /// How often every notebook is run
         #[arg(long, default_value_t = 10)]
         rounds: u32,
     },
-    /// Training pictures a second, beside PyTorch's eager mode and its compiler
+    /// Training speed in images per second, compared with PyTorch, eager and compiled
     Train {
         /// How often each is measured
         #[arg(long, default_value_t = 3)]
         rounds: u32,
-        /// cpu or cuda
+        /// The device: cpu or cuda
         #[arg(long, default_value = "cpu", value_parser = ["cpu", "cuda"])]
         device: String,
     },
 }
 
 fn main() {
-    if let Err(error) = perform(Cli::parse().chore) {
-        // What a program wrote first, what to do last: that is where the eye is.
+    if let Err(error) = run(Cli::parse().command) {
+        // The output of a program first, and what to do last, where the user looks.
         for cause in error.chain().rev() {
             eprintln!("\n{cause}");
         }
@@ -147,56 +128,36 @@ fn main() {
     }
 }
 
-fn perform(chore: Chore) -> Result<()> {
-    match chore {
-        Chore::Lab { no_browser, port, allow_root } => {
-            lab::require_harmless_root(allow_root)?;
-            setup::setup(Wish::Any)?;
-            lab::lab(&lab::Wishes { no_browser, port })
-        }
-        Chore::Test { strict } => checks::test(strict),
-        Chore::Setup { device } => {
-            let wish = match device {
-                Devices { cpu: true, .. } => Wish::Cpu,
-                Devices { cuda: true, .. } => Wish::Cuda,
-                _ => Wish::Any,
-            };
-            let ready = setup::setup(wish)?;
-            println!("Ready, with libtorch from {}. Now: cargo xtask lab", ready.source);
+fn run(command: Command) -> Result<()> {
+    // The other commands set everything up first.
+    match command {
+        Command::Doctor => return doctor::doctor(),
+        Command::Test { strict } => return checks::test(strict),
+        Command::Book => return scripts::book(),
+        Command::Deny { advisories } => return deny::deny(advisories),
+        Command::Clean { all } => return clean::clean(all),
+        Command::Lab { allow_root, .. } => lab::check_root(allow_root)?,
+        _ => {}
+    }
+    let request = match command {
+        Command::Setup { device: Device { cpu: true, .. } } => Request::Cpu,
+        Command::Setup { device: Device { cuda: true, .. } } => Request::Cuda,
+        _ => Request::Any,
+    };
+    let source = setup::setup(request)?;
+    match command {
+        Command::Lab { no_browser, port, .. } => lab::lab(no_browser, port),
+        Command::Notebooks { check, names } => scripts::notebooks(check, &names),
+        Command::Faults => scripts::faults(&source),
+        Command::Mistakes => scripts::mistakes(false),
+        Command::Grading => scripts::grading(),
+        Command::Bench { what: Bench::Kernel { rounds } } => scripts::bench_kernel(rounds),
+        Command::Bench { what: Bench::Class { kernels } } => scripts::bench_class(kernels),
+        Command::Bench { what: Bench::Day { rounds } } => scripts::bench_day(rounds),
+        Command::Bench { what: Bench::Train { rounds, device } } => scripts::bench_train(rounds, &device),
+        _ => {
+            println!("Ready, with libtorch from {source}. Next: cargo xtask lab");
             Ok(())
         }
-        Chore::Doctor => doctor::doctor(),
-        Chore::Notebooks { check, names } => {
-            setup::setup(Wish::Any)?;
-            checks::notebooks(check, &names)
-        }
-        Chore::Faults => checks::faults(&setup::setup(Wish::Any)?),
-        Chore::Bench { what: Bench::Kernel { rounds } } => {
-            setup::setup(Wish::Any)?;
-            checks::bench_kernel(rounds)
-        }
-        Chore::Bench { what: Bench::Day { rounds } } => {
-            setup::setup(Wish::Any)?;
-            checks::bench_day(rounds)
-        }
-        Chore::Bench { what: Bench::Train { rounds, device } } => {
-            setup::setup(Wish::Any)?;
-            checks::bench_train(rounds, &device)
-        }
-        Chore::Mistakes => {
-            setup::setup(Wish::Any)?;
-            checks::mistakes(false)
-        }
-        Chore::Bench { what: Bench::Class { kernels } } => {
-            setup::setup(Wish::Any)?;
-            checks::bench_class(kernels)
-        }
-        Chore::Grading => {
-            setup::setup(Wish::Any)?;
-            checks::grading()
-        }
-        Chore::Book => checks::book(),
-        Chore::Deny { advisories } => deny::deny(advisories),
-        Chore::Clean { all } => clean::clean(all),
     }
 }

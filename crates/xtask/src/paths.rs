@@ -1,61 +1,88 @@
-//! Where things are, and the versions that belong together.
+//! Where everything is, and the versions that belong together.
 
 use anyhow::{Context, Result};
-use std::{
-    env,
-    ffi::OsString,
-    path::{Path, PathBuf},
-};
+use etcetera::BaseStrategy;
+use std::path::{Path, PathBuf};
+use std::{env, ffi::OsString};
 
-/// The PyTorch that tch 0.24.0 is written for.
+/// The version of PyTorch that tch 0.24.0 is written for.
 pub const TORCH: &str = "2.11.0";
-/// The evcxr whose behaviour the kernel's set-up relies on.
+/// The version of evcxr that the kernel is written for.
 pub const EVCXR: &str = "0.22.0";
 /// The oldest rustc that compiles everything.
 pub const RUST: (u32, u32) = (1, 89);
 
-/// The top of the course's folder.
+/// The folder of the course: this clone.
 pub fn root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     manifest.ancestors().nth(2).unwrap_or(manifest).to_path_buf()
 }
 
-/// What set-up makes for this clone, apart from `.venv`.
-pub fn made() -> PathBuf {
+/// Everything that set-up makes for this clone, except `.venv`.
+pub fn dot_nchw() -> PathBuf {
     root().join(".nchw")
 }
 
 /// The kernel's files.
 pub fn kernel() -> PathBuf {
-    made().join("kernel")
+    dot_nchw().join("kernel")
 }
 
-/// Cargo's options for building against the same libtorch wrapper as the
-/// notebooks.
+/// Cargo's settings for building with the same libtorch wrapper as the notebooks.
 pub fn cargo_config() -> PathBuf {
-    made().join("libtorch.toml")
+    dot_nchw().join("libtorch.toml")
+}
+
+/// The notebooks as learners open them.
+pub fn notebooks() -> PathBuf {
+    root().join("notebooks")
+}
+
+/// The course's Python environment.
+pub fn venv() -> PathBuf {
+    root().join(".venv")
 }
 
 /// A program of the course's Python environment.
-pub fn venv(program: &str) -> PathBuf {
-    root().join(".venv/bin").join(program)
+pub fn venv_program(name: &str) -> PathBuf {
+    venv().join("bin").join(name)
 }
 
-/// The Python scripts of the chores.
+/// A Python script of the commands.
 pub fn script(name: &str) -> PathBuf {
     root().join("crates/xtask/python").join(name)
 }
 
-/// What later clones of the course can use again.
-pub fn cache() -> Result<PathBuf> {
-    let set = |name| env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    set("NCHW_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|c| c.join("nchw")))
-        .or_else(|| env::home_dir().map(|h| h.join(".cache/nchw")))
-        .context("no home folder is known: set NCHW_CACHE to a folder for what set-up downloads")
+/// A file that says what pip or npm installs.
+pub fn requirements(name: &str) -> PathBuf {
+    root().join("requirements").join(name)
 }
 
-/// `folders` in front of what the variable holds already.
+/// What all clones of the course share.
+pub fn cache() -> Result<PathBuf> {
+    variable("NCHW_CACHE")
+        .or_else(|| Some(user_cache()?.join("nchw")))
+        .context("the home folder is unknown: set NCHW_CACHE to a folder for what set-up downloads")
+}
+
+/// The cache folder of the user: `XDG_CACHE_HOME`, or `~/.cache`.
+pub fn user_cache() -> Option<PathBuf> {
+    Some(etcetera::choose_base_strategy().ok()?.cache_dir())
+}
+
+/// Cargo's home of the user.
+pub fn cargo_home() -> Result<PathBuf> {
+    variable("CARGO_HOME")
+        .or_else(|| Some(env::home_dir()?.join(".cargo")))
+        .context("the home folder is unknown: set CARGO_HOME")
+}
+
+/// The path in an environment variable, unless it is empty.
+pub fn variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The value of a variable with a list of folders, with these folders in front.
 pub fn prepend(variable: &str, folders: &[PathBuf]) -> Result<OsString> {
     let before = env::var_os(variable).unwrap_or_default();
     let all = folders.iter().cloned().chain(env::split_paths(&before).filter(|p| !p.as_os_str().is_empty()));

@@ -1,35 +1,38 @@
-//! Files that chores write and folders that they remove: a file is written whole or not at all, and
-//! nothing is removed that no chore made.
+//! Files and folders: a file is written completely or not at all, and only folders that a command
+//! made are removed.
 
+use crate::paths;
 use anyhow::{Context, Result, bail};
-use rustix::fs::FlockOperation;
-use std::{
-    fs::{self, File, Permissions},
-    io::Write,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-};
+use std::fs::{self, File, Permissions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::{io::Write, os::unix::fs::PermissionsExt};
+use walkdir::{DirEntry, WalkDir};
 
-/// The file by which a folder that a chore made is known.
+/// The file that marks a folder as made by a command.
 pub const MARK: &str = "made-by-nchw-setup";
-const MARK_TEXT: &str = "A chore of `cargo xtask` made this folder, and may remove it or make it anew.\n";
+const MARK_TEXT: &str = "A command of `cargo xtask` made this folder, and may remove it or make it again.\n";
 
-/// Writes a file in one step: who reads it meanwhile sees the old text or the new one, and a full
-/// disk leaves the old one.
+/// Replaces a file in one step: a program that reads it at the same time sees either the old text or
+/// the new one. If the disk is full, the old text stays.
 pub fn write(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
     write_with_mode(path, text, 0o666)
 }
 
-/// As [`write`], for a program.
+/// Like [`write`], for a program.
 pub fn write_program(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
     write_with_mode(path, text, 0o777)
+}
+
+/// Like [`write`], for a file with a key: only the user can read it.
+pub fn write_private(path: &Path, text: impl AsRef<[u8]>) -> Result<()> {
+    write_with_mode(path, text, 0o600)
 }
 
 fn write_with_mode(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> Result<()> {
     let folder = path.parent().with_context(|| format!("{} is not in a folder", path.display()))?;
     let written = || -> Result<()> {
         fs::create_dir_all(folder)?;
-        // The user's umask takes away from the mode what others may not do.
+        // The user's umask removes permissions from the mode.
         let mut builder = tempfile::Builder::new();
         let mut file = builder.permissions(Permissions::from_mode(mode)).tempfile_in(folder)?;
         file.write_all(text.as_ref())?;
@@ -39,7 +42,14 @@ fn write_with_mode(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> Result<()>
     written().with_context(|| format!("could not write {}", path.display()))
 }
 
-/// Makes a folder, if it does not exist, and marks it as made by a chore.
+/// All files in a folder and its subfolders, sorted; if `folder` is a file, only this file.
+pub fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = WalkDir::new(folder).sort_by_file_name().into_iter();
+    let files = entries.filter(|entry| entry.as_ref().map_or(true, |entry| entry.file_type().is_file()));
+    Ok(files.map(|entry| entry.map(DirEntry::into_path)).collect::<walkdir::Result<_>>()?)
+}
+
+/// Makes a folder, if it does not exist, and marks it as made by a command.
 pub fn make(folder: &Path) -> Result<()> {
     if !folder.exists() {
         fs::create_dir_all(folder).with_context(|| format!("could not make {}", folder.display()))?;
@@ -48,9 +58,8 @@ pub fn make(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether a chore made this folder: it has the mark, or one of `signs`, files that only chores
-/// leave in it, or there is nothing in it that could be lost. A link was set up by the user,
-/// wherever it leads.
+/// Whether a command made this folder: it contains the mark, or one of `signs` (files that only our
+/// commands write into it), or nothing at all. A link is the user's, wherever it leads.
 pub fn is_ours(folder: &Path, signs: &[&str]) -> bool {
     folder.is_dir()
         && !folder.is_symlink()
@@ -61,10 +70,10 @@ fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
-/// Removes a folder that a chore made; does nothing where there is none.
+/// Removes a folder that a command made; does nothing if it does not exist.
 ///
 /// # Errors
-/// When no chore made it, or it cannot be removed.
+/// If no command made it, or it cannot be removed.
 pub fn remove(folder: &Path, signs: &[&str]) -> Result<()> {
     if fs::symlink_metadata(folder).is_err() {
         return Ok(());
@@ -76,10 +85,10 @@ pub fn remove(folder: &Path, signs: &[&str]) -> Result<()> {
         );
     }
     let remove = || -> Result<()> {
-        // The mark and the lock go last: interrupted, the rest is still known as ours, and what a
-        // second program must not do before everything is gone it cannot do.
+        // The mark and the lock are removed last. After an interruption, the rest is still
+        // recognised as ours, and a second program still waits for the lock.
         let mark = folder.join(MARK);
-        // On a full disk it cannot be written, and removing is what makes room.
+        // On a full disk the mark cannot be written; removing the folder makes room.
         if !mark.exists() {
             let _ = write(&mark, MARK_TEXT);
         }
@@ -96,25 +105,34 @@ pub fn remove(folder: &Path, signs: &[&str]) -> Result<()> {
     remove().with_context(|| format!("could not remove {}", folder.display()))
 }
 
-/// Locks a file, which is made where it does not exist; None when another process holds the lock.
-/// The lock is gone when the file is closed.
+/// Locks a file, which is made if it does not exist; None if another process holds the lock.
+/// Closing the file releases the lock.
 pub fn lock(path: &Path) -> Result<Option<File>> {
     let file = File::create(path).with_context(|| format!("could not open {}", path.display()))?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(file)),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("could not lock {}", path.display())),
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Ok(None),
+        locked => locked.map(|()| Some(file)).with_context(|| format!("could not lock {}", path.display())),
     }
+}
+
+/// Whether this user may write into a folder.
+pub fn is_writable(folder: &Path) -> bool {
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok()
+}
+
+/// Free space on the disk of the course, in GB.
+pub fn free_gb() -> Result<f64> {
+    let disk = rustix::fs::statvfs(paths::root())?;
+    Ok((disk.f_bavail * disk.f_frsize) as f64 / 1e9)
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn a_folder_that_no_chore_made_is_left_alone() {
+    fn a_folder_that_no_command_made_is_not_removed() {
         let temp = tempfile::tempdir().unwrap();
         let folder = temp.path().join("folder");
         fs::create_dir(&folder).unwrap();
@@ -123,7 +141,7 @@ mod tests {
         assert!(error.contains("set-up did not make it") && error.contains("mv "), "{error}");
         assert!(folder.join("mine.py").exists());
 
-        // A link to a folder of ours was set up by the user.
+        // A link is the user's, even if it leads to a folder of ours.
         let (ours, link) = (temp.path().join("ours"), temp.path().join("link"));
         make(&ours).unwrap();
         symlink(&ours, &link).unwrap();
@@ -132,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_a_chore_made_is_removed_and_what_its_links_lead_to_stays() {
+    fn a_folder_that_a_command_made_is_removed_without_following_its_links() {
         let temp = tempfile::tempdir().unwrap();
         let (folder, mine) = (temp.path().join("folder"), temp.path().join("mine"));
         fs::create_dir(&mine).unwrap();
@@ -156,33 +174,33 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_whole_and_has_the_usual_mode() {
+    fn a_file_is_replaced_completely_and_has_the_usual_mode() {
         let temp = tempfile::tempdir().unwrap();
         let file = temp.path().join("new/file");
         write(&file, "one").unwrap();
         write(&file, "two").unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "two");
-        assert_eq!(fs::read_dir(temp.path().join("new")).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(fs::read_dir(temp.path().join("new")).unwrap().count(), 1, "no temporary file is left");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let usual = temp.path().join("usual");
         fs::write(&usual, "").unwrap();
-        assert_eq!(mode(&file), mode(&usual), "whoever could read it still can");
+        assert_eq!(mode(&file), mode(&usual), "the same users can read it");
         write_program(&file, "#!/bin/sh\n").unwrap();
         assert_eq!(mode(&file) & 0o100, 0o100);
     }
 
     #[test]
-    fn a_lock_is_held_once() {
+    fn only_one_holds_a_lock() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("lock");
         let held = lock(&path).unwrap().unwrap();
         assert!(lock(&path).unwrap().is_none());
         drop(held);
-        // A process that another test starts has every open file for a moment.
+        // A process that another test starts inherits every open file for a moment.
         let free = (0..200).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(10));
             lock(&path).unwrap().is_some()
         });
-        assert!(free, "nobody holds it any more");
+        assert!(free, "the lock is released");
     }
 }

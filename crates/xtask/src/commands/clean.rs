@@ -1,16 +1,14 @@
-//! `cargo xtask clean`: removes what set-up made and nobody uses, and says what is kept, and why.
+//! `cargo xtask clean`: removes what set-up made and nobody uses; says what it keeps, and why.
 
-use crate::{deny, files, paths, setup, slots};
+use crate::{kernel::slots, paths, setup::lock, system::files};
 use anyhow::{Result, bail};
-use std::{
-    ffi::OsStr,
-    fs::{self, File},
-    os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
-};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+use walkdir::WalkDir;
 
-/// The folders that chores make in a clone, and the files by which older ones are known, which have
-/// no mark yet. `.nchw` is the last one: it holds set-up's lock.
+/// The folders that commands make in a clone, and files that identify older ones, which have no mark.
+/// `.nchw` is the last, because it contains set-up's lock.
 const FOLDERS: [(&str, &[&str]); 9] = [
     (".venv", &["share/jupyter/kernels/nchw"]),
     (".venv-bench", &["stamp"]),
@@ -22,35 +20,32 @@ const FOLDERS: [(&str, &[&str]); 9] = [
     ("test-artifacts", &["jupyterlab.log"]),
     (".nchw", &["steps"]),
 ];
-/// By this file cargo and others tell a folder that can be made anew.
+/// With this file, cargo and others mark a folder that can be made again.
 const CARGO: &str = "CACHEDIR.TAG";
 
-/// Removes what set-up made, and nothing else: data sets in the cache stay.
+/// Removes only what set-up made: data sets in the cache stay.
 ///
 /// # Errors
-/// When set-up or a kernel of this clone is running, before anything is removed.
+/// If set-up or a kernel of this clone is running; then nothing is removed.
 pub fn clean(all: bool) -> Result<()> {
     clean_in(&paths::root(), if all { Some(paths::cache()?) } else { None })
 }
 
 fn clean_in(root: &Path, cache: Option<PathBuf>) -> Result<()> {
-    let made = root.join(".nchw");
-    files::make(&made)?;
-    let _alone = setup::only_one(&made)?;
-    let home = made.join("kernel");
+    let dot_nchw = root.join(".nchw");
+    files::make(&dot_nchw)?;
+    let _lock = lock::take(&dot_nchw)?;
+    let home = dot_nchw.join("kernel");
     let own_slots = slots::folder(&home).ok();
-    let (_held, running) = own_slots.as_deref().map(hold).transpose()?.unwrap_or_default();
+    let (_locks, running) = own_slots.as_deref().map(lock_free_slots).transpose()?.unwrap_or_default();
     if running > 0 {
         bail!(
-            "{running} kernel{} of this course {} running, and would lose what it works with: shut {} down \
-             (in JupyterLab: Kernel, Shut Down All Kernels), then run the same command again; nothing has been removed",
-            if running == 1 { "" } else { "s" },
-            if running == 1 { "is" } else { "are" },
-            if running == 1 { "it" } else { "them" },
+            "kernels of this course are running ({running}) and would lose files: shut them down (in JupyterLab: \
+             Kernel, Shut Down All Kernels), then run the same command again; nothing has been removed"
         );
     }
     let venv = root.join(".venv");
-    if let Some(process) = started_from(&venv) {
+    if let Some(process) = process_of(&venv) {
         bail!(
             "process {process} runs from {} (JupyterLab?): end it first, then run the same command again; \
              nothing has been removed",
@@ -58,30 +53,30 @@ fn clean_in(root: &Path, cache: Option<PathBuf>) -> Result<()> {
         );
     }
     for (path, signs) in cache.iter().flat_map(|cache| shared(cache)) {
-        // This clone's own come below: their locks are held here.
+        // This clone's own are removed below: this function holds their locks.
         if own_slots.as_ref() == Some(&path) {
             continue;
         }
         remove(&path, signs, in_use(&path))?;
     }
-    if let Some(slots) = own_slots.filter(|slots| !slots.starts_with(&made)) {
+    if let Some(slots) = own_slots.filter(|slots| !slots.starts_with(&dot_nchw)) {
         remove(&slots, &["of"], None)?;
     }
     for (name, signs) in FOLDERS {
         let path = root.join(name);
-        remove(&path, signs, builds(&path).then(|| "a build is running in it".into()))?;
+        remove(&path, signs, is_building(&path).then(|| "a build is running in it".into()))?;
     }
     Ok(())
 }
 
-/// Removes a folder that exists, is ours, and is not used; else says why it is kept.
+/// Removes a folder, or says why it is kept.
 fn remove(path: &Path, signs: &[&str], in_use: Option<String>) -> Result<()> {
     if fs::symlink_metadata(path).is_err() {
         return Ok(());
     }
     let why = match files::is_ours(path, signs) {
         true => in_use,
-        false => Some("it has no mark of set-up's, so it may be yours".into()),
+        false => Some("it does not contain set-up's mark, so it may be yours".into()),
     };
     if let Some(why) = why {
         println!("  keeping  {}: {why}", path.display());
@@ -91,29 +86,28 @@ fn remove(path: &Path, signs: &[&str], in_use: Option<String>) -> Result<()> {
     files::remove(path, signs)
 }
 
-/// What is kept in the cache for all clones, apart from data sets.
+/// The folders in the cache that all clones share, except data sets.
 fn shared(cache: &Path) -> Vec<(PathBuf, &'static [&'static str])> {
     let signs = |name: &str| -> Option<&'static [&'static str]> {
         match name {
             "evcxr-build" | "deny-build" => Some(&[CARGO]),
-            _ if name.starts_with("evcxr-") => Some(&[".crates.toml"]),
-            _ if name.starts_with(deny::FOLDER) => Some(&[".crates.toml"]),
+            _ if name.starts_with("evcxr-") || name.starts_with("deny-") => Some(&[".crates.toml"]),
             _ if name.starts_with("slots-") => Some(&["of"]),
             _ => None,
         }
     };
-    let entries = fs::read_dir(cache).into_iter().flatten().flatten();
-    let mut found: Vec<_> = entries
-        .filter_map(|entry| Some((entry.path(), signs(&entry.file_name().to_string_lossy())?)))
-        .collect();
-    found.sort();
-    found
+    let entries = WalkDir::new(cache).min_depth(1).max_depth(1).sort_by_file_name().into_iter().flatten();
+    entries
+        .filter_map(|entry| {
+            signs(&entry.file_name().to_string_lossy()).map(|signs| (entry.into_path(), signs))
+        })
+        .collect()
 }
 
-/// Who uses a folder of the cache, as far as that can be seen; None when nobody does.
+/// Who uses a folder of the cache, if this can be found out; None if nobody does.
 fn in_use(path: &Path) -> Option<String> {
     if let Some(home) = slots::owner(path) {
-        return match hold(path) {
+        return match lock_free_slots(path) {
             Ok((_, 0)) if !home.exists() => None,
             Ok((_, 0)) => Some(format!("it belongs to {}", home.display())),
             Ok(_) => Some(format!("a kernel of {} is running", home.display())),
@@ -124,15 +118,15 @@ fn in_use(path: &Path) -> Option<String> {
     if lock.exists() && matches!(files::lock(&lock), Ok(None)) {
         return Some("another clone is installing it".into());
     }
-    if builds(path) || builds(&path.join("build")) {
+    if is_building(path) || is_building(&path.join("build")) {
         return Some("a build is running in it".into());
     }
-    program_of(path).map(|process| format!("process {process} runs a program in it"))
+    process_with_program_in(path).map(|process| format!("process {process} runs a program in it"))
 }
 
-/// Takes the locks of all working folders that no kernel holds, so that none can begin to use them;
-/// also the number of those that kernels hold.
-fn hold(slots: &Path) -> Result<(Vec<File>, usize)> {
+/// Takes the locks of all working folders that no kernel uses, so that no kernel can begin to use them.
+/// Also returns the number of those that kernels use.
+fn lock_free_slots(slots: &Path) -> Result<(Vec<File>, usize)> {
     let entries = fs::read_dir(slots).into_iter().flatten().flatten();
     let locks = entries.map(|entry| entry.path().join("lock")).filter(|lock| lock.exists());
     let tried: Vec<Option<File>> = locks.map(|lock| files::lock(&lock)).collect::<Result<_>>()?;
@@ -140,39 +134,39 @@ fn hold(slots: &Path) -> Result<(Vec<File>, usize)> {
     Ok((tried.into_iter().flatten().collect(), running))
 }
 
-/// Whether cargo is building in this folder: it holds a lock in each profile's.
-fn builds(target: &Path) -> bool {
+/// Whether cargo is building in this folder: it locks a file in the folder of each profile.
+fn is_building(target: &Path) -> bool {
     let entries = fs::read_dir(target).into_iter().flatten().flatten();
     let mut locks = entries.map(|entry| entry.path().join(".cargo-lock")).filter(|lock| lock.exists());
-    // One that cannot be opened is no sign of a build: removing says what is not permitted.
+    // A lock that cannot be opened is not a sign of a build; removing it says what is not permitted.
     locks.any(|lock| matches!(files::lock(&lock), Ok(None)))
 }
 
-/// A process whose program lies in this folder.
-fn program_of(folder: &Path) -> Option<String> {
+/// A process whose program is in this folder.
+fn process_with_program_in(folder: &Path) -> Option<String> {
     let folder = folder.canonicalize().ok()?;
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let found = processes.map(|process| process.path()).find(|process| {
-        fs::read_link(process.join("exe")).is_ok_and(|program| program.starts_with(&folder))
-    })?;
-    Some(found.file_name()?.to_string_lossy().into_owned())
+    process(|process| fs::read_link(process.join("exe")).is_ok_and(|program| program.starts_with(&folder)))
 }
 
-/// A process that was started as a program of this Python environment: its `exe` is the system's Python.
-fn started_from(environment: &Path) -> Option<String> {
-    let programs = environment.join("bin");
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let found = processes.map(|process| process.path()).find(|process| {
+/// A process of a Python environment. Its program is the system's Python, so only the command line
+/// contains the environment's folder.
+fn process_of(environment: &Path) -> Option<String> {
+    process(|process| {
         let line = fs::read(process.join("cmdline")).unwrap_or_default();
         let first = line.split(|byte| *byte == 0).next().unwrap_or_default();
-        Path::new(OsStr::from_bytes(first)).starts_with(&programs)
-    })?;
+        Path::new(OsStr::from_bytes(first)).starts_with(environment.join("bin"))
+    })
+}
+
+/// The number of the first process whose folder in `/proc` fits.
+fn process(fits: impl Fn(&Path) -> bool) -> Option<String> {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let found = processes.map(|process| process.path()).find(|process| fits(process))?;
     Some(found.file_name()?.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use std::{process::Command, thread::sleep, time::Duration};
 
@@ -182,23 +176,26 @@ mod tests {
     }
 
     #[test]
-    fn working_folders_of_a_kernel_that_runs_are_seen() {
+    fn working_folders_of_a_running_kernel_are_found() {
         let temp = tempfile::tempdir().unwrap();
         for number in ["0", "1"] {
             fs::create_dir_all(temp.path().join(number)).unwrap();
             fs::write(temp.path().join(number).join("lock"), "").unwrap();
         }
         let kernel = files::lock(&temp.path().join("0/lock")).unwrap().unwrap();
-        let (held, running) = hold(temp.path()).unwrap();
+        let (held, running) = lock_free_slots(temp.path()).unwrap();
         assert_eq!((held.len(), running), (1, 1));
         assert!(files::lock(&temp.path().join("1/lock")).unwrap().is_none(), "no kernel can take it now");
         drop((held, kernel));
-        // A process that another test starts has every open file for a moment.
-        assert!((0..200).any(|_| hold(temp.path()).unwrap().1 == 0 || pause()), "nobody holds them any more");
+        // A process that another test starts inherits every open file for a moment.
+        assert!(
+            (0..200).any(|_| lock_free_slots(temp.path()).unwrap().1 == 0 || pause()),
+            "the locks are released"
+        );
     }
 
     #[test]
-    fn in_the_cache_only_what_nobody_uses_is_removed() {
+    fn only_unused_folders_of_the_cache_are_removed() {
         let temp = tempfile::tempdir().unwrap();
         let cache = temp.path();
         let folder = |name: &str, files: &[(&str, &str)]| {
@@ -250,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_removed_while_a_kernel_or_set_up_is_running_and_nothing_of_the_users_ever() {
+    fn nothing_is_removed_while_a_kernel_or_set_up_is_running_and_never_the_users_files() {
         let temp = tempfile::tempdir().unwrap();
         let root = temp.path();
         for file in [
@@ -271,36 +268,34 @@ mod tests {
             let held = files::lock(&root.join(lock)).unwrap().unwrap();
             let error = clean_in(root, None).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
-            for (name, _) in FOLDERS
-                .iter()
-                .filter(|(name, _)| ![".venv-book", ".venv-browser", ".venv-grading"].contains(name))
-            {
+            let missing = [".venv-book", ".venv-browser", ".venv-grading"];
+            for (name, _) in FOLDERS.iter().filter(|(name, _)| !missing.contains(name)) {
                 assert!(root.join(name).exists(), "{name}");
             }
             drop(held);
-            // A process that another test starts has every open file for a moment.
+            // A process that another test starts inherits every open file for a moment.
             assert!((0..200).any(|_| files::lock(&root.join(lock)).unwrap().is_some() || pause()));
         };
-        refused("1 kernel of this course is running", ".nchw/kernel/slots/0/lock");
+        refused("kernels of this course are running (1)", ".nchw/kernel/slots/0/lock");
         refused("another set-up of this clone is running", ".nchw/lock");
 
         clean_in(root, None).unwrap();
         let mut left: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, [".venv-bench", "notebooks", "test-artifacts"], "what no chore made");
+        assert_eq!(left, [".venv-bench", "notebooks", "test-artifacts"], "what no command made");
     }
 
     #[test]
-    fn nothing_is_removed_under_a_jupyterlab_that_runs() {
+    fn nothing_is_removed_while_jupyterlab_is_running() {
         let temp = tempfile::tempdir().unwrap();
         let (venv, made) = (temp.path().join(".venv"), temp.path().join(".nchw/steps"));
         fs::create_dir_all(venv.join("bin")).unwrap();
         fs::create_dir_all(&made).unwrap();
         fs::write(venv.join(files::MARK), "").unwrap();
-        // As in an environment: a link to the system's program.
+        // Like an environment's Python: a link to the system's program.
         std::os::unix::fs::symlink("/bin/sleep", venv.join("bin/python")).unwrap();
         let mut server = Command::new(venv.join("bin/python")).arg("20").spawn().unwrap();
-        let seen = (0..100).any(|_| started_from(&venv).is_some() || pause());
+        let seen = (0..100).any(|_| process_of(&venv).is_some() || pause());
         let refused = clean_in(temp.path(), None).unwrap_err().to_string();
         server.kill().unwrap();
         server.wait().unwrap();
@@ -311,17 +306,17 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_runs_keeps_its_folder() {
+    fn the_folder_of_a_running_program_is_kept() {
         let temp = tempfile::tempdir().unwrap();
         let program = temp.path().join("bin/evcxr_jupyter");
         fs::create_dir_all(program.parent().unwrap()).unwrap();
         fs::copy("/bin/sleep", &program).unwrap();
-        assert_eq!(program_of(temp.path()), None);
+        assert_eq!(process_with_program_in(temp.path()), None);
         let mut child = Command::new(&program).arg("20").spawn().unwrap();
-        // Until it has become the program.
+        // Until the new process has become the program.
         let seen = (0..100).find_map(|_| {
             pause();
-            program_of(temp.path())
+            process_with_program_in(temp.path())
         });
         child.kill().unwrap();
         child.wait().unwrap();

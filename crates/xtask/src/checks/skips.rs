@@ -1,21 +1,18 @@
-//! What the checks left out, and why: nothing is skipped without being listed at the end.
+//! The list of everything that the checks skip, and why. It is printed at their end.
 
 use crate::paths;
 use anyhow::{Result, bail};
-use std::{
-    fs::{self, File},
-    io::Write,
-    path::PathBuf,
-};
+use std::fs::{self, File};
+use std::{io::Write, path::PathBuf};
 
 /// The environment variable that names the list: tests in Rust and Python append a line to it.
 pub const VARIABLE: &str = "NCHW_SKIPS";
-/// How lines begin that say what only a GPU can test.
+/// The beginning of lines about tests that need a GPU.
 const GPU: &str = "gpu: ";
 
-/// The list itself.
+/// The file with the list.
 pub fn list() -> PathBuf {
-    paths::made().join("skips")
+    paths::dot_nchw().join("skips")
 }
 
 /// Begins a new list.
@@ -23,7 +20,7 @@ pub fn begin() -> Result<()> {
     Ok(fs::write(list(), "")?)
 }
 
-/// Says that something is skipped, and adds it to the list.
+/// Prints that something is skipped, and adds it to the list.
 pub fn skip(what: &str) -> Result<()> {
     println!("skipped: {what}");
     let mut list = File::options().append(true).create(true).open(list())?;
@@ -33,17 +30,17 @@ pub fn skip(what: &str) -> Result<()> {
 /// Prints the list.
 ///
 /// # Errors
-/// When `strict`, and something was skipped that a machine without a GPU could have run.
+/// If `strict`, and something was skipped that needs no GPU.
 pub fn report(strict: bool) -> Result<()> {
     let all = lines(&String::from_utf8_lossy(&fs::read(list())?));
     println!("\n{} skipped{}", all.len(), if all.is_empty() { "" } else { ":" });
     for line in &all {
         println!("  {line}");
     }
-    judge(&all, strict)
+    require_only_gpu(&all, strict)
 }
 
-/// Each once: a test that runs in several programs says the same every time.
+/// Each line once: a test that is part of several programs adds the same line every time.
 fn lines(list: &str) -> Vec<String> {
     let mut all: Vec<String> = list.lines().filter(|line| !line.trim().is_empty()).map(Into::into).collect();
     all.sort();
@@ -51,11 +48,11 @@ fn lines(list: &str) -> Vec<String> {
     all
 }
 
-fn judge(all: &[String], strict: bool) -> Result<()> {
+fn require_only_gpu(all: &[String], strict: bool) -> Result<()> {
     let more: Vec<&String> = all.iter().filter(|line| !line.starts_with(GPU)).collect();
     if strict && !more.is_empty() {
         bail!(
-            "{} of the skips above need no GPU: install what they name, or run `cargo xtask test` without `--strict`",
+            "{} of the skips above need no GPU: install what they mention, or run `cargo xtask test` without `--strict`",
             more.len()
         );
     }
@@ -64,17 +61,16 @@ fn judge(all: &[String], strict: bool) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
-    fn strict_checks_may_skip_what_needs_a_gpu_and_nothing_else() {
+    fn strict_checks_may_skip_only_what_needs_a_gpu() {
         let gpu = lines("gpu: training on CUDA\ngpu: training on CUDA\n\n");
         assert_eq!(gpu, ["gpu: training on CUDA"]);
-        judge(&gpu, true).unwrap();
+        require_only_gpu(&gpu, true).unwrap();
         let more = lines("npm is missing\ngpu: training on CUDA\n");
-        judge(&more, false).unwrap();
-        let error = judge(&more, true).unwrap_err().to_string();
+        require_only_gpu(&more, false).unwrap();
+        let error = require_only_gpu(&more, true).unwrap_err().to_string();
         assert!(error.contains("1 of the skips above need no GPU"), "{error}");
     }
 }

@@ -1,14 +1,12 @@
-//! Whether what the notebooks link still is what the crate's source says.
+//! Whether the compiled crate that notebooks link is up to date with its source.
 
-use std::{
-    env::consts::{DLL_PREFIX, DLL_SUFFIX},
-    fs,
-    path::{Path, PathBuf},
-    time::SystemTime,
-};
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::path::{Path, PathBuf};
+use std::{fs, time::SystemTime};
+use walkdir::WalkDir;
 
-/// The file whose age is the age of the build, in the kernel's folder. It
-/// holds the size of the library that was built.
+/// The file in the kernel's folder whose age is the age of the build. It contains the size of the
+/// compiled library.
 pub fn built_stamp(kernel: &Path) -> PathBuf {
     kernel.join("built")
 }
@@ -16,22 +14,21 @@ pub fn built_stamp(kernel: &Path) -> PathBuf {
 /// The size of the crate's library in a build folder, in bytes.
 pub fn library_size(build: &Path) -> Option<u64> {
     let library = format!("debug/deps/{DLL_PREFIX}nchw{DLL_SUFFIX}");
-    // Between the two is a folder that is named by the machine that is built for.
+    // `build` contains a folder for the target machine, which contains `debug`.
     let folders = fs::read_dir(build).ok()?.flatten().map(|folder| folder.path().join(&library));
     folders.filter_map(|path| Some(fs::metadata(path).ok()?.len())).next()
 }
 
-/// The size that the library in a build folder had when it was built; None when that is not known.
+/// The size that the library had when set-up compiled it; None if it is unknown.
 pub fn built_size(kernel: &Path) -> Option<u64> {
     fs::read_to_string(built_stamp(kernel)).ok()?.trim().parse().ok()
 }
 
-/// Whether the crate is as it was when the notebooks' dependencies were built,
-/// and they are as they were then.
+/// Whether neither the source of the crate nor the compiled library has changed since set-up compiled it.
 ///
-/// Cargo notices an edited source, but not a library that was cut off (a full
-/// disk, a lost battery): the compiler takes the crate's other form instead,
-/// and every cell would have a crate of its own.
+/// Cargo notices an edited source, but not a library that was truncated by a full disk or a power
+/// failure. The compiler would then use the crate's `rlib`, and every cell would have its own copy of
+/// the crate.
 ///
 /// `kernel` is the folder `.nchw/kernel` of a clone.
 pub fn is_fresh(kernel: &Path) -> bool {
@@ -43,7 +40,7 @@ pub fn is_fresh(kernel: &Path) -> bool {
     let (Ok(built), Some(root)) = (built, kernel.parent().and_then(Path::parent)) else {
         return false;
     };
-    // What is compiled into the crate; its tests are not.
+    // The parts that are compiled into the crate, which its tests are not.
     let parts = [
         "src",
         "assets",
@@ -56,19 +53,19 @@ pub fn is_fresh(kernel: &Path) -> bool {
     parts.iter().all(|part| newest(&root.join("crates/nchw").join(part)) <= built)
 }
 
+/// The latest change in a file or folder.
 fn newest(path: &Path) -> SystemTime {
-    let own = fs::metadata(path).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-    let inside = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| newest(&entry.path()));
-    inside.fold(own, SystemTime::max)
+    let times =
+        WalkDir::new(path).into_iter().filter_map(|entry| entry.ok()?.metadata().ok()?.modified().ok());
+    times.max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
-    fn an_edited_crate_or_a_library_that_was_cut_off_is_not_fresh() {
+    fn an_edited_crate_or_a_truncated_library_is_not_fresh() {
         let temp = tempfile::tempdir().unwrap();
         let root = temp.path();
         let home = root.join(".nchw/kernel");
@@ -77,7 +74,7 @@ mod tests {
         fs::create_dir_all(&source).unwrap();
         fs::write(root.join("Cargo.lock"), "").unwrap();
         fs::write(source.join("lib.rs"), "").unwrap();
-        assert!(!is_fresh(&home), "never built");
+        assert!(!is_fresh(&home), "never compiled");
         std::thread::sleep(std::time::Duration::from_millis(20));
         let deps = home.join("build/a-machine/debug/deps");
         let library = deps.join(format!("{DLL_PREFIX}nchw{DLL_SUFFIX}"));
@@ -86,7 +83,7 @@ mod tests {
         fs::write(home.join("built"), "7").unwrap();
         assert!(is_fresh(&home));
         fs::write(&library, "lib").unwrap();
-        assert!(!is_fresh(&home), "cut off");
+        assert!(!is_fresh(&home), "truncated");
         fs::write(&library, "library").unwrap();
         assert!(is_fresh(&home));
         std::thread::sleep(std::time::Duration::from_millis(20));

@@ -1,97 +1,95 @@
-//! Stands between Jupyter and evcxr, so that evcxr never writes to somebody who has left.
+//! The relay between Jupyter and evcxr.
 //!
-//! JupyterLab asks a kernel that starts "are you there?" every half second, and
-//! hangs up at the first answer. evcxr answers all that it was asked, and ends
-//! when it cannot be rid of one ("Broken pipe"): the kernel seems to have died.
-//! Here every connection of Jupyter's is passed on as one that outlives it for
-//! a while, and what is answered too late is thrown away.
+//! JupyterLab asks a starting kernel every half second whether it is alive, and closes the connection
+//! at the first answer. evcxr answers every question, and ends if it cannot send an answer ("Broken
+//! pipe"): the kernel seems to have died. The relay opens a connection to evcxr for each of Jupyter's,
+//! keeps it open for a while after Jupyter has closed its own, and discards the late answers.
+//!
+//! It is written by hand because a proxy program would be one more thing to install, and proxies close
+//! the inner connection together with the outer one, which is what must not happen here.
 
 use anyhow::{Context, Result, ensure};
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use serde_json::{Value, json};
-use std::{
-    io::{self, Read, Write},
-    net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream},
-    ops::RangeInclusive,
-    os::fd::OwnedFd,
-    thread,
-    time::{Duration, Instant},
-};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+use std::{ops::RangeInclusive, os::fd::OwnedFd, thread};
 
 const PORTS: [&str; 5] = ["shell_port", "iopub_port", "stdin_port", "control_port", "hb_port"];
-/// How long evcxr may still answer somebody who has left: longer than it takes to start.
+/// How long evcxr can still answer after Jupyter has closed a connection: longer than evcxr takes to start.
 const LINGER: Duration = Duration::from_secs(10);
-/// For the relay of the kernel before to let go of the ports, and for evcxr to open its own.
+/// How long to wait until the previous kernel's relay has released the ports, or until evcxr has opened its own.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
-/// Where evcxr's ports are chosen: below those that Linux gives out to who asks for any (32,768 up).
-/// Jupyter asks for any, and lets go of its kernel's ports again until the relay opens them: another
-/// kernel's relay must not come by one of them meanwhile.
+/// The ports for evcxr are chosen from this range, below the ports that Linux gives to programs that ask for
+/// any port (from 32,768). Jupyter asks for any port, and releases its kernel's ports until the relay opens
+/// them: in the meantime, another kernel's relay must not take one of them.
 const INNER_PORTS: RangeInclusive<u16> = 20_000..=32_000;
 
-/// A port that no other program can get, and evcxr can.
-struct Held {
+/// A port that evcxr can open, but no other program.
+struct Reserved {
     address: SocketAddrV4,
-    /// Bound, but not listening. Linux lets another socket listen at the same address when both allow
-    /// it: evcxr's does. Chosen and let go of, the port could be taken before evcxr opens it.
+    /// Bound, but not listening. Linux lets another socket listen at the same address if both allow it,
+    /// and evcxr's does. If the port were released, another program could take it before evcxr opens it.
     socket: OwnedFd,
 }
 
-impl Held {
-    fn at(port: u16) -> io::Result<Held> {
+impl Reserved {
+    fn at(port: u16) -> io::Result<Reserved> {
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
         rustix::net::bind(&socket, &address)?;
-        // Only now: set before, two relays could hold the same port.
+        // Not before `bind`: two relays could reserve the same port.
         sockopt::set_socket_reuseaddr(&socket, true)?;
-        Ok(Held { address, socket })
+        Ok(Reserved { address, socket })
     }
 
     /// One for each of `PORTS`.
-    fn all() -> Result<Vec<Held>> {
+    fn all() -> Result<Vec<Reserved>> {
         // Relays that start at the same time begin at different ports.
         let begin = (std::process::id() as usize * 7) % INNER_PORTS.len();
         let ports = INNER_PORTS.skip(begin).chain(INNER_PORTS.take(begin));
-        let held: Vec<Held> = ports.flat_map(Held::at).take(PORTS.len()).collect();
-        ensure!(held.len() == PORTS.len(), "no port from {INNER_PORTS:?} is free for the kernel");
-        Ok(held)
+        let reserved: Vec<Reserved> = ports.flat_map(Reserved::at).take(PORTS.len()).collect();
+        ensure!(reserved.len() == PORTS.len(), "no port from {INNER_PORTS:?} is free for the kernel");
+        Ok(reserved)
     }
 }
 
-/// The relay's ends: where Jupyter comes to, and where evcxr is to wait.
-pub struct Relay(Vec<(TcpListener, Held)>);
+/// For each of `PORTS`, where Jupyter connects and where evcxr will listen.
+pub struct Relay(Vec<(TcpListener, Reserved)>);
 
 impl Relay {
-    /// Opens what Jupyter's connection file names. Also the connection file for evcxr, which has other
-    /// ports; no relay for a connection that is not by TCP.
+    /// Opens the ports in Jupyter's connection file. Also returns the connection file for evcxr, with
+    /// other ports. Returns None if the connection does not use TCP.
     ///
     /// # Errors
-    /// When the file does not say what it should, or another program has one of its ports.
+    /// If the file is incomplete, or another program uses one of its ports.
     pub fn open(connection: &Value) -> Result<Option<(Relay, Value)>> {
         if connection["transport"] != "tcp" {
             return Ok(None);
         }
         let ip = connection["ip"].as_str().context("Jupyter's connection file has no ip")?;
-        let mut behind = connection.clone();
-        behind["ip"] = json!(Ipv4Addr::LOCALHOST);
-        // Jupyter's first: no other program may get them while this one looks for more.
+        let mut inner_connection = connection.clone();
+        inner_connection["ip"] = json!(Ipv4Addr::LOCALHOST);
+        // Jupyter's first, so that no other program takes them while this one looks for more.
         let mut outer = Vec::new();
         for name in PORTS {
             let port = connection[name].as_u64().and_then(|port| u16::try_from(port).ok());
             let port = port.with_context(|| format!("Jupyter's connection file has no {name}"))?;
-            outer.push(patiently(|| TcpListener::bind((ip, port))).with_context(|| {
-                format!("another program has the port {port}, which Jupyter gave this kernel")
+            outer.push(retry(|| TcpListener::bind((ip, port))).with_context(|| {
+                format!("another program uses port {port}, which Jupyter chose for this kernel")
             })?);
         }
-        let inner = Held::all()?;
-        for (name, held) in PORTS.into_iter().zip(&inner) {
-            behind[name] = json!(held.address.port());
+        let inner = Reserved::all()?;
+        for (name, reserved) in PORTS.into_iter().zip(&inner) {
+            inner_connection[name] = json!(reserved.address.port());
         }
         let ends = outer.into_iter().zip(inner).collect();
-        Ok(Some((Relay(ends), behind)))
+        Ok(Some((Relay(ends), inner_connection)))
     }
 
-    /// Passes on what comes, in threads, until the process ends.
+    /// Accepts and forwards connections, in threads, until the process ends.
     pub fn start(self) {
         for (outer, inner) in self.0 {
             thread::spawn(move || {
@@ -104,7 +102,7 @@ impl Relay {
     }
 }
 
-fn patiently<T>(act: impl Fn() -> io::Result<T>) -> io::Result<T> {
+fn retry<T>(act: impl Fn() -> io::Result<T>) -> io::Result<T> {
     let start = Instant::now();
     loop {
         match act() {
@@ -115,7 +113,7 @@ fn patiently<T>(act: impl Fn() -> io::Result<T>) -> io::Result<T> {
 }
 
 fn pass(client: TcpStream, inner: SocketAddrV4) -> io::Result<()> {
-    let kernel = patiently(|| TcpStream::connect(inner))?;
+    let kernel = retry(|| TcpStream::connect(inner))?;
     client.set_nodelay(true)?;
     kernel.set_nodelay(true)?;
     let (mut from_client, mut to_kernel) = (client.try_clone()?, kernel.try_clone()?);
@@ -125,26 +123,25 @@ fn pass(client: TcpStream, inner: SocketAddrV4) -> io::Result<()> {
         to_kernel.shutdown(Shutdown::Both)
     });
     let end = forward(kernel, &client);
-    // However it ended: the other thread still holds the connection, and Jupyter would wait.
+    // Also after an error: the other thread keeps the connection open, and Jupyter would wait.
     client.shutdown(Shutdown::Both)?;
     end
 }
 
-/// Everything that the kernel says, also when nobody listens any more.
+/// Reads everything that the kernel sends, even after the client has gone.
 fn forward(mut kernel: impl Read, mut client: impl Write) -> io::Result<()> {
-    let (mut bytes, mut listens) = ([0; 65_536], true);
+    let (mut bytes, mut connected) = ([0; 65_536], true);
     loop {
         let count = kernel.read(&mut bytes)?;
         if count == 0 {
             return Ok(());
         }
-        listens = listens && client.write_all(&bytes[..count]).is_ok();
+        connected = connected && client.write_all(&bytes[..count]).is_ok();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn connection() -> Value {
@@ -163,16 +160,16 @@ mod tests {
     }
 
     #[test]
-    fn a_kernel_may_answer_somebody_who_has_left() {
+    fn a_kernel_can_answer_a_client_that_has_gone() {
         let connection = connection();
-        let (relay, behind) = Relay::open(&connection).unwrap().unwrap();
-        assert_eq!(behind["key"], "k");
+        let (relay, inner) = Relay::open(&connection).unwrap().unwrap();
+        assert_eq!(inner["key"], "k");
         relay.start();
         let mut client = TcpStream::connect(port(&connection, "control_port")).unwrap();
-        // Asked before the kernel is there.
+        // The question comes before the kernel listens.
         client.write_all(b"are you there?").unwrap();
         thread::sleep(PAUSE);
-        let kernel = TcpListener::bind(port(&behind, "control_port")).unwrap();
+        let kernel = TcpListener::bind(port(&inner, "control_port")).unwrap();
         let (mut asked, _) = kernel.accept().unwrap();
         let mut question = [0; 14];
         asked.read_exact(&mut question).unwrap();
@@ -189,59 +186,59 @@ mod tests {
     }
 
     #[test]
-    fn a_client_learns_that_the_kernel_has_ended() {
+    fn a_client_notices_that_the_kernel_has_ended() {
         let connection = connection();
-        let (relay, behind) = Relay::open(&connection).unwrap().unwrap();
+        let (relay, inner) = Relay::open(&connection).unwrap().unwrap();
         relay.start();
-        let kernel = TcpListener::bind(port(&behind, "shell_port")).unwrap();
+        let kernel = TcpListener::bind(port(&inner, "shell_port")).unwrap();
         let mut client = TcpStream::connect(port(&connection, "shell_port")).unwrap();
         let (mut asked, _) = kernel.accept().unwrap();
         asked.write_all(b"bye").unwrap();
         drop(asked);
-        let mut said = Vec::new();
-        client.read_to_end(&mut said).unwrap();
-        assert_eq!(said, b"bye");
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).unwrap();
+        assert_eq!(received, b"bye");
     }
 
     #[test]
-    fn no_start_fails_for_a_port_that_the_relay_took_itself() {
+    fn no_start_fails_because_the_relay_took_the_port_itself() {
         let starts = std::env::var("NCHW_RELAY_STARTS").map_or(500, |starts| starts.parse().unwrap());
         for start in 0..starts {
-            let (relay, behind) = Relay::open(&connection()).unwrap().unwrap();
-            // evcxr, which comes later.
+            let (relay, inner) = Relay::open(&connection()).unwrap().unwrap();
+            // evcxr opens its ports later.
             let evcxr: io::Result<Vec<_>> =
-                PORTS.iter().map(|name| TcpListener::bind(port(&behind, name))).collect();
+                PORTS.iter().map(|name| TcpListener::bind(port(&inner, name))).collect();
             assert!(evcxr.is_ok(), "start {start}: {evcxr:?}");
             drop(relay);
         }
     }
 
     #[test]
-    fn evcxr_s_ports_are_its_own_before_it_opens_them() {
-        let taken = |port: u16| Held::at(port).is_err();
-        let (relay, behind) = Relay::open(&connection()).unwrap().unwrap();
-        let (other, behind_other) = Relay::open(&connection()).unwrap().unwrap();
+    fn evcxr_s_ports_are_reserved_before_it_opens_them() {
+        let taken = |port: u16| Reserved::at(port).is_err();
+        let (relay, inner) = Relay::open(&connection()).unwrap().unwrap();
+        let (other, other_connection) = Relay::open(&connection()).unwrap().unwrap();
         for name in PORTS {
-            let (_, port) = port(&behind, name);
-            assert!(taken(port), "{name}: another program gets {port}");
-            assert!(INNER_PORTS.contains(&port), "{name}: {port} is one that Jupyter may choose");
+            let (_, port) = port(&inner, name);
+            assert!(taken(port), "{name}: another program can take {port}");
+            assert!(INNER_PORTS.contains(&port), "{name}: Jupyter could choose {port}, too");
             assert!(
-                PORTS.iter().all(|of| behind_other[*of] != port),
-                "{name}: {port} is another kernel's, too"
+                PORTS.iter().all(|of| other_connection[*of] != port),
+                "{name}: another kernel has {port}, too"
             );
         }
         drop((relay, other));
-        // The test that opens many relays in a thread beside this one begins at the same port.
-        let shell = port(&behind, "shell_port").1;
+        // The test that opens many relays runs at the same time and begins at the same port.
+        let shell = port(&inner, "shell_port").1;
         let free = (0..200).any(|_| {
             thread::sleep(PAUSE);
             !taken(shell)
         });
-        assert!(free, "free again");
+        assert!(free, "the port is released");
     }
 
     #[test]
-    fn what_is_no_connection_by_tcp_has_no_relay_and_a_half_file_is_told() {
+    fn only_tcp_needs_a_relay_and_an_incomplete_file_is_an_error() {
         assert!(Relay::open(&json!({"transport": "ipc"})).unwrap().is_none());
         let error = Relay::open(&json!({"transport": "tcp", "ip": "127.0.0.1"})).err().unwrap().to_string();
         assert!(error.contains("no shell_port"), "{error}");

@@ -1,0 +1,81 @@
+//! Checks the source of `crates/nchw` against the invariants in ARCHITECTURE.md.
+
+use crate::{paths, system::files};
+use anyhow::{Result, bail};
+use std::fs;
+
+/// Fails if a file breaks an invariant.
+pub fn check() -> Result<()> {
+    // (a text, the only files and folders that may contain it)
+    let only = [
+        ("EVCXR_BEGIN_CONTENT", "figure.rs runtime.rs"),
+        ("plotters", "canvas.rs chart.rs panels.rs"),
+        ("ureq", "data/fetch/"),
+    ];
+    // (a text, the files and folders that must not contain it)
+    let never = [
+        ("tch::", "colour.rs random.rs shapes/ data/binary.rs data/samples.rs data/fetch/"),
+        ("crate::figure", "shapes/ random.rs colour.rs"),
+    ];
+    let source = paths::root().join("crates/nchw/src");
+    let reasons = fs::read_to_string(paths::root().join("ARCHITECTURE.md"))?;
+    let prelude = fs::read_to_string(source.join("prelude.rs"))?;
+    let prelude: Vec<&str> = prelude.split(|c| !is_name(c)).filter(|name| !name.is_empty()).collect();
+    let mut wrong = Vec::new();
+    for path in files::files_in(&source)? {
+        let name = path.strip_prefix(&source)?.to_string_lossy().into_owned();
+        let is_in = |list: &str| list.split(' ').any(|start| name.starts_with(start));
+        let text = fs::read_to_string(&path)?;
+        let lines = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
+        if lines > 500 && !reasons.contains(&format!("| `{name}` |")) {
+            wrong.push(format!("{name} has {lines} lines: split it, or give the reason in ARCHITECTURE.md"));
+        }
+        let forbidden = only.iter().filter(|(_, list)| !is_in(list));
+        for (word, _) in forbidden.chain(never.iter().filter(|(_, list)| is_in(list))) {
+            if text.contains(word) {
+                wrong.push(format!("{name} must not contain `{word}` (ARCHITECTURE.md)"));
+            }
+        }
+        let missing = without_example(&text).into_iter().filter(|item| prelude.contains(item));
+        wrong.extend(missing.map(|item| format!("`{item}` is in the prelude, and its docs have no example")));
+    }
+    if !wrong.is_empty() {
+        bail!("{}", wrong.join("; "));
+    }
+    Ok(())
+}
+
+fn is_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The public functions and types of a file whose docs have no example. Doc tests compile the examples.
+fn without_example(text: &str) -> Vec<&str> {
+    let mut missing = Vec::new();
+    let (mut docs, mut example) = (false, false);
+    for line in text.lines() {
+        // Only the items of the module: methods are indented.
+        if let Some(doc) = line.strip_prefix("///") {
+            example = (docs && example) || doc.contains("```");
+            docs = true;
+        } else if !line.starts_with("#[") {
+            let item =
+                ["pub fn ", "pub struct ", "pub enum "].iter().find_map(|kind| line.strip_prefix(kind));
+            let name = item.and_then(|item| item.split(|c| !is_name(c)).next());
+            missing.extend(name.filter(|_| !(docs && example)));
+            (docs, example) = (false, false);
+        }
+    }
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_without_an_example_are_found() {
+        let text = "/// Docs.\npub fn one() {}\n/// ```\n/// two();\n/// ```\n#[inline]\npub fn two() {}\nstruct Three;\n";
+        assert_eq!(without_example(text), ["one"]);
+    }
+}

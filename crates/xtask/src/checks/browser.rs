@@ -1,0 +1,69 @@
+//! Pages and notebooks in a browser, as a person sees and uses them.
+
+use crate::system::{environment, files, run};
+use crate::{checks::skips, commands::scripts, paths, setup::source};
+use anyhow::Result;
+use std::{ffi::OsStr, fs, path::PathBuf, process::Command};
+
+/// Chromium.
+pub struct Browser {
+    /// The Python that controls it.
+    pub python: PathBuf,
+}
+
+impl Browser {
+    /// None, and a skip of `what`, if Chromium is not installed.
+    pub fn find(what: &str) -> Result<Option<Browser>> {
+        if which::which("chromium").is_err() {
+            skips::skip(&format!(
+                "{what}: Chromium is not installed (Debian: apt-get install chromium chromium-driver)"
+            ))?;
+            return Ok(None);
+        }
+        Ok(Some(Browser { python: environment::python_of(".venv-browser", "browser.lock")? }))
+    }
+
+    /// The script of axe-core, which checks a page against the accessibility rules. Installed next to
+    /// the Python that controls the browser.
+    pub fn axe(&self) -> Result<Option<PathBuf>> {
+        if which::which("npm").is_err() {
+            skips::skip("the accessibility rules: npm is not installed (Debian: apt-get install npm)")?;
+            return Ok(None);
+        }
+        let environment = paths::root().join(".venv-browser");
+        let stamp = fs::read(paths::requirements("package-lock.json"))?;
+        let stamp_file = environment.join("axe-stamp");
+        let script = environment.join("node_modules/axe-core/axe.min.js");
+        if !(script.exists() && fs::read(&stamp_file).is_ok_and(|s| s == stamp)) {
+            println!("  installing axe-core into .venv-browser");
+            for file in ["package.json", "package-lock.json"] {
+                files::write(&environment.join(file), fs::read(paths::requirements(file))?)?;
+            }
+            let mut npm = Command::new("npm");
+            npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&environment);
+            // Otherwise npm leaves its downloads and logs in the user's home folder.
+            npm.env("npm_config_cache", environment.join("npm-cache"));
+            run::quiet(&mut npm)?;
+            files::write(&stamp_file, stamp)?;
+        }
+        Ok(Some(script))
+    }
+
+    /// Runs a script that opens a notebook in JupyterLab and uses it.
+    pub fn visit(&self, script: &str, arguments: &[impl AsRef<OsStr>]) -> Result<()> {
+        let mut python = Command::new(&self.python);
+        python.arg(paths::script(script)).args(arguments);
+        python.arg("--jupyter").arg(paths::venv_program("python"));
+        source::use_conda_jupyterlab(&mut python);
+        run::run(python.current_dir(paths::root()))
+    }
+}
+
+/// The book on a phone and on a desktop.
+pub fn book() -> Result<()> {
+    scripts::book()?;
+    match Browser::find("the book in a browser")? {
+        Some(browser) => run::run(Command::new(browser.python).arg(paths::script("test_book.py"))),
+        None => Ok(()),
+    }
+}

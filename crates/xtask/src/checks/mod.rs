@@ -1,0 +1,150 @@
+//! `cargo xtask test`: every check, those that find failures soonest first.
+
+pub mod architecture;
+pub mod browser;
+pub mod skips;
+
+use crate::commands::{deny, scripts};
+use crate::setup::source::{self, Request, Source};
+use crate::setup::{self};
+use crate::system::{environment, files, run};
+use crate::{checks::browser::Browser, paths};
+use anyhow::{Context, Result, bail};
+use std::{env, ffi::OsStr, fs, process::Command, time::Instant};
+
+/// Runs all checks. If `strict`, they may skip only what needs a GPU.
+pub fn test(strict: bool) -> Result<()> {
+    let start = Instant::now();
+    let source = setup::setup(Request::Any)?;
+    skips::begin()?;
+    let cargo = |line: &str| run::run(&mut with_libtorch(&source, line)?);
+    // With the dependencies of the program `nchw`, which notebooks do without.
+    let lints = "clippy --locked --workspace --all-targets --features nchw/program -- -D warnings";
+    let tests = "test --locked --workspace --features nchw/program --quiet";
+    let checks: [(&str, &dyn Fn() -> Result<()>); 15] = [
+        ("format", &|| cargo("fmt --all --check")),
+        ("lints", &|| cargo(lints)),
+        ("tests", &|| cargo(tests).and_then(|()| list_ignored_tests())),
+        ("fuzz", &|| fuzz(&source)),
+        ("command", &command),
+        ("architecture", &architecture::check),
+        ("dependencies", &|| deny::deny(false)),
+        ("hosting", &hosting),
+        ("notebook checker", &|| unit_tests("test_chores test_day test_environment test_notebooks")),
+        ("kernel", &|| unit_tests("test_kernel test_doctor")),
+        ("closed", &|| unit_tests("test_closed")),
+        ("notebooks", &|| scripts::notebooks(true, &[])),
+        ("mistakes", &|| scripts::mistakes(true)),
+        ("book", &browser::book),
+        ("browser", &|| notebooks_in_a_browser(&source)),
+    ];
+    let mut failed = Vec::new();
+    for (name, check) in &checks {
+        println!("\n== {name}");
+        let begun = Instant::now();
+        match check() {
+            Ok(()) => println!("== {name}: ok, {:.0} s", begun.elapsed().as_secs_f64()),
+            Err(error) => {
+                println!("== {name}: FAILED: {error:#}");
+                failed.push(*name);
+            }
+        }
+    }
+    let skipped = skips::report(strict);
+    println!("\n{} passed, {} failed", checks.len() - failed.len(), failed.len());
+    println!("after {:.0} s", start.elapsed().as_secs_f64());
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    skipped
+}
+
+/// A command line of cargo that builds and runs with the course's libtorch.
+fn with_libtorch(source: &Source, line: &str) -> Result<Command> {
+    let (command, options) = line.split_once(' ').context("cargo needs a command and options")?;
+    let mut cargo = Command::new("cargo");
+    cargo.arg(command).current_dir(paths::root());
+    // These settings replace torch-sys's build script. Without them, as in a plain `cargo test`, the
+    // script compiles the C++ code.
+    if command != "fmt" {
+        cargo.arg("--config").arg(paths::cargo_config());
+    }
+    cargo.args(options.split(' ')).env("LIBTORCH", source::folder());
+    cargo.env("OMP_WAIT_POLICY", "passive").env(skips::VARIABLE, skips::list());
+    cargo.env("LD_LIBRARY_PATH", paths::prepend("LD_LIBRARY_PATH", &source.library_folders()?)?);
+    Ok(cargo)
+}
+
+/// Lists the tests that `cargo test` skips, except the one that the check "browser" runs.
+fn list_ignored_tests() -> Result<()> {
+    for path in files::files_in(&paths::root().join("crates"))? {
+        let listed = path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests/quiz_form.rs");
+        if listed && fs::read_to_string(&path)?.lines().any(|line| line.trim_start().starts_with("#[ignore"))
+        {
+            skips::skip(&format!("the tests with #[ignore] in {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Random input for the parsers, for a minute each or for `NCHW_FUZZ_SECONDS`.
+fn fuzz(source: &Source) -> Result<()> {
+    let line = "test --locked -p nchw --features program --test fuzz --quiet -- --nocapture";
+    let mut cargo = with_libtorch(source, line)?;
+    if env::var_os("NCHW_FUZZ_SECONDS").is_none() {
+        cargo.env("NCHW_FUZZ_SECONDS", "60");
+    }
+    run::run(&mut cargo)
+}
+
+/// The command `nchw`, as in a shell.
+fn command() -> Result<()> {
+    let mut nchw = Command::new(paths::venv_program("nchw"));
+    let table = run::quiet(nchw.args(["shapes", "3x7x7", "conv 10 3x3; conv 20 3x3"]).current_dir("/"))?;
+    if !table.contains("20x10x3x3") {
+        bail!("`nchw shapes \"3x7x7\" \"conv 10 3x3; conv 20 3x3\"` printed:\n{table}");
+    }
+    // A plain `cargo test` runs without a path for the loader.
+    let library = source::folder().join("lib/libtorch_cpu.so");
+    let found = run::quiet(Command::new("ldd").arg(library).env_remove("LD_LIBRARY_PATH"))?;
+    if found.contains("not found") {
+        bail!("some libraries that libtorch needs are not found:\n{found}");
+    }
+    Ok(())
+}
+
+/// Unit tests in Python.
+fn unit_tests(modules: &str) -> Result<()> {
+    let mut python = run::script("unit_tests.py");
+    python.args(modules.split(' ')).current_dir(paths::script(""));
+    run::run(python.env(skips::VARIABLE, skips::list()))
+}
+
+/// Lints for files that only other machines run: on Binder, in Docker, on GitHub.
+fn hosting() -> Result<()> {
+    let python = environment::python_of(".venv-lint", "lint.lock")?;
+    let lines = [
+        "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml",
+        "shellcheck binder/postBuild binder/start",
+        "hadolint --failure-threshold warning Dockerfile",
+    ];
+    for line in lines {
+        let (tool, options) = line.split_once(' ').context("a line needs a tool and options")?;
+        let mut tool = Command::new(python.with_file_name(tool));
+        run::run(tool.args(options.split(' ')).current_dir(paths::root()))?;
+    }
+    Ok(())
+}
+
+/// The quiz forms as a page, then notebooks in JupyterLab.
+fn notebooks_in_a_browser(source: &Source) -> Result<()> {
+    let Some(browser) = Browser::find("quiz forms and notebooks in a browser")? else { return Ok(()) };
+    let axe = browser.axe()?;
+    let forms = "test --locked -p nchw --features program --test quiz_form --quiet -- --ignored --nocapture";
+    let mut cargo = with_libtorch(source, forms)?;
+    cargo.env("NCHW_BROWSER_PYTHON", &browser.python).envs(axe.iter().map(|axe| ("NCHW_AXE", axe)));
+    run::run(&mut cargo)?;
+    browser.visit("browser.py", &["02-convolution"])?;
+    let axe: Vec<&OsStr> = axe.iter().flat_map(|axe| ["--axe".as_ref(), axe.as_os_str()]).collect();
+    browser.visit("test_form_in_lab.py", &axe)
+}

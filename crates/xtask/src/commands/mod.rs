@@ -1,0 +1,7 @@
+//! The commands apart from `setup` and `test`.
+
+pub mod clean;
+pub mod deny;
+pub mod doctor;
+pub mod lab;
+pub mod scripts;

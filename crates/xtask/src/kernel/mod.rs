@@ -1,0 +1,13 @@
+//! The kernel "Rust (nchw)" while it runs: the program `nchw-kernel`, which Jupyter starts.
+//!
+//! [`start`] starts evcxr in a working folder of its own ([`slots`]) with a build folder of its own
+//! ([`build_folder`]), behind a relay ([`relay`], [`relay_process`]). [`metadata`] answers evcxr's
+//! rust-analyzer. [`fresh`] says whether set-up has to compile the crate again.
+
+pub mod build_folder;
+pub mod fresh;
+pub mod metadata;
+pub mod relay;
+pub mod relay_process;
+pub mod slots;
+pub mod start;

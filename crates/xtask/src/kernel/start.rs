@@ -1,0 +1,67 @@
+//! Starts evcxr for Jupyter.
+
+use crate::kernel::{build_folder, fresh, relay_process, slots};
+use crate::paths;
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs, os::unix::process::CommandExt};
+
+/// The path to the crate in the first cell of every notebook.
+const CRATE: &str = "../crates/nchw";
+
+/// A path from the kernelspec.
+pub fn variable(name: &str) -> Result<PathBuf> {
+    paths::variable(name)
+        .with_context(|| format!("{name} is not set: choose the kernel \"Rust (nchw)\" in Jupyter"))
+}
+
+/// Becomes evcxr, in a working folder that no other kernel uses.
+///
+/// A working folder is used again later: then cells are compiled incrementally, and the notebooks'
+/// dependencies are compiled already.
+pub fn as_kernel(connection: &Path) -> Result<()> {
+    let home = variable("NCHW_KERNEL")?;
+    let (slot, lock) = slots::take_free(&slots::make_folder(&home)?)?;
+    // With a crate that was just edited, evcxr would compile it before it answers Jupyter, and after a
+    // compile error the kernel would seem to be dead. The configuration `plain` does not load the
+    // crate: the first cell does, and shows the error.
+    let config = if fresh::is_fresh(&home) { "warm" } else { "plain" };
+    // Set-up compiles in the folder that all others are copied from.
+    let build = match env::var_os("NCHW_BUILD") {
+        Some(_) => home.join("build"),
+        None => build_folder::of_slot(&home, &slot)?,
+    };
+    configure(&home.join(config), &build, &slot.join("config"))?;
+    let connection = relay_process::start(connection, &slot.join("connection.json"))?;
+    // evcxr and the process that runs the cells inherit the lock.
+    rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
+    let mut evcxr = Command::new(variable("NCHW_EVCXR")?);
+    // The first cell's path to the crate is relative to the folder `notebooks`. For a notebook in
+    // another folder, evcxr must run in `notebooks`; the cells run in the notebook's folder.
+    if !Path::new(CRATE).is_dir()
+        && let Some(notebooks) = home.ancestors().nth(2).map(|course| course.join("notebooks"))
+        && notebooks.join(CRATE).is_dir()
+    {
+        evcxr.env("NCHW_NOTEBOOK_FOLDER", env::current_dir()?).current_dir(notebooks);
+    }
+    let error = evcxr
+        .arg("--control_file")
+        .arg(connection)
+        .env("EVCXR_TMPDIR", &slot)
+        .env("EVCXR_CONFIG_DIR", slot.join("config"))
+        // Its only output, a note that there is no evcxr.toml, would confuse readers of Jupyter's log.
+        .stdout(Stdio::null())
+        .exec();
+    bail!("could not start evcxr ({error}): run `cargo xtask setup`")
+}
+
+/// Copies evcxr's configuration and inserts this kernel's build folder.
+fn configure(from: &Path, build: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for name in ["init.evcxr", "prelude.rs"] {
+        let code = fs::read_to_string(from.join(name))?;
+        fs::write(to.join(name), code.replace("{build}", &build.display().to_string()))?;
+    }
+    Ok(())
+}

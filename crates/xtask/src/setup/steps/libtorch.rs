@@ -1,0 +1,116 @@
+//! libtorch: PyTorch's wheel in `.venv`, if it is the source; and `.nchw/libtorch`, which links to it.
+
+use crate::paths;
+use crate::setup::machine::Machine;
+use crate::setup::source::{self, Source};
+use crate::setup::step::{Outside, Step};
+use crate::system::{environment, files};
+use anyhow::{Context, Result, bail};
+use std::{fs, os::unix::fs::symlink};
+
+/// Installs the wheel and makes the links.
+pub fn step(machine: &Machine) -> Step<'_> {
+    let (tools, source) = (&machine.tools, &machine.source);
+    let (what, size) = match source {
+        Source::WheelCpu => (
+            "PyTorch 2.11.0 for the CPU, for its libtorch",
+            "545 MB to download, 1.4 GB on disk; 1 to 5 minutes",
+        ),
+        Source::WheelCuda => (
+            "PyTorch 2.11.0 with CUDA, for its libtorch",
+            "2.6 GB to download, 6 GB on disk; 5 to 20 minutes",
+        ),
+        Source::Variable(_) => ("your own libtorch, from LIBTORCH", "nothing to download"),
+        Source::Conda(_) => ("the conda environment's libtorch", "nothing to download"),
+    };
+    let pip_cache = environment::pip_cache().filter(|_| wheel(source).is_some());
+    let in_cache = "PyTorch's packages, in pip's own cache";
+    Step {
+        name: "libtorch",
+        what,
+        size,
+        outside: pip_cache.into_iter().map(|cache| Outside(cache, in_cache.into())).collect(),
+        inputs: &[
+            file!(),
+            "crates/xtask/src/paths.rs",
+            "crates/xtask/src/setup/source.rs",
+            "requirements/libtorch-cpu.lock",
+            "requirements/libtorch-cuda.lock",
+        ],
+        values: Box::new(|| Ok(vec![source.to_string(), tools.python_version.clone(), tools.host.clone()])),
+        // A link into the wheel, which is broken when `.venv` was made again.
+        exists: Box::new(|| source::folder().join("lib/libtorch_cpu.so").exists()),
+        act: Box::new(|| {
+            install(source)?;
+            link(source, &tools.host)
+        }),
+    }
+}
+
+/// For a wheel: its name in `.nchw/wheel`, its lock file, and options for pip.
+fn wheel(source: &Source) -> Option<(&'static str, &'static str, &'static [&'static str])> {
+    match source {
+        // Without CUDA's packages, on which PyTorch depends.
+        Source::WheelCpu => Some(("cpu", "libtorch-cpu.lock", &["--no-deps"])),
+        Source::WheelCuda => Some(("cuda", "libtorch-cuda.lock", &[])),
+        Source::Variable(_) | Source::Conda(_) => None,
+    }
+}
+
+fn install(source: &Source) -> Result<()> {
+    let Some((name, lock, options)) = wheel(source) else { return Ok(()) };
+    let python = paths::venv_program("python");
+    environment::install(&python, &paths::requirements(lock), options, "libtorch")?;
+    files::write(&source::chosen_wheel(), name)
+}
+
+/// Makes `.nchw/libtorch`: links to the headers and to the two libraries that programs are linked
+/// against; and cargo's settings for it.
+///
+/// torch-sys would also link CUDA's libraries. With only these two, one build works on machines with
+/// and without a GPU.
+fn link(source: &Source, host: &str) -> Result<()> {
+    let base = source.base()?;
+    let (include, lib) = (base.join("include"), base.join("lib"));
+    let found = source::version(&include).with_context(|| format!("looked for libtorch in {source}"))?;
+    if found != paths::TORCH {
+        bail!(
+            "libtorch {} is needed (tch 0.24.0 is written for it), {source} has {found}: \
+             install that version there, or unset LIBTORCH, or use `cargo xtask setup --cpu`",
+            paths::TORCH
+        );
+    }
+    let folder = source::folder();
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(folder.join("lib"))?;
+    symlink(&include, folder.join("include"))?;
+    for name in ["libtorch_cpu.so", "libc10.so"] {
+        let real = lib.join(name);
+        if !real.is_file() {
+            bail!("{} is missing: install libtorch again, or use `cargo xtask setup --cpu`", real.display());
+        }
+        symlink(real, folder.join("lib").join(name))?;
+    }
+    fs::write(folder.join("lib/libtorch.so"), "INPUT(libtorch_cpu.so)\n")?;
+    // The wheel's library looks for CUDA's libraries next to its own folder; here, next to the link.
+    let (nvidia, beside) = (lib.join("../../nvidia"), paths::dot_nchw().join("nvidia"));
+    let _ = fs::remove_file(&beside);
+    if nvidia.is_dir() {
+        symlink(nvidia.canonicalize()?, beside)?;
+    }
+    files::write(&paths::cargo_config(), cargo_settings(host))
+}
+
+/// Cargo's settings that replace torch-sys's build script, so that no learner compiles C++ again.
+pub fn cargo_settings(host: &str) -> String {
+    format!(
+        "# Written by `cargo xtask setup`.\n\
+         [target.{host}.tch]\n\
+         rustc-link-lib = [\"dylib=tch\", \"dylib=torch_cpu\", \"dylib=c10\"]\n\
+         rustc-link-search = [\"native={}\", \"native={}\"]\n",
+        source::wrapper_folder().display(),
+        source::folder().join("lib").display()
+    )
+}

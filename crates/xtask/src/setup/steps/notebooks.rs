@@ -1,0 +1,46 @@
+//! What the notebooks link, compiled once.
+//!
+//! Plain evcxr compiles a notebook's dependencies at every start, which takes minutes. Here they stay
+//! in `.nchw/kernel/build`.
+
+use crate::setup::{machine::Machine, step::Step, steps::kernelspec};
+use crate::system::{files, progress, run};
+use crate::{kernel::fresh, paths};
+use anyhow::{Context, Result};
+use std::fs::{self, File};
+use std::time::SystemTime;
+
+/// Compiles it.
+pub fn step(machine: &Machine) -> Step<'_> {
+    Step {
+        name: "notebooks",
+        what: "what the notebooks link, compiled so that no cell waits for it",
+        size: "350 MB on disk; 1 to 4 minutes the first time",
+        outside: vec![],
+        // The source of the crate is not an input: its age is compared (`fresh.rs`).
+        inputs: &[file!(), "crates/xtask/python/kernel_probe.py", "crates/xtask/python/kernels.py"],
+        values: Box::new(|| Ok(vec![kernelspec::step(machine).stamp()?, machine.tools.rust.clone()])),
+        exists: Box::new(|| fresh::is_fresh(&paths::kernel())),
+        act: Box::new(build),
+    }
+}
+
+/// Compiles through evcxr itself, so that the result is exactly what a notebook's first cell needs.
+fn build() -> Result<()> {
+    let kernel = paths::kernel();
+    let (folder, stamp) = (kernel.join("build"), fresh::built_stamp(&kernel));
+    if fresh::built_size(&kernel).is_some_and(|size| fresh::library_size(&folder) != Some(size)) {
+        // Cargo would not notice that a file was truncated, and keep it.
+        let _ = fs::remove_dir_all(&folder);
+    }
+    let begun = SystemTime::now();
+    let _ = fs::remove_file(&stamp);
+    let mut probe = run::script("kernel_probe.py");
+    probe.arg("--build").env("NCHW_BUILD", "1").current_dir(paths::notebooks());
+    progress::run_logged(&mut probe, "kernel")?;
+    let size = fresh::library_size(&folder).context("the kernel compiled no library of the crate")?;
+    files::write(&stamp, size.to_string())?;
+    // A file that was edited during the compilation must be newer than the result.
+    File::options().write(true).open(&stamp)?.set_modified(begun)?;
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! Python environments: `.venv`, in which JupyterLab runs, and others for single purposes.
+
+use crate::paths;
+use crate::system::{files, progress, run};
+use anyhow::{Result, bail};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use std::{fs, process::Command};
+
+/// The Python of an environment for a single purpose, which is made again if its lock file changes.
+pub fn python_of(name: &str, lock: &str) -> Result<PathBuf> {
+    let folder = paths::root().join(name);
+    let lock_file = paths::requirements(lock);
+    let stamp = format!("{:x}", Sha256::digest(fs::read(&lock_file)?));
+    let stamp_file = folder.join("stamp");
+    let python = folder.join("bin/python");
+    if !fs::read_to_string(&stamp_file).is_ok_and(|s| s == stamp) {
+        files::make(&paths::dot_nchw())?;
+        let log = name.trim_start_matches('.');
+        let Some(_lock) = files::lock(&paths::dot_nchw().join(log).with_extension("lock"))? else {
+            bail!("another command is installing {name}: wait until it has ended, then run this again");
+        };
+        println!("  installing {lock} into {name}");
+        // Environments of earlier versions contain the stamp, but not the mark.
+        files::remove(&folder, &["stamp"])?;
+        create(Path::new("python3"), &folder, &[])?;
+        install(&python, &lock_file, &["--retries", "2"], log)?;
+        files::write(&stamp_file, stamp)?;
+    }
+    Ok(python)
+}
+
+/// Makes an empty environment. It contains the mark from the beginning.
+pub fn create(python: &Path, folder: &Path, options: &[&str]) -> Result<()> {
+    files::make(folder)?;
+    run::quiet(Command::new(python).args(["-m", "venv"]).args(options).arg(folder)).map(drop)
+}
+
+/// Installs the packages of a lock file.
+pub fn install(python: &Path, lock: &Path, options: &[&str], log: &str) -> Result<()> {
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:"]);
+    pip.args(["--disable-pip-version-check", "--progress-bar", "off"]).args(options);
+    progress::run_logged(pip.arg("-r").arg(lock), log)
+}
+
+/// Where pip keeps its downloads; None if the user switched that off.
+pub fn pip_cache() -> Option<PathBuf> {
+    match paths::variable("PIP_NO_CACHE_DIR") {
+        Some(_) => None,
+        None => paths::variable("PIP_CACHE_DIR").or_else(|| Some(paths::user_cache()?.join("pip"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_that_the_user_made_is_not_replaced() {
+        let folder = tempfile::Builder::new().prefix(".venv-test-").tempdir_in(paths::root()).unwrap();
+        let mine = folder.path().join("notes.txt");
+        fs::write(&mine, "mine").unwrap();
+        let name = folder.path().file_name().unwrap().to_str().unwrap();
+        let error = python_of(name, "lint.lock").unwrap_err().to_string();
+        assert!(error.contains("set-up did not make it"), "{error}");
+        assert_eq!(fs::read_to_string(mine).unwrap(), "mine");
+        let lock = name.trim_start_matches('.').to_owned() + ".lock";
+        fs::remove_file(paths::dot_nchw().join(lock)).unwrap();
+    }
+}

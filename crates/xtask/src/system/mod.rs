@@ -1,0 +1,8 @@
+//! This machine: files, other programs, the tools that set-up needs, Python environments.
+
+pub mod cargo_install;
+pub mod environment;
+pub mod files;
+pub mod progress;
+pub mod run;
+pub mod tools;
