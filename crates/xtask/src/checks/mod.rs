@@ -18,16 +18,18 @@ pub fn test(strict: bool) -> Result<()> {
     let source = setup::setup(Request::Any)?;
     skips::begin()?;
     let cargo = |line: &str| run::run(&mut with_libtorch(&source, line)?);
-    // With the dependencies of the program `nchw`, which notebooks do without.
-    let lints = "clippy --locked --workspace --all-targets --features nchw/program -- -D warnings";
-    let tests = "test --locked --workspace --features nchw/program --quiet";
-    let checks: [(&str, &dyn Fn() -> Result<()>); 15] = [
+    let lints = "clippy --locked --workspace --all-targets -- -D warnings";
+    // Every test is selected from the whole workspace: with other packages, cargo would choose other
+    // features for the dependencies and compile them again.
+    let tests = "test --locked --workspace --quiet";
+    let checks: [(&str, &dyn Fn() -> Result<()>); 16] = [
         ("format", &|| cargo("fmt --all --check")),
         ("lints", &|| cargo(lints)),
         ("tests", &|| cargo(tests).and_then(|()| list_ignored_tests())),
         ("fuzz", &|| fuzz(&source)),
         ("command", &command),
         ("architecture", &architecture::check),
+        ("wasm", &wasm),
         ("dependencies", &|| deny::deny(false)),
         ("hosting", &hosting),
         ("notebook checker", &|| unit_tests("test_chores test_day test_environment test_notebooks")),
@@ -89,7 +91,7 @@ fn list_ignored_tests() -> Result<()> {
 
 /// Random input for the parsers, for a minute each or for `NCHW_FUZZ_SECONDS`.
 fn fuzz(source: &Source) -> Result<()> {
-    let line = "test --locked -p nchw --features program --test fuzz --quiet -- --nocapture";
+    let line = "test --locked --workspace --test fuzz --quiet -- --nocapture";
     let mut cargo = with_libtorch(source, line)?;
     if env::var_os("NCHW_FUZZ_SECONDS").is_none() {
         cargo.env("NCHW_FUZZ_SECONDS", "60");
@@ -111,6 +113,20 @@ fn command() -> Result<()> {
         bail!("some libraries that libtorch needs are not found:\n{found}");
     }
     Ok(())
+}
+
+/// Compiles the arithmetic for WebAssembly. It could not be if it used libtorch, files or Jupyter.
+fn wasm() -> Result<()> {
+    const TARGET: &str = "wasm32-unknown-unknown";
+    let tools = tools::find()?;
+    let mut cargo = Command::new(&tools.cargo);
+    cargo.args(["build", "--locked", "--profile", "xtask", "--package", "nchw-core", "--target", TARGET]).current_dir(paths::root());
+    if !tools.sysroot.join("lib/rustlib").join(TARGET).exists() {
+        // Without the target's standard library (`rustup target add wasm32-unknown-unknown`), cargo
+        // compiles it from the source that set-up has installed. Only nightly has this option.
+        cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
+    }
+    run::run(&mut cargo)
 }
 
 /// Unit tests in Python.
@@ -140,7 +156,7 @@ fn hosting() -> Result<()> {
 fn notebooks_in_a_browser(source: &Source) -> Result<()> {
     let Some(browser) = Browser::find("quiz forms and notebooks in a browser")? else { return Ok(()) };
     let axe = browser.axe()?;
-    let forms = "test --locked -p nchw --features program --test quiz_form --quiet -- --ignored --nocapture";
+    let forms = "test --locked --workspace --test quiz_form --quiet -- --ignored --nocapture";
     let mut cargo = with_libtorch(source, forms)?;
     cargo.env("NCHW_BROWSER_PYTHON", &browser.python).envs(axe.iter().map(|axe| ("NCHW_AXE", axe)));
     run::run(&mut cargo)?;

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::{fs, time::SystemTime};
 use walkdir::WalkDir;
 
+/// The crates of this workspace that notebooks link: `nchw` and those that it depends on.
+const CRATES: [&str; 4] = ["core", "draw", "files", "nchw"];
+
 /// The file in the kernel's folder whose age is the age of the build. It contains the size of the
 /// compiled library.
 pub fn built_stamp(kernel: &Path) -> PathBuf {
@@ -40,17 +43,11 @@ pub fn is_fresh(kernel: &Path) -> bool {
     let (Ok(built), Some(root)) = (built, kernel.parent().and_then(Path::parent)) else {
         return false;
     };
-    // The parts that are compiled into the crate, which its tests are not.
-    let parts = [
-        "src",
-        "assets",
-        "build.rs",
-        "Cargo.toml",
-        "../../datasets/samples",
-        "../../Cargo.toml",
-        "../../Cargo.lock",
-    ];
-    parts.iter().all(|part| newest(&root.join("crates/nchw").join(part)) <= built)
+    // What is compiled into the library, which the tests are not.
+    let parts = ["src", "assets", "build.rs", "Cargo.toml"];
+    let crates = CRATES.iter().flat_map(|name| parts.map(|part| format!("crates/{name}/{part}")));
+    let others = ["datasets/samples", "Cargo.toml", "Cargo.lock"].map(String::from);
+    crates.chain(others).all(|part| newest(&root.join(part)) <= built)
 }
 
 /// The latest change in a file or folder.
@@ -69,7 +66,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let root = temp.path();
         let home = root.join(".nchw/kernel");
-        let source = root.join("crates/nchw/src");
+        let source = root.join("crates/core/src");
         fs::create_dir_all(&home).unwrap();
         fs::create_dir_all(&source).unwrap();
         fs::write(root.join("Cargo.lock"), "").unwrap();

@@ -26,7 +26,7 @@ pub fn install(machine: &Machine) -> Result<()> {
          if [ ! -x \"${{CARGO_TARGET_DIR:-$root/target}}/debug/nchw\" ]; then\n\
          \x20 echo 'nchw is compiled before its first use: 2 to 4 minutes' >&2\n\
          fi\n\
-         exec {cargo} run --quiet --locked --manifest-path \"$root/Cargo.toml\" --package nchw --features program --bin nchw \\\n\
+         exec {cargo} run --quiet --locked --manifest-path \"$root/Cargo.toml\" --package nchw-program --bin nchw \\\n\
          \x20 --config \"$root/.nchw/libtorch.toml\" -- \"$@\"\n",
         root = quoted(&paths::root()),
         libtorch = quoted(&source::folder()),
