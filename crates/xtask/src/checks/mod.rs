@@ -120,7 +120,9 @@ fn wasm() -> Result<()> {
     const TARGET: &str = "wasm32-unknown-unknown";
     let tools = tools::find()?;
     let mut cargo = Command::new(&tools.cargo);
-    cargo.args(["build", "--locked", "--profile", "xtask", "--package", "nchw-core", "--target", TARGET]).current_dir(paths::root());
+    cargo
+        .args(["build", "--locked", "--profile", "xtask", "--package", "nchw-core", "--target", TARGET])
+        .current_dir(paths::root());
     if !tools.sysroot.join("lib/rustlib").join(TARGET).exists() {
         // Without the target's standard library (`rustup target add wasm32-unknown-unknown`), cargo
         // compiles it from the source that set-up has installed. Only nightly has this option.
