@@ -1,9 +1,9 @@
-"""Writes filters.txt: PyTorch's conv2d for every named filter of the course.
+"""Writes filters.txt: the results of PyTorch's conv2d for every named filter of the course.
 
     python filters.py > filters.txt        (PyTorch 2.11.0)
 
-Pictures are not square, and no two of C, H and W are the same; pixel (c, h, w)
-is the byte (31 c + 7 h * h + 13 w + 5 h w) mod 256.
+C, H and W of the images all differ, so that a mix-up of axes is found; pixel (c, h, w) is the byte
+(31 c + 7 h * h + 13 w + 5 h w) mod 256.
 """
 
 import torch
@@ -21,15 +21,14 @@ FILTERS = {
 }
 
 
-def picture(c, h, w):
-    pixel = lambda c, h, w: (31 * c + 7 * h * h + 13 * w + 5 * h * w) % 256
-    rows = [[[pixel(i, j, k) for k in range(w)] for j in range(h)] for i in range(c)]
-    return torch.tensor([rows], dtype=torch.float32) / 255
+def image(c, h, w):
+    c, h, w = torch.meshgrid(*(torch.arange(size) for size in (c, h, w)), indexing="ij")
+    return ((31 * c + 7 * h * h + 13 * w + 5 * h * w) % 256).float()[None] / 255
 
 
 for name, kernel in FILTERS.items():
     for c, h, w, bias in [(1, 6, 9, 0.0), (3, 8, 5, 0.25)]:
         weight = torch.tensor(kernel, dtype=torch.float32).repeat(c, 1, 1, 1)
-        out = F.conv2d(picture(c, h, w), weight, torch.full((c,), bias), groups=c)
+        out = F.conv2d(image(c, h, w), weight, torch.full((c,), bias), groups=c)
         numbers = " ".join(f"{v:.7g}" for v in out.flatten().tolist())
         print(f"{name}; {c} {h} {w}; {bias}; {' '.join(map(str, out.shape))}; {numbers}")

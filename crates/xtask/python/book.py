@@ -1,15 +1,14 @@
-"""Makes the book: a site of all published notebooks, with their outputs, that can be searched.
+"""Builds the book: a website of all published notebooks with their outputs, which can be searched.
 
     book.py --root FOLDER
 
-The pages are in target/book/html; every link within them is followed, links to elsewhere are listed.
-Nothing is executed: what the site shows is what `cargo xtask test` has checked.
+The pages are in target/book/html. Links within the site are checked, links to other sites are listed. No notebook is
+run: the site shows the outputs that `cargo xtask test` checked.
 """
 
 import argparse
 import base64
 import html
-import re
 import shutil
 import subprocess
 import sys
@@ -21,9 +20,9 @@ import nbformat
 
 INDEX = """# nchw: convolutional networks you can see
 
-A course in Rust notebooks: shapes, quizzes, filters, feature maps, and the CIFAR-10 network from the first weight to what it sees. This is the course to read; to run it, change it and answer the quizzes, take it to your machine: `cargo xtask lab`.
+A course in Rust notebooks: shapes, quizzes, filters, feature maps, and the CIFAR-10 network from its first weight to what it sees. On this website you can read the course. To run it, change it and answer the quizzes, clone it and type `cargo xtask lab`.
 
-![The same dog four times: the photo, the sum of 128 maps over it, Grad-CAM, occlusion](docs/where-is-the-dog.png)
+![The same dog four times: the photo, the sum of 128 feature maps over it, Grad-CAM, occlusion](docs/where-is-the-dog.png)
 
 ```{toctree}
 :maxdepth: 1
@@ -34,14 +33,14 @@ A course in Rust notebooks: shapes, quizzes, filters, feature maps, and the CIFA
 
 
 def with_figures(notebook, name, figures):
-    """The notebook with every picture as a file beside the pages, with its alternative text and width."""
+    """Writes every figure of the notebook to a file, and returns the notebook with `<img>` elements instead."""
     for number, cell in enumerate(notebook.cells):
-        for place, output in enumerate(cell.get("outputs", [])):
+        for index, output in enumerate(cell.get("outputs", [])):
             data = output.get("data", {})
             if "image/png" not in data:
                 continue
-            about = output.get("metadata", {}).get("image/png", {})
-            file = f"{name}-{number}-{place}.png"
+            about = output.metadata.get("image/png", {})
+            file = f"{name}-{number}-{index}.png"
             (figures / file).write_bytes(base64.b64decode(data["image/png"]))
             data["text/html"] = (f'<img src="_static/figures/{file}" alt="{html.escape(about.get("alt", ""))}" '
                                  f'width="{about.get("width", "")}" loading="lazy">')
@@ -50,7 +49,7 @@ def with_figures(notebook, name, figures):
 
 
 def stage(root, source):
-    """Everything that Sphinx reads, in one folder."""
+    """Writes everything that Sphinx reads to one folder."""
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(root / "crates/xtask/book", source)
     figures = source / "static/figures"
@@ -63,7 +62,7 @@ def stage(root, source):
         pages.append(path.stem)
     for path in sorted((root / "docs").iterdir()):
         if path.suffix == ".md":
-            # Beside the notebooks here, one folder further down there.
+            # On the website, the notebooks are in the parent folder.
             text = path.read_text(encoding="utf-8").replace("](../notebooks/", "](../")
             (source / "docs" / path.name).write_text(text, encoding="utf-8")
             pages.append(f"docs/{path.stem}")
@@ -74,11 +73,11 @@ def stage(root, source):
 
 
 class Page(HTMLParser):
-    """What a page links to, the places in it, and pictures without an alternative text."""
+    """A page's links, its ids, and the number of its images without an alternative text."""
 
     def __init__(self, text):
         super().__init__()
-        self.links, self.ids, self.mute = [], set(), 0
+        self.links, self.ids, self.without_alt = [], set(), 0
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
@@ -88,30 +87,30 @@ class Page(HTMLParser):
         if link and tag in ("a", "link", "img", "script"):
             self.links.append(link)
         if tag == "img" and not attributes.get("alt"):
-            self.mute += 1
+            self.without_alt += 1
 
 
-def broken_links(site):
-    """What the pages link to within the site and is not there; and all links to elsewhere."""
+def check_links(site):
+    """Returns descriptions of the broken links within the site, and all links to other sites."""
     pages = {path: Page(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")
              if "_static" not in path.parts}
-    broken, elsewhere = [], set()
+    broken, external = [], set()
     for path, page in pages.items():
         for link in page.links:
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
                 if parts.scheme in ("http", "https"):
-                    elsewhere.add(link)
+                    external.add(link)
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if target.is_dir():
                 target /= "index.html"
             ids = pages[target].ids if target in pages else None
             if not target.exists() or (parts.fragment and ids is not None and unquote(parts.fragment) not in ids):
-                broken.append(f"{path.relative_to(site)} links to {link}, which is not there")
-        if page.mute and "_static" not in path.parts:
-            broken.append(f"{path.relative_to(site)} shows {page.mute} pictures without an alternative text")
-    return sorted(set(broken)), sorted(elsewhere)
+                broken.append(f"{path.relative_to(site)} links to {link}, which does not exist")
+        if page.without_alt:
+            broken.append(f"{path.relative_to(site)} shows {page.without_alt} images without an alternative text")
+    return sorted(set(broken)), sorted(external)
 
 
 def main():
@@ -121,15 +120,15 @@ def main():
     source, site = root / "target/book/source", root / "target/book/html"
     stage(root, source)
     shutil.rmtree(site, ignore_errors=True)
-    # What Sphinx warns of is wrong with a page: a title twice, a picture that is missing.
+    # Warnings are errors: they report a duplicate title or a missing image, for example.
     sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", source, site]
     if subprocess.run(sphinx, check=False).returncode:
-        sys.exit("the book has pages that Sphinx warns of (above)")
-    broken, elsewhere = broken_links(site.resolve())
+        sys.exit("Sphinx reports problems in the book (above)")
+    broken, external = check_links(site.resolve())
     for line in broken:
         print(f"  FAIL  {line}")
-    print(f"  {len(list(site.rglob('*.html')))} pages; {len(elsewhere)} links to elsewhere, not followed:")
-    for link in elsewhere:
+    print(f"  {len(list(site.rglob('*.html')))} pages; {len(external)} links to other sites, not checked:")
+    for link in external:
         print(f"        {link}")
     if broken:
         sys.exit(1)

@@ -1,14 +1,14 @@
-"""Set-up under everything that goes wrong with it, in a clone of its own: `cargo xtask faults`.
+"""Tests set-up under faults, in a temporary clone: `cargo xtask faults`.
 
     faults.py --libtorch FOLDER
 
-Each fault must end in a clear line that says what to do, and the same command,
-run again, in a working kernel. Nothing that set-up did not make may be gone.
-FOLDER is a libtorch to build with, so that its 545 MB are not downloaded again.
-The clone's name has spaces and Korean letters, and it holds what is committed.
+After each fault, set-up must say what to do, and the same command, run again, must give a working kernel. Set-up must
+not remove anything that it did not make. FOLDER is a libtorch to build with, so that its 545 MB are not downloaded
+again. The clone's name contains spaces and Korean letters; the clone contains only what is committed.
 """
 
 import argparse
+import contextlib
 import fcntl
 import itertools
 import os
@@ -19,23 +19,20 @@ import tempfile
 import time
 from pathlib import Path
 
-import kernels
+from common import ROOT, Failure, run_command
 
-ROOT = Path(__file__).resolve().parents[3]
 STEPS = ["packages", "python", "libtorch", "rust-source", "wrapper", "evcxr", "kernel", "notebooks"]
-# Seconds: for one set-up, and between a step's first line and its interruption.
-LIMIT, INTO = 1800, 0.5
-
-
-class Wrong(Exception):
-    """A fault that was not borne."""
+# Seconds for one set-up, and between a step's first line and its interruption.
+LIMIT, DELAY = 1800, 0.5
 
 
 class Clone:
+    """A clone of the repository, in which the faults are caused one after another."""
+
     def __init__(self, folder, libtorch):
         self.root = folder / "합성곱 course (1)"
         subprocess.run(["git", "clone", "--quiet", ROOT, self.root], check=True)
-        # Without a backtrace what set-up passes on begins with the message itself.
+        # Without backtraces, the output that set-up passes on begins with the message.
         self.environment = os.environ | {"LIBTORCH": str(libtorch), "RUST_BACKTRACE": "0"}
 
     def start(self):
@@ -43,93 +40,87 @@ class Clone:
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
                                 start_new_session=True)
 
-    def run(self, *command, says=(), fails=False, unset=(), before=(), **more):
-        """Runs it to its end: what it wrote."""
-        environment = {name: value for name, value in (self.environment | more).items() if name not in unset}
-        status, said = kernels.output_of([*before, "cargo", "xtask", *(command or ["setup"])], LIMIT, cwd=self.root,
-                                         env=environment, start_new_session=True)
+    def run(self, *command, says=(), fails=False, unset=(), prefix=(), **variables):
+        """Runs `cargo xtask setup`, or another command. It must succeed or fail as expected, and its output contain `says`.
+
+        `prefix` is put before the command; `variables` are added to its environment, and those in `unset` removed.
+        """
+        environment = {name: value for name, value in (self.environment | variables).items() if name not in unset}
+        status, output = run_command([*prefix, "cargo", "xtask", *(command or ["setup"])], LIMIT, cwd=self.root,
+                                     env=environment, start_new_session=True)
         if (status != 0) != fails:
-            raise Wrong(f"ended with {status}:\n{said}")
-        missing = [words for words in says if words not in said]
+            raise Failure(f"ended with {status}:\n{output}")
+        missing = [words for words in says if words not in output]
         if missing:
-            raise Wrong(f"did not say {missing}:\n{said}")
-        return said
+            raise Failure(f"did not say {missing}:\n{output}")
 
     def interrupt(self, begun, how):
-        """Starts set-up, and ends it soon after the first step that has not begun before: where it was by then.
+        """Starts set-up and interrupts it in the first step that is not in `begun`; returns the step that was running.
 
-        `begun` gets what has begun. None when set-up came to its end without another step.
+        Adds the steps that began to `begun`. Returns None if set-up ended without another step.
         """
-        process, said = self.start(), []
+        process, output = self.start(), []
         for line in process.stdout:
-            said.append(line)
+            output.append(line)
             step = step_of(line)
             if step and step not in begun:
                 begun.add(step)
-                time.sleep(INTO)
+                time.sleep(DELAY)
                 how(process)
-                # What was over before the interruption came has begun, too.
+                # More steps may have begun before the interruption.
                 steps = [step, *filter(None, map(step_of, process.stdout))]
                 begun.update(steps)
                 process.wait(timeout=LIMIT)
                 self.wait_for_orphans()
                 return steps[-1]
         if process.wait() != 0:
-            raise Wrong(f"ended with {process.returncode} after {sorted(begun)} had been interrupted:\n{''.join(said)}")
+            raise Failure(f"ended with {process.returncode} after interruptions in {sorted(begun)}:\n{''.join(output)}")
         return None
 
     def wait_for_orphans(self):
-        """Until what a killed set-up had started has ended."""
+        """Waits for the processes that a killed set-up left running: they hold its lock."""
         with open(self.root / ".nchw/lock", "wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
 
     def slots(self):
-        """The kernels' working folders of this clone, which has a space in its path."""
-        return [folder for folder in slots() if owner(folder) == str(self.root / ".nchw/kernel")]
+        """The kernels' working folders of this clone. They are in the cache, because its path contains a space."""
+        cache = os.environ.get("NCHW_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nchw"
+        return [folder for folder in Path(cache).glob("slots-*") if owner(folder) == str(self.root / ".nchw/kernel")]
 
     def packages(self):
         return next(self.root.glob(".venv/lib/python*/site-packages"))
 
 
 def step_of(line):
-    """The step that set-up says it begins with this line, or None."""
+    """The step whose beginning set-up announces in this line, or None."""
     name = line.strip().split(":")[0]
     return name if name in STEPS else None
 
 
-def slots():
-    """Working folders outside of their clones: those of clones with a space in their path."""
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("NCHW_CACHE") or Path(caches) / "nchw").glob("slots-*")
-
-
 def owner(folder):
-    """Which clone's working folders these are; None when they do not say."""
+    """The clone to which a folder of working folders belongs; None if its file is missing."""
     file = folder / "of"
     return file.read_text(encoding="utf-8", errors="surrogateescape") if file.exists() else None
 
 
 def ctrl_c(process):
-    """What a terminal does: every process of the group gets it."""
-    try:
+    """Interrupts every process of the group, as a terminal does."""
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGINT)
-    except ProcessLookupError:
-        pass
 
 
 def kill(process):
-    """Set-up alone is killed (cargo has become it); what it had started goes on."""
+    """Kills only set-up itself (cargo has become it by `exec`); the programs that it started continue."""
     process.kill()
 
 
-def own_network(command="-n"):
-    """A prefix that takes the network, or the mounts, away from a command; None where that is not allowed."""
-    user = [] if os.geteuid() == 0 else ["-r"]
-    before = ["unshare", *user, command]
-    return before if subprocess.run([*before, "true"], capture_output=True).returncode == 0 else None
+def unshare(option):
+    """A prefix that runs a command without the network (-n) or with its own mounts (-m); None if that is not allowed."""
+    prefix = ["unshare", *([] if os.geteuid() == 0 else ["-r"]), option]
+    return prefix if subprocess.run([*prefix, "true"], capture_output=True).returncode == 0 else None
 
 
-# --- The faults, in the order of a set-up's life; each takes the clone as the one before left it.
+# The faults, in the order in which set-up meets them. Each starts from the state that the one before left.
 
 
 def somebody_elses_environment(clone):
@@ -138,27 +129,27 @@ def somebody_elses_environment(clone):
     mine.write_text("", encoding="utf-8")
     clone.run(fails=True, says=["set-up did not make it", "mv "])
     if not mine.exists():
-        raise Wrong("the user's own .venv is gone")
+        raise Failure("the user's own .venv was removed")
     mine.unlink()
     mine.parent.rmdir()
 
 
 def no_network(clone):
-    before = own_network()
-    if before is None:
+    prefix = unshare("-n")
+    if prefix is None:
         return "skipped: unshare is not allowed here"
-    clone.run(fails=True, before=before, says=["could not install Python packages", "the network was not to be had"],
+    clone.run(fails=True, prefix=prefix, says=["could not install Python packages", "the network was not to be had"],
               PIP_NO_CACHE_DIR="1")
     return None
 
 
 def full_disk(clone):
-    before = own_network("-m")
-    if before is None or os.geteuid() != 0:
+    prefix = unshare("-m")
+    if prefix is None or os.geteuid() != 0:
         return "skipped: only root may mount a small disk"
     with tempfile.TemporaryDirectory() as small:
         shell = ["sh", "-c", f"mount -t tmpfs -o size=4m none {small} && exec \"$@\"", "sh"]
-        clone.run(fails=True, before=[*before, *shell], says=["a disk is full", "df -h"], TMPDIR=small,
+        clone.run(fails=True, prefix=[*prefix, *shell], says=["a disk is full", "df -h"], TMPDIR=small,
                   PIP_NO_CACHE_DIR="1")
     return None
 
@@ -173,20 +164,20 @@ def another_libtorch(clone):
 
 
 def interrupted_at_every_step(clone):
-    # As if nothing had been done yet, though the downloads are there.
+    # Set-up starts from the beginning, but the downloads are in the cache.
     for step in STEPS:
         (clone.root / ".nchw/steps" / step).unlink(missing_ok=True)
-    begun, met = set(), {}
+    begun, interrupted = set(), {}
     for how, name in itertools.cycle([(ctrl_c, "Ctrl-C"), (kill, "killed")]):
         step = clone.interrupt(begun, how)
         if step is None:
             break
-        met[step] = name
+        interrupted[step] = name
     if begun != set(STEPS):
-        raise Wrong(f"never begun: {sorted(set(STEPS) - begun)}")
+        raise Failure(f"these steps never began: {sorted(set(STEPS) - begun)}")
     clone.run("doctor", says=["kernel"])
-    # A step that takes less than INTO is over by then, and the next was interrupted.
-    return "in " + ", ".join(f"{step} ({name})" for step, name in met.items())
+    # A step that takes less than DELAY had ended, and the next one was interrupted.
+    return "in " + ", ".join(f"{step} ({name})" for step, name in interrupted.items())
 
 
 def two_at_once(clone):
@@ -199,7 +190,7 @@ def two_at_once(clone):
     first.stdout.read()
     first.wait(timeout=LIMIT)
     if first.returncode != 0:
-        raise Wrong("the first of the two failed")
+        raise Failure("the first of the two failed")
 
 
 def half_an_environment(clone):
@@ -209,7 +200,7 @@ def half_an_environment(clone):
 
 
 def a_broken_build(clone):
-    """Truncated files, as a full disk or a lost battery leaves them."""
+    """Truncates files, as a full disk or a power failure does."""
     for folder in [clone.root / ".nchw/kernel", *clone.slots()]:
         for library in folder.rglob("libnchw*.so"):
             library.unlink()
@@ -224,11 +215,11 @@ def no_home(clone):
 
 
 def a_read_only_folder_of_notebooks(clone):
-    before, folder = own_network("-m"), clone.root / "notebooks"
-    if before is None or os.geteuid() != 0:
+    prefix, folder = unshare("-m"), clone.root / "notebooks"
+    if prefix is None or os.geteuid() != 0:
         return "skipped: only root may mount a folder read-only"
     shell = ["sh", "-c", f"mount --bind '{folder}' '{folder}' && mount -o remount,ro,bind '{folder}' && exec \"$@\"", "sh"]
-    clone.run("doctor", fails=True, before=[*before, *shell], says=["notebooks", "cannot be written"])
+    clone.run("doctor", fails=True, prefix=[*prefix, *shell], says=["notebooks", "cannot be written"])
     return None
 
 
@@ -240,7 +231,7 @@ def main():
     parser = argparse.ArgumentParser(prog="cargo xtask faults")
     parser.add_argument("--libtorch", type=Path, required=True)
     arguments = parser.parse_args()
-    # In the background a shell has Ctrl-C ignored, by everything that is started here, too.
+    # A shell starts background commands with SIGINT ignored, and their child processes would inherit this.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     failed = 0
     with tempfile.TemporaryDirectory(prefix="nchw-faults-") as folder:
@@ -250,9 +241,9 @@ def main():
             try:
                 note = fault(clone)
                 print(f"  ok    {name:<36}{time.monotonic() - start:5.0f} s  {note or ''}".rstrip(), flush=True)
-            except Wrong as wrong:
+            except Failure as failure:
                 failed += 1
-                print(f"  FAIL  {name:<36}{wrong}", flush=True)
+                print(f"  FAIL  {name:<36}{failure}", flush=True)
         for left in clone.slots():
             shutil.rmtree(left)
     raise SystemExit(1 if failed else 0)

@@ -1,9 +1,9 @@
-"""One notebook through nbgrader with the course's kernel: made for students, handed in, graded.
+"""Tests an assignment with nbgrader and the course's kernel: generated, submitted and graded.
 
     grading.py --root FOLDER
 
-The teacher writes an assignment with the course's exercises; Ada solves it, Bob gets one wrong and
-crashes another, Eve hands it in as it came. What nbgrader must give them is known beforehand.
+The assignment consists of exercises of the course. Ada solves them; Bob's first answer is wrong and his second one
+crashes; Eve submits the notebook unchanged. The test compares their points with the expected ones.
 """
 
 import argparse
@@ -13,17 +13,17 @@ from pathlib import Path
 
 import nbformat
 
-import kernels
+from common import run_command, temporary_progress
 
 CONFIG = """\
 from nbgrader.preprocessors import Execute
 
 c = get_config()
-# nbgrader looks for a name in the kernel's reply, and evcxr's reply to a cell that does not compile
-# has none. The error itself is among the cell's outputs, and nothing has to be added.
+# nbgrader expects the error's name in the kernel's reply, but evcxr's reply to a cell that does not
+# compile has none. The error is already among the cell's outputs, so nothing has to be added.
 Execute.on_cell_executed = lambda self, **about: None
 c.CourseDirectory.course_id = "cnn"
-# Rust's comments, and what is left where a solution stood.
+# Rust's comments, and the line that replaces a solution.
 c.ClearSolutions.begin_solution_delimeter = "BEGIN SOLUTION"
 c.ClearSolutions.end_solution_delimeter = "END SOLUTION"
 c.ClearSolutions.code_stub = {"rust": "// your code"}
@@ -39,7 +39,7 @@ INPUTS = """let inputs: i64 = {
     24 * 8 * 12
     // END SOLUTION
 };"""
-# A panic writes to stderr, which nbgrader takes for a failed test.
+# A panic writes to stderr, which nbgrader counts as a failed test.
 INPUTS_TEST = 'assert!(exercise("05-3").check(inputs).is_right());'
 ADDED = """fn added(maps: &Tensor) -> Result<Tensor> {
     // BEGIN SOLUTION
@@ -50,7 +50,7 @@ ADDED_TEST = """assert!(exercise("07-1").check_function(added)?.is_right());
 // BEGIN HIDDEN TESTS
 assert_eq!(added(&Tensor::ones([2, 5, 3, 4], (Kind::Float, Device::Cpu)))?.size(), [2, 3, 4]);
 // END HIDDEN TESTS"""
-# (the solution's cell, what a student writes there instead of `// your code`)
+# What each student writes in the two cells; None: nothing.
 STUDENTS = {
     "ada": (INPUTS.replace("24 * 8 * 12", "2304"), ADDED),
     "bob": (INPUTS.replace("24 * 8 * 12", "24 * 40 * 56"), ADDED.replace("[1]", "[9]")),
@@ -77,9 +77,9 @@ def assignment(crate):
 
 
 def nbgrader(course, *arguments):
-    status, said = kernels.output_of([sys.executable, "-m", "nbgrader", *arguments], cwd=course)
+    status, output = run_command([sys.executable, "-m", "nbgrader", *arguments], cwd=course)
     if status:
-        sys.exit(f"nbgrader {' '.join(arguments)}:\n{said}")
+        sys.exit(f"nbgrader {' '.join(arguments)} failed:\n{output}")
 
 
 def main():
@@ -87,10 +87,10 @@ def main():
     parser.add_argument("--root", type=Path, required=True)
     root = parser.parse_args().root
     os.environ["JUPYTER_PATH"] = str(root / ".venv/share/jupyter")
-    # nbgrader calls alembic by its name.
+    # nbgrader looks for the program alembic in PATH.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    with kernels.own_progress() as own:
-        course = own / "course"
+    with temporary_progress() as folder:
+        course = folder / "course"
         course.mkdir()
         grade(root, course)
 
@@ -103,7 +103,7 @@ def grade(root, course):
     released = nbformat.read(course / "release/pooling/pooling.ipynb", as_version=4)
     text = "\n".join(cell.source for cell in released.cells)
     if "2304" in text or "24 * 8" in text or "HIDDEN" in text or "// your code" not in text:
-        sys.exit(f"what students get still has a solution in it:\n{text}")
+        sys.exit(f"the students' version still contains a solution:\n{text}")
     for student, (inputs, added) in STUDENTS.items():
         notebook = nbformat.read(course / "release/pooling/pooling.ipynb", as_version=4)
         for cell in notebook.cells:
@@ -116,13 +116,13 @@ def grade(root, course):
     nbgrader(course, "autograde", "pooling", "--create")
     from nbgrader.api import Gradebook
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
-        given = {student: book.find_submission("pooling", student).score for student in STUDENTS}
-    for student, score in given.items():
+        scores = {student: book.find_submission("pooling", student).score for student in STUDENTS}
+    for student, score in scores.items():
         print(f"  {student}: {score:g} of 5 points")
-    if given != POINTS:
+    if scores != POINTS:
         sys.exit(f"expected {POINTS}")
     nbgrader(course, "generate_feedback", "pooling")
-    print("  generated, released, autograded, and feedback written")
+    print("  generated, released, autograded, feedback written")
 
 
 if __name__ == "__main__":

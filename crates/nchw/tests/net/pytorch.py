@@ -1,11 +1,10 @@
-"""Writes pytorch.txt: the lecture's network in PyTorch, its logits, gradients and one step.
+"""Writes pytorch.txt: the logits, gradients and first two steps of the lecture's network in PyTorch.
 
     python pytorch.py > pytorch.txt        (PyTorch 2.11.0)
 
-Weights and pictures are given by formulas, so that both sides begin with the
-same ones; pixel (n, c, h, w) is the byte (41 n + 31 c + 7 h * h + 13 w + 5 h w) mod 256.
-A line: what, name, shape, the root of the sum of all squares, and eight numbers
-of it, evenly spread.
+Weights and images are computed by formulas, so that the Rust test starts with the same values; pixel (n, c, h, w) is the
+byte (41 n + 31 c + 7 h * h + 13 w + 5 h w) mod 256. Each line has the step, the name, the shape, the Euclidean norm,
+and eight elements at equal distances.
 """
 
 import math
@@ -15,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-MEAN, DEVIATION = [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]
+MEAN, STD = [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]
 
 
 def block(inputs, maps, convolutions):
@@ -35,13 +34,13 @@ class LectureNet(nn.Module):
         self.block1, self.block2, self.block3 = block(3, 32, 2), block(32, 64, 3), block(64, 128, 3)
         self.head = nn.Linear(128 * 4 * 4, 10)
 
-    def forward(self, pictures):
-        mean, deviation = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (MEAN, DEVIATION))
-        maps = (pictures.float() / 255 - mean) / deviation
+    def forward(self, images):
+        mean, std = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (MEAN, STD))
+        maps = (images.float() / 255 - mean) / std
         return self.head(self.block3(self.block2(self.block1(maps))).flatten(1))
 
 
-def by_formula(name, size, number):
+def weights_by_formula(name, size, number):
     wave = torch.tensor([math.sin(1 + 0.7 * i + number) for i in range(math.prod(size))], dtype=torch.float64)
     if name.endswith("running_var"):
         wave = 1 + 0.3 * wave
@@ -52,25 +51,25 @@ def by_formula(name, size, number):
     return wave.float().view(size)
 
 
-def tell(what, name, tensor):
+def print_line(step, name, tensor):
     numbers = tensor.detach().double().flatten()
-    spread = [numbers[(len(numbers) - 1) * i // 7].item() for i in range(8)]
-    shown = " ".join(f"{v:.8g}" for v in [numbers.square().sum().sqrt().item(), *spread])
-    print(f"{what}; {name}; {' '.join(map(str, tensor.shape))}; {shown}")
+    elements = [numbers[(len(numbers) - 1) * i // 7].item() for i in range(8)]
+    shown = " ".join(f"{v:.8g}" for v in [numbers.square().sum().sqrt().item(), *elements])
+    print(f"{step}; {name}; {' '.join(map(str, tensor.shape))}; {shown}")
 
 
 def main():
     net = LectureNet()
     state = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
     for number, name in enumerate(sorted(state)):
-        state[name].copy_(by_formula(name, state[name].shape, number))
+        state[name].copy_(weights_by_formula(name, state[name].shape, number))
 
     n, c, h, w = torch.meshgrid(*(torch.arange(size) for size in (6, 3, 32, 32)), indexing="ij")
-    pictures = ((41 * n + 31 * c + 7 * h * h + 13 * w + 5 * h * w) % 256).to(torch.uint8)
+    images = ((41 * n + 31 * c + 7 * h * h + 13 * w + 5 * h * w) % 256).to(torch.uint8)
     labels = torch.tensor([3, 0, 9, 5, 1, 7])
 
     net.eval()
-    tell("asked", "logits", net(pictures))
+    print_line("asked", "logits", net(images))
     net.train()
     decayed = [p for p in net.parameters() if p.dim() > 1]
     others = [p for p in net.parameters() if p.dim() == 1]
@@ -80,16 +79,16 @@ def main():
     )
     for step in range(2):
         optimiser.zero_grad()
-        logits = net(pictures)
+        logits = net(images)
         loss = F.cross_entropy(logits, labels, label_smoothing=0.1)
         loss.backward()
-        tell(f"step {step}", "logits", logits)
-        tell(f"step {step}", "loss", loss.view(1))
+        print_line(f"step {step}", "logits", logits)
+        print_line(f"step {step}", "loss", loss.view(1))
         for name, parameter in sorted(net.named_parameters()):
-            tell(f"gradient {step}", name, parameter.grad)
+            print_line(f"gradient {step}", name, parameter.grad)
         optimiser.step()
     for name in sorted(state):
-        tell("after", name, state[name])
+        print_line("after", name, state[name])
 
 
 if __name__ == "__main__":

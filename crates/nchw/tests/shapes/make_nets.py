@@ -1,16 +1,14 @@
 #!/usr/bin/env python3
-"""Makes nets.txt: what torchinfo says of four famous nets.
+"""Writes nets.txt: torchinfo's numbers for four well-known networks.
 
     pip install torch==2.11.0 torchvision==0.26.0 torchinfo==1.8.0 && python make_nets.py
 
-One line `=name|input|chain|parameters|multiply-adds|flops` for each net, then one
-line `output|parameters|multiply-adds` for each of its layers. The chain is the
-net in the words of the course. AlexNet's and VGG's adaptive pooling to the
-size that is there already is left out (checked below). Parameters and
-multiply-adds are torchinfo's; the sum of the parameters is checked against
-torchvision's own figure where the whole net is taken. torchinfo counts every bias as one
-more multiply-add; `flops` are those of PyTorch's own counter, which does not:
-two for each multiply-add of convolutions and linear layers.
+One line `=name|input|chain|parameters|multiply-adds|flops` for each network, then one line
+`output|parameters|multiply-adds` for each of its layers. The chain is the network in the course's notation, without the
+adaptive pooling of AlexNet and VGG, which does not change the size here (checked below). Parameters and multiply-adds
+are torchinfo's; for complete networks, the number of parameters is compared with torchvision's. torchinfo counts every
+bias as one more multiply-add. `flops` are from PyTorch's own counter, which does not: it counts two for each
+multiply-add of convolutions and linear layers.
 """
 from pathlib import Path
 
@@ -20,13 +18,13 @@ import torchvision.models as models
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-LENET = nn.Sequential(  # LeCun et al. 1998 as it is taught today: 5x5 filters, average pooling
+LENET = nn.Sequential(  # LeCun et al. 1998, as taught today: 5x5 filters, average pooling
     nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.AvgPool2d(2),
     nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
 
 
 class Flattened(nn.Module):
-    """torchvision's features and classifier with the flatten between them as a layer."""
+    """A torchvision network whose flatten is a layer, too."""
 
     def __init__(self, net):
         super().__init__()

@@ -1,19 +1,17 @@
 #!/usr/bin/env python3
-"""Makes layers.txt, chains.txt and fields.txt: what PyTorch says to random layers and chains.
+"""Writes layers.txt, chains.txt and fields.txt: PyTorch's results for random layers and chains of layers.
 
     pip install torch==2.11.0 numpy && python make_tables.py
 
-A layer counts as valid when both of PyTorch's CPU backends (oneDNN and the
-native one) take it: the device "meta" checks less (it lets a kernel of 0 and a
-too large output_padding pass), and oneDNN alone lets a transposed convolution
-give 0 rows. With an empty batch PyTorch skips checks; so N=0 counts as valid
-only when N=1 is valid, too, and batch normalisation of nothing is tried with
-the right channels only. A convolution of a picture without channels is left
-out: PyTorch gives 0 channels then, whatever the filters are, and we refuse it.
+A layer is valid if both of PyTorch's CPU backends (oneDNN and the native one) accept it: the device "meta" checks less
+(it accepts a kernel of 0 and an output_padding that is too large), and oneDNN alone accepts a transposed convolution
+with 0 output rows. PyTorch skips checks for an empty batch; so N=0 is valid only if N=1 is valid, too, and batch
+normalisation of an empty batch is tried only with the right channels. There is no convolution of an image without
+channels: PyTorch then returns 0 channels, whatever the filters are, and the course reports an error.
 
 layers.txt  input|layer|output|weight|biases|parameters       or  input|layer|x
 chains.txt  input|chain|output>output>...[>x]|parameters       x: the next layer does not fit
-fields.txt  input|chain|row,col|rows|columns                   by gradients: what that value depends on
+fields.txt  input|chain|row,col|rows|columns                   the inputs on which that value depends, by gradients
 """
 import random
 import sys
@@ -32,14 +30,11 @@ LAYERS, CHAINS, FIELDS = 5600, 700, 420
 
 
 class Layer:
-    """A layer in the words of the course, and PyTorch's module for it."""
+    """A layer in the course's notation, and PyTorch's module for it."""
 
     def __init__(self, op, **options):
         self.op = op
         self.o = options
-
-    def pair(self, name, default):
-        return self.o.get(name, default)
 
     def text(self):
         o, op = self.o, self.op
@@ -91,7 +86,7 @@ class Layer:
 
 
 def once(layer, shape, onednn):
-    # The message is not looked at: any refusal is a refusal.
+    # Any error means that the layer is invalid.
     try:
         with torch.no_grad(), torch.backends.mkldnn.flags(enabled=onednn), torch.backends.nnpack.flags(enabled=onednn):
             module = layer.module(shape).eval()
@@ -101,7 +96,7 @@ def once(layer, shape, onednn):
 
 
 def ask(layer, shape):
-    """The output's shape and the module, or None twice."""
+    """Returns the output's shape and the module, or (None, None) for an invalid layer."""
     if len(shape) == 4 and shape[0] == 0 and ask(layer, (1, *shape[1:]))[0] is None:
         return None, None
     answers = [once(layer, shape, onednn) for onednn in (True, False)]
@@ -120,7 +115,7 @@ def pair(low, high):
 
 
 def random_layer(shape, wild):
-    """Any layer; `wild` is how likely each number is a bad one."""
+    """Returns a random layer; `wild` is the probability that a number is invalid."""
     bad = lambda: R.random() < wild
     flat = len(shape) == 2
     maps = ["conv"] * 8 + ["convt"] * 5 + ["maxpool"] * 5 + ["avgpool"] * 3 + ["gap", "gmp", "flatten", "relu", "bn", "dropout"]
@@ -189,7 +184,7 @@ def layers():
     while True:
         shape = random_input()
         layer = random_layer(shape, .2)
-        # bn and flatten want N in PyTorch, where the course counts N=1.
+        # PyTorch's bn and flatten need N; the course assumes N=1.
         if len(shape) == 3 and layer.op in ("bn", "flatten", "linear"):
             shape = (1, *shape)
         if layer.op == "conv" and len(shape) > 2 and shape[-3] == 0:
@@ -229,14 +224,14 @@ def chains():
 
 
 def dependence(layer, shape, module, value):
-    """The layer on `value`, with every weight positive, so that no gradient cancels or gets lost."""
+    """Applies the layer to `value` with positive weights, so that no gradients cancel."""
     if layer.op not in ("maxpool", "avgpool", "gmp"):
         for weight in module.parameters():
             weight.data.abs_().add_(.1)
         return module.double().eval()(value)
     if layer.op == "gmp":
         return value.mean((2, 3), keepdim=True)
-    # A pooling looks at all its window, but the gradient of max only at one place: count with ones.
+    # Max pooling depends on its whole window, but its gradient is at one position: use a convolution with ones.
     o = layer.o
     kernel, channels = o["kernel"], value.shape[1]
     stride, dilation, padding = o.get("stride", kernel), o.get("dilation", (1, 1)), o.get("padding", (0, 0))
@@ -281,7 +276,7 @@ def fields():
             value = value.flatten(1).sum(1, keepdim=True)[..., None, None]
         if not texts:
             continue
-        # Away from the border where there is room.
+        # A position near the centre, away from the border.
         row, col = (size // 2 for size in value.shape[2:])
         picked = value[0, :, row, col].sum()
         grad, = torch.autograd.grad(picked, begin, allow_unused=False)

@@ -1,8 +1,9 @@
-"""Looks at the book in a browser, on a phone and on a desk: python test_book.py [NAME …]
+"""Checks the website of the notebooks in a browser, at the widths of a phone and of a desktop.
 
-Run by the Python of `.venv-browser`, after `book.py`. No page may be wider than
-the screen, every picture is shown, a quiz form answers, the search finds. The
-screenshots go to `test-artifacts/book-*.png`, whole pages of those named.
+    python -m browser.book [NAME ...]
+
+Runs after `book.py`. No page may be wider than the screen, every figure must be shown, a quiz form must answer, and the
+search must find a page. Takes screenshots of the pages that are named: `test-artifacts/book-*.png`.
 """
 
 import sys
@@ -11,12 +12,14 @@ from pathlib import Path
 
 from selenium.webdriver.common.by import By
 
-from browser import ARTIFACTS, MARK, ROOT, Wrong, artifacts, end_processes, start_browser, wait
+from browser.chromium import chromium
+from browser.lab import prepare_artifacts, take_screenshot
+from common import ROOT, Failure, exit_on_sigterm, marked_environment, wait_until
 
 BOOK = ROOT / "target/book/html"
-WIDTHS = {"phone": 390, "desk": 1280}
+WIDTHS = {"phone": 390, "desktop": 1280}
 
-# What stands out of the page on the right, where nothing around it scrolls; and pictures that are not shown.
+# Elements that extend beyond the right edge, unless something around them scrolls; and images that are not shown.
 FAULTS = """
 const across = document.documentElement.clientWidth, faults = [];
 if (document.scrollingElement.scrollWidth > across) {
@@ -32,7 +35,7 @@ for (const image of document.images)
 return faults;
 """
 
-# Answers the first form of the page with nonsense, then as its data says: what it replies.
+# Gives the first form of the page a wrong answer, then the right one; returns its two replies.
 ANSWER = """
 const form = document.querySelector('form.nchw-quiz'), fields = [...form.querySelectorAll('input[data-answer]')];
 const reply = (value) => {
@@ -45,7 +48,7 @@ return [reply(() => '987654'), reply(field => field.dataset.answer)];
 
 
 def set_width(browser, width, height=900):
-    # A window of a browser has a least width; what it shows can be narrower.
+    # A browser window has a minimum width; the page in it can be narrower.
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
                             {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
 
@@ -54,58 +57,59 @@ def open_page(browser, name):
     browser.get((BOOK / f"{name}.html").as_uri())
 
 
-def look(browser, name, size):
+def check_layout(browser, name, size):
     set_width(browser, WIDTHS[size])
     open_page(browser, name)
     return [f"{name}, {size}: {fault}" for fault in browser.execute_script(FAULTS)]
 
 
-def shoot(browser, name, size):
-    """The whole page, however long."""
+def take_page_screenshot(browser, name, size):
+    """Takes a screenshot of the whole page, however long."""
     set_width(browser, WIDTHS[size])
     open_page(browser, name)
     set_width(browser, WIDTHS[size], browser.execute_script("return document.body.scrollHeight"))
-    browser.save_screenshot(str(ARTIFACTS / f"book-{Path(name).name}-{size}.png"))
+    take_screenshot(browser, f"book-{Path(name).name}-{size}")
 
 
-def answer(browser, name):
+def check_form(browser, name):
     open_page(browser, name)
     wrong, right = browser.execute_script(ANSWER)
     if "not yet" not in wrong or "not yet" in right or "✓" not in right:
-        return [f"{name}: the first quiz form says {wrong!r} to a wrong answer and {right!r} to the right one"]
+        return [f"{name}: the first quiz form replies {wrong!r} to a wrong answer and {right!r} to the right one"]
     return []
 
 
-def search(browser, word, page):
+def check_search(browser, word, page):
     browser.get((BOOK / "search.html").as_uri() + f"?q={word}")
-    links = lambda: [link.get_attribute("href") for link in browser.find_elements(By.CSS_SELECTOR, "#search-results li a")]
-    wait(links, 20, lambda: f"the search for \"{word}\" found nothing in 20 s")
-    return [] if any(f"{page}.html" in link for link in links()) else [f"the search for \"{word}\" missed {page}"]
+    result = f"#search-results li a[href*='{page}.html']"
+    wait_until(lambda: browser.find_elements(By.CSS_SELECTOR, result), 20,
+               f"the search for \"{word}\" did not find {page} in 20 s")
 
 
 def main():
+    exit_on_sigterm()
+    prepare_artifacts()
     pages = [page.relative_to(BOOK) for page in BOOK.rglob("*.html") if "_static" not in page.parts]
     names = sorted(page.as_posix().removesuffix(".html") for page in pages)
-    with tempfile.TemporaryDirectory(prefix="nchw-book-", ignore_cleanup_errors=True) as folder:
-        browser = None
+    wrong = []
+    with tempfile.TemporaryDirectory(prefix="nchw-book-", ignore_cleanup_errors=True) as folder, \
+            marked_environment() as environment:
         try:
-            artifacts()
-            browser = start_browser(Path(folder), {MARK[0]: MARK[1]})
-            wrong = [fault for name in names for size in WIDTHS for fault in look(browser, name, size)]
-            wrong += answer(browser, "03-channels") + search(browser, "receptive", "04-padding-stride")
-            for name in sys.argv[1:]:
-                for size in WIDTHS:
-                    shoot(browser, name, size)
-        except Wrong as fault:
-            wrong = [str(fault)]
-        finally:
-            if browser:
-                browser.quit()
-            end_processes()
+            with chromium(Path(folder), environment) as browser:
+                for name in names:
+                    for size in WIDTHS:
+                        wrong += check_layout(browser, name, size)
+                wrong += check_form(browser, "03-channels")
+                check_search(browser, "receptive", "04-padding-stride")
+                for name in sys.argv[1:]:
+                    for size in WIDTHS:
+                        take_page_screenshot(browser, name, size)
+        except Failure as failure:
+            wrong.append(str(failure))
     if wrong:
         sys.exit("\n".join(wrong))
     print(f"  the book in a browser: {len(names)} pages at {' and '.join(map(str, WIDTHS.values()))} pixels; "
-          "a quiz form answers, the search finds")
+          "a quiz form answers, the search finds a page")
 
 
 if __name__ == "__main__":

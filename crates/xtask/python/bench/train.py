@@ -1,10 +1,9 @@
-"""Measures `nchw train` beside PyTorch's eager mode and its compiler: pictures a second.
+"""Measures `nchw train`, PyTorch's eager mode and PyTorch's compiler, in images per second.
 
-    bench_train.py --nchw PROGRAM --python PEER --rounds N [--device cuda]
+    python -m bench.train --nchw PROGRAM --python PEER --rounds N [--device cuda]
 
-PEER is a Python with PyTorch (for a GPU, one with CUDA). All run by turns, each in every
-round, so that what else the machine does hits all. The fastest epoch of each counts: the
-first warms up, and what else the machine does only slows.
+PEER is a Python with PyTorch (for a GPU, with CUDA). All programs take turns, so that other load on the machine affects
+all of them. The fastest epoch of each counts: the first epoch is a warm-up, and other load only makes epochs slower.
 """
 
 import argparse
@@ -16,11 +15,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kernels import output_of
+from common import ROOT, run_command
 
-PEER = Path(__file__).resolve().parents[3] / "bench" / "peer_train.py"
-# A GPU learns ten thousand pictures in a moment: there the whole of CIFAR-10's number.
-PICTURES = {"cpu": 10_000, "cuda": 50_000}
+PEER = ROOT / "bench" / "peer_train.py"
+# A GPU trains on ten thousand images too quickly to measure; it gets as many as CIFAR-10 has.
+IMAGES = {"cpu": 10_000, "cuda": 50_000}
 EPOCHS = {"cpu": 3, "cuda": 4}
 PEERS = {
     "eager-fp32": "PyTorch eager, fp32, NCHW",
@@ -33,7 +32,7 @@ OURS = {"fp32": "nchw, fp32", "bf16": "nchw, bf16"}
 def nchw(program, device, precision):
     with tempfile.TemporaryDirectory(prefix="nchw-bench-") as folder:
         subprocess.run(
-            [program, "train", "--stand-in", str(PICTURES[device]), "--device", device, "--precision", precision,
+            [program, "train", "--stand-in", str(IMAGES[device]), "--device", device, "--precision", precision,
              "--preset", "lecture", "--set", "batch=256", "--epochs", str(EPOCHS[device]), "--out", folder],
             check=True, stdout=subprocess.DEVNULL)
         lines = (Path(folder) / "log.jsonl").read_text(encoding="utf-8").splitlines()
@@ -43,12 +42,12 @@ def nchw(program, device, precision):
 def peer(python, device, variant):
     environment = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
     command = [python, PEER, variant, "--device", device, "--epochs", str(EPOCHS[device]),
-               "--pictures", str(PICTURES[device])]
-    status, said = output_of(command, env=environment)
+               "--images", str(IMAGES[device])]
+    status, output = run_command(command, env=environment)
     if status:
-        raise SystemExit(f"{PEER.name} {variant} ended with {status}:\n{said}")
-    # What PyTorch warns of stands between.
-    return fastest(line for line in said.splitlines() if line.startswith("{"))
+        raise SystemExit(f"{PEER.name} {variant} ended with {status}:\n{output}")
+    # The other lines are PyTorch's warnings.
+    return fastest(line for line in output.splitlines() if line.startswith("{"))
 
 
 def fastest(lines):
@@ -56,11 +55,11 @@ def fastest(lines):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="bench_train.py")
+    parser = argparse.ArgumentParser(prog="cargo xtask bench train")
     parser.add_argument("--nchw", required=True, metavar="PROGRAM")
     parser.add_argument("--python", required=True, metavar="PEER")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--device", choices=list(PICTURES), default="cpu")
+    parser.add_argument("--device", choices=list(IMAGES), default="cpu")
     arguments = parser.parse_args()
     device = arguments.device
     runs = {name: (lambda v=variant: peer(arguments.python, device, v)) for variant, name in PEERS.items()}
@@ -69,11 +68,11 @@ def main():
     for number in range(arguments.rounds):
         for name, run in runs.items():
             speeds[name].append(run())
-            print(f"round {number + 1}: {name}: {speeds[name][-1]:.0f} pictures/s", file=sys.stderr, flush=True)
+            print(f"round {number + 1}: {name}: {speeds[name][-1]:.0f} images/s", file=sys.stderr, flush=True)
     fast = OURS["bf16"]
-    print(f"\n{'':40}{'pictures/s':>11}{'spread':>14}   {fast} is faster by")
+    print(f"\n{'':40}{'images/s':>11}{'spread':>14}   {fast} is faster by")
     for name, all_speeds in speeds.items():
-        ratios = [mine / other for mine, other in zip(speeds[fast], all_speeds)]
+        ratios = [ours / other for ours, other in zip(speeds[fast], all_speeds)]
         spread = f"{min(all_speeds):.0f}-{max(all_speeds):.0f}"
         ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
         print(f"{name:40}{statistics.median(all_speeds):11.0f}{spread:>14}   {ratio}")

@@ -1,4 +1,4 @@
-"""What the scripts of the chores leave behind, overwrite, and skip."""
+"""What the scripts leave behind, overwrite, and skip."""
 
 import contextlib
 import io
@@ -14,14 +14,20 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
-import kept
-import kernels
+import generated
 import mistakes
 import notebooks
 import unit_tests
+from common import FIRST_CELL, ROOT, Failure, run_command, temporary_progress
 
-SCRIPTS = Path(__file__).resolve().parent
-ROOT = SCRIPTS.parents[2]
+SCRIPTS = ROOT / "crates/xtask/python"
+
+
+def scripts():
+    """The names and texts of all scripts except this one."""
+    for path in SCRIPTS.rglob("*.py"):
+        if path != Path(__file__).resolve():
+            yield path.relative_to(SCRIPTS), path.read_text(encoding="utf-8")
 
 
 class TemporaryTest(unittest.TestCase):
@@ -36,31 +42,31 @@ class TemporaryTest(unittest.TestCase):
     def left(self):
         return sorted(path.name for path in self.temporary.iterdir())
 
-    def test_the_notebook_runner_leaves_nothing_behind_however_it_ends(self):
+    def test_the_notebook_runner_always_removes_its_files(self):
         notebook = notebooks.build("```rust\n1 + 1\n```\n", "x")
         for end in (RuntimeError("no kernel"), KeyboardInterrupt(), SystemExit(143), OSError("a full disk")):
             with mock.patch.object(notebooks, "NotebookClient") as client:
                 client.return_value.setup_kernel.side_effect = end
-                with self.assertRaises((notebooks.Wrong, type(end))):
+                with self.assertRaises((Failure, type(end))):
                     notebooks.run(notebook, self.temporary)
             self.assertEqual(self.left(), [], repr(end))
 
-    def test_the_mistakes_leave_nothing_behind_however_they_end(self):
+    def test_the_mistakes_always_remove_their_files(self):
         for end in (None, KeyboardInterrupt(), OSError("a full disk")):
-            with mock.patch.object(mistakes, "Kernel"), mock.patch.object(mistakes, "perform", side_effect=end,
-                                                                          return_value=("said", None)):
+            with mock.patch.object(mistakes, "Kernel"), \
+                    mock.patch.object(mistakes, "perform", side_effect=end, return_value=("a message", None)):
                 with contextlib.suppress(KeyboardInterrupt, OSError):
-                    mistakes.type_all([(1, {"title": "one"})], self.temporary)
+                    mistakes.perform_all([(1, {"title": "one"})], self.temporary)
             self.assertEqual(self.left(), [], repr(end))
 
-    def test_cells_have_their_own_answers_and_the_author_keeps_theirs(self):
+    def test_cells_do_not_touch_the_authors_quiz_answers(self):
         with mock.patch.dict(os.environ, NCHW_PROGRESS="the author's"):
-            with kernels.own_progress() as folder:
+            with temporary_progress() as folder:
                 self.assertEqual(os.environ["NCHW_PROGRESS"], str(folder / "progress.json"))
             self.assertEqual(os.environ["NCHW_PROGRESS"], "the author's")
 
-    def test_ended_from_outside_a_script_still_tidies_up(self):
-        code = ("import kernels, time\nwith kernels.own_progress():\n    print('ready', flush=True)\n    time.sleep(60)")
+    def test_a_script_that_is_ended_by_a_signal_removes_its_files(self):
+        code = ("import common, time\nwith common.temporary_progress():\n    print('ready', flush=True)\n    time.sleep(60)")
         for number in (signal.SIGTERM, signal.SIGINT):
             script = subprocess.Popen([sys.executable, "-c", code], cwd=SCRIPTS, stdout=subprocess.PIPE,
                                       stderr=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(self.temporary)},
@@ -71,33 +77,29 @@ class TemporaryTest(unittest.TestCase):
             script.stdout.close()
             self.assertEqual(self.left(), [], number)
 
-    def test_no_script_makes_a_temporary_folder_that_nobody_removes(self):
-        for script in SCRIPTS.glob("*.py"):
-            if script != Path(__file__).resolve():
-                text = script.read_text(encoding="utf-8")
-                found = re.search(r"mkdtemp|mkstemp|delete=False", text)
-                self.assertIsNone(found, f"{script.name}: TemporaryDirectory removes itself")
+    def test_temporary_folders_remove_themselves(self):
+        for name, text in scripts():
+            self.assertIsNone(re.search(r"mkdtemp|mkstemp|delete=False", text), f"{name}: use TemporaryDirectory")
 
 
 class OutputTest(unittest.TestCase):
     def test_bytes_that_are_not_utf8_are_replaced(self):
-        status, said = kernels.output_of(["sh", "-c", r"printf '\277\300: fatal\n' >&2; exit 3"])
-        self.assertEqual((status, said), (3, "\ufffd\ufffd: fatal\n"))
+        command = ["sh", "-c", r"printf '\277\300: fatal\n' >&2; exit 3"]
+        self.assertEqual(run_command(command), (3, "\ufffd\ufffd: fatal\n"))
 
-    def test_a_process_that_is_left_behind_does_not_hold_it_up(self):
+    def test_a_background_process_is_not_waited_for(self):
         start = time.monotonic()
-        self.assertEqual(kernels.output_of(["sh", "-c", "sleep 20 & echo out"]), (0, "out\n"))
+        self.assertEqual(run_command(["sh", "-c", "sleep 20 & echo out"]), (0, "out\n"))
         self.assertLess(time.monotonic() - start, 10)
 
-    def test_no_script_reads_text_in_whatever_encoding_the_machine_has(self):
-        unsaid = re.compile(r"\.read_text\((?!encoding)|\btext=True|\.decode\(\)|write_text\((?!.*encoding)")
-        for script in SCRIPTS.glob("*.py"):
-            if script not in (Path(__file__).resolve(), SCRIPTS / "test_kernel.py"):
-                for number, line in enumerate(script.read_text(encoding="utf-8").splitlines(), 1):
-                    self.assertIsNone(unsaid.search(line), f"{script.name}:{number}: {line.strip()}")
+    def test_every_text_file_has_an_encoding(self):
+        missing = re.compile(r"\.read_text\((?!encoding)|\btext=True|\.decode\(\)|write_text\((?!.*encoding)")
+        for name, text in scripts():
+            for number, line in enumerate(text.splitlines(), 1):
+                self.assertIsNone(missing.search(line), f"{name}:{number}: {line.strip()}")
 
 
-class KeptTest(unittest.TestCase):
+class GeneratedTest(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -113,44 +115,44 @@ class KeptTest(unittest.TestCase):
         self.file.write_text(text, encoding="utf-8")
 
     def test_edits_are_never_overwritten(self):
-        kept.require_unedited(self.root, self.file)
+        generated.require_unedited(self.root, self.file)
         self.edit("a learner's, and no git")
-        with self.assertRaisesRegex(kept.Edited, r"notebooks/a.ipynb was edited.*mv notebooks/a.ipynb a-mine.ipynb"):
-            kept.require_unedited(self.root, self.file)
+        with self.assertRaisesRegex(generated.Edited, r"notebooks/a.ipynb was edited.*mv notebooks/a.ipynb a-mine.ipynb"):
+            generated.require_unedited(self.root, self.file)
         self.git("init", "--quiet")
-        with self.assertRaises(kept.Edited):
-            kept.require_unedited(self.root, self.file)
+        with self.assertRaises(generated.Edited):
+            generated.require_unedited(self.root, self.file)
         self.git("add", "notebooks")
         self.git("commit", "--quiet", "-m", "as published")
-        kept.require_unedited(self.root, self.file)
+        generated.require_unedited(self.root, self.file)
         self.edit("a learner's answer")
-        with self.assertRaises(kept.Edited):
-            kept.require_unedited(self.root, self.file)
+        with self.assertRaises(generated.Edited):
+            generated.require_unedited(self.root, self.file)
 
-    def test_what_a_chore_wrote_it_may_write_again(self):
-        kept.write(self.root, self.file, "one\n")
-        kept.write(self.root, self.root / "docs/b.md", "two\n")
-        kept.require_unedited(self.root, self.file)
+    def test_a_generated_file_can_be_written_again(self):
+        generated.write(self.root, self.file, "one\n")
+        generated.write(self.root, self.root / "docs/b.md", "two\n")
+        generated.require_unedited(self.root, self.file)
         self.edit("one\nand an answer\n")
-        with self.assertRaises(kept.Edited):
-            kept.require_unedited(self.root, self.file)
-        with self.assertRaises(kept.Edited):
-            kept.write(self.root, self.file, "edited while the chore ran\n")
+        with self.assertRaises(generated.Edited):
+            generated.require_unedited(self.root, self.file)
+        with self.assertRaises(generated.Edited):
+            generated.write(self.root, self.file, "edited while the command ran\n")
         self.assertEqual(self.file.read_text(encoding="utf-8"), "one\nand an answer\n")
-        kept.require_unedited(self.root, self.root / "docs/b.md")
-        self.assertEqual([path.name for path in self.file.parent.iterdir()], ["a.ipynb"], "nothing is left beside it")
+        generated.require_unedited(self.root, self.root / "docs/b.md")
+        self.assertEqual([path.name for path in self.file.parent.iterdir()], ["a.ipynb"], "no temporary file remains")
 
-    def test_notebooks_and_mistakes_ask_before_anything_is_run(self):
+    def test_notebooks_and_mistakes_check_for_edits_before_they_run_anything(self):
         (self.root / "notebooks/src").mkdir(parents=True)
         (self.root / "docs").mkdir()
-        source = f"```rust\n{notebooks.FIRST_CELL}\n```\n"
+        source = f"```rust\n{FIRST_CELL}\n```\n"
         (self.root / "notebooks/src/a.md").write_text(source, encoding="utf-8")
         (self.root / "docs/mistakes.md").write_text("mine", encoding="utf-8")
         self.edit("mine")
-        with mock.patch.object(notebooks, "run") as run, self.assertRaises(kept.Edited):
+        with mock.patch.object(notebooks, "run") as run, self.assertRaises(generated.Edited):
             notebooks.perform(self.root, "a", check=False)
         run.assert_not_called()
-        with mock.patch.object(mistakes, "type_all") as run, self.assertRaisesRegex(SystemExit, "was edited"):
+        with mock.patch.object(mistakes, "perform_all") as run, self.assertRaisesRegex(SystemExit, "was edited"):
             with mock.patch.object(sys, "argv", ["mistakes.py", "--root", str(self.root)]):
                 mistakes.main()
         run.assert_not_called()
@@ -159,7 +161,7 @@ class KeptTest(unittest.TestCase):
 
 
 class MistakesTest(unittest.TestCase):
-    """`mistakes.py --check`, with a stand-in for the kernel: its output is not compared."""
+    """`mistakes.py --check` without a kernel; the messages are not compared."""
 
     def main(self, *arguments, root=ROOT):
         with mock.patch.object(mistakes, "Kernel"), mock.patch.object(mistakes, "perform", return_value=("x", None)), \
@@ -168,16 +170,16 @@ class MistakesTest(unittest.TestCase):
             mistakes.main()
         return end.exception.code, out.getvalue()
 
-    def test_one_mistake_can_be_checked_alone(self):
+    def test_one_mistake_can_be_selected(self):
         all_titles = [m["title"] for m in tomllib.loads((SCRIPTS / "mistakes.toml").read_text(encoding="utf-8"))["mistake"]]
         self.assertEqual(self.main("--check")[0], 0)
         for title in (all_titles[0], all_titles[-1]):
-            status, said = self.main("--check", "--only", title)
-            self.assertEqual(status, 0, said)
-            self.assertIn("1 of 1 mistakes", said)
+            status, output = self.main("--check", "--only", title)
+            self.assertEqual(status, 0, output)
+            self.assertIn("1 of 1 mistakes", output)
         self.assertIn("no mistake has 'nobody' in its title", str(self.main("--only", "nobody")[0]))
 
-    def test_a_stale_page_is_found_alone_too(self):
+    def test_a_stale_page_is_reported_for_one_mistake_too(self):
         first = tomllib.loads((SCRIPTS / "mistakes.toml").read_text(encoding="utf-8"))["mistake"][0]
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
@@ -185,13 +187,13 @@ class MistakesTest(unittest.TestCase):
             page = (ROOT / "docs/mistakes.md").read_text(encoding="utf-8")
             (root / "docs/mistakes.md").write_text(page.replace(first["why"], "Another reason."), encoding="utf-8")
             for arguments in (["--check"], ["--check", "--only", first["title"]]):
-                status, said = self.main(*arguments, root=root)
+                status, output = self.main(*arguments, root=root)
                 self.assertEqual(status, 1)
-                self.assertIn("docs/mistakes.md is another", said)
+                self.assertIn("docs/mistakes.md differs", output)
 
 
 class SkipTest(unittest.TestCase):
-    def test_what_unit_tests_skip_is_listed(self):
+    def test_skipped_unit_tests_are_recorded(self):
         module = ("import unittest\nclass T(unittest.TestCase):\n"
                   "    def test_runs(self): pass\n"
                   "    @unittest.skip('no tool')\n    def test_skipped(self): pass\n")

@@ -1,4 +1,4 @@
-"""JupyterLab stays on this machine, and what comes from outside is checked and never executed."""
+"""JupyterLab is reachable only from this machine with the token; downloads are checked and never executed."""
 
 import contextlib
 import json
@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import tempfile
-import time
 import unittest
 import urllib.error
 import urllib.request
@@ -15,12 +14,12 @@ from pathlib import Path
 
 import psutil
 
-import kernels
+from common import ROOT, free_port, read_log, wait_until
+from kernel import command_line
 
-ROOT = Path(__file__).resolve().parents[3]
 # Seconds until the server must answer.
 LIMIT = 120
-# What somebody may have in their own settings, for a server behind a proxy.
+# Settings that a user may have for a server behind a proxy.
 OPEN = {
     "ServerApp": {"ip": "0.0.0.0", "base_url": "/behind", "allow_remote_access": True, "allow_origin": "*", "disable_check_xsrf": True,
                   "token": "", "password": ""},
@@ -29,32 +28,32 @@ OPEN = {
 }
 
 
-class NoDetour(urllib.request.HTTPRedirectHandler):
-    """To the page that asks for the token, say: that is an answer of its own."""
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect, for example to the page that asks for the token, is returned as the answer."""
 
     def redirect_request(self, *_):
         return None
 
 
 def ask(url, **headers):
-    """The status of the answer, and its headers."""
+    """Returns the status and the headers of the answer."""
     request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
     try:
-        with urllib.request.build_opener(NoDetour).open(request, timeout=20) as answer:
+        with urllib.request.build_opener(NoRedirect).open(request, timeout=20) as answer:
             return answer.status, answer.headers
     except urllib.error.HTTPError as error:
         return error.code, error.headers
 
 
 class LabTest(unittest.TestCase):
-    """`cargo xtask lab`, started by somebody whose own settings open everything."""
+    """`cargo xtask lab`, started by a user whose own settings allow everything."""
 
     @classmethod
     def setUpClass(cls):
         own = tempfile.TemporaryDirectory(prefix="nchw-")
         cls.addClassCleanup(own.cleanup)
         (Path(own.name) / "jupyter_server_config.json").write_text(json.dumps(OPEN), encoding="utf-8")
-        cls.port = kernels.free_port()
+        cls.port = free_port()
         names = {"JUPYTER_CONFIG_DIR": own.name, "JUPYTER_RUNTIME_DIR": own.name}
         environment = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")} | names
         cls.log = Path(own.name) / "log"
@@ -66,89 +65,84 @@ class LabTest(unittest.TestCase):
                 command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True)
         cls.addClassCleanup(cls.stop)
         cls.address = f"http://127.0.0.1:{cls.port}"
-        cls.wait()
+        wait_until(cls.answers, LIMIT, lambda: f"JupyterLab did not start:\n{read_log(cls.log)}")
         settings = ROOT / ".nchw/jupyter/jupyter_server_config.json"
         cls.mode = settings.stat().st_mode & 0o777, settings.parent.stat().st_mode & 0o777
         cls.token = json.loads(settings.read_text(encoding="utf-8"))["IdentityProvider"]["token"]
 
     @classmethod
-    def wait(cls):
-        end = time.monotonic() + LIMIT
-        while time.monotonic() < end and cls.server.poll() is None:
-            try:
-                ask(f"{cls.address}/api")
-                return
-            except OSError:
-                time.sleep(0.3)
-        raise AssertionError(f"JupyterLab did not start:\n{cls.log.read_text(encoding='utf-8', errors='replace')}")
+    def answers(cls):
+        if cls.server.poll() is not None:
+            raise AssertionError(f"JupyterLab ended:\n{read_log(cls.log)}")
+        with contextlib.suppress(OSError):
+            return ask(f"{cls.address}/api")
 
     @classmethod
     def stop(cls):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(cls.server.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         cls.server.wait()
 
     def family(self):
         process = psutil.Process(self.server.pid)
         return [process, *process.children(recursive=True)]
 
-    def test_it_listens_on_this_machine_alone(self):
+    def test_it_listens_only_on_this_machine(self):
         listening = set()
         for process in self.family():
-            # The server starts some that are over at once.
+            # The server starts short-lived processes.
             with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
-                listening |= {one.laddr.ip for one in process.net_connections("inet") if one.status == psutil.CONN_LISTEN}
+                listening |= {socket.laddr.ip for socket in process.net_connections("inet")
+                              if socket.status == psutil.CONN_LISTEN}
         self.assertEqual(listening, {"127.0.0.1"})
 
-    def test_the_address_that_is_printed_lets_in(self):
-        printed = re.findall(r"http://127\S+", self.log.read_text(encoding="utf-8", errors="replace"))
+    def test_the_printed_address_gives_access(self):
+        printed = re.findall(r"http://127\S+", read_log(self.log))
         self.assertEqual(printed, [f"{self.address}/lab/tree/00-start.ipynb?token={self.token}"])
         self.assertEqual(ask(printed[0])[0], 200)
 
-    def test_nobody_comes_in_without_the_token(self):
+    def test_there_is_no_access_without_the_token(self):
         for path in ["/api/contents", "/api/kernels", "/api/terminals", "/files/00-start.ipynb", "/lab"]:
             for headers in [{}, {"Authorization": "token "}, {"Authorization": "token wrong"}]:
-                status, said = ask(self.address + path, **headers)
-                self.assertTrue(status == 403 or status == 302 and "/login?" in said["Location"], (path, status))
+                status, answer = ask(self.address + path, **headers)
+                self.assertTrue(status == 403 or status == 302 and "/login?" in answer["Location"], (path, status))
         self.assertEqual(ask(f"{self.address}/api/contents", Authorization=f"token {self.token}")[0], 200)
         self.assertGreaterEqual(len(self.token), 48)
 
-    def test_a_page_of_somebody_elses_reaches_nothing(self):
+    def test_another_website_has_no_access(self):
         known = {"Authorization": f"token {self.token}"}
-        # A name of theirs may lead to this machine.
+        # A name of another site may resolve to this machine.
         self.assertEqual(ask(f"{self.address}/api/contents", Host="evil.example", **known)[0], 403)
         status, headers = ask(f"{self.address}/api/contents", Origin="http://evil.example")
         self.assertIn(status, (403, 404))
         self.assertIsNone(headers["Access-Control-Allow-Origin"])
 
-    def test_the_token_is_for_the_user_alone(self):
+    def test_only_the_user_can_read_the_token(self):
         self.assertEqual(self.mode, (0o600, 0o700))
         for process in self.family():
-            self.assertNotIn(self.token, kernels.command_of(process), "every user sees the command line")
+            self.assertNotIn(self.token, command_line(process), "every user can see the command line")
 
-    def test_root_is_told_so(self):
-        said = self.log.read_text(encoding="utf-8", errors="replace")
-        self.assertEqual("You are root" in said, os.geteuid() == 0, said)
-        self.assertEqual("--allow-root" in " ".join(map(kernels.command_of, self.family())), os.geteuid() == 0)
+    def test_root_is_warned(self):
+        log = read_log(self.log)
+        self.assertEqual("You are root" in log, os.geteuid() == 0, log)
+        self.assertEqual("--allow-root" in " ".join(map(command_line, self.family())), os.geteuid() == 0)
 
 
-class OutsideTest(unittest.TestCase):
+class SourceTest(unittest.TestCase):
     def sources(self, *suffixes):
         folders = [ROOT / "crates/nchw/src", ROOT / "crates/xtask/src", ROOT / "crates/xtask/python"]
         for path in (path for folder in folders for path in folder.rglob("*")):
             if path.suffix in suffixes and path != Path(__file__).resolve():
                 yield path.relative_to(ROOT), path.read_text(encoding="utf-8")
 
-    def test_nothing_is_fetched_without_tls(self):
-        # Its own server, a name space, and what a test pretends.
-        fine = re.compile(r"http://(127\.0\.0\.1|localhost|www\.w3\.org|\{|NAME:PASSWORD@|proxy|[\w.]*example|…)")
+    def test_nothing_is_downloaded_without_tls(self):
+        # A server on this machine, an XML namespace, and the examples in tests.
+        allowed = re.compile(r"http://(127\.0\.0\.1|localhost|www\.w3\.org|\{|NAME:PASSWORD@|proxy|[\w.]*example|…)")
         for path, text in self.sources(".rs", ".py", ".js"):
             for line in text.splitlines():
-                self.assertEqual(line.count("http://"), len(fine.findall(line)), f"{path}: {line}")
+                self.assertEqual(line.count("http://"), len(allowed.findall(line)), f"{path}: {line}")
 
-    def test_whatever_pip_or_npm_installs_has_its_hash(self):
+    def test_every_package_from_pip_npm_and_cargo_has_a_hash(self):
         for path, text in self.sources(".rs"):
             for install in re.findall(r'"pip",\s*"install"(.{60})', text, re.DOTALL):
                 self.assertIn('"--require-hashes"', install, path)
@@ -161,19 +155,19 @@ class OutsideTest(unittest.TestCase):
         for package in re.findall(r"\[\[package\]\]\n(.*?)(?=\n\n|\Z)", (ROOT / "Cargo.lock").read_text(encoding="utf-8"), re.DOTALL):
             self.assertTrue("checksum = " in package or "source = " not in package, package)
 
-    def test_data_is_read_and_never_run(self):
-        # Python's pickles and TorchScript are programs; weights here are safetensors.
+    def test_data_is_never_executed(self):
+        # Python's pickles and TorchScript can contain programs; the course's weights are safetensors.
         program = re.compile(r"\bpickle\b|\btorch\.load\b|\bCModule\b|\bload_multi\b|\beval\(|\bexec\(")
         for path, text in self.sources(".rs", ".py"):
             found = [line for line in text.splitlines() if program.search(line) and ".exec(" not in line]
             self.assertEqual(found, [], path)
 
-    def test_published_outputs_hold_no_secret_and_no_home(self):
+    def test_published_outputs_contain_no_secret_and_no_home_folder(self):
         secret = re.compile(r"[?&]token=|/(?:home|root|Users)/\w|\bghp_\w{20}|\bhf_\w{20}|\bAKIA\w{12}|PRIVATE KEY")
         for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
             for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
                 for output in cell.get("outputs", []):
-                    # A picture's letters mean nothing.
+                    # The base64 text of an image could match by accident.
                     data = {k: v for k, v in output.get("data", {}).items() if not k.startswith("image/")}
                     text = re.sub(r"base64,[\w+/=]+", "", json.dumps({**output, "data": data}))
                     self.assertIsNone(secret.search(text), f"{notebook.name}: {cell['id']}")

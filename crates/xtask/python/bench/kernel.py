@@ -1,0 +1,169 @@
+"""Measures the kernel `nchw` and a Python kernel with PyTorch that does the same.
+
+    python -m bench.kernel --python PEER --rounds N
+
+The Python of `.venv` runs this script; PEER is a Python with PyTorch, matplotlib and ipykernel. The two kernels take
+turns, so that other load on the machine affects both. The cells run without pauses, as with Run All Cells.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import KernelManager
+
+from common import FIRST_CELL, exit_on_sigterm, python_path
+from kernel import Kernel, memory
+
+# The imports, the photo, and the figure: cells of the course, and the same in PyTorch.
+RUST_FIRST = [
+    FIRST_CELL,
+    'let photo = Image::open("../datasets/photos/china.jpg")?.grey();',
+    "Filter::vertical_edge().apply(&photo)?",
+]
+PYTHON_FIRST = [
+    "%matplotlib inline\nimport torch, numpy as np\nimport torch.nn.functional as F\n"
+    "from PIL import Image\nimport matplotlib.pyplot as plt",
+    'photo = torch.tensor(np.array(Image.open("../datasets/photos/china.jpg").convert("L"))) / 255',
+    "weight = torch.tensor([[-1., 0., 1.]] * 3).reshape(1, 1, 3, 3)\n"
+    "result = F.conv2d(photo[None, None], weight)[0, 0]\n"
+    "fig, (left, right) = plt.subplots(1, 2, figsize=(12, 4))\n"
+    'left.imshow(photo, cmap="gray")\n'
+    'shown = right.imshow(result, cmap="RdBu_r", vmin=-3, vmax=3)\n'
+    "fig.colorbar(shown)\nplt.show()",
+]
+
+# Ordinary cells, line by line the same in both languages.
+RUST_CELLS = [
+    "let t = Tensor::ones([2, 3], (Kind::Float, Device::Cpu));",
+    'println!("{:?}", t.size());',
+    "let padded: i64 = 32 + 2 * 1;",
+    "fn positions(size: i64, kernel: i64) -> i64 { size - kernel + 1 }",
+    'println!("{}", positions(padded, 5));',
+    "let doubled = &t * 2.0;",
+    'println!("{}", doubled.sum(Kind::Float).double_value(&[]));',
+    "doubled.size()",
+]
+PYTHON_CELLS = [
+    "t = torch.ones(2, 3)",
+    "print(t.shape)",
+    "padded = 32 + 2 * 1",
+    "def positions(size, kernel): return size - kernel + 1",
+    "print(positions(padded, 5))",
+    "doubled = t * 2",
+    "print(doubled.sum().item())",
+    "doubled.shape",
+]
+
+ROWS = [
+    ("start", "start → ready", "s"),
+    ("imports", "first cell (imports)", "s"),
+    ("figure", "start → first figure", "s"),
+    ("cell", "ordinary cell", "s"),
+    ("memory", "memory", "MiB"),
+]
+
+
+def peer_specs(python, folder):
+    """Returns kernelspecs with one kernel, `peer`, which runs another Python."""
+    spec = folder / "peer"
+    spec.mkdir()
+    # With a folder of its own, the kernel does not run the user's start-up files.
+    environment = {"IPYTHONDIR": str(folder / "ipython")}
+    argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    text = json.dumps({"argv": argv, "display_name": "peer", "language": "python", "env": environment})
+    (spec / "kernel.json").write_text(text, encoding="utf-8")
+    return KernelSpecManager(kernel_dirs=[str(folder)], ensure_native_kernel=False)
+
+
+def run(kernel, code):
+    """Runs a cell that must succeed."""
+    output = kernel.run(code)
+    if output.complaint:
+        raise SystemExit(f"this cell failed:\n{code}\n\n{output.complaint}")
+    return output
+
+
+def measure(manager, first, cells):
+    """Measures one kernel from its start to its end."""
+    # Quiet, because the kernel's own stderr would appear in the table.
+    with Kernel(manager=manager, quiet=True) as kernel:
+        ready = kernel.wait_until_ready()
+        imports = run(kernel, first[0]).seconds
+        for code in first[1:-1]:
+            run(kernel, code)
+        before = time.monotonic() - kernel.started
+        figure_after = run(kernel, first[-1]).figure_after
+        if figure_after is None:
+            raise SystemExit(f"this cell showed no figure:\n{first[-1]}")
+        cell = statistics.median(run(kernel, code).seconds for code in cells)
+        return {"start": ready, "imports": imports, "figure": before + figure_after, "cell": cell,
+                "memory": memory(kernel.processes)}
+
+
+def measure_all(kernels, rounds):
+    """Returns every kernel's measurements; the kernels take turns."""
+    results = {name: [] for name in kernels}
+    # The first round is a warm-up: it fills the disk cache and compiles what is not compiled.
+    for number in range(rounds + 1):
+        for name, (make, first, cells) in kernels.items():
+            result = measure(make(), first, cells)
+            if number == 0:
+                continue
+            results[name].append(result)
+            numbers = ", ".join(f"{key} {show(result[key], unit)} {unit}" for key, _, unit in ROWS)
+            print(f"  round {number}, {name:<6} {numbers}", flush=True)
+    return results
+
+
+def show(value, unit):
+    return f"{value:.0f}" if unit == "MiB" else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def table(results):
+    lines = [f"{'':<24}{'Rust min':>10}{'median':>9}{'Python min':>12}{'median':>9}{'Rust / Python':>15}"]
+    for key, title, unit in ROWS:
+        rust, python = ([r[key] for r in results[name]] for name in ("Rust", "Python"))
+        middle = statistics.median(rust), statistics.median(python)
+        lines.append(f"{f'{title}, {unit}':<24}{show(min(rust), unit):>10}{show(middle[0], unit):>9}"
+                     f"{show(min(python), unit):>12}{show(middle[1], unit):>9}{middle[0] / middle[1]:>15.2f}")
+    return "\n".join(lines)
+
+
+def load():
+    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+
+
+def at_least_one(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("expected at least one round")
+    return number
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="cargo xtask bench kernel")
+    parser.add_argument("--python", type=python_path, required=True, metavar="PEER")
+    parser.add_argument("--rounds", type=at_least_one, default=5, metavar="N")
+    arguments = parser.parse_args()
+    exit_on_sigterm()
+    print(f"before: {load()}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="nchw-bench-", ignore_cleanup_errors=True) as folder:
+        specs = peer_specs(arguments.python, Path(folder))
+        kernels = {
+            "Rust": (lambda: KernelManager(kernel_name="nchw"), RUST_FIRST, RUST_CELLS),
+            "Python": (lambda: KernelManager(kernel_name="peer", kernel_spec_manager=specs),
+                       PYTHON_FIRST, PYTHON_CELLS),
+        }
+        results = measure_all(kernels, arguments.rounds)
+    print(f"after: {load()}\n\n{table(results)}\n\nThe last column is the ratio of the medians. Each kernel was started "
+          f"{arguments.rounds} times, after a warm-up.")
+
+
+if __name__ == "__main__":
+    main()

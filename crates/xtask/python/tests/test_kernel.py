@@ -1,0 +1,236 @@
+"""The kernel "Rust (nchw)": cells, clients that do not wait for an answer, and what remains after its end."""
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+import zmq
+from jupyter_client.manager import KernelManager
+
+from common import FIRST_CELL, ROOT
+from kernel import Kernel, command_line
+
+# Seconds until the kernel must answer, and until its processes must end.
+LIMIT, END_LIMIT = 120, 10
+
+
+class Shown(NamedTuple):
+    """What a notebook shows of a cell's output. A figure's value is the names of its formats."""
+
+    stdout: str = ""
+    stderr: str = ""
+    value: str | list[str] | None = None
+    errors: list[str] = []
+
+
+def start_kernel(folder=ROOT / "notebooks", home=None):
+    manager = KernelManager(kernel_name="nchw")
+    if home:
+        manager.kernel_spec.env["NCHW_KERNEL"] = home
+    return Kernel(manager=manager, folder=folder, timeout=LIMIT)
+
+
+def working_folder(kernel):
+    return Path(kernel.processes[0].environ()["EVCXR_TMPDIR"])
+
+
+def packages(folder):
+    """The packages from the registry in a lock file, each with its version."""
+    lock = (folder / "Cargo.lock").read_text(encoding="utf-8")
+    return set(re.findall(r'name = "(.*)"\nversion = "(.*)"\nsource', lock))
+
+
+def ask_and_leave(manager):
+    """Asks on two connections until one answer arrives, then closes them and ignores the others, as JupyterLab does."""
+    channels, answers, end = [manager.connect_shell(), manager.connect_control()], zmq.Poller(), time.monotonic() + LIMIT
+    for channel in channels:
+        answers.register(channel, zmq.POLLIN)
+    while time.monotonic() < end:
+        for channel in channels:
+            manager.session.send(channel, "kernel_info_request")
+        if answers.poll(50):
+            break
+    for channel in channels:
+        channel.close(0)
+
+
+def resident(kernel):
+    """MiB of memory of the kernel's processes; shared pages count in each of them."""
+    return sum(process.memory_info().rss for process in kernel.processes) / 2**20
+
+
+class CellTest(unittest.TestCase):
+    """Cells in one kernel, one after another, as a learner runs them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kernel = cls.enterClassContext(start_kernel())
+
+    def setUp(self):
+        # Uses the crate, because an earlier test may have ended the process that had loaded it.
+        self.assertEqual(self.cell(f"{FIRST_CELL}\nlet _ = nchw::warm_up();"), Shown())
+
+    def cell(self, code, **options):
+        output = self.kernel.run(code, **options)
+        value = None
+        for data in output.results:
+            value = data["text/plain"] if list(data) == ["text/plain"] else sorted(data)
+        return Shown(output.stdout, output.stderr, value, output.errors)
+
+    def test_an_unfinished_line_does_not_hide_an_error(self):
+        self.cell("let kept = 7;")
+        failing = [
+            ('print!("a = "); let a: i32 = "x".parse()?;', "a = \n", "invalid digit found in string\n"),
+            ('print!("b = "); let b: i32 = Option::<i32>::None.expect("no b");', "b = \n", "the cell panicked: no b\n"),
+        ]
+        for code, stdout, stderr in failing:
+            self.assertEqual(self.cell(code), Shown(stdout, stderr))
+            self.assertEqual(self.cell("kept"), Shown(value="7"))
+
+    def test_a_thread_that_prints_dots_does_not_hide_an_error(self):
+        dots = 'std::thread::spawn(|| for _ in 0..300 { print!("."); std::thread::sleep(std::time::Duration::from_millis(10)); })'
+        self.cell(f"let kept = 8; let dots = {dots};")
+        output = self.cell('let c: i32 = "x".parse()?;')
+        self.assertIn("invalid digit", output.stderr)
+        self.assertIn(".", output.stdout)
+        self.assertEqual(set(output.stdout), {".", "\n"})
+        self.assertEqual(self.cell("kept").value, "8")
+        self.assertEqual(self.cell("dots.join().is_ok()").value, "true")
+
+    def test_what_is_printed_without_a_line_break_is_shown_before_the_value(self):
+        self.assertEqual(self.cell('print!("half"); 42'), Shown("half\n", value="42"))
+        self.assertEqual(self.cell('for i in 0..3 { print!("{i} "); }').stdout, "0 1 2 \n")
+        figure = 'print!("mean: "); Matrix::from([[1, 2], [3, 4]]).figure("Four numbers")?'
+        self.assertEqual(self.cell(figure), Shown("mean: \n", value=["image/png", "text/html", "text/plain"]))
+        tensor = 'print!("mean: "); Tensor::from(2.5)'
+        output = self.cell(tensor)
+        self.assertEqual(output.stdout, "mean: \n")
+        self.assertIn("2.5", output.value)
+
+    def test_an_unfinished_line_on_stderr_belongs_to_its_cell(self):
+        self.assertEqual(self.cell('eprint!("half")').stderr, "half\n")
+        self.assertEqual(self.cell("1 + 1"), Shown(value="2"))
+
+    def test_bytes_that_are_not_utf_8_do_not_disturb_the_next_cells(self):
+        self.cell(r'use std::io::Write; std::io::stdout().write_all(b"a\xffb\n")?; std::io::stderr().write_all(b"c\xffd\n")?;')
+        self.assertEqual(self.cell(r'std::io::stdout().write_all(b"a\xffb\n")?; std::io::stderr().write_all(b"c\xffd\n")?;'),
+                         Shown("a\ufffdb\n", "c\ufffdd\n"))
+        for number in range(3):
+            self.assertEqual(self.cell(f'eprintln!("{number}"); {number}'), Shown("", f"{number}\n", str(number)))
+
+    def test_a_cell_reads_what_the_learner_types(self):
+        reads = 'let mut line = String::new(); print!("Your name: "); std::io::stdin().read_line(&mut line)?; line.trim()'
+        self.assertEqual(self.cell(reads, answer="Ada"), Shown("Your name: \n", value='"Ada"'))
+        twice = ("let lines: Vec<String> = std::io::stdin().lines().take(2).collect::<Result<_, _>>()?; lines.len()")
+        self.assertEqual(self.cell(twice, answer="Grace").value, "2")
+        # If nobody can answer, the cell does not wait for ever.
+        self.assertEqual(self.cell(reads).value, '""')
+        self.assertEqual(self.cell("1 + 1"), Shown(value="2"))
+
+    def test_a_failing_cell_shows_its_own_error_only(self):
+        self.cell("macro_rules! unused_so_far { () => { 1 } }\nfn unused_parameter(x: i64) -> i64 { 1 }")
+        self.assertEqual(self.cell('let n: i32 = "one";'), Shown(errors=["mismatched types"]))
+
+    def test_the_output_of_an_endless_loop_is_limited_and_the_loop_can_be_interrupted(self):
+        before = resident(self.kernel)
+        for body, seconds in [("println!", 5), ("eprintln!", 2), ("print!", 2)]:
+            output = self.cell(f'loop {{ {body}("again and again"); }}', interrupt_after=seconds)
+            text = "".join([output.stdout, output.stderr, *output.errors])
+            self.assertIn("Subprocess terminated", text)
+            self.assertLess(len(text), 50_000)
+            if body != "print!":
+                self.assertIn("printed more than 2,000 lines", text)
+            start = time.monotonic()
+            self.assertEqual(self.cell("1 + 1").value, "2")
+            self.assertLess(time.monotonic() - start, 3)
+            self.assertLess(resident(self.kernel) - before, 100)
+            self.setUp()
+
+    def test_the_last_output_before_an_abort_is_shown(self):
+        for _ in range(3):
+            output = self.cell('eprintln!("the reason"); std::process::abort();')
+            self.assertIn("What ran the cells has ended", "".join([output.stdout, *output.errors]))
+            self.assertEqual(output.stderr, "the reason\n")
+            self.setUp()
+
+    def test_cells_are_built_with_the_versions_of_the_course(self):
+        used = packages(working_folder(self.kernel))
+        self.assertIn(("tch", "0.24.0"), used)
+        self.assertEqual(used - packages(ROOT), set())
+
+    def test_tab_completes_and_shift_tab_explains_every_item_of_the_prelude(self):
+        prelude = (ROOT / "crates/nchw/src/prelude.rs").read_text(encoding="utf-8")
+        ours = re.search(r"pub use crate::\{(.*?)\n\};", prelude, re.DOTALL)[1]
+        names = set(re.findall(r"\b(\w+)\b(?!::)", ours)) - {"self"}
+        self.assertLessEqual({"Image", "LectureNet", "quiz_form", "see", "train"}, names)
+        completed = self.kernel.client.complete("Image::op", reply=True, timeout=LIMIT)["content"]["matches"]
+        self.assertTrue(any(match.startswith("open") for match in completed), completed)
+        for name in sorted(names):
+            shown = self.kernel.client.inspect(name, len(name), reply=True, timeout=LIMIT)["content"]
+            # Its name and the example of its docs.
+            self.assertRegex(shown["data"].get("text/plain", ""), "(?s)nchw.*(use nchw|let |assert)", name)
+
+
+class KernelTest(unittest.TestCase):
+    def test_a_client_that_leaves_before_the_answer_does_no_harm(self):
+        for _ in range(2):
+            with start_kernel() as kernel:
+                ask_and_leave(kernel.manager)
+                self.assertEqual(kernel.run("1 + 1").text, "2")
+                self.assertTrue(kernel.manager.is_alive())
+
+    def test_the_cells_run_in_the_folder_of_the_notebook(self):
+        with tempfile.TemporaryDirectory() as folder, start_kernel(folder) as kernel:
+            ask_and_leave(kernel.manager)
+            output = kernel.run(f'{FIRST_CELL}\nprintln!("{{}}", std::env::current_dir()?.display());')
+            self.assertEqual(output.text, f"{Path(folder).resolve()}\n")
+
+    def test_the_lock_file_is_used_before_the_crate_is_built(self):
+        # As after a change of the crate: the kernel starts without the crate.
+        with tempfile.TemporaryDirectory(prefix="nchw-") as home:
+            for part in (ROOT / ".nchw/kernel").iterdir():
+                if part.name not in ("built", "build", "slots"):
+                    (Path(home) / part.name).symlink_to(part)
+            with start_kernel(home=home) as kernel:
+                self.assertEqual(kernel.run("1 + 1").text, "2")
+                self.assertEqual(packages(working_folder(kernel)), set(), "cargo removes packages that are not needed")
+            with start_kernel(home=home) as kernel:
+                kernel.run(":version")
+                self.assertEqual(packages(working_folder(kernel)), packages(ROOT))
+
+    def test_no_process_remains_after_a_shut_down_or_a_kill(self):
+        for now in (False, True):
+            with start_kernel() as kernel:
+                kernel.run("1 + 1")
+                children = kernel.processes[1:]
+                self.assertTrue(any("--relay" in command_line(process) for process in children), "the relay is among them")
+                kernel.manager.shutdown_kernel(now=now)
+                _, alive = psutil.wait_procs(children, END_LIMIT)
+                # If evcxr is killed, the process that runs the cells may still be in one.
+                self.assertEqual([p for p in alive if "--relay" in command_line(p) or not now], [])
+
+    def test_the_probe_ends_when_the_kernel_dies(self):
+        # Also if no process reads its stderr any more, because set-up was killed.
+        code = ("import kernel_probe, threading, time; from types import SimpleNamespace as Of\n"
+                 "dead = Of(provisioner=Of(process=Of(poll=lambda: 9)))\n"
+                 "threading.Thread(target=kernel_probe.watch, args=(dead, None, threading.Event())).start()\n"
+                 f"time.sleep({LIMIT})")
+        for read in (True, False):
+            probe = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[1], encoding="utf-8",
+                                     stderr=subprocess.PIPE)
+            if not read:
+                probe.stderr.close()
+            self.assertEqual(probe.wait(END_LIMIT), 1)
+            if read:
+                self.assertEqual(probe.stderr.read().strip(), "the kernel died")
+                probe.stderr.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
