@@ -138,7 +138,7 @@ def no_network(clone):
     prefix = unshare("-n")
     if prefix is None:
         return "skipped: unshare is not allowed here"
-    clone.run(fails=True, prefix=prefix, says=["could not install Python packages", "the network was not to be had"],
+    clone.run(fails=True, prefix=prefix, says=["could not install Python packages", "the network is not available"],
               PIP_NO_CACHE_DIR="1")
     return None
 
@@ -205,7 +205,7 @@ def a_broken_build(clone):
         for library in folder.rglob("libnchw*.so"):
             library.unlink()
             library.write_bytes(b"")
-    clone.run("doctor", fails=True, says=["FAIL  kernel", "mend it: cargo xtask setup"])
+    clone.run("doctor", fails=True, says=["FAIL  kernel", "to fix it: cargo xtask setup"])
     clone.run(says=["Ready"])
     clone.run("doctor")
 

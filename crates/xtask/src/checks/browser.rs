@@ -51,11 +51,10 @@ impl Browser {
 
     /// Runs a script that opens a notebook in JupyterLab and uses it.
     pub fn visit(&self, script: &str, arguments: &[impl AsRef<OsStr>]) -> Result<()> {
-        let mut python = Command::new(&self.python);
-        python.arg(paths::script(script)).args(arguments);
-        python.arg("--jupyter").arg(paths::venv_program("python"));
+        let mut python = run::module(&self.python, script);
+        python.args(arguments).arg("--jupyter").arg(paths::venv_program("python"));
         source::use_conda_jupyterlab(&mut python);
-        run::run(python.current_dir(paths::root()))
+        run::run(&mut python)
     }
 }
 
@@ -63,7 +62,7 @@ impl Browser {
 pub fn book() -> Result<()> {
     scripts::book()?;
     match Browser::find("the book in a browser")? {
-        Some(browser) => run::run(Command::new(browser.python).arg(paths::script("test_book.py"))),
+        Some(browser) => run::run(&mut run::module(browser.python, "browser.book")),
         None => Ok(()),
     }
 }

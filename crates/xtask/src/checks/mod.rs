@@ -7,7 +7,7 @@ pub mod skips;
 use crate::commands::{deny, scripts};
 use crate::setup::source::{self, Request, Source};
 use crate::setup::{self};
-use crate::system::{environment, files, run};
+use crate::system::{environment, files, run, tools};
 use crate::{checks::browser::Browser, paths};
 use anyhow::{Context, Result, bail};
 use std::{env, ffi::OsStr, fs, process::Command, time::Instant};
@@ -32,9 +32,11 @@ pub fn test(strict: bool) -> Result<()> {
         ("wasm", &wasm),
         ("dependencies", &|| deny::deny(false)),
         ("hosting", &hosting),
-        ("notebook checker", &|| unit_tests("test_chores test_day test_environment test_notebooks")),
-        ("kernel", &|| unit_tests("test_kernel test_doctor")),
-        ("closed", &|| unit_tests("test_closed")),
+        ("notebook checker", &|| {
+            unit_tests("tests.test_scripts tests.test_day tests.test_environment tests.test_notebooks")
+        }),
+        ("kernel", &|| unit_tests("tests.test_kernel tests.test_doctor")),
+        ("security", &|| unit_tests("tests.test_security")),
         ("notebooks", &|| scripts::notebooks(true, &[])),
         ("mistakes", &|| scripts::mistakes(true)),
         ("book", &browser::book),
@@ -162,7 +164,7 @@ fn notebooks_in_a_browser(source: &Source) -> Result<()> {
     let mut cargo = with_libtorch(source, forms)?;
     cargo.env("NCHW_BROWSER_PYTHON", &browser.python).envs(axe.iter().map(|axe| ("NCHW_AXE", axe)));
     run::run(&mut cargo)?;
-    browser.visit("browser.py", &["02-convolution"])?;
+    browser.visit("browser.figures", &["02-convolution"])?;
     let axe: Vec<&OsStr> = axe.iter().flat_map(|axe| ["--axe".as_ref(), axe.as_os_str()]).collect();
-    browser.visit("test_form_in_lab.py", &axe)
+    browser.visit("browser.forms", &axe)
 }

@@ -37,20 +37,20 @@ pub fn grading() -> Result<()> {
 
 /// `cargo xtask bench kernel`.
 pub fn bench_kernel(rounds: u32) -> Result<()> {
-    let mut python = run::script("bench_kernel.py");
+    let mut python = run::module(paths::venv_program("python"), "bench.kernel");
     python.arg("--python").arg(environment::python_of(".venv-bench", "bench.lock")?);
-    run::run(python.args(["--rounds", &rounds.to_string()]).current_dir(paths::notebooks()))
+    run::run(python.args(["--rounds", &rounds.to_string()]))
 }
 
 /// `cargo xtask bench day`.
 pub fn bench_day(rounds: u32) -> Result<()> {
-    let mut python = run::script("bench_day.py");
-    run::run(python.args(["--rounds", &rounds.to_string()]).current_dir(paths::script("")))
+    let mut python = run::module(paths::venv_program("python"), "bench.day");
+    run::run(python.args(["--rounds", &rounds.to_string()]))
 }
 
 /// `cargo xtask bench train`.
 pub fn bench_train(rounds: u32, device: &str) -> Result<()> {
-    let mut python = run::script("bench_train.py");
+    let mut python = run::module(paths::venv_program("python"), "bench.train");
     python.arg("--nchw").arg(paths::venv_program("nchw"));
     python.arg("--python").arg(environment::python_of(".venv-bench", "bench.lock")?);
     run::run(python.args(["--rounds", &rounds.to_string(), "--device", device]))
@@ -58,6 +58,6 @@ pub fn bench_train(rounds: u32, device: &str) -> Result<()> {
 
 /// `cargo xtask bench class`.
 pub fn bench_class(kernels: u32) -> Result<()> {
-    let mut python = run::script("bench_class.py");
-    run::run(python.args(["--kernels", &kernels.to_string()]).current_dir(paths::notebooks()))
+    let mut python = run::module(paths::venv_program("python"), "bench.classroom");
+    run::run(python.args(["--kernels", &kernels.to_string()]))
 }

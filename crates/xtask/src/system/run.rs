@@ -4,7 +4,7 @@ use crate::paths;
 use anyhow::{Context, Error, Result, anyhow, bail};
 use std::io::{Read, Seek};
 use std::process::{Command, Stdio};
-use std::{fs::File, path::Path};
+use std::{ffi::OsStr, fs::File, path::Path};
 
 /// What programs write when a disk is full.
 pub const NO_SPACE: &str = "No space left on device";
@@ -19,6 +19,14 @@ pub fn name(command: &Command) -> String {
 pub fn script(name: &str) -> Command {
     let mut python = Command::new(paths::venv_program("python"));
     python.arg(paths::script(name));
+    python
+}
+
+/// A module in one of the folders of scripts, such as `bench.day`.
+pub fn module(python: impl AsRef<OsStr>, name: &str) -> Command {
+    let mut python = Command::new(python);
+    // Python finds the module from the folder above, and the modules that it shares with others.
+    python.args(["-m", name]).current_dir(paths::script(""));
     python
 }
 

@@ -18,7 +18,12 @@ pub fn step(machine: &Machine) -> Step<'_> {
         size: "350 MB on disk; 1 to 4 minutes the first time",
         outside: vec![],
         // The source of the crate is not an input: its age is compared (`fresh.rs`).
-        inputs: &[file!(), "crates/xtask/python/kernel_probe.py", "crates/xtask/python/kernels.py"],
+        inputs: &[
+            file!(),
+            "crates/xtask/python/common.py",
+            "crates/xtask/python/kernel.py",
+            "crates/xtask/python/kernel_probe.py",
+        ],
         values: Box::new(|| Ok(vec![kernelspec::step(machine).stamp()?, machine.tools.rust.clone()])),
         exists: Box::new(|| fresh::is_fresh(&paths::kernel())),
         act: Box::new(build),
