@@ -9,17 +9,17 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 /// A generator of its own for each `(seed, stream)`.
-pub struct Dice(ChaCha8Rng);
+pub struct Rng(ChaCha8Rng);
 
-impl Dice {
+impl Rng {
     /// Streams of one seed are independent, so that picture 7 does not depend
     /// on whether picture 6 was drawn.
-    pub fn new(seed: u64, stream: u64) -> Dice {
+    pub fn new(seed: u64, stream: u64) -> Rng {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         let mut rng = ChaCha8Rng::from_seed(key);
         rng.set_stream(stream);
-        Dice(rng)
+        Rng(rng)
     }
 
     /// A number from `low` up to, but not including, `high`.

@@ -89,7 +89,7 @@ impl Chart {
         canvas.text(16.0, 52.0, &self.up, Text::new(16.0).left().colour(INK));
         let mut ends = Vec::new();
         canvas.draw(|backend| -> std::result::Result<(), String> {
-            let told = |e: &dyn std::fmt::Display| e.to_string();
+            let message = |e: &dyn std::fmt::Display| e.to_string();
             let area = backend.into_drawing_area();
             let ink = rgb(PALE_INK);
             let label = TextStyle::from(("sans-serif", 15.0 * f64::from(PIXEL_RATIO))).color(&ink);
@@ -101,7 +101,7 @@ impl Chart {
                 .x_label_area_size(scaled(26.0))
                 .y_label_area_size(scaled(46.0))
                 .build_cartesian_2d(self.first..last, low..high)
-                .map_err(|e| told(&e))?;
+                .map_err(|e| message(&e))?;
             chart
                 .configure_mesh()
                 .x_labels(steps.clamp(2, 10))
@@ -113,7 +113,7 @@ impl Chart {
                 .axis_style(rgb(PALE_INK).stroke_width(2))
                 .label_style(label)
                 .draw()
-                .map_err(|e| told(&e))?;
+                .map_err(|e| message(&e))?;
             for (i, (_, values)) in self.lines.iter().enumerate() {
                 let points: Vec<(f64, f64)> = values
                     .iter()
@@ -265,12 +265,12 @@ mod tests {
 
     #[test]
     fn values_and_names_that_cannot_be_drawn_are_refused() {
-        let told = |chart: Chart| chart.figure().unwrap_err().to_string();
+        let message = |chart: Chart| chart.figure().unwrap_err().to_string();
         let chart = || Chart::new("t", "x", "y");
-        assert!(told(chart().line("loss", &[1.0, -1e300])).contains("the value -1e300, too large"));
-        assert!(told(chart().line("a", &[1.0]).from(f64::NAN)).contains("begins at NaN"));
-        assert!(told(chart().line("name ".repeat(30), &[1.0])).contains("too long to stand"));
-        assert!(told(chart().line("a", &vec![0.5; 200_000])).contains("200000 values"));
+        assert!(message(chart().line("loss", &[1.0, -1e300])).contains("the value -1e300, too large"));
+        assert!(message(chart().line("a", &[1.0]).from(f64::NAN)).contains("begins at NaN"));
+        assert!(message(chart().line("name ".repeat(30), &[1.0])).contains("too long to stand"));
+        assert!(message(chart().line("a", &vec![0.5; 200_000])).contains("200000 values"));
     }
 
     /// Left, top, right and bottom of what has a line's colour, in pixels.

@@ -568,14 +568,14 @@ mod tests {
 
     #[test]
     fn a_tower_is_refused_and_a_thread_can_be_seen() {
-        let told = |panel| sheet(vec![vec![panel]]).figure("", "").unwrap_err().to_string();
-        let tower = told(heat(Grid::new(3072, 1, vec![0.5; 3072]).unwrap(), 560.0));
+        let message = |panel| sheet(vec![vec![panel]]).figure("", "").unwrap_err().to_string();
+        let tower = message(heat(Grid::new(3072, 1, vec![0.5; 3072]).unwrap(), 560.0));
         assert!(tower.contains("3072 rows (H) and 1 column (W) are"), "{tower}");
         assert!(tower.contains("`.narrow(-2, 0, 7)` takes the first 7"), "{tower}");
         // What the message says to type can be drawn.
         let seven = heat(Grid::new(7, 1, vec![1.0; 7]).unwrap(), 560.0);
         sheet(vec![vec![seven]]).figure("", "").unwrap();
-        let wide = told(heat(Grid::new(1, 70_000, vec![0.5; 70_000]).unwrap(), 560.0));
+        let wide = message(heat(Grid::new(1, 70_000, vec![0.5; 70_000]).unwrap(), 560.0));
         assert!(wide.contains("70000 columns (W)") && wide.contains("`.narrow(-1, 0, 100)`"), "{wide}");
         let thread = sheet(vec![vec![heat(Grid::new(1, 3072, vec![1.0; 3072]).unwrap(), 560.0)]]);
         let (_, [left, top, right, bottom]) = area(&thread.figure("", "").unwrap(), BRIGHTEST);

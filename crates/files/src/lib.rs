@@ -157,10 +157,10 @@ mod tests {
     fn a_protected_file_and_a_protected_folder_have_their_own_advice() {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("file");
-        let told = || not_written(&file, &ErrorKind::PermissionDenied.into()).to_string();
-        assert!(told().contains("choose a folder of your own"), "{}", told());
+        let message = || not_written(&file, &ErrorKind::PermissionDenied.into()).to_string();
+        assert!(message().contains("choose a folder of your own"), "{}", message());
         fs::write(&file, "").unwrap();
-        assert!(told().contains("this file is protected"), "{}", told());
+        assert!(message().contains("this file is protected"), "{}", message());
     }
 
     #[test]

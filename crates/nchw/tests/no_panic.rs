@@ -441,7 +441,7 @@ fn figures_of_pixels() {
 fn the_drawn_data_set() {
     let count = || sizes().prop_filter("little memory", |count| *count <= 100 || *count > 1_000_000);
     let inputs = (count(), count(), any::<u64>(), tensors(), tensors());
-    let net = LectureNet::new(Plan { maps: [2, 3, 4], pooling: true }, 1, Device::Cpu).unwrap();
+    let net = LectureNet::new(LectureNetConfig { maps: [2, 3, 4], pooling: true }, 1, Device::Cpu).unwrap();
     for_a_while(inputs, |(train, test, seed, images, labels)| {
         shown(Shapes10::draw(train, seed));
         for place in [Place::Anywhere, Place::Left, Place::Right] {
@@ -532,11 +532,11 @@ fn networks_of_any_plan_on_any_batch() {
     let devices = select(vec![Device::Cpu, Device::Cuda(99), Device::Mps, Device::Vulkan]);
     let inputs = (plans, batches(), tensors(), texts(), sizes(), devices);
     for_a_while(inputs, |((maps, pooling), batch, tensor, name, channel, device)| {
-        let plan = Plan { maps, pooling };
+        let plan = LectureNetConfig { maps, pooling };
         let _ = (plan.layers(), shown(plan.chain().on([1, 3, 32, 32]).ok()));
         let here = LectureNet::new(plan, 3, Device::Cpu);
         if device != Device::Cpu && here.is_ok() {
-            assert!(shown(LectureNet::new(plan, 3, device).map(|net| net.plan())).is_none());
+            assert!(shown(LectureNet::new(plan, 3, device).map(|net| net.config())).is_none());
         }
         let Some(net) = shown(here.map(Net)) else { return };
         let net = net.0;
@@ -567,7 +567,7 @@ fn networks_of_any_plan_on_any_batch() {
         shown(net.to_device(device).map(|net| net.parameters()));
         let file = folder.path().join(format!("{}.safetensors", name.replace(['/', '\\'], "_")));
         if shown(net.save(&file)).is_some() {
-            assert!(shown(LectureNet::load(&file).map(|net| net.plan())).is_some());
+            assert!(shown(LectureNet::load(&file).map(|net| net.config())).is_some());
         }
     });
 }
@@ -577,7 +577,7 @@ struct Net(LectureNet);
 
 impl fmt::Debug for Net {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0.plan())
+        write!(f, "{:?}", self.0.config())
     }
 }
 
@@ -629,7 +629,7 @@ fn layers_with_names() {
 
 /// A network whose first filters are this number everywhere; it may refuse to be used.
 fn network(maps: i64, pooling: bool, fill: Option<f64>) -> LectureNet {
-    let plan = Plan { maps: [maps, maps + 1, maps + 2], pooling };
+    let plan = LectureNetConfig { maps: [maps, maps + 1, maps + 2], pooling };
     let net = LectureNet::new(plan, 3, Device::Cpu).unwrap();
     if let Some(fill) = fill {
         // tch's own function panics where the number does not fit.

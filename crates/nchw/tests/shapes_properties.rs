@@ -189,7 +189,7 @@ proptest! {
         position in any::<usize>(),
     ) {
         let seen = Seen { rows: rows.clone(), cols: rows.clone() };
-        let sight = Sight { size: u64::MAX, jump: f64::NAN, first: f64::NEG_INFINITY };
+        let sight = AxisField { size: u64::MAX, jump: f64::NAN, first: f64::NEG_INFINITY };
         let problem = Problem {
             position, layer, input, what: String::new(), why: String::new(), fix: String::new(), instead: vec![layer; 3],
         };

@@ -24,7 +24,7 @@ const FOLDER: &str = "NCHW_TEST_TRAINING";
 
 fn recipe(folder: &Path) -> Recipe {
     Recipe {
-        plan: Plan { maps: [4, 6, 8], ..Plan::default() },
+        plan: LectureNetConfig { maps: [4, 6, 8], ..LectureNetConfig::default() },
         epochs: 60,
         batch: 32,
         device: Device::Cpu,

@@ -122,18 +122,18 @@ fn see_writes_a_slide_of_each_kind() {
         "see", "--image", photo, "--what", "sum", "--fit", "whole", "--layer", "block2", "--out", out,
     ]);
     assert!(text.contains("maps, but no answer") && code == 0, "{text}");
-    let told = |args: &[&str]| {
+    let message = |args: &[&str]| {
         let (text, err, code) = nchw(&[&["see", "--image", photo, "--out", out], args].concat());
         assert_eq!((text.as_str(), code), ("", 2), "{args:?}");
         err
     };
     assert!(
-        told(&["--what", "gradcam", "--fit", "whole"])
+        message(&["--what", "gradcam", "--fit", "whole"])
             .contains("there is no answer for a picture of 300 x 451")
     );
-    assert!(told(&["--what", "gradcam", "--class", "lion"]).contains("expected one of airplane"));
-    assert!(told(&["--what", "maps", "--layer", "block7"]).contains("block2.conv3"));
-    assert!(told(&["--weights", photo]).contains("not a whole safetensors file"));
+    assert!(message(&["--what", "gradcam", "--class", "lion"]).contains("expected one of airplane"));
+    assert!(message(&["--what", "maps", "--layer", "block7"]).contains("block2.conv3"));
+    assert!(message(&["--weights", photo]).contains("not a whole safetensors file"));
     let (_, err, code) = nchw(&["see", "--image", photo, "--out", folder.join("x.jpg").to_str().unwrap()]);
     assert!(err.contains("saved as PNG") && code == 2, "{err}");
     std::fs::remove_dir_all(&folder).unwrap();

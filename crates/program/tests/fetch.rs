@@ -633,7 +633,7 @@ type Add<'a> = &'a dyn Fn(&mut tar::Builder<Vec<u8>>);
 /// What comes out of an archive, or why nothing does.
 fn unpacked(spec: &Spec, packed: &[u8]) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
-    let create = |file: &fetch::Sealed| {
+    let create = |file: &fetch::PublishedFile| {
         names.push(file.name.clone());
         Ok(std::io::sink())
     };

@@ -13,9 +13,9 @@ mod common;
 use archive::{gzip, packed, published};
 use nchw::{
     data::read_records,
-    net::{LectureNet, Plan},
+    net::{LectureNet, LectureNetConfig},
 };
-use nchw_program::fetch::{self, Sealed};
+use nchw_program::fetch::{self, PublishedFile};
 use proptest::{
     prelude::*,
     sample::Index,
@@ -120,7 +120,7 @@ fn the_reader_of_the_binary_format() {
 fn the_reader_of_weights() {
     let folder = common::TempFolder::new("fuzz-weights");
     let path = folder.path().join("weights.safetensors");
-    LectureNet::new(Plan { maps: [1, 2, 3], pooling: true }, 1, Device::Cpu).unwrap().save(&path).unwrap();
+    LectureNet::new(LectureNetConfig { maps: [1, 2, 3], pooling: true }, 1, Device::Cpu).unwrap().save(&path).unwrap();
     let whole = std::fs::read(&path).unwrap();
     // Without its hash, so that damage behind the head is read, too; the head keeps its length.
     let text = String::from_utf8_lossy(&whole[..4000]).into_owned();
@@ -177,7 +177,7 @@ fn the_reader_of_the_archive() {
     let arbitrary = prop::collection::vec(any::<u8>(), 0..3000);
     for_a_while(prop_oneof![1 => arbitrary, 3 => outside, 3 => inside, 3 => in_headers], |bytes| {
         let out: Rc<RefCell<BTreeMap<String, Vec<u8>>>> = Rc::default();
-        let create = |file: &Sealed| Ok(Out(file.name.clone(), out.clone()));
+        let create = |file: &PublishedFile| Ok(Out(file.name.clone(), out.clone()));
         let read = fetch::archive::unpack(&bytes[..], &published.spec.files, "x.tar.gz", create);
         let out = out.borrow();
         for (name, bytes) in out.iter() {

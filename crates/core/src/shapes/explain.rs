@@ -1,6 +1,6 @@
 //! Numbers that explain themselves: the formula, then the learner's numbers, then the result.
 
-use super::field::{Sight, ranges};
+use super::field::{AxisField, ranges};
 use super::layer::{Layer, Op};
 use super::row::channels_and_last;
 use super::shape::{Shape, count, times};
@@ -239,9 +239,9 @@ impl Row {
     }
 }
 
-fn sight_lines(plural: &str, slide: &Slide, before: Sight, after: Sight) -> String {
+fn sight_lines(plural: &str, slide: &Slide, before: AxisField, after: AxisField) -> String {
     let Slide { kernel, stride, dilation, before: padding, .. } = slide;
-    let Sight { size, jump, first } = before;
+    let AxisField { size, jump, first } = before;
     if slide.transposed.is_some() {
         return format!(
             "  {plural}: at most {} (traced back: a transposed convolution's values see unequally much), jump \

@@ -12,14 +12,14 @@ use std::{fmt, sync::Arc};
 #[derive(Clone, Copy, PartialEq)]
 pub struct Field {
     /// Along the rows.
-    pub h: Sight,
+    pub h: AxisField,
     /// Along the columns.
-    pub w: Sight,
+    pub w: AxisField,
 }
 
 /// What one value sees along one axis. At the border a part of it may be padding.
 #[derive(Clone, Copy, PartialEq)]
-pub struct Sight {
+pub struct AxisField {
     /// From the first to the last place seen. With `conv_transpose`, whose
     /// values see unequally much, the largest; where more than 1,024 neighbours
     /// differ, an upper bound.
@@ -138,8 +138,8 @@ impl Reach {
         Reach { jump: 1, per: 1, first: 0.0, size: 1, ends: vec![Some((0, 0))], shift: 1 }
     }
 
-    fn sight(&self) -> Sight {
-        Sight { size: self.size, jump: self.jump as f64 / self.per as f64, first: self.first }
+    fn sight(&self) -> AxisField {
+        AxisField { size: self.size, jump: self.jump as f64 / self.per as f64, first: self.first }
     }
 
     fn then(&self, slide: &Slide) -> Option<Reach> {
@@ -225,7 +225,7 @@ pub(super) fn ranges(places: &[u64]) -> String {
     text
 }
 
-impl fmt::Display for Sight {
+impl fmt::Display for AxisField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "size {}, jump {}, first centre {}", self.size, self.jump, self.first)
     }
@@ -243,4 +243,4 @@ impl fmt::Display for Seen {
     }
 }
 
-debug_as_display!(Sight, Field, Seen);
+debug_as_display!(AxisField, Field, Seen);

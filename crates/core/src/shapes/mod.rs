@@ -36,7 +36,7 @@ mod words;
 pub use chain::{Chain, chain, table};
 pub use explain::Explanation;
 pub use fault::{DEPTH, NO_ROOM, why_these_channels};
-pub use field::{Field, Seen, Sight};
+pub use field::{Field, Seen, AxisField};
 pub use layer::Op;
 pub use layer::{
     Layer, avg_pool, batch_norm, conv, conv_transpose, dropout, flatten, global_avg_pool, global_max_pool,

@@ -1,6 +1,6 @@
 //! The table of a chain: one row a layer, to read or to print.
 
-use super::field::Sight;
+use super::field::AxisField;
 use super::problem::Problem;
 use super::row::Row;
 use super::shape::{Shape, times};
@@ -106,7 +106,7 @@ impl Table {
 
     /// As JSON: `input`, `rows`, `totals`, and `problem`, which is null when every layer fits.
     pub fn to_json(&self) -> String {
-        let field = |s: Sight| json!({"size": s.size, "jump": s.jump, "first_centre": s.first});
+        let field = |s: AxisField| json!({"size": s.size, "jump": s.jump, "first_centre": s.first});
         let rows = self.rows.iter().map(|row| {
             json!({
                 "layer": row.layer.to_string(),

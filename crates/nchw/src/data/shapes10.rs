@@ -5,7 +5,7 @@
 //! picture, whatever its shape. Made for the experiments of lecture part 1
 //! (why not fully connected), which need no download.
 
-use crate::random::Dice;
+use crate::random::Rng;
 use crate::{Error, Result};
 use std::fmt;
 use tch::Tensor;
@@ -175,12 +175,12 @@ struct Ground {
 }
 
 fn draw_picture(picture: &mut [u8], index: usize, seed: u64, place: Place) {
-    let mut dice = Dice::new(seed, index as u64);
-    let sketch = Sketch::by_lot(&mut dice, place);
+    let mut rng = Rng::new(seed, index as u64);
+    let sketch = Sketch::by_lot(&mut rng, place);
     let cover = sketch.cover(label(index));
-    let strength = dice.between(0.03, 0.12);
+    let strength = rng.between(0.03, 0.12);
     let mut lots = [0; 4 * BYTES];
-    dice.fill(&mut lots);
+    rng.fill(&mut lots);
     for (at, (byte, lots)) in picture.iter_mut().zip(lots.chunks_exact(4)).enumerate() {
         let (channel, pixel) = (at / (SIDE * SIDE), at % (SIDE * SIDE));
         let ground = sketch.ground.at(channel, pixel / SIDE, pixel % SIDE);
@@ -193,19 +193,19 @@ fn draw_picture(picture: &mut [u8], index: usize, seed: u64, place: Place) {
 }
 
 impl Sketch {
-    fn by_lot(dice: &mut Dice, place: Place) -> Sketch {
-        let radius = dice.between(6.0, 8.0);
+    fn by_lot(rng: &mut Rng, place: Place) -> Sketch {
+        let radius = rng.between(6.0, 8.0);
         // tan of half the angle, up to 15 degrees either way: gives the sine
         // and cosine by division alone, the same on every machine.
-        let t = dice.between(-0.13, 0.13);
-        let middle = (place.column(dice.between(0.0, 1.0)), eighths(dice.between(9.0, 23.0)));
-        let ground = Ground::by_lot(dice);
+        let t = rng.between(-0.13, 0.13);
+        let middle = (place.column(rng.between(0.0, 1.0)), eighths(rng.between(9.0, 23.0)));
+        let ground = Ground::by_lot(rng);
         Sketch {
             middle,
             radius,
             cos: (1.0 - t * t) / (1.0 + t * t),
             sin: 2.0 * t / (1.0 + t * t),
-            colour: ground.contrast(dice),
+            colour: ground.contrast(rng),
             ground,
         }
     }
@@ -258,10 +258,10 @@ fn eighths(x: f32) -> f32 {
 }
 
 impl Ground {
-    fn by_lot(dice: &mut Dice) -> Ground {
-        let from = [0; 3].map(|_| dice.between(0.0, 255.0));
-        let to = from.map(|c| (c + dice.between(-40.0, 40.0)).clamp(0.0, 255.0));
-        Ground { from, to, direction: (dice.between(-1.0, 1.0), dice.between(-1.0, 1.0)) }
+    fn by_lot(rng: &mut Rng) -> Ground {
+        let from = [0; 3].map(|_| rng.between(0.0, 255.0));
+        let to = from.map(|c| (c + rng.between(-40.0, 40.0)).clamp(0.0, 255.0));
+        Ground { from, to, direction: (rng.between(-1.0, 1.0), rng.between(-1.0, 1.0)) }
     }
 
     fn at(&self, channel: usize, row: usize, column: usize) -> f32 {
@@ -272,9 +272,9 @@ impl Ground {
 
     /// A colour clearly lighter or darker than the whole background, so that
     /// the shape shows in grey, too, and to eyes that tell few colours apart.
-    fn contrast(&self, dice: &mut Dice) -> [f32; 3] {
+    fn contrast(&self, rng: &mut Rng) -> [f32; 3] {
         loop {
-            let colour = [0; 3].map(|_| dice.between(0.0, 255.0));
+            let colour = [0; 3].map(|_| rng.between(0.0, 255.0));
             let differs = |ground| (grey(colour) - grey(ground)).abs() >= 70.0;
             if differs(self.from) && differs(self.to) {
                 return colour;
@@ -373,7 +373,7 @@ mod tests {
     fn every_shape_shows_and_lies_inside_the_picture() {
         for index in 0..3000 {
             let place = [Place::Anywhere, Place::Left, Place::Right][index / 1000];
-            let sketch = Sketch::by_lot(&mut Dice::new(5, index as u64), place);
+            let sketch = Sketch::by_lot(&mut Rng::new(5, index as u64), place);
             let cover = sketch.cover(label(index));
             let name = Shapes10::NAMES[index % 10];
             let whole = cover.iter().filter(|&&c| c == 1.0).count();
@@ -411,7 +411,7 @@ mod tests {
     fn right_is_left_ten_columns_further() {
         for index in 0..20 {
             let cover = |place| {
-                let cover = Sketch::by_lot(&mut Dice::new(1, index), place).cover(label(index as usize));
+                let cover = Sketch::by_lot(&mut Rng::new(1, index), place).cover(label(index as usize));
                 Tensor::from_slice(&cover).view([32, 32])
             };
             let (left, right) = (cover(Place::Left), cover(Place::Right));

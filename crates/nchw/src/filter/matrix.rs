@@ -298,14 +298,14 @@ mod tests {
         assert!(error.contains("[2, 3, 4, 5]") && error.contains(".i((0, 0))"), "{error}");
         let error = Matrix::new(2, 3, vec![1.0]).unwrap_err().to_string();
         assert!(error.contains("2 rows and 3 columns needs 6 values") && error.contains("got 1"), "{error}");
-        let told = |height, width| Matrix::new(height, width, vec![1.0]).unwrap_err().to_string();
-        assert!(told(usize::MAX, 2).contains("more values than a computer can count, got 1"));
-        assert!(told(0, 5).contains("expected at least 1 row and 1 column"));
+        let message = |height, width| Matrix::new(height, width, vec![1.0]).unwrap_err().to_string();
+        assert!(message(usize::MAX, 2).contains("more values than a computer can count, got 1"));
+        assert!(message(0, 5).contains("expected at least 1 row and 1 column"));
     }
 
     #[test]
     fn each_empty_axis_is_named() {
-        let told = |size: &[i64]| {
+        let message = |size: &[i64]| {
             let error = Matrix::from_tensor(&Tensor::zeros(size, (Kind::Float, tch::Device::Cpu)));
             error.unwrap_err().to_string()
         };
@@ -315,7 +315,7 @@ mod tests {
             (&[0, 7], "H is 0"),
             (&[1, 5, 0], "W is 0"),
         ] {
-            assert!(told(size).contains(axis) && told(size).contains(&format!("{size:?}")), "{}", told(size));
+            assert!(message(size).contains(axis) && message(size).contains(&format!("{size:?}")), "{}", message(size));
         }
     }
 

@@ -119,7 +119,7 @@ mod tests {
     }
 
     /// What opening a file of these bytes says; empty if it can be read.
-    fn told(folder: &TempFolder, name: &str, bytes: &[u8]) -> String {
+    fn message(folder: &TempFolder, name: &str, bytes: &[u8]) -> String {
         let file = folder.path().join(name);
         fs::write(&file, bytes).unwrap();
         Image::open(&file).map_or_else(|error| error.to_string(), |_| String::new())
@@ -129,8 +129,8 @@ mod tests {
     /// bytes of an image are then spread over the whole file.
     fn whole() -> Vec<(&'static str, Vec<u8>)> {
         let (width, height) = (60, 40);
-        let mut dice = crate::random::Dice::new(7, 0);
-        let rgb: Vec<u8> = (0..width * height * 3).map(|_| dice.below(256) as u8).collect();
+        let mut rng = crate::random::Rng::new(7, 0);
+        let rgb: Vec<u8> = (0..width * height * 3).map(|_| rng.below(256) as u8).collect();
         let noise = image::RgbImage::from_raw(width, height, rgb.clone()).unwrap();
         let as_file = |format| {
             let mut bytes = std::io::Cursor::new(Vec::new());
@@ -157,9 +157,9 @@ mod tests {
     fn a_file_that_is_cut_off_says_so() {
         let folder = TempFolder::new("image-cut");
         for (name, bytes) in whole() {
-            assert_eq!(told(&folder, name, &bytes), "", "{name}");
+            assert_eq!(message(&folder, name, &bytes), "", "{name}");
             for part in 3..10 {
-                let said = told(&folder, name, &bytes[..bytes.len() * part / 10]);
+                let said = message(&folder, name, &bytes[..bytes.len() * part / 10]);
                 assert!(said.contains("cut off"), "{part} tenths of {name}: {said}");
             }
             // As long as it should be, but the rest never came.
@@ -167,7 +167,7 @@ mod tests {
             let middle = half.len() / 2;
             half[middle..].fill(0);
             if name.ends_with(".jpg") {
-                assert!(told(&folder, name, &half).contains("cut off"), "{name}");
+                assert!(message(&folder, name, &half).contains("cut off"), "{name}");
             }
         }
     }
@@ -179,13 +179,13 @@ mod tests {
         let small = kept("tests/see/cmyk.jpg");
         // Behind the end, cameras write previews and videos; some fill markers up with 0xff.
         for behind in [&b"\0\0\0\0"[..], b"more", &small, &small[..200], &[0xff; 9]] {
-            assert_eq!(told(&folder, "behind.jpg", &[&bytes, behind].concat()), "");
+            assert_eq!(message(&folder, "behind.jpg", &[&bytes, behind].concat()), "");
         }
         // A thumbnail, with an end of its own, in front.
         let length = (small.len() + 8) as u16;
         let exif = [&[0xff, 0xff, 0xff, 0xe1][..], &length.to_be_bytes(), b"Exif\0\0", &small].concat();
         let with_thumbnail = [&bytes[..2], &exif, &bytes[2..]].concat();
-        assert_eq!(told(&folder, "thumbnail.jpg", &with_thumbnail), "");
+        assert_eq!(message(&folder, "thumbnail.jpg", &with_thumbnail), "");
         for cut in [exif.len() + 2, exif.len() + 500, with_thumbnail.len() / 2, with_thumbnail.len() - 2] {
             assert!(jpeg_is_cut_off(&with_thumbnail[..cut]), "{cut}");
         }
@@ -225,12 +225,12 @@ mod tests {
             ("d.png", Vec::new(), "empty"),
         ];
         for (name, bytes, advice) in cases {
-            let said = told(&folder, name, &bytes);
+            let said = message(&folder, name, &bytes);
             assert!(said.contains(" cannot be read: ") && said.contains(advice), "{name}: {said}");
         }
         // Shorter than a head, and of no kind.
         for bytes in [&b"\0\0\0\x20ftyp"[..], b"\xff\xff\xff\xffftypheic", b"II", b"text", b"<"] {
-            assert_ne!(told(&folder, "odd.jpg", bytes), "");
+            assert_ne!(message(&folder, "odd.jpg", bytes), "");
         }
     }
 }

@@ -194,10 +194,10 @@ mod tests {
         let [(_, first), (count, second), (_, third)] = [0.0, 1.0, 2.0].map(place);
         assert!(first[0] + 300 < second[0] && second[0] + 300 < third[0], "{first:?} {second:?} {third:?}");
         assert!(count > 300 * 200, "{count}");
-        let told =
+        let message =
             |value: f64| feature_maps(&Tensor::full([1, 2, 2], value, (Kind::Float, Device::Cpu)), &[]);
-        assert!(told(0.0).unwrap().text().ends_with("0 everywhere"));
-        let nan = told(f64::NAN).unwrap();
+        assert!(message(0.0).unwrap().text().ends_with("0 everywhere"));
+        let nan = message(f64::NAN).unwrap();
         assert!(nan.alt().ends_with("no finite number (NaN or infinite everywhere)"), "{}", nan.alt());
         assert!(area(&nan, [255, 0, 255]).0 > 10_000);
     }
@@ -205,16 +205,16 @@ mod tests {
     #[test]
     fn shapes_that_nobody_could_look_at_say_what_to_crop() {
         let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
-        let told = |size: &[i64]| feature_maps(&zeros(size), &[]).unwrap_err().to_string();
-        assert!(told(&[1, 1, 3072, 1]).contains("`.narrow(-2, 0, 7)` takes the first 7"));
-        assert!(told(&[1, 600, 2, 2]).contains("at most 512 channels, got C=600"));
+        let message = |size: &[i64]| feature_maps(&zeros(size), &[]).unwrap_err().to_string();
+        assert!(message(&[1, 1, 3072, 1]).contains("`.narrow(-2, 0, 7)` takes the first 7"));
+        assert!(message(&[1, 600, 2, 2]).contains("at most 512 channels, got C=600"));
         for (size, axis) in [
             (&[0, 3, 5, 7][..], "N is 0"),
             (&[1, 0, 5, 7], "C is 0"),
             (&[3, 0, 7], "H is 0"),
             (&[1, 3, 5, 0], "W is 0"),
         ] {
-            assert!(told(size).contains(axis), "{}", told(size));
+            assert!(message(size).contains(axis), "{}", message(size));
         }
         let tall = pictures("", &zeros(&[1, 3, 3072, 1]), &[]).unwrap_err().to_string();
         assert!(tall.contains("Crop the rows"), "{tall}");

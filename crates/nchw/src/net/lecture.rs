@@ -8,7 +8,7 @@ use crate::{
     check::check_finite,
     device::cpu_has_bf16,
     error::debug_as_display,
-    random::Dice,
+    random::Rng,
     shapes::{Chain, Layer, Op, batch_norm, chain, conv, flatten, linear, max_pool, relu},
     small_net::start_as_pytorch,
     summary::{Layered, Layers},
@@ -19,10 +19,10 @@ use std::{collections::HashMap, fmt, path::Path};
 use tch::{Device, Kind, Tensor, nn};
 
 /// Mean and standard deviation of the training pictures' red, green and blue,
-/// for bytes between 0 and 1: what the network sees is `(picture - MEAN) / DEVIATION`.
+/// for bytes between 0 and 1: what the network sees is `(picture - MEAN) / STD`.
 pub const MEAN: [f32; 3] = [0.4914, 0.4822, 0.4465];
 /// See [`MEAN`].
-pub const DEVIATION: [f32; 3] = [0.2470, 0.2435, 0.2616];
+pub const STD: [f32; 3] = [0.2470, 0.2435, 0.2616];
 
 /// How many classes there are.
 pub const CLASSES: i64 = 10;
@@ -35,25 +35,25 @@ const FIRST_WEIGHTS: u64 = u64::MAX;
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let plan = Plan { maps: [8, 16, 32], ..Plan::default() };
+/// let plan = LectureNetConfig { maps: [8, 16, 32], ..LectureNetConfig::default() };
 /// println!("{:?}", plan.chain().on([1, 3, 32, 32]));
 /// # Ok::<(), nchw::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct LectureNetConfig {
     /// How many maps each of the three blocks gives.
     pub maps: [i64; 3],
     /// Whether each block ends with max pooling.
     pub pooling: bool,
 }
 
-impl Default for Plan {
-    fn default() -> Plan {
-        Plan { maps: [32, 64, 128], pooling: true }
+impl Default for LectureNetConfig {
+    fn default() -> LectureNetConfig {
+        LectureNetConfig { maps: [32, 64, 128], pooling: true }
     }
 }
 
-impl Plan {
+impl LectureNetConfig {
     /// Whether the maps of a training are left to oneDNN, the library behind libtorch's
     /// convolutions on a CPU, from the first layer to the last, in its own tensors: batch
     /// normalisation, ReLU and pooling, too, are then its own, and faster than libtorch's
@@ -116,10 +116,10 @@ impl Plan {
         json!({ "maps": self.maps, "pooling": self.pooling }).to_string()
     }
 
-    fn parse(text: &str) -> Option<Plan> {
+    fn parse(text: &str) -> Option<LectureNetConfig> {
         let value: Value = serde_json::from_str(text).ok()?;
         let maps: Vec<i64> = value["maps"].as_array()?.iter().map(Value::as_i64).collect::<Option<_>>()?;
-        Some(Plan { maps: maps.try_into().ok()?, pooling: value["pooling"].as_bool()? })
+        Some(LectureNetConfig { maps: maps.try_into().ok()?, pooling: value["pooling"].as_bool()? })
     }
 
     /// The layers as a chain, for `chain.on([32, 3, 32, 32])`.
@@ -132,7 +132,7 @@ impl Plan {
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let net = LectureNet::new(Plan::default(), 7, Device::Cpu)?;
+/// let net = LectureNet::new(LectureNetConfig::default(), 7, Device::Cpu)?;
 /// let pictures = Tensor::zeros([5, 3, 32, 32], (Kind::Uint8, Device::Cpu));
 /// assert_eq!(net.logits(&pictures)?.size(), [5, 10]);
 /// assert_eq!(net.map(&pictures, "block2")?.size(), [5, 64, 8, 8]);
@@ -142,7 +142,7 @@ impl Plan {
 /// # Source
 /// Lecture part 7.
 pub struct LectureNet {
-    plan: Plan,
+    plan: LectureNetConfig,
     variables: nn::VarStore,
     steps: Vec<(String, Step)>,
 }
@@ -164,12 +164,12 @@ impl LectureNet {
     ///
     /// # Errors
     /// When the plan has a block without maps, or the device is not there.
-    pub fn new(plan: Plan, seed: u64, device: Device) -> Result<LectureNet> {
+    pub fn new(plan: LectureNetConfig, seed: u64, device: Device) -> Result<LectureNet> {
         let sizes: HashMap<String, Vec<i64>> = plan.variables()?.into_iter().collect();
         // tch's variables panic on a device that is not there; this is an error.
         let _ = Tensor::f_zeros([1], (Kind::Float, device))?;
         let variables = nn::VarStore::new(device);
-        let mut dice = Dice::new(seed, FIRST_WEIGHTS);
+        let mut rng = Rng::new(seed, FIRST_WEIGHTS);
         let mut steps = Vec::new();
         for (name, layer) in plan.layers() {
             let path = name.split('.').fold(variables.root(), |path, part| path / part);
@@ -180,7 +180,7 @@ impl LectureNet {
                 match layer.op {
                     Op::Conv => {
                         let weight = path.zeros("weight", weight);
-                        start_as_pytorch(&mut dice, &weight, None);
+                        start_as_pytorch(&mut rng, &weight, None);
                         Step::Conv { weight }
                     }
                     Op::BatchNorm => Step::Norm {
@@ -191,7 +191,7 @@ impl LectureNet {
                     },
                     Op::Linear => {
                         let (weight, bias) = (path.zeros("weight", weight), path.zeros("bias", maps));
-                        start_as_pytorch(&mut dice, &weight, Some(&bias));
+                        start_as_pytorch(&mut rng, &weight, Some(&bias));
                         Step::Linear { weight, bias }
                     }
                     Op::Relu => Step::Relu,
@@ -216,7 +216,7 @@ impl LectureNet {
     /// ```
     pub fn shipped() -> Result<LectureNet> {
         let Weights { tensors, .. } = Weights::parse(include_bytes!("../../assets/lecture-net.safetensors"))?;
-        LectureNet::from_tensors(Plan::default(), &tensors, Device::Cpu)
+        LectureNet::from_tensors(LectureNetConfig::default(), &tensors, Device::Cpu)
     }
 
     /// A network with weights that were kept, in a file of [`LectureNet::save`] or of PyTorch.
@@ -228,9 +228,9 @@ impl LectureNet {
         let path = path.as_ref();
         let Weights { tensors, notes } = Weights::read(path)?;
         let plan = match notes.get("plan") {
-            Some(text) => Plan::parse(text)
+            Some(text) => LectureNetConfig::parse(text)
                 .ok_or_else(|| Error::new(format!("{}: its plan `{text}` cannot be read", path.display())))?,
-            None => Plan::default(),
+            None => LectureNetConfig::default(),
         };
         let loaded = LectureNet::from_tensors(plan, &tensors, Device::Cpu);
         loaded.map_err(|e| Error::new(format!("{}: {e}", path.display())))
@@ -252,7 +252,7 @@ impl LectureNet {
 
     /// A network with these weights.
     pub(crate) fn from_tensors(
-        plan: Plan,
+        plan: LectureNetConfig,
         tensors: &[(String, Tensor)],
         device: Device,
     ) -> Result<LectureNet> {
@@ -330,7 +330,7 @@ impl LectureNet {
     }
 
     /// What the network was made by.
-    pub fn plan(&self) -> Plan {
+    pub fn config(&self) -> LectureNetConfig {
         self.plan
     }
 
@@ -419,7 +419,7 @@ impl LectureNet {
     ///
     /// ```
     /// use nchw::prelude::*;
-    /// let net = LectureNet::new(Plan::default(), 7, Device::Cpu)?;
+    /// let net = LectureNet::new(LectureNetConfig::default(), 7, Device::Cpu)?;
     /// let pictures = Tensor::ones([2, 3, 32, 32], (Kind::Float, Device::Cpu));
     /// let map = net.without("block2", 41)?.map(&pictures, "block2")?.i((.., 41));
     /// assert_eq!(map.abs().max().double_value(&[]), 0.0);
@@ -617,7 +617,7 @@ fn normalised(pictures: &Tensor, device: Device, kind: Kind) -> Result<Tensor> {
     };
     let along = |numbers: [f32; 3]| Tensor::f_from_slice(&numbers)?.f_view([1, 3, 1, 1])?.f_to_device(device);
     let pictures = pictures.f_to_device(device)?.f_to_kind(Kind::Float)? / scale;
-    let pictures = (pictures - along(MEAN)?) / along(DEVIATION)?;
+    let pictures = (pictures - along(MEAN)?) / along(STD)?;
     channels_last(&pictures.f_to_kind(kind)?)
 }
 
@@ -682,8 +682,8 @@ mod tests {
 
     #[test]
     fn the_plan_s_table_is_what_the_layers_give() {
-        let net = LectureNet::new(Plan::default(), 3, Device::Cpu).unwrap();
-        let table = net.plan().chain().on([5, 3, 32, 32]).ok().unwrap();
+        let net = LectureNet::new(LectureNetConfig::default(), 3, Device::Cpu).unwrap();
+        let table = net.config().chain().on([5, 3, 32, 32]).ok().unwrap();
         let maps = net.maps(&pictures(5)).unwrap();
         assert_eq!(maps.len(), table.rows.len());
         for ((name, maps), row) in maps.iter().zip(&table.rows) {
@@ -703,7 +703,7 @@ mod tests {
 
     #[test]
     fn maps_have_names_and_pictures_any_size_up_to_the_head() {
-        let net = LectureNet::new(Plan::default(), 3, Device::Cpu).unwrap();
+        let net = LectureNet::new(LectureNetConfig::default(), 3, Device::Cpu).unwrap();
         let wide = Tensor::zeros([1, 3, 48, 80], (Kind::Float, Device::Cpu));
         assert_eq!(net.map(&wide, "block3").unwrap().size(), [1, 128, 6, 10]);
         assert_eq!(net.map(&wide, "block1.conv2").unwrap().size(), [1, 32, 48, 80]);
@@ -719,18 +719,18 @@ mod tests {
     fn weights_come_back_and_others_are_told_apart() {
         let folder = TempFolder::new("net-weights");
         let file = folder.path().join("a.safetensors");
-        let plan = Plan { maps: [2, 3, 4], pooling: false };
+        let plan = LectureNetConfig { maps: [2, 3, 4], pooling: false };
         let net = LectureNet::new(plan, 9, Device::Cpu).unwrap();
         net.save(&file).unwrap();
         let loaded = LectureNet::load(&file).unwrap();
         assert_eq!(
-            (loaded.plan(), loaded.logits(&pictures(2)).unwrap()),
+            (loaded.config(), loaded.logits(&pictures(2)).unwrap()),
             (plan, net.logits(&pictures(2)).unwrap())
         );
 
         let given: Vec<(String, Tensor)> = net.variables();
         let error =
-            LectureNet::from_tensors(Plan::default(), &given, Device::Cpu).map(drop).unwrap_err().to_string();
+            LectureNet::from_tensors(LectureNetConfig::default(), &given, Device::Cpu).map(drop).unwrap_err().to_string();
         assert!(error.contains("`block1.conv1.weight`: expected [32, 3, 3, 3], got [2, 3, 3, 3]"), "{error}");
         assert!(error.contains("and 36 more"), "{error}");
         let mut given = given;
@@ -758,12 +758,12 @@ mod tests {
     }
 
     /// A network whose every number is drawn, so that no mistake hides behind a 0 or a 1.
-    fn drawn(plan: Plan) -> LectureNet {
+    fn drawn(plan: LectureNetConfig) -> LectureNet {
         let net = LectureNet::new(plan, 5, Device::Cpu).unwrap();
-        let mut dice = Dice::new(11, 0);
+        let mut rng = Rng::new(11, 0);
         for (name, mut variable) in net.variables() {
             let (low, high) = if name.ends_with("running_var") { (0.5, 1.5) } else { (-0.6, 0.7) };
-            let numbers: Vec<f32> = (0..variable.numel()).map(|_| dice.between(low, high)).collect();
+            let numbers: Vec<f32> = (0..variable.numel()).map(|_| rng.between(low, high)).collect();
             tch::no_grad(|| variable.copy_(&Tensor::from_slice(&numbers).view_as(&variable)));
         }
         net
@@ -773,7 +773,7 @@ mod tests {
     #[test]
     fn without_a_channel_is_the_network_with_that_map_masked() {
         for pooling in [true, false] {
-            let net = drawn(Plan { maps: [2, 3, 5], pooling });
+            let net = drawn(LectureNetConfig { maps: [2, 3, 5], pooling });
             let all = net.maps(&pictures(2)).unwrap();
             let layers: Vec<String> = net.names().filter(|name| !is_head(name)).map(String::from).collect();
             assert_eq!(layers.len(), if pooling { 27 } else { 24 });
@@ -806,11 +806,11 @@ mod tests {
                 assert!(error.contains(&expected), "{error}");
             }
         }
-        let net = drawn(Plan { maps: [2, 3, 5], pooling: true });
+        let net = drawn(LectureNetConfig { maps: [2, 3, 5], pooling: true });
         let error = net.without("head", 0).map(drop).unwrap_err().to_string();
         assert!(error.contains("`head` has no maps"), "{error}");
         // A default network: block2's layers have 64 channels, not block1's 32.
-        let net = LectureNet::new(Plan::default(), 3, Device::Cpu).unwrap();
+        let net = LectureNet::new(LectureNetConfig::default(), 3, Device::Cpu).unwrap();
         let silent = net.without("block2.conv1", 41).unwrap().map(&pictures(1), "block2.conv1").unwrap();
         let of = |maps: &Tensor, channel| maps.select(1, channel).abs().max().double_value(&[]);
         assert!(of(&silent, 41) == 0.0 && of(&silent, 40) > 0.0);
@@ -821,7 +821,7 @@ mod tests {
     fn weights_of_other_kinds_are_converted_or_refused() {
         let folder = TempFolder::new("net-kinds");
         let file = folder.path().join("a.safetensors");
-        let net = drawn(Plan { maps: [2, 3, 4], pooling: true });
+        let net = drawn(LectureNetConfig { maps: [2, 3, 4], pooling: true });
         let save = |change: &dyn Fn(&str, Tensor) -> Tensor| {
             let tensors: Vec<(String, Tensor)> = net
                 .variables()
@@ -833,7 +833,7 @@ mod tests {
         // Files of PyTorch have no notes: the plan is that of the tensors' names.
         let load = || {
             let Weights { tensors, .. } = Weights::read(&file)?;
-            LectureNet::from_tensors(net.plan(), &tensors, Device::Cpu)
+            LectureNet::from_tensors(net.config(), &tensors, Device::Cpu)
         };
         for kind in [Kind::Float, Kind::Half, Kind::BFloat16, Kind::Double] {
             save(&|_, tensor| tensor.to_kind(kind));
@@ -863,7 +863,7 @@ mod tests {
 
     #[test]
     fn weights_and_images_that_are_not_finite_are_refused_by_name() {
-        let plan = Plan { maps: [2, 3, 4], pooling: true };
+        let plan = LectureNetConfig { maps: [2, 3, 4], pooling: true };
         let net = drawn(plan);
         let (nan, inf) = (f64::NAN, f64::INFINITY);
         for (name, value, says) in [

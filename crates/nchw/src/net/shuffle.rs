@@ -4,7 +4,7 @@
 //! again. A fully connected network does no worse: it never knew which pixels
 //! are neighbours. A convolutional network loses what it lives on.
 
-use crate::random::Dice;
+use crate::random::Rng;
 use crate::shapes10::Shapes10;
 use crate::small_net::{Curve, ShuffleSettings, SmallNet, check, hint_for_axes};
 use crate::{Error, Result, error::debug_as_display};
@@ -43,7 +43,7 @@ impl Permutation {
                 "expected the number of places of a picture, H x W, such as 32 * 32; got {len}"
             )));
         }
-        Ok(Permutation(Dice::new(seed, 0).order(len as usize)))
+        Ok(Permutation(Rng::new(seed, 0).order(len as usize)))
     }
 
     /// Moves the pixels of every picture in the same way. The channels of a

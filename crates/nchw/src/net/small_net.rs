@@ -4,7 +4,7 @@
 //! seed gives the same curves again.
 
 use crate::gradient::check_graph;
-use crate::random::Dice;
+use crate::random::Rng;
 use crate::shapes10::Shapes10;
 use crate::summary::{Layered, Layers};
 use crate::{Error, Result};
@@ -125,16 +125,16 @@ impl SmallNet {
     ///
     /// The same seed gives the same first weights, whatever else draws lots.
     pub fn mlp(seed: u64) -> SmallNet {
-        let mut dice = Dice::new(seed, FIRST_WEIGHTS);
+        let mut rng = Rng::new(seed, FIRST_WEIGHTS);
         let weights = nn::VarStore::new(Device::Cpu);
         let root = weights.root();
         let layers = nn::seq()
             .add_fn(|pictures| pictures.flatten(1, -1))
-            .add(linear(&root / "linear1", &mut dice, 3 * 32 * 32, 128))
+            .add(linear(&root / "linear1", &mut rng, 3 * 32 * 32, 128))
             .add_fn(Tensor::relu)
-            .add(linear(&root / "linear2", &mut dice, 128, 64))
+            .add(linear(&root / "linear2", &mut rng, 128, 64))
             .add_fn(Tensor::relu)
-            .add(linear(&root / "linear3", &mut dice, 64, 10));
+            .add(linear(&root / "linear3", &mut rng, 64, 10));
         let names = &["flatten", "linear1", "relu1", "linear2", "relu2", "linear3"];
         SmallNet { name: "MLP", weights, names, layers }
     }
@@ -145,17 +145,17 @@ impl SmallNet {
     ///
     /// The same seed gives the same first weights, whatever else draws lots.
     pub fn cnn(seed: u64) -> SmallNet {
-        let mut dice = Dice::new(seed, FIRST_WEIGHTS);
+        let mut rng = Rng::new(seed, FIRST_WEIGHTS);
         let weights = nn::VarStore::new(Device::Cpu);
         let root = weights.root();
         let layers = nn::seq()
-            .add(conv(&root / "conv1", &mut dice, 3, 16))
+            .add(conv(&root / "conv1", &mut rng, 3, 16))
             .add_fn(|maps| maps.relu().max_pool2d_default(2))
-            .add(conv(&root / "conv2", &mut dice, 16, 32))
+            .add(conv(&root / "conv2", &mut rng, 16, 32))
             .add_fn(|maps| maps.relu().max_pool2d_default(2))
-            .add(conv(&root / "conv3", &mut dice, 32, 64))
+            .add(conv(&root / "conv3", &mut rng, 32, 64))
             .add_fn(|maps| maps.relu().mean_dim([2i64, 3].as_slice(), false, Kind::Float))
-            .add(linear(&root / "linear", &mut dice, 64, 10));
+            .add(linear(&root / "linear", &mut rng, 64, 10));
         let names = &[
             "conv1",
             "relu1, max pool",
@@ -242,7 +242,7 @@ impl SmallNet {
         optimizer: &mut nn::Optimizer,
     ) -> Result<(f64, f64)> {
         let count = train.labels.size()[0] as usize;
-        let order = Dice::new(settings.seed, 1 + epoch as u64).order(count);
+        let order = Rng::new(settings.seed, 1 + epoch as u64).order(count);
         let steps = count.div_ceil(settings.batch) * settings.epochs;
         let (mut loss_sum, mut right) = (0.0, 0.0);
         for (step, places) in order.chunks(settings.batch).enumerate() {
@@ -327,27 +327,27 @@ impl fmt::Debug for SmallNet {
 }
 
 /// A fully connected layer that starts as PyTorch's does; tch's starts wider.
-fn linear(path: nn::Path, dice: &mut Dice, inputs: i64, outputs: i64) -> nn::Linear {
+fn linear(path: nn::Path, rng: &mut Rng, inputs: i64, outputs: i64) -> nn::Linear {
     let layer = nn::linear(path, inputs, outputs, Default::default());
-    start_as_pytorch(dice, &layer.ws, layer.bs.as_ref());
+    start_as_pytorch(rng, &layer.ws, layer.bs.as_ref());
     layer
 }
 
 /// A 3 × 3 convolution that keeps rows and columns, started as PyTorch's.
-fn conv(path: nn::Path, dice: &mut Dice, inputs: i64, outputs: i64) -> nn::Conv2D {
+fn conv(path: nn::Path, rng: &mut Rng, inputs: i64, outputs: i64) -> nn::Conv2D {
     let layer = nn::conv2d(path, inputs, outputs, 3, nn::ConvConfig { padding: 1, ..Default::default() });
-    start_as_pytorch(dice, &layer.ws, layer.bs.as_ref());
+    start_as_pytorch(rng, &layer.ws, layer.bs.as_ref());
     layer
 }
 
 /// Weights and biases drawn evenly from ±1/√(inputs of a unit): Kaiming-uniform
 /// with a = √5, worked out. Not from libtorch's generator, which is one for the
 /// whole program: another thread's lots would change the weights.
-pub(crate) fn start_as_pytorch(dice: &mut Dice, weight: &Tensor, bias: Option<&Tensor>) {
+pub(crate) fn start_as_pytorch(rng: &mut Rng, weight: &Tensor, bias: Option<&Tensor>) {
     let inputs = weight.numel() / weight.size()[0] as usize;
     let bound = 1.0 / (inputs as f32).sqrt();
     for numbers in [Some(weight), bias].into_iter().flatten() {
-        let drawn: Vec<f32> = (0..numbers.numel()).map(|_| dice.between(-bound, bound)).collect();
+        let drawn: Vec<f32> = (0..numbers.numel()).map(|_| rng.between(-bound, bound)).collect();
         let drawn = Tensor::from_slice(&drawn).view_as(numbers);
         tch::no_grad(|| numbers.shallow_clone().copy_(&drawn));
     }
@@ -443,7 +443,7 @@ mod tests {
     /// standard deviation that divided by sqrt(3).
     #[test]
     fn weights_start_as_pytorchs_do() {
-        let conv = conv(nn::VarStore::new(Device::Cpu).root(), &mut Dice::new(1, 0), 32, 64);
+        let conv = conv(nn::VarStore::new(Device::Cpu).root(), &mut Rng::new(1, 0), 32, 64);
         let bound = 1.0 / (32.0 * 9.0_f64).sqrt();
         assert!(conv.ws.abs().max().double_value(&[]) <= bound);
         let spread = conv.ws.std(true).double_value(&[]);

@@ -7,7 +7,7 @@ use crate::{
     data::Cifar10,
     figure::Figure,
     image::Image,
-    net::{LectureNet, Plan},
+    net::{LectureNet, LectureNetConfig},
     pixels::{area, frames, ink},
 };
 use tch::{Device, IndexOp, Kind, Tensor};
@@ -15,7 +15,7 @@ use tch::{Device, IndexOp, Kind, Tensor};
 const BRIGHTEST: [u8; 3] = [253, 231, 37];
 
 fn net() -> LectureNet {
-    LectureNet::new(Plan::default(), 7, Device::Cpu).unwrap()
+    LectureNet::new(LectureNetConfig::default(), 7, Device::Cpu).unwrap()
 }
 
 /// A photo of 24 x 40 in one colour.
@@ -39,8 +39,8 @@ fn spot(size: &[i64], row: i64, column: i64, value: f64) -> Tensor {
 #[test]
 fn where_nothing_is_found_the_most_is_nowhere() {
     let view = view();
-    let told = |map: Tensor| view.heat(map, "heat".into(), "").unwrap();
-    let found = told(spot(&[3, 5], 1, 4, 2.0));
+    let message = |map: Tensor| view.heat(map, "heat".into(), "").unwrap();
+    let found = message(spot(&[3, 5], 1, 4, 2.0));
     assert!(
         found.to_string().contains("From 0 to 2; the most in row 1, column 4 (counted from 0) of 3 \u{d7} 5")
     );
@@ -53,14 +53,14 @@ fn where_nothing_is_found_the_most_is_nowhere() {
         (spot(&[3, 5], 1, 4, inf), "0 everywhere where finite; 1 of 15 are NaN or infinite, of 3 \u{d7} 5"),
         (zeros(&[3, 5]) + nan, "No finite number (NaN or infinite everywhere), of 3 \u{d7} 5"),
     ] {
-        let heat = told(map);
+        let heat = message(map);
         for text in [heat.to_string(), heat.figure().unwrap().alt().to_owned()] {
             assert!(text.contains(words), "expected `{words}` in: {text}");
             assert!(!text.contains("the most in row") && !text.contains("inf to"), "{text}");
         }
     }
     // Not the darkest colour, which would look like a finding: white over the picture.
-    let nothing = told(zeros(&[3, 5])).figure().unwrap();
+    let nothing = message(zeros(&[3, 5])).figure().unwrap();
     assert_eq!(area(&nothing, Palette::Sequential.rgb(0.0, (0.0, 1.0))).0, 0);
 }
 
@@ -134,7 +134,7 @@ fn a_grid_where_nothing_answers_names_no_strongest() {
 
 #[test]
 fn a_narrow_network_has_a_strip_of_blocks_too() {
-    let net = LectureNet::new(Plan { maps: [2, 3, 1], ..Plan::default() }, 7, Device::Cpu).unwrap();
+    let net = LectureNet::new(LectureNetConfig { maps: [2, 3, 1], ..LectureNetConfig::default() }, 7, Device::Cpu).unwrap();
     let view = Cifar10::samples().unwrap().see(&net, 0, Cifar10::NAMES).unwrap();
     let figure = view.blocks().unwrap();
     assert!(figure.text().contains("block3: 3 \u{d7} 8 \u{d7} 8 \u{2192} 1 \u{d7} 4 \u{d7} 4"));

@@ -35,7 +35,7 @@ pub struct FilterBank {
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let net = LectureNet::new(Plan::default(), 7, Device::Cpu)?;
+/// let net = LectureNet::new(LectureNetConfig::default(), 7, Device::Cpu)?;
 /// assert_eq!(filters(&net, "block1.conv1")?.tensor().size(), [32, 3, 3, 3]);
 /// # Ok::<(), nchw::Error>(())
 /// ```

@@ -73,7 +73,7 @@ pub fn patches(net: &LectureNet, examples: &Examples, layer: &str) -> Result<Pat
             "`{layer}` has no rows and columns any more; the last maps are block3's"
         )));
     }
-    let layers = net.plan().layers().into_iter().take(place + 1).map(|(_, layer)| layer);
+    let layers = net.config().layers().into_iter().take(place + 1).map(|(_, layer)| layer);
     let table = chain(layers).on([3, 32, 32]).ok()?;
     let row = table.rows.last().cloned().ok_or_else(|| Error::new("the network has no layers"))?;
     let count = (examples.len() as i64).min(SEARCHED);
@@ -198,7 +198,7 @@ impl Patches {
         for patch in self.of(channel)? {
             let Some(picture) = self.pictures.get(&patch.picture) else { continue };
             // The first row and column that it sees; before the edge is padding.
-            let start = |sight: crate::shapes::Sight, place: usize| {
+            let start = |sight: crate::shapes::AxisField, place: usize| {
                 (sight.first + sight.jump * place as f64 - (sight.size as f64 - 1.0) / 2.0).round() as i64
             };
             let (top, left) = field.map_or((0, 0), |f| (start(f.h, patch.row), start(f.w, patch.column)));

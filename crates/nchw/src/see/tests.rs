@@ -13,7 +13,7 @@ use crate::{
     data::{Cifar10, Dataset},
     figure::Figure,
     image::Image,
-    net::{LectureNet, Plan},
+    net::{LectureNet, LectureNetConfig},
     panels::Content,
     testing::TempFolder,
     train::{Recipe, evaluate, train},
@@ -148,7 +148,7 @@ fn in_its_corner(panels: usize, figure: impl Fn(Corner) -> Result<Figure>) {
 
 #[test]
 fn a_bright_corner_stays_in_its_corner() {
-    let net = LectureNet::new(Plan::default(), 7, Device::Cpu).unwrap();
+    let net = LectureNet::new(LectureNetConfig::default(), 7, Device::Cpu).unwrap();
     let dark = |h: i64, w: i64| Image::from_tensor(&Tensor::zeros([3, h, w], (Kind::Float, Device::Cpu)));
     let view = see(&net, &dark(24, 40).unwrap(), Cifar10::NAMES).unwrap();
     // The picture.
@@ -248,7 +248,7 @@ fn as_looked_at(name: &str, figure: Figure) {
 #[test]
 fn figures_are_as_they_were_looked_at() {
     // Weights that never change, so that a better training changes no picture here.
-    let net = LectureNet::new(Plan::default(), 7, Device::Cpu).unwrap();
+    let net = LectureNet::new(LectureNetConfig::default(), 7, Device::Cpu).unwrap();
     let wide = see(&net, &formula(24, 40), Cifar10::NAMES).unwrap();
     let square = Cifar10::samples().unwrap().see(&net, 1, Cifar10::NAMES).unwrap();
     as_looked_at("sum", wide.sum("block2").unwrap().figure().unwrap());
@@ -309,23 +309,23 @@ fn names_are_kept_for_this_network_and_layer() {
     let again = view.semantic_with("block3", &file).unwrap();
     assert_eq!(again.to_string(), named.to_string());
     assert!(!view.semantic_with("block2", &file).unwrap().to_string().contains("ear"));
-    let other = LectureNet::new(Plan::default(), 1, Device::Cpu).unwrap();
+    let other = LectureNet::new(LectureNetConfig::default(), 1, Device::Cpu).unwrap();
     let other = see(&other, view.picture(), Cifar10::NAMES).unwrap();
     assert!(!other.semantic_with("block3", &file).unwrap().to_string().contains("ear"));
     let gone = again.name_in(&file, channel, "").unwrap();
     assert!(!gone.to_string().contains("ear"));
-    let told = |error: Result<Semantic>| error.map(drop).unwrap_err().to_string();
+    let message = |error: Result<Semantic>| error.map(drop).unwrap_err().to_string();
     assert!(
-        told(view.semantic_with("block3", &file).unwrap().name_in(&file, 128, "ear"))
+        message(view.semantic_with("block3", &file).unwrap().name_in(&file, 128, "ear"))
             .contains("expected 0 to 127")
     );
     let long = "a name that nobody could read beside it";
     assert!(
-        told(view.semantic_with("block3", &file).unwrap().name_in(&file, 1, long))
+        message(view.semantic_with("block3", &file).unwrap().name_in(&file, 1, long))
             .contains("at most 24 letters")
     );
     std::fs::write(&file, "{\"half").unwrap();
-    assert!(told(view.semantic_with("block3", &file)).contains("no file of names any more"));
+    assert!(message(view.semantic_with("block3", &file)).contains("no file of names any more"));
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn names_given_in_two_notebooks_at_once_are_all_kept() {
 fn a_training_becomes_a_film() {
     let folder = TempFolder::new("film");
     let data = Dataset::shapes10(64, 32, 1).unwrap();
-    let plan = Plan { maps: [8, 9, 10], ..Plan::default() };
+    let plan = LectureNetConfig { maps: [8, 9, 10], ..LectureNetConfig::default() };
     let recipe = Recipe {
         plan,
         epochs: 2,
@@ -378,10 +378,10 @@ fn a_training_becomes_a_film() {
     let figure = again.figure().unwrap();
     let reader = png::Decoder::new(std::io::Cursor::new(figure.png())).read_info().unwrap();
     assert_eq!(reader.info().animation_control().unwrap().num_frames, 3);
-    let told = |error: Result<Film>| error.map(drop).unwrap_err().to_string();
-    assert!(told(run.film(&formula(40, 40))).contains("expected a picture of 32 x 32"));
+    let message = |error: Result<Film>| error.map(drop).unwrap_err().to_string();
+    assert!(message(run.film(&formula(40, 40))).contains("expected a picture of 32 x 32"));
     assert!(
-        told(Film::load(folder.path().join("run/weights.safetensors")))
+        message(Film::load(folder.path().join("run/weights.safetensors")))
             .contains("no film of a training: `picture` is missing")
     );
     let strip = Film::shipped().unwrap();
@@ -410,14 +410,14 @@ fn what_cannot_be_shown_says_what_can() {
     let net = shipped();
     let view = cat();
     let wide = see(&net, &formula(24, 40), Cifar10::NAMES).unwrap();
-    let told = |figure: Result<MapGrid>| figure.map(drop).unwrap_err().to_string();
-    assert!(told(view.maps("block9")).contains("block2.conv3"));
-    assert!(told(view.maps("head")).contains("no rows and columns any more"));
-    let told = |heat: Result<super::Heat>| heat.map(drop).unwrap_err().to_string();
-    assert!(told(view.channel("block1", 32)).contains("expected 0 to 31"));
-    assert!(told(view.grad_cam("block3", 10)).contains("0 to 9 (airplane"));
-    assert!(told(wide.grad_cam("block3", 3)).contains("`photo.cropped_to(32, 32)?`"));
-    assert!(told(wide.occlusion(3)).contains("24 x 40"));
+    let message = |figure: Result<MapGrid>| figure.map(drop).unwrap_err().to_string();
+    assert!(message(view.maps("block9")).contains("block2.conv3"));
+    assert!(message(view.maps("head")).contains("no rows and columns any more"));
+    let message = |heat: Result<super::Heat>| heat.map(drop).unwrap_err().to_string();
+    assert!(message(view.channel("block1", 32)).contains("expected 0 to 31"));
+    assert!(message(view.grad_cam("block3", 10)).contains("0 to 9 (airplane"));
+    assert!(message(wide.grad_cam("block3", 3)).contains("`photo.cropped_to(32, 32)?`"));
+    assert!(message(wide.occlusion(3)).contains("24 x 40"));
     let error = see(&net, &formula(7, 40), Cifar10::NAMES).map(drop).unwrap_err().to_string();
     assert!(error.contains("at least 8 x 8, got 7 rows and 40 columns"), "{error}");
     let error = filters(&net, "block1").map(drop).unwrap_err().to_string();

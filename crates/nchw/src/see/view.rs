@@ -51,7 +51,7 @@ pub struct View {
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let net = LectureNet::new(Plan::default(), 7, Device::Cpu)?;
+/// let net = LectureNet::new(LectureNetConfig::default(), 7, Device::Cpu)?;
 /// let photo = Image::from_tensor(&Tensor::zeros([3, 48, 80], (Kind::Float, Device::Cpu)))?;
 /// let view = see(&net, &photo, Cifar10::NAMES)?;
 /// assert_eq!(view.tensor("block3")?.size(), [1, 128, 6, 10]);
@@ -272,7 +272,7 @@ impl View {
 
     /// The layers up to this place.
     pub(super) fn chain(&self, place: usize) -> Chain {
-        chain(self.net.plan().layers().into_iter().take(place + 1).map(|(_, layer)| layer))
+        chain(self.net.config().layers().into_iter().take(place + 1).map(|(_, layer)| layer))
     }
 }
 

@@ -170,14 +170,14 @@ mod tests {
             let library = Library::open(Some("libtorch_cpu.so"), RTLD_NOW).unwrap();
             let context =
                 library.get::<unsafe extern "C" fn() -> *mut c_void>(b"_ZN2at13globalContextEv").unwrap();
-            let told = library
+            let message = library
                 .get::<unsafe extern "C" fn(*const c_void) -> bool>(b"_ZNK2at7Context18deterministicCuDNNEv");
-            let told = told.unwrap();
+            let message = told.unwrap();
             if super::device() == tch::Device::Cpu {
-                assert!(!told(context()));
+                assert!(!message(context()));
             }
             assert!(super::add_in_one_order(&library));
-            assert!(told(context()));
+            assert!(message(context()));
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     Error, Result,
     check::{holds_something, sizes},
     hints::hint,
-    random::Dice,
+    random::Rng,
     shapes::{self, AFFORDABLE, Pair, Shape, affordable, chain, count, times},
     small_net::start_as_pytorch,
     summary::{Layered, Layers},
@@ -298,7 +298,7 @@ fn first_numbers(channels: usize, filters: usize, kernel: Pair) -> Result<[Tenso
         Tensor::f_zeros(shape, (Kind::Float, Device::Cpu)).map_err(|e| Error::from(e).to_string())
     };
     let (weight, bias) = (zeros(&shape)?, zeros(&shape[..1])?);
-    start_as_pytorch(&mut Dice::new(SEED, MADE.fetch_add(1, Ordering::Relaxed)), &weight, Some(&bias));
+    start_as_pytorch(&mut Rng::new(SEED, MADE.fetch_add(1, Ordering::Relaxed)), &weight, Some(&bias));
     Ok([weight.set_requires_grad(true), bias.set_requires_grad(true)])
 }
 

@@ -8,8 +8,8 @@
 use crate::{
     Error, Result,
     data::Examples,
-    net::{DEVIATION, MEAN, channels_last},
-    random::Dice,
+    net::{STD, MEAN, channels_last},
+    random::Rng,
     train::Recipe,
 };
 use tch::{Device, Kind, Tensor};
@@ -53,7 +53,7 @@ impl Batches {
         let grey = Tensor::f_from_slice(&[grey[0], grey[1], grey[2], 0])?.f_view_dtype(Kind::Int)?;
         let pixels =
             Tensor::f_cat(&[filled.f_view_dtype(Kind::Int)?.f_view([-1])?, grey.f_to_device(device)?], 0)?;
-        let inverse = DEVIATION.map(|deviation| 1.0 / deviation);
+        let inverse = STD.map(|deviation| 1.0 / deviation);
         Ok(Batches {
             pixels,
             labels: examples.labels.f_to_device(device)?,
@@ -75,17 +75,17 @@ impl Batches {
     /// The lots of one epoch.
     pub(crate) fn epoch(&self, recipe: &Recipe, epoch: usize) -> Result<Epoch> {
         let Recipe { seed, flip, shift, cutout, .. } = *recipe;
-        let mut dice = Dice::new(seed, 1 + epoch as u64);
-        let order = dice.order(self.len());
+        let mut rng = Rng::new(seed, 1 + epoch as u64);
+        let order = rng.order(self.len());
         // In every second epoch each picture is mirrored: it is seen both ways
         // equally often, sooner than by chance (Jordan, 2024, arXiv:2404.00498).
-        let mut first = Dice::new(seed, 0);
+        let mut first = Rng::new(seed, 0);
         let mirrored: Vec<bool> =
             (0..self.len()).map(|_| flip && (first.below(2) + epoch) % 2 == 1).collect();
-        let mut draw = || dice.below(2 * shift + 1) as i64 - shift as i64;
+        let mut draw = || rng.below(2 * shift + 1) as i64 - shift as i64;
         let moved: Vec<[i64; 2]> = (0..self.len()).map(|_| [draw(), draw()]).collect();
         // The middle of what is cut out, row and column.
-        let mut draw = || dice.below(SIDE as usize) as i64;
+        let mut draw = || rng.below(SIDE as usize) as i64;
         let hidden: Vec<[i64; 2]> =
             (0..if cutout > 0 { self.len() } else { 0 }).map(|_| [draw(), draw()]).collect();
 

@@ -4,7 +4,7 @@ use crate::{
     Error, Result,
     device::{compute_capability, cpu_has_bf16, device},
     error::debug_as_display,
-    net::Plan,
+    net::LectureNetConfig,
 };
 use serde_json::{Value, json};
 use std::{fmt, path::PathBuf};
@@ -127,7 +127,7 @@ pub struct Recipe {
     /// What it is called, in figures and as the name of its folder.
     pub name: String,
     /// The network.
-    pub plan: Plan,
+    pub plan: LectureNetConfig,
     /// How often every picture is seen.
     pub epochs: usize,
     /// Minutes that the training may take at most, tests and checkpoints included: as
@@ -185,7 +185,7 @@ impl Recipe {
         let device = device();
         Recipe {
             name: "lecture".into(),
-            plan: Plan::default(),
+            plan: LectureNetConfig::default(),
             epochs: 7,
             minutes: 0.0,
             batch: 256,

@@ -424,7 +424,7 @@ shows!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{net::Plan, testing::TempFolder};
+    use crate::{net::LectureNetConfig, testing::TempFolder};
     use crate::{
         train::folder::{best_in, snapshots},
         weights::Weights,
@@ -432,7 +432,7 @@ mod tests {
     use tch::{Device, Tensor};
 
     fn started(folder: &Path) -> Result<Run> {
-        let plan = Plan { maps: [2, 3, 4], ..Plan::default() };
+        let plan = LectureNetConfig { maps: [2, 3, 4], ..LectureNetConfig::default() };
         let folder = Some(folder.to_owned());
         let recipe = Recipe { epochs: 1, batch: 8, device: Device::Cpu, plan, folder, ..Recipe::lecture() };
         train(recipe, &Dataset::shapes10(16, 8, 1)?)
@@ -462,14 +462,14 @@ mod tests {
         let folder = TempFolder::new("run-unreadable");
         let run = folder.path().join("run");
         assert!(best_in(&run).unwrap().is_none(), "no trainings, no error");
-        let told = |result: Result<Option<LectureNet>>| result.map(drop).unwrap_err().to_string();
+        let message = |result: Result<Option<LectureNet>>| result.map(drop).unwrap_err().to_string();
         fs::create_dir(&run).unwrap();
         fs::write(run.join(WEIGHTS), "half").unwrap();
-        assert!(told(best_in(folder.path())).contains("not a whole safetensors file"));
+        assert!(message(best_in(folder.path())).contains("not a whole safetensors file"));
         let good = |name: &str, accuracy: &str| {
             let notes = [(LEARNED, "CIFAR-10, 5 + 2 pictures"), (ACCURACY, accuracy)];
             let notes = notes.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-            let plan = Plan { maps: [name.len() as i64, 3, 4], ..Plan::default() };
+            let plan = LectureNetConfig { maps: [name.len() as i64, 3, 4], ..LectureNetConfig::default() };
             fs::create_dir(folder.path().join(name)).unwrap();
             let net = LectureNet::new(plan, 1, Device::Cpu).unwrap();
             net.save_with(notes, &folder.path().join(name).join(WEIGHTS)).unwrap();
@@ -477,18 +477,18 @@ mod tests {
         good("a", "0.7");
         good("best", "0.9");
         good("last", "0.8");
-        assert_eq!(best_in(folder.path()).unwrap().unwrap().plan().maps, [4, 3, 4]);
+        assert_eq!(best_in(folder.path()).unwrap().unwrap().config().maps, [4, 3, 4]);
         // Whole as a file, and no network: the next best one.
         let notes = [(LEARNED, "CIFAR-10, 5 + 2 pictures"), (ACCURACY, "0.99")];
         let notes = notes.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         fs::create_dir(folder.path().join("odd")).unwrap();
         let odd = Weights { tensors: vec![("odd".into(), Tensor::from(1.0f32))], notes };
         odd.write(&folder.path().join("odd").join(WEIGHTS)).unwrap();
-        assert_eq!(best_in(folder.path()).unwrap().unwrap().plan().maps, [4, 3, 4]);
+        assert_eq!(best_in(folder.path()).unwrap().unwrap().config().maps, [4, 3, 4]);
         // A file in the place of a folder is no empty folder.
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        assert!(told(best_in(&file)).contains("could not be read"));
+        assert!(message(best_in(&file)).contains("could not be read"));
         fs::write(run.join(EPOCHS), "").unwrap();
         let error = snapshots(&run).unwrap_err().to_string();
         assert!(error.contains("could not be read"), "{error}");

@@ -1,7 +1,7 @@
 use super::{Precision, Recipe, State, batches::Batches, train, trainer::Trainer};
 use crate::{
     data::{Dataset, Examples},
-    net::{LectureNet, Plan},
+    net::{LectureNet, LectureNetConfig},
     testing::TempFolder,
 };
 use std::path::Path;
@@ -21,7 +21,7 @@ fn devices() -> Vec<Device> {
 
 /// A small set, and a recipe that is over in a second.
 fn small() -> (Recipe, Dataset) {
-    let plan = Plan { maps: [16, 32, 48], ..Plan::default() }; // oneDNN keeps them.
+    let plan = LectureNetConfig { maps: [16, 32, 48], ..LectureNetConfig::default() }; // oneDNN keeps them.
     let recipe = Recipe {
         name: "small".into(),
         plan,
@@ -39,12 +39,12 @@ fn small() -> (Recipe, Dataset) {
 /// is bright, and how bright.
 fn colours() -> Dataset {
     let part = |count: usize| {
-        let mut dice = crate::random::Dice::new(count as u64, 0);
+        let mut rng = crate::random::Rng::new(count as u64, 0);
         let mut bytes = Vec::new();
         for n in 0..count {
             let class = n % 10;
             let level = |channel: usize| if channel == class % 3 { 70 + 50 * (class / 3) } else { 20 };
-            bytes.extend((0..3072).map(|i| (level(i / 1024) + dice.below(30)) as u8));
+            bytes.extend((0..3072).map(|i| (level(i / 1024) + rng.below(30)) as u8));
         }
         let labels: Vec<i64> = (0..count as i64).map(|n| n % 10).collect();
         let images = Tensor::from_slice(&bytes).view([count as i64, 3, 32, 32]);
@@ -176,7 +176,7 @@ fn stopped_at_any_step_it_ends_with_the_very_same_weights() {
         stopped_anywhere(&Recipe { device, ..recipe.clone() }, &data);
         if device != Device::Cpu {
             // The lecture's own, with whatever algorithms the GPU chooses for it.
-            let own = Recipe { device, plan: Plan::default(), ..recipe };
+            let own = Recipe { device, plan: LectureNetConfig::default(), ..recipe };
             stopped_anywhere(&own, &data);
             stopped_anywhere(&Recipe { precision: Precision::Bf16, ..own }, &data);
         }
@@ -219,7 +219,7 @@ fn it_learns_and_another_seed_learns_something_else() {
     let recipe = |seed| Recipe {
         seed,
         epochs: 6,
-        plan: Plan { maps: [8, 16, 32], ..Plan::default() },
+        plan: LectureNetConfig { maps: [8, 16, 32], ..LectureNetConfig::default() },
         folder: Some(folder.path().join(seed.to_string())),
         ..recipe.clone()
     };
@@ -315,7 +315,7 @@ fn choices_without_sense_are_refused() {
     // All of their ranges: the tests of recipe.rs.
     let error = refused(Recipe { epochs: 0, ..recipe.clone() });
     assert_eq!(error, "epochs: expected a whole number from 1 to 10000, got 0");
-    let plan = Plan { maps: [4, 0, 8], ..Plan::default() };
+    let plan = LectureNetConfig { maps: [4, 0, 8], ..LectureNetConfig::default() };
     assert!(
         refused(Recipe { plan, ..recipe.clone() }).contains("[4, 0, 8]; the lecture's are [32, 64, 128]")
     );
@@ -340,7 +340,7 @@ fn corners() -> Examples {
 /// What the network sees, as bytes again.
 fn as_bytes(seen: &Tensor) -> Tensor {
     let along = |numbers: [f32; 3]| Tensor::from_slice(&numbers).view([1, 3, 1, 1]);
-    ((seen * along(crate::net::DEVIATION) + along(crate::net::MEAN)) * 255.0).round().to_kind(Kind::Uint8)
+    ((seen * along(crate::net::STD) + along(crate::net::MEAN)) * 255.0).round().to_kind(Kind::Uint8)
 }
 
 #[test]

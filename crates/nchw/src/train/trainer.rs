@@ -239,7 +239,7 @@ impl Trainer {
             right += step_right;
             self.position.step = step + 1;
         }
-        // A weight that is no number may not show in the loss (see `Plan::onednn_keeps`).
+        // A weight that is no number may not show in the loss (see `LectureNetConfig::onednn_keeps`).
         loss += self.learned.all.f_sum(Kind::Float)? * 0.0;
         // Once for all steps: on a GPU, looking at a number means waiting for it.
         self.position.loss += loss.f_double_value(&[])? * self.batch() as f64;

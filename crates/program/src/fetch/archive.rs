@@ -1,6 +1,6 @@
 //! The packed set: only what is expected comes out of it.
 
-use super::spec::{BESIDE, Sealed};
+use super::spec::{BESIDE, PublishedFile};
 use crate::{Error, Result, data::FOLDER};
 use std::io::{Read, Write};
 
@@ -17,9 +17,9 @@ const SLACK: u64 = 1 << 20;
 /// With what is wrong, and where.
 pub fn unpack<W: Write>(
     packed: impl Read,
-    files: &[Sealed],
+    files: &[PublishedFile],
     what: &str,
-    mut create: impl FnMut(&Sealed) -> Result<W>,
+    mut create: impl FnMut(&PublishedFile) -> Result<W>,
 ) -> Result<()> {
     let refused = |why: String| Error::new(format!("{what} is refused: {why}"));
     let broken = |e: std::io::Error| match e.kind() {

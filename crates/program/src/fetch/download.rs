@@ -3,7 +3,7 @@
 
 use super::{
     Limits, Watch,
-    spec::{Sealed, unwritten},
+    spec::{PublishedFile, unwritten},
 };
 use crate::{Error, shapes::commas};
 use std::{
@@ -15,7 +15,7 @@ use std::{
 use ureq::{Agent, Body, http::Response, tls::TlsConfig};
 
 /// Why a download ended before its end.
-pub(super) enum Trouble {
+pub(super) enum DownloadError {
     /// The connection broke: the same address may go on with the rest.
     Dropped(String),
     /// Bytes a second, below the floor.
@@ -49,19 +49,19 @@ pub(super) fn agent(tls_only: bool, limits: &Limits) -> Agent {
 pub(super) fn download(
     agent: &Agent,
     url: &str,
-    file: &Sealed,
+    file: &PublishedFile,
     path: &Path,
     floor: Option<f64>,
     limits: &Limits,
     watch: &mut dyn Watch,
-) -> Result<(), Trouble> {
+) -> Result<(), DownloadError> {
     let mut in_vain = 0;
     // One for all connections: hanging up often is no way round the floor.
     let mut pace = Pace { floor, window: limits.window, since: Instant::now(), bytes: 0 };
     loop {
         let before = size(path);
         let why = match transfer(agent, url, file, path, &mut pace, limits, watch) {
-            Err(Trouble::Dropped(why)) => why,
+            Err(DownloadError::Dropped(why)) => why,
             other => return other,
         };
         // A thousandth of the file is progress; less, and it would never end.
@@ -71,7 +71,7 @@ pub(super) fn download(
             in_vain += 1
         }
         if in_vain == limits.tries {
-            return Err(Trouble::Failed(format!(
+            return Err(DownloadError::Failed(format!(
                 "{why}, {in_vain} times one after another without progress"
             )));
         }
@@ -110,13 +110,13 @@ pub(super) fn size(path: &Path) -> u64 {
 fn transfer(
     agent: &Agent,
     url: &str,
-    file: &Sealed,
+    file: &PublishedFile,
     path: &Path,
     pace: &mut Pace,
     limits: &Limits,
     watch: &mut dyn Watch,
-) -> Result<(), Trouble> {
-    let stop = |e: std::io::Error| Trouble::Stop(unwritten(&path.display().to_string(), &e));
+) -> Result<(), DownloadError> {
+    let stop = |e: std::io::Error| DownloadError::Stop(unwritten(&path.display().to_string(), &e));
     let mut to = OpenOptions::new().create(true).append(true).open(path).map_err(stop)?;
     if size(path) > file.bytes {
         // Whatever that is, it is not the beginning of the file.
@@ -138,14 +138,14 @@ fn transfer(
     to.flush().map_err(stop)?;
     ended.map_err(|trouble| match trouble {
         Pour::Write(e) => stop(e),
-        Pour::Trouble(trouble) => trouble,
+        Pour::DownloadError(trouble) => trouble,
     })
 }
 
 /// What the answer's head says. Gives how many bytes of it are here already.
-fn first_byte(answer: &Response<Body>, file: &Sealed, have: u64) -> Result<u64, Trouble> {
+fn first_byte(answer: &Response<Body>, file: &PublishedFile, have: u64) -> Result<u64, DownloadError> {
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
-    let failed = |why: String| Err(Trouble::Failed(why));
+    let failed = |why: String| Err(DownloadError::Failed(why));
     let status = answer.status();
     if !status.is_success() {
         let why = match status.as_u16() {
@@ -197,33 +197,33 @@ const WEB_PAGE: &str = "it sends a web page instead of the file: a network that 
 /// What stops the pouring: the disk, or the source.
 enum Pour {
     Write(std::io::Error),
-    Trouble(Trouble),
+    DownloadError(DownloadError),
 }
 
 /// The body, from byte `at` of the file on, of which the first `skip` are here.
 fn pour(
     answer: &mut Response<Body>,
-    file: &Sealed,
+    file: &PublishedFile,
     mut at: u64,
     mut skip: u64,
     to: &mut File,
     pace: &mut Pace,
     watch: &mut dyn Watch,
 ) -> Result<(), Pour> {
-    let failed = |why: String| Pour::Trouble(Trouble::Failed(why));
+    let failed = |why: String| Pour::DownloadError(DownloadError::Failed(why));
     let mut body = answer.body_mut().as_reader();
     let mut buffer = vec![0; 1 << 16];
     while at < file.bytes {
         let got = match body.read(&mut buffer) {
             Ok(0) => {
                 let (got, all) = (commas(at), commas(file.bytes));
-                return Err(Pour::Trouble(Trouble::Dropped(format!(
+                return Err(Pour::DownloadError(DownloadError::Dropped(format!(
                     "the connection ended after {got} of {all} bytes"
                 ))));
             }
             Ok(got) => got,
             Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-            Err(e) => return Err(Pour::Trouble(broken(e.into(), at, file))),
+            Err(e) => return Err(Pour::DownloadError(broken(e.into(), at, file))),
         };
         let bytes = &buffer[..got];
         if at == 0 && bytes.trim_ascii_start().starts_with(b"<") {
@@ -242,14 +242,14 @@ fn pour(
         to.write_all(&bytes[known as usize..]).map_err(Pour::Write)?;
         watch.at(at);
         if let Some(rate) = pace.too_slow(got) {
-            return Err(Pour::Trouble(Trouble::Slow(rate)));
+            return Err(Pour::DownloadError(DownloadError::Slow(rate)));
         }
     }
     Ok(())
 }
 
 /// No answer at all.
-fn unanswered(error: ureq::Error, limits: &Limits) -> Trouble {
+fn unanswered(error: ureq::Error, limits: &Limits) -> DownloadError {
     const UNKNOWN: &str = "its name is not known here: is there a network? (a proxy goes into HTTPS_PROXY)";
     let untrusted = |said: &dyn std::fmt::Display| {
         format!(
@@ -273,12 +273,12 @@ fn unanswered(error: ureq::Error, limits: &Limits) -> Trouble {
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
                 format!("it cannot be reached ({e}): is there a network?")
             }
-            _ => return Trouble::Dropped(format!("the connection broke ({e})")),
+            _ => return DownloadError::Dropped(format!("the connection broke ({e})")),
         },
         ureq::Error::ConnectionFailed => "it cannot be reached: is there a network?".into(),
         other => format!("no answer that can be used ({other})"),
     };
-    Trouble::Failed(why)
+    DownloadError::Failed(why)
 }
 
 fn certificate(error: &std::io::Error) -> bool {
@@ -286,10 +286,10 @@ fn certificate(error: &std::io::Error) -> bool {
 }
 
 /// An answer that broke off.
-fn broken(error: ureq::Error, at: u64, file: &Sealed) -> Trouble {
+fn broken(error: ureq::Error, at: u64, file: &PublishedFile) -> DownloadError {
     match error {
-        ureq::Error::Timeout(_) => Trouble::Slow(0.0),
-        _ => Trouble::Dropped(format!(
+        ureq::Error::Timeout(_) => DownloadError::Slow(0.0),
+        _ => DownloadError::Dropped(format!(
             "the connection broke after {} of {} bytes",
             commas(at),
             commas(file.bytes)

@@ -10,7 +10,7 @@ mod parquet;
 mod spec;
 mod workspace;
 
-pub use spec::{Sealed, Spec, Verdict};
+pub use spec::{PublishedFile, Spec, Verdict};
 pub use ureq::Proxy;
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     files,
     shapes::commas,
 };
-use download::Trouble;
+use download::DownloadError;
 use spec::unwritten;
 use std::{
     fs::{self, File},
@@ -142,13 +142,13 @@ pub fn fetch(
         watch.say(&format!("from {}", source.name));
         let why = match work.try_source(source, Some(limits.floor), limits, watch) {
             Ok(()) => return work.finish().map(|()| true),
-            Err(Trouble::Stop(error)) => return Err(error),
-            Err(Trouble::Slow(rate)) => {
+            Err(DownloadError::Stop(error)) => return Err(error),
+            Err(DownloadError::Slow(rate)) => {
                 slow.push((rate, source));
                 let least = limits.floor / 1000.0;
                 format!("too slow ({:.0} kB/s; at least {least:.0} are expected)", rate / 1000.0)
             }
-            Err(Trouble::Failed(why) | Trouble::Dropped(why)) => why,
+            Err(DownloadError::Failed(why) | DownloadError::Dropped(why)) => why,
         };
         watch.say(&format!("{}: {why}", source.name));
         told.push(format!("\n  {}: {why}", source.name));
@@ -160,9 +160,9 @@ pub fn fetch(
         watch.say(&format!("no source is fast: on with {}, however slow", source.name));
         match work.try_source(source, None, limits, watch) {
             Ok(()) => return work.finish().map(|()| true),
-            Err(Trouble::Stop(error)) => return Err(error),
-            Err(Trouble::Slow(_)) => told.push(format!("\n  {}: then it stood still", source.name)),
-            Err(Trouble::Failed(why) | Trouble::Dropped(why)) => {
+            Err(DownloadError::Stop(error)) => return Err(error),
+            Err(DownloadError::Slow(_)) => told.push(format!("\n  {}: then it stood still", source.name)),
+            Err(DownloadError::Failed(why) | DownloadError::Dropped(why)) => {
                 told.push(format!("\n  {}: then {why}", source.name));
             }
         }
@@ -378,11 +378,11 @@ impl<'a> Work<'a> {
         floor: Option<f64>,
         limits: &Limits,
         watch: &mut dyn Watch,
-    ) -> std::result::Result<(), Trouble> {
+    ) -> std::result::Result<(), DownloadError> {
         let agent = download::agent(source.tls_only, limits);
         let [archive, train, test] = self.downloads();
         let mut get =
-            |url: &str, file: &Sealed, to: &Path| self.get(&agent, url, file, to, floor, limits, watch);
+            |url: &str, file: &PublishedFile, to: &Path| self.get(&agent, url, file, to, floor, limits, watch);
         let unpacked = match &source.addresses {
             Addresses::Archive(url) => {
                 get(url, &self.spec.archive, &archive)?;
@@ -394,7 +394,7 @@ impl<'a> Work<'a> {
                 self.unpack_parquet(&[train, test])
             }
         };
-        unpacked.map_err(Trouble::Stop)
+        unpacked.map_err(DownloadError::Stop)
     }
 
     /// A download that has the right bytes in the end.
@@ -403,22 +403,22 @@ impl<'a> Work<'a> {
         &self,
         agent: &ureq::Agent,
         url: &str,
-        file: &Sealed,
+        file: &PublishedFile,
         to: &Path,
         floor: Option<f64>,
         limits: &Limits,
         watch: &mut dyn Watch,
-    ) -> std::result::Result<(), Trouble> {
+    ) -> std::result::Result<(), DownloadError> {
         loop {
             let resumed = download::size(to) > 0;
             download::download(agent, url, file, to, floor, limits, watch)?;
             watch.say(&format!("checking {}", file.name));
             let Err(error) = file.check(to) else { return Ok(()) };
-            fs::remove_file(to).map_err(|e| Trouble::Stop(unwritten(&to.display().to_string(), &e)))?;
+            fs::remove_file(to).map_err(|e| DownloadError::Stop(unwritten(&to.display().to_string(), &e)))?;
             if !resumed {
                 let found = error.to_string();
                 let found = found.split_once(": ").map_or(found.as_str(), |(_, what)| what);
-                return Err(Trouble::Failed(format!("wrong bytes: {found}; thrown away")));
+                return Err(DownloadError::Failed(format!("wrong bytes: {found}; thrown away")));
             }
             // The part from before may be the wrong one: once more, from the start.
             watch.say("the parts do not fit together: from the start again");

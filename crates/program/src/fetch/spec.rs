@@ -20,7 +20,7 @@ pub(super) const BESIDE: [&str; 2] = ["batches.meta.txt", "readme.html"];
 
 /// A file that is known to the byte.
 #[derive(Clone, Debug)]
-pub struct Sealed {
+pub struct PublishedFile {
     /// Its name, without folders.
     pub name: String,
     /// Its size.
@@ -35,11 +35,11 @@ pub struct Sealed {
 #[derive(Clone, Debug)]
 pub struct Spec {
     /// The packed binary version.
-    pub archive: Sealed,
+    pub archive: PublishedFile,
     /// What the archive unpacks to: five files to train on, one to test with.
-    pub files: Vec<Sealed>,
+    pub files: Vec<PublishedFile>,
     /// The same pictures as Parquet: to train on, to test with.
-    pub parquet: [Sealed; 2],
+    pub parquet: [PublishedFile; 2],
     /// Records in each of `files`.
     pub per_file: usize,
 }
@@ -55,9 +55,9 @@ pub enum Verdict {
     OtherBytes,
 }
 
-impl Sealed {
-    fn new(name: &str, bytes: u64, sha256: &str) -> Sealed {
-        Sealed { name: name.into(), bytes, sha256: sha256.into() }
+impl PublishedFile {
+    fn new(name: &str, bytes: u64, sha256: &str) -> PublishedFile {
+        PublishedFile { name: name.into(), bytes, sha256: sha256.into() }
     }
 
     /// Whether the file at `path` is this one; errors say how it differs.
@@ -142,19 +142,19 @@ impl Spec {
         ];
         let bytes = (PER_FILE * RECORD) as u64;
         Spec {
-            archive: Sealed::new(
+            archive: PublishedFile::new(
                 "cifar-10-binary.tar.gz",
                 170_052_171,
                 "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
             ),
-            files: FILES.iter().zip(sums).map(|(name, sum)| Sealed::new(name, bytes, sum)).collect(),
+            files: FILES.iter().zip(sums).map(|(name, sum)| PublishedFile::new(name, bytes, sum)).collect(),
             parquet: [
-                Sealed::new(
+                PublishedFile::new(
                     "train-00000-of-00001.parquet",
                     119_705_255,
                     "8428b53a88a11ac374111006708df51469e315a22ac6d66470afd9c78d2ae883",
                 ),
-                Sealed::new(
+                PublishedFile::new(
                     "test-00000-of-00001.parquet",
                     23_940_850,
                     "841389e6f2d64f28bf17310e430aebac20ec3ba611a3c5e231dc93c645ce84de",

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-use nchw_program::fetch::{Sealed, Spec};
+use nchw_program::fetch::{PublishedFile, Spec};
 use parquet::{
     data_type::{ByteArray, ByteArrayType, Int64Type},
     file::writer::SerializedFileWriter,
@@ -23,9 +23,9 @@ pub struct Published {
     pub parquet: [Vec<u8>; 2],
 }
 
-pub fn sealed(name: &str, bytes: &[u8]) -> Sealed {
+pub fn sealed(name: &str, bytes: &[u8]) -> PublishedFile {
     let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    Sealed { name: name.into(), bytes: bytes.len() as u64, sha256 }
+    PublishedFile { name: name.into(), bytes: bytes.len() as u64, sha256 }
 }
 
 pub fn published() -> Published {

@@ -2,7 +2,7 @@
 
 use super::{colours, small};
 use crate::{
-    net::{LectureNet, Plan},
+    net::{LectureNet, LectureNetConfig},
     testing::TempFolder,
     train::{Recipe, State, train, trainer::Trainer},
 };
@@ -117,10 +117,10 @@ fn a_checkpoint_that_is_cut_off_says_what_to_do() {
 #[test]
 fn equally_likely_classes_have_one_answer_everywhere() {
     use crate::{data::Cifar10, see::see, train::evaluate};
-    let net = LectureNet::new(Plan::default(), 1, tch::Device::Cpu).unwrap();
+    let net = LectureNet::new(LectureNetConfig::default(), 1, tch::Device::Cpu).unwrap();
     let zero: Vec<(String, Tensor)> =
         net.variables().into_iter().map(|(name, tensor)| (name, tensor.zeros_like())).collect();
-    let net = LectureNet::from_tensors(Plan::default(), &zero, tch::Device::Cpu).unwrap();
+    let net = LectureNet::from_tensors(LectureNetConfig::default(), &zero, tch::Device::Cpu).unwrap();
     let samples = Cifar10::samples().unwrap();
     let report = evaluate(&net, &samples, Cifar10::NAMES, true).unwrap();
     assert!(report.answers.iter().all(|answer| *answer == 0), "{:?}", report.answers);
