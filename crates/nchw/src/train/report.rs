@@ -12,7 +12,7 @@ use crate::{
     image::Image,
     net::{LectureNet, check_output},
     notebook::{Output, shows},
-    panels::{Content, Look, Panel, Sheet},
+    panels::{Content, Highlights, Layout, Panel},
 };
 use serde_json::{Value, json};
 use std::fmt;
@@ -123,11 +123,11 @@ impl Report {
         };
         let matrix = Grid::new(10, 10, confusion.iter().flat_map(share).collect())?;
         let title = format!("What was taken for what, in %: {:.1} % right", 100.0 * self.accuracy());
-        let mut panel = Panel::cells("", &matrix, Palette::Sequential, Look::default());
+        let mut panel = Panel::cells("", &matrix, Palette::Sequential, Highlights::default());
         panel.names = (0..10).map(|class| format!("{} {class}", self.classes[class])).collect();
         let lines = vec!["a row: what it is; a column: what it was taken for".to_owned()];
         let alt = format!("{title}. {}", self.worst());
-        Sheet { title, rows: vec![vec![panel]], lines }.figure(alt, self.to_string())
+        Layout { title, rows: vec![vec![panel]], lines }.figure(alt, self.to_string())
     }
 
     /// The two classes most often taken for one another, in a sentence.
@@ -219,7 +219,7 @@ impl Report {
             .map(|(class, points)| format!("{} {}", self.classes[*class], signed(*points)))
             .collect();
         let alt = format!("{title} ({} and {}). Change in points: {}", names[0], names[1], words.join(", "));
-        Sheet { title, rows: vec![row.collect()], lines: vec![line] }.figure(alt, words.join("\n"))
+        Layout { title, rows: vec![row.collect()], lines: vec![line] }.figure(alt, words.join("\n"))
     }
 
     /// The `count` surest mistakes as pictures, each with what it is, what it was
@@ -263,7 +263,7 @@ impl Report {
         }
         let lines = vec!["above: what it is; below: what it was taken for".to_owned()];
         let alt = format!("{title}: {}", words.join("; "));
-        Sheet { title: title.to_owned(), rows, lines }.figure(alt, words.join("\n"))
+        Layout { title: title.to_owned(), rows, lines }.figure(alt, words.join("\n"))
     }
 
     /// Everything for other programs.
