@@ -329,7 +329,7 @@ impl Run {
     pub fn net(&self) -> Result<LectureNet> {
         let status = self.status();
         if status.log.is_empty() {
-            return Err(Error::new(format!("no epoch is complete yet, so there is no network yet: {status}")));
+            return Err(Error::new(format!("no epoch is complete yet, so there is no network: {status}")));
         }
         Trainer::network_of(&self.0.folder, &self.0.recipe)
     }

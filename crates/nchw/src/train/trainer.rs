@@ -451,7 +451,8 @@ impl Trainer {
         }
         if !differs.is_empty() {
             return Err(Error::new(format!(
-                "{} holds a training with another recipe: {}. Choose another folder for this training, or delete that one",
+                "{} contains a training with another recipe: {}. Choose another folder for this training, \
+                 or delete that one",
                 folder.display(),
                 differs.join("; ").replace('"', "")
             )));
