@@ -34,7 +34,7 @@ def nchw(program, device, precision):
     with tempfile.TemporaryDirectory(prefix="nchw-bench-") as folder:
         subprocess.run(
             [program, "train", "--stand-in", str(PICTURES[device]), "--device", device, "--precision", precision,
-             "--preset", "lecture", "--set", "batch=256", "--epochs", str(EPOCHS[device]), "--out", folder],
+             "--preset", "lecture", "--set", "batch_size=256", "--epochs", str(EPOCHS[device]), "--out", folder],
             check=True, stdout=subprocess.DEVNULL)
         lines = (Path(folder) / "log.jsonl").read_text(encoding="utf-8").splitlines()
         return fastest(lines)
@@ -69,9 +69,9 @@ def main():
     for number in range(arguments.rounds):
         for name, run in runs.items():
             speeds[name].append(run())
-            print(f"round {number + 1}: {name}: {speeds[name][-1]:.0f} pictures/s", file=sys.stderr, flush=True)
+            print(f"round {number + 1}: {name}: {speeds[name][-1]:.0f} images/s", file=sys.stderr, flush=True)
     fast = OURS["bf16"]
-    print(f"\n{'':40}{'pictures/s':>11}{'spread':>14}   {fast} is faster by")
+    print(f"\n{'':40}{'images/s':>11}{'spread':>14}   {fast} is faster by")
     for name, all_speeds in speeds.items():
         ratios = [mine / other for mine, other in zip(speeds[fast], all_speeds)]
         spread = f"{min(all_speeds):.0f}-{max(all_speeds):.0f}"
