@@ -152,9 +152,8 @@ impl Canvas {
         self.draw(|mut b| b.blit_bitmap((scaled(x), scaled(y)), (w, h), fitted.as_raw()));
     }
 
-    /// Draws a colour bar with three numbers. Where `extremes` exceed the range, its ends are marked with ≤
-    /// or
-    /// ≥.
+    /// Draws a colour bar with three numbers. Where `extremes` exceed the range, its ends are marked
+    /// with ≤ or ≥.
     pub fn colour_bar(
         &mut self,
         x: f64,

@@ -19,8 +19,7 @@ impl Palette {
         if below || values.iter().all(|v| *v == 0.0) { Palette::Signed } else { Palette::Sequential }
     }
 
-    /// The numbers at the two ends of the scale. A signed scale is
-    /// symmetric, so that zero is white.
+    /// The numbers at the two ends of the scale. A signed scale is symmetric, so that zero is white.
     pub fn range(self, values: &[f32]) -> (f32, f32) {
         let finite = || values.iter().copied().filter(|v| v.is_finite());
         let (low, high) =

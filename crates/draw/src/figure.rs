@@ -78,8 +78,7 @@ impl Figure {
     /// by at most 4 of 255.
     ///
     /// # Errors
-    /// When there is no frame, the frames differ in size, or a duration is
-    /// not between 0 and 60 s.
+    /// When there is no frame, the frames differ in size, or a duration is not between 0 and 60 s.
     pub fn animation(
         frames: &[(Pixels, f32)],
         alt: impl Into<String>,

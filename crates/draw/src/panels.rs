@@ -1,6 +1,5 @@
-//! Panels in rows, each with a title, an image, a heat map or a matrix, and a caption. All figures except
-//! charts
-//! consist of panels.
+//! Panels in rows, each with a title, an image, a heat map or a matrix, and a caption. All figures
+//! except charts consist of panels.
 
 use crate::{
     Error, Result,

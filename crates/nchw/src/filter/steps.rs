@@ -17,8 +17,8 @@ const LAST_SECONDS: f32 = 5.0;
 const MAX_BYTES: usize = 600_000_000;
 
 impl Filter {
-    /// The whole convolution as an animation: the filter slides over a small
-    /// matrix, and each dot product is written out.
+    /// The whole convolution as an animation: the filter slides over a small matrix, and each dot
+    /// product is written out.
     ///
     /// # Errors
     /// When the filter is larger than the matrix, or there are more than 49 positions, which would take

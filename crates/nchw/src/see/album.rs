@@ -1,4 +1,4 @@
-//! Wrong and right answers, each with the heat maps of its image.
+//! Mistakes and correct predictions, each with the heat maps of its image.
 
 use super::view::View;
 use crate::{
@@ -17,7 +17,7 @@ use std::fmt;
 /// The most rows of a figure.
 const MAX_ROWS: usize = 12;
 
-/// Images with their answers and heat maps. See [`album`].
+/// Images with predictions and heat maps. See [`album`].
 pub struct Album {
     /// Index in the data set, and view: the most confident mistakes, then the most confident right answers.
     views: Vec<(usize, View)>,
@@ -55,7 +55,7 @@ pub fn album(net: &LectureNet, examples: &Examples, report: &Report, count: usiz
     let wrong = indices.len();
     let mut right: Vec<usize> =
         (0..report.labels.len()).filter(|&i| report.labels[i] == report.answers[i]).collect();
-    right.sort_by(|a, b| report.sureness[*b].total_cmp(&report.sureness[*a]));
+    right.sort_by(|a, b| report.confidence[*b].total_cmp(&report.confidence[*a]));
     // One image of each class before a second of any class: the most confident answers are often alike.
     let mut seen = [0; 10];
     let mut rounds: Vec<(usize, usize)> = Vec::new();
@@ -84,8 +84,8 @@ impl Album {
         let mut rows = Vec::new();
         for (number, (_, view)) in self.views.iter().enumerate() {
             let heading = match number {
-                n if n == self.wrong => "right answers: the most confident of each class",
-                0 => "wrong answers: the most confident first",
+                n if n == self.wrong => "correct predictions: the most confident of each class",
+                0 => "mistakes: the most confident first",
                 _ => "",
             };
             let first = !heading.is_empty();
@@ -99,7 +99,8 @@ impl Album {
             row.extend(view.bars(300.0));
             rows.push(row);
         }
-        let title = format!("{} wrong and {} right answers", self.wrong, self.views.len() - self.wrong);
+        let title =
+            format!("{} mistakes and {} correct predictions", self.wrong, self.views.len() - self.wrong);
         let ends = ["0".to_owned(), "maximum of this image".to_owned()];
         rows.push(vec![Panel::new(
             "",

@@ -40,7 +40,7 @@ const MAX_FRAMES: usize = 31;
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub struct Film {
-    picture: Image,
+    image: Image,
     frames: Vec<Frame>,
 }
 
@@ -60,17 +60,17 @@ impl Run {
     /// epoch and after each finished one.
     ///
     /// # Shapes
-    /// `picture` 3 × 32 × 32
+    /// `image` 3 × 32 × 32
     ///
     /// # Errors
     /// When the image has another size, or the weights of the epochs are missing.
-    pub fn film(&self, picture: &Image) -> Result<Film> {
-        if (picture.height(), picture.width()) != (32, 32) {
+    pub fn film(&self, image: &Image) -> Result<Film> {
+        if (image.height(), image.width()) != (32, 32) {
             return Err(Error::new(format!(
                 "expected an image of 32 x 32, like the training images, got {} x {}: \
                  `photo.cropped_to(32, 32)?`",
-                picture.height(),
-                picture.width()
+                image.height(),
+                image.width()
             )));
         }
         let status = self.status();
@@ -82,7 +82,7 @@ impl Run {
             if number % every != 0 && number != last {
                 continue;
             }
-            let view = see(&LectureNet::load(file)?, picture, Cifar10::NAMES)?;
+            let view = see(&LectureNet::load(file)?, image, Cifar10::NAMES)?;
             frames.push(Frame {
                 epoch,
                 accuracy: status.log.iter().find(|log| log.epoch == epoch).map(|log| log.accuracy),
@@ -90,19 +90,19 @@ impl Run {
                 maps: BLOCKS.map(|block| view.tensor(block)).into_iter().collect::<Result<_>>()?,
             });
         }
-        Film::new(picture.clone(), frames)
+        Film::new(image.clone(), frames)
     }
 }
 
 impl Film {
-    fn new(picture: Image, frames: Vec<Frame>) -> Result<Film> {
+    fn new(image: Image, frames: Vec<Frame>) -> Result<Film> {
         if frames.len() < 2 {
             return Err(Error::new(
                 "there is no film yet: it needs at least one finished epoch (earlier versions of the course \
                  did not save the weights of each epoch)",
             ));
         }
-        Ok(Film { picture, frames })
+        Ok(Film { image, frames })
     }
 
     /// The film that is part of the course: the `lecture` recipe on CIFAR-10.
@@ -135,7 +135,7 @@ impl Film {
             }
             Ok(found.f_to_kind(Kind::Float)?)
         };
-        let picture = tensor("picture", 3, &[3, 32, 32])?.f_div_scalar(255.0)?;
+        let image = tensor("picture", 3, &[3, 32, 32])?.f_div_scalar(255.0)?;
         let name = file.notes.get("picture").cloned().unwrap_or_else(|| "the image".into());
         let epochs = numbers(&tensor("epochs", 2, &[2])?)?;
         let filters = tensor("filters", 5, &[3, 3, 3])?;
@@ -156,7 +156,7 @@ impl Film {
                 maps,
             })
         });
-        Film::new(Image::from_tensor(&picture)?.named(name), frames.collect::<Result<_>>()?)
+        Film::new(Image::from_tensor(&image)?.named(name), frames.collect::<Result<_>>()?)
     }
 
     /// Saves the film to a file (safetensors, as bfloat16).
@@ -170,14 +170,14 @@ impl Film {
             .flat_map(|f| [f.epoch as f32, f.accuracy.map_or(f32::NAN, |a| a as f32)])
             .collect();
         let mut tensors = vec![
-            ("picture".to_owned(), self.picture.tensor_u8().f_squeeze_dim(0)?.f_to_kind(Kind::BFloat16)?),
+            ("picture".to_owned(), self.image.tensor_u8().f_squeeze_dim(0)?.f_to_kind(Kind::BFloat16)?),
             ("epochs".to_owned(), Tensor::f_from_slice(&about)?.f_view([-1, 2])?),
             ("filters".to_owned(), self.filters()?.f_to_kind(Kind::BFloat16)?),
         ];
         for block in BLOCKS {
             tensors.push((block.to_owned(), self.maps(block)?.f_to_kind(Kind::BFloat16)?));
         }
-        let notes = HashMap::from([("picture".to_owned(), self.picture.name().to_owned())]);
+        let notes = HashMap::from([("picture".to_owned(), self.image.name().to_owned())]);
         Weights { tensors, notes }.write(path.as_ref())
     }
 
@@ -245,7 +245,7 @@ impl Film {
         let frame = &self.frames[number];
         let bank = FilterBank::new(FILTERS, frame.filters.shallow_clone())?;
         let mut first = vec![
-            Panel::new(self.picture.name(), Content::Picture(self.picture.pixels()), 140.0).bare(),
+            Panel::new(self.image.name(), Content::Picture(self.image.pixels()), 140.0).bare(),
             Panel::new(format!("filters of {FILTERS}"), Content::Picture(bank.tiles()), 290.0).bare(),
         ];
         let share = frame.accuracy.unwrap_or(0.1) as f32;
@@ -299,7 +299,7 @@ impl fmt::Display for Film {
         write!(
             f,
             "Training, frame by frame: the filters of {FILTERS} and the feature maps of {}",
-            self.picture.name()
+            self.image.name()
         )?;
         for frame in &self.frames {
             write!(f, "; epoch {}", frame.epoch)?;

@@ -161,8 +161,7 @@ impl FilterBank {
             }
             rows.push(vec![self.scale()]);
             format!(
-                "the {filters} of {n} filters with the largest norm, one per row; the first {channels} of \
-                 {c} input channels; scale from {} to {}",
+                "{filters} of {n} filters, largest norm first; {channels} of {c} input channels; from {} to {}",
                 number(-self.max),
                 number(self.max)
             )

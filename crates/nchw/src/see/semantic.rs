@@ -60,8 +60,8 @@ impl View {
     /// `[1, C, H, W]` → `[H, W]`
     ///
     /// # Errors
-    /// When there is no such layer (the message lists them), it has no feature maps,
-    /// or the file with the names cannot be read.
+    /// When there is no such layer (the message lists them), it has no feature maps, or the file with
+    /// the names cannot be read.
     ///
     /// # Source
     /// Lecture part 7: what is an ear, a paw, an outline?
@@ -110,9 +110,8 @@ impl View {
 }
 
 impl Semantic {
-    /// Names a channel of this layer and network. The name is saved in `runs/channel-names.json`; an empty
-    /// one
-    /// removes it.
+    /// Names a channel of this layer and network. The name is saved in `runs/channel-names.json`; an
+    /// empty one removes it.
     ///
     /// # Errors
     /// When the name is longer than 24 letters, or the file cannot be written.
