@@ -1,4 +1,4 @@
-//! All that a notebook imports: `use nchw::prelude::*;`.
+//! Everything that a notebook imports: `use nchw::prelude::*;`.
 
 pub use crate::{
     Error, Result, Show,
