@@ -1,8 +1,8 @@
-//! The one error type: a message for a learner.
+//! The error type of every crate of the course: a message for the learner.
 
 use std::fmt;
 
-/// `Debug` as `Display`, so that a value in a cell reads well.
+/// Implements `Debug` through `Display`, so that a value in a cell is readable.
 #[macro_export]
 macro_rules! debug_as_display {
     ($($name:ty),*) => {$(
@@ -15,10 +15,10 @@ macro_rules! debug_as_display {
 }
 pub use debug_as_display;
 
-/// What went wrong, in words that say what to do next.
+/// What went wrong, and what to do next.
 ///
-/// `Debug` prints the same as `Display`, so that `unwrap()` and a cell's `?`
-/// show the message and not the name of a struct.
+/// `Debug` prints the same as `Display`, so that `unwrap()` and `?` in a cell
+/// show the message rather than the name of a struct.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -27,10 +27,10 @@ pub use debug_as_display;
 /// ```
 pub struct Error(String);
 
-/// `Result` with the crate's [`Error`], unless another is named.
+/// `Result` with the crate's [`Error`] as the default error type.
 ///
-/// The second parameter is there for notebooks: the code that evcxr puts
-/// around a cell says `Result<(), …>`, and sees this one through the prelude.
+/// Notebooks need the second parameter: evcxr wraps each cell in code that
+/// names `Result<(), …>`, and the prelude makes that name this type.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -60,19 +60,21 @@ impl std::error::Error for Error {}
 
 #[cfg(feature = "tch")]
 impl From<tch::TchError> for Error {
-    /// Keeps libtorch's sentence and drops its list of C++ frames.
+    /// Keeps libtorch's message and drops the C++ stack trace.
     fn from(error: tch::TchError) -> Error {
         Error(format!("libtorch says: {}", sentence(&error.to_string())))
     }
 }
 
-/// libtorch's sentence, without its C++ frames and its list of all backends.
+/// libtorch's message without the C++ stack trace and the list of all backends.
 pub fn sentence(text: &str) -> String {
     let text = text.split("\nException raised from").next().unwrap_or(text).trim_end();
     let text = text.strip_prefix("Internal torch error: ").unwrap_or(text);
     match text.split_once(" This could be because the operator doesn't exist for this backend") {
-        Some((said, _)) => {
-            format!("{said} There is no such device here: `device()` gives the one that is, or the CPU")
+        Some((message, _)) => {
+            format!(
+                "{message} This device is not available: `device()` returns the GPU if there is one, else the CPU"
+            )
         }
         None => text.to_owned(),
     }

@@ -1,7 +1,7 @@
 //! Tables and explanations as HTML.
 //!
-//! Plain HTML that a screen reader can walk through (captions, heads of rows
-//! and columns, nested lists) and that needs no style sheet.
+//! Plain HTML that a screen reader can follow (captions, row and column
+//! headers, nested lists) and that needs no style sheet.
 
 use crate::shapes::{Explanation, Problem, Row, Table};
 use crate::text::commas;
@@ -43,16 +43,16 @@ fn table_page(table: &Table) -> String {
     page + &bytes + &problem
 }
 
-/// A table whose first row is the head of its columns, whose last is the total
-/// and whose first column is the head of its rows.
+/// A table whose first row holds the column headers, whose last row holds the totals
+/// and whose first column holds the row headers.
 pub fn html_table<const COLUMNS: usize>(caption: &str, rows: &[[String; COLUMNS]]) -> String {
-    let head = |scope: &str, cell: &String| format!("<th scope=\"{scope}\">{}</th>", in_its_language(cell));
+    let header = |scope: &str, cell: &String| format!("<th scope=\"{scope}\">{}</th>", mark_korean(cell));
     let line = |row: &[String; COLUMNS]| {
         let cells: String = row[1..].iter().map(|cell| format!("<td>{}</td>", escape(cell))).collect();
-        format!("<tr>{}{cells}</tr>", head("row", &row[0]))
+        format!("<tr>{}{cells}</tr>", header("row", &row[0]))
     };
     let [first, body @ .., last] = rows else { return String::new() };
-    let columns: String = first.iter().map(|cell| head("col", cell)).collect();
+    let columns: String = first.iter().map(|cell| header("col", cell)).collect();
     let body: String = body.iter().map(line).collect();
     format!(
         "<table><caption>{}</caption><thead><tr>{columns}</tr></thead><tbody>{body}</tbody><tfoot>{}</tfoot></table>",
@@ -61,8 +61,8 @@ pub fn html_table<const COLUMNS: usize>(caption: &str, rows: &[[String; COLUMNS]
     )
 }
 
-/// `개 N`, with the Korean marked for a screen reader's voice.
-fn in_its_language(cell: &str) -> String {
+/// Marks the Korean word of `개 N` as Korean, so that a screen reader pronounces it correctly.
+fn mark_korean(cell: &str) -> String {
     let is_hangul = |c: char| ('\u{ac00}'..='\u{d7a3}').contains(&c);
     match cell.split_once(' ') {
         Some((korean, rest)) if korean.chars().all(is_hangul) => {
@@ -72,7 +72,7 @@ fn in_its_language(cell: &str) -> String {
     }
 }
 
-/// Lines as a list; a line that is indented more stands in a list below.
+/// Lines as a list; lines that are indented more form a nested list.
 pub fn outline(text: &str) -> String {
     let mut html = String::new();
     let mut open: Vec<usize> = Vec::new();
@@ -93,7 +93,7 @@ pub fn outline(text: &str) -> String {
     html + &"</li></ul>".repeat(open.len())
 }
 
-/// Text as it stands in HTML, on one line.
+/// Escapes text for HTML and joins its lines into one.
 pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -108,7 +108,7 @@ mod tests {
     use crate::shapes::{conv, table};
 
     #[test]
-    fn a_table_has_a_caption_and_heads() {
+    fn a_table_has_a_caption_and_headers() {
         let page = table_page(&table("2x3x7x9", "conv 3->10 3x3").unwrap());
         assert_eq!(
             page,
@@ -125,21 +125,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_stands_below_the_rows_that_fit() {
+    fn a_problem_is_listed_below_the_rows_that_fit() {
         let page = table_page(&table("3x7x9", "conv 10 3x3; conv 3->20 3x3").unwrap());
         assert!(page.starts_with("<table><caption>1 layer on C=3 H=7 W=9</caption>"), "{page}");
         let (_, problem) = page.split_once("bytes</p>").unwrap();
         assert_eq!(
             problem,
             "<ul><li>layer 2, `conv 3-&gt;20 3x3`, does not fit on C=10 H=5 W=7<ul><li>axis C (channels): expected 10 \
-             (a filter has as many channels as what it is laid on), and got 3</li><li>likely cause: the channels of an \
-             earlier layer were written, not those of the layer just before</li><li>instead: 10, or leave the number \
-             out: it is not yours to choose; `conv 10-&gt;20 3x3` would fit</li></ul></li></ul>"
+             (a filter must have as many channels as its input), got 3</li><li>likely cause: these are the channels \
+             of an earlier layer, not those of the layer directly before</li><li>instead: 10, or omit the number: \
+             the input determines it; `conv 10-&gt;20 3x3` would fit</li></ul></li></ul>"
         );
     }
 
     #[test]
-    fn indented_lines_become_lists_in_lists() {
+    fn indented_lines_become_nested_lists() {
         assert_eq!(
             outline("a\n  b <\n      c\n  d\n\ne"),
             "<ul><li>a<ul><li>b &lt;<ul><li>c</li></ul></li><li>d</li></ul></li><li>e</li></ul>"
@@ -147,7 +147,7 @@ mod tests {
         let explained = outline(&conv(10, 3).stride(2).on([3, 7, 8]).unwrap().explain().to_string());
         assert_eq!(explained.matches("<ul>").count(), explained.matches("</ul>").count());
         assert!(
-            explained.contains("left over</li><li>column 7 (from 0) is never looked at</li></ul>"),
+            explained.contains("left over</li><li>no window reads column 7 (counted from 0)</li></ul>"),
             "{explained}"
         );
     }

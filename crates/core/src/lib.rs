@@ -1,8 +1,8 @@
 //! The arithmetic of convolutional networks.
 //!
 //! Everything here is computed from numbers and text: no libtorch, no drawing, no file system.
-//! It compiles for WebAssembly too, so that a web page computes the same numbers as a notebook.
-//! Notebooks reach it through the crate `nchw`, which re-exports it.
+//! It also compiles to WebAssembly, so that a web page computes the same numbers as a notebook.
+//! Notebooks use it through the crate `nchw`, which re-exports it.
 
 pub mod error;
 pub mod html;

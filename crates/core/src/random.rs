@@ -1,35 +1,35 @@
-//! Chance that falls the same way on every machine.
+//! Random numbers that are the same on every machine.
 //!
-//! libtorch's generator is one for the whole program, and its numbers may
-//! change between versions and devices. What is drawn here depends on nothing
-//! but the seed: ChaCha's output is fixed by its definition, and what is made
-//! of it uses only arithmetic that IEEE 754 fixes to the last bit.
+//! libtorch has one generator for the whole program, and its numbers may
+//! change between versions and devices. The numbers drawn here depend only on
+//! the seed: the output of ChaCha is fixed by its definition, and everything
+//! computed from it uses arithmetic that IEEE 754 defines to the last bit.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-/// A generator of its own for each `(seed, stream)`.
-pub struct Dice(ChaCha8Rng);
+/// A random number generator, independent for each `(seed, stream)`.
+pub struct Rng(ChaCha8Rng);
 
-impl Dice {
-    /// Streams of one seed are independent, so that picture 7 does not depend
-    /// on whether picture 6 was drawn.
-    pub fn new(seed: u64, stream: u64) -> Dice {
+impl Rng {
+    /// The streams of a seed are independent: image 7 is the same whether or
+    /// not image 6 was drawn.
+    pub fn new(seed: u64, stream: u64) -> Rng {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         let mut rng = ChaCha8Rng::from_seed(key);
         rng.set_stream(stream);
-        Dice(rng)
+        Rng(rng)
     }
 
-    /// A number from `low` up to, but not including, `high`.
+    /// A random number from `low` (included) to `high` (excluded).
     pub fn between(&mut self, low: f32, high: f32) -> f32 {
-        // 24 bits are what an f32 holds exactly.
+        // An f32 holds 24 bits exactly.
         let unit = (self.0.next_u32() >> 8) as f32 / (1 << 24) as f32;
         low + unit * (high - low)
     }
 
-    /// A whole number from 0 up to, but not including, `count`.
+    /// A random whole number from 0 to `count - 1`.
     pub fn below(&mut self, count: usize) -> usize {
         ((u128::from(self.0.next_u64()) * count as u128) >> 64) as usize
     }

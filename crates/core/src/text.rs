@@ -1,4 +1,4 @@
-//! Small helpers for sentences.
+//! Numbers in sentences, aligned columns, and edit distance.
 
 /// `1 axis`, `3 axes`: a number with its noun.
 pub fn count_of(count: usize, one: &str, many: &str) -> String {
@@ -12,7 +12,7 @@ pub fn commas(number: u64) -> String {
     threes.collect::<Vec<_>>().join(",")
 }
 
-/// Rows under each other: names begin at the left, numbers end at the right.
+/// Rows as lines of text: the first column aligned left, all others right.
 pub fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let widest = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
     let widths: [usize; COLUMNS] = std::array::from_fn(widest);
@@ -29,12 +29,12 @@ pub fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     text
 }
 
-/// How many columns a text takes in a terminal: a Hangul letter takes two.
+/// The width of a text in terminal columns: a Hangul letter takes two.
 pub fn width(text: &str) -> usize {
     unicode_width::UnicodeWidthStr::width(text)
 }
 
-/// How many letters must be inserted, left out, changed or swapped with their neighbour.
+/// The edit distance: how many letters must be inserted, deleted, changed or swapped with a neighbour.
 pub fn distance(a: &str, b: &str) -> usize {
     strsim::osa_distance(a, b)
 }

@@ -1,6 +1,6 @@
-//! A picture being drawn: text, boxes and pixels at page coordinates.
+//! A canvas for text, boxes and images, in page coordinates.
 //!
-//! The page's pixel is the unit; the picture has [`PIXEL_RATIO`] times as many.
+//! The unit is one pixel of the page; the PNG file has [`PIXEL_RATIO`] times as many.
 
 use crate::{
     Error, Result,
@@ -20,10 +20,10 @@ use std::{fmt, sync::Once};
 pub const INK: [u8; 3] = [33, 33, 33];
 /// Captions and ticks; 4.5 : 1 and more on white.
 pub const PALE_INK: [u8; 3] = [90, 90, 90];
-/// What a lecturer would point at.
+/// Marks windows and receptive fields.
 pub const MARK: [u8; 3] = [230, 97, 0];
 
-/// How text is set.
+/// The style of a text.
 #[derive(Clone, Copy)]
 pub struct Text {
     /// Height of the letters in pixels of the page.
@@ -33,13 +33,13 @@ pub struct Text {
     /// Its colour.
     pub colour: [u8; 3],
     /// Which part of the text is at x: its left end, its centre or its right end.
-    pub across: HPos,
+    pub align: HPos,
 }
 
 impl Text {
-    /// Plain ink, centred on its place.
+    /// Regular text in ink, centred at x.
     pub fn new(size: f64) -> Text {
-        Text { size, bold: false, colour: INK, across: HPos::Center }
+        Text { size, bold: false, colour: INK, align: HPos::Center }
     }
     /// The same in bold.
     pub fn bold(self) -> Text {
@@ -49,53 +49,55 @@ impl Text {
     pub fn colour(self, colour: [u8; 3]) -> Text {
         Text { colour, ..self }
     }
-    /// Begins at its place.
+    /// The same, left-aligned: it begins at x.
     pub fn left(self) -> Text {
-        Text { across: HPos::Left, ..self }
+        Text { align: HPos::Left, ..self }
     }
-    /// Ends at its place.
+    /// The same, right-aligned: it ends at x.
     pub fn right(self) -> Text {
-        Text { across: HPos::Right, ..self }
+        Text { align: HPos::Right, ..self }
     }
     fn style(self) -> TextStyle<'static> {
         let font = if self.bold { FontStyle::Bold } else { FontStyle::Normal };
         TextStyle {
             font: ("sans-serif", self.size * f64::from(PIXEL_RATIO), font).into_font(),
             color: rgb(self.colour).to_backend_color(),
-            pos: Pos::new(self.across, VPos::Center),
+            pos: Pos::new(self.align, VPos::Center),
         }
     }
 }
 
-/// A white page to draw on. What goes wrong is kept for `finish`.
+/// A white page to draw on. `finish` returns the first drawing error.
 pub struct Canvas {
     pixels: Pixels,
-    failed: Option<String>,
+    error: Option<String>,
 }
 
-/// Pixels of the largest figure, 120 MB in memory: a page of 1,000 by 10,000.
-const MOST_PIXELS: usize = 40_000_000;
+/// The pixels of the largest figure (120 MB in memory): a page of 1,000 by 10,000.
+const MAX_PIXELS: usize = 40_000_000;
 
 impl Canvas {
+    /// Creates a page of this size.
+    ///
     /// # Errors
-    /// When the page would need more memory than any figure should.
+    /// When the page is larger than the largest figure.
     pub fn new(width: f64, height: f64) -> Result<Canvas> {
         let (w, h) = (scaled(width).max(1) as u32, scaled(height).max(1) as u32);
         let pixels = (w as usize).saturating_mul(h as usize);
-        if pixels > MOST_PIXELS {
+        if pixels > MAX_PIXELS {
             return Err(Error::new(format!(
                 "a figure of {width:.0} by {height:.0} on the page is too large: expected at most {} million \
                  pixels, got {} million. Show fewer rows, maps or images at a time, or shorten its title",
-                MOST_PIXELS / 1_000_000,
+                MAX_PIXELS / 1_000_000,
                 pixels / 1_000_000
             )));
         }
-        Ok(Canvas { pixels: Pixels { width: w, height: h, rgb: vec![255; pixels * 3] }, failed: None })
+        Ok(Canvas { pixels: Pixels { width: w, height: h, rgb: vec![255; pixels * 3] }, error: None })
     }
 
-    /// The drawn picture.
+    /// Returns the drawn pixels.
     pub fn finish(self) -> Result<Pixels> {
-        match self.failed {
+        match self.error {
             None => Ok(self.pixels),
             Some(why) => Err(Error::new(format!("could not draw the figure: {why}"))),
         }
@@ -110,7 +112,7 @@ impl Canvas {
         let size = (self.pixels.width, self.pixels.height);
         let backend = BitMapBackend::with_buffer(&mut self.pixels.rgb, size);
         if let Err(error) = act(backend) {
-            self.failed.get_or_insert(error.to_string());
+            self.error.get_or_insert(error.to_string());
         }
     }
 
@@ -134,16 +136,14 @@ impl Canvas {
         self.fill(x + width - t, y, t, height, colour);
     }
 
-    /// A picture, filling the box. Enlarged pixels stay square; a reduced
-    /// picture is averaged.
-    pub fn picture(&mut self, x: f64, y: f64, width: f64, height: f64, picture: &Pixels) {
+    /// Draws an image that fills the box. Enlarged images keep sharp pixels; reduced images are averaged.
+    pub fn picture(&mut self, x: f64, y: f64, width: f64, height: f64, image: &Pixels) {
         let (w, h) = (scaled(width).max(1) as u32, scaled(height).max(1) as u32);
-        let Some(source) = image::RgbImage::from_raw(picture.width, picture.height, picture.rgb.clone())
-        else {
-            self.failed.get_or_insert("a picture has fewer bytes than its size says".into());
+        let Some(source) = image::RgbImage::from_raw(image.width, image.height, image.rgb.clone()) else {
+            self.error.get_or_insert("an image has fewer bytes than its size requires".into());
             return;
         };
-        let filter = if w >= picture.width && h >= picture.height {
+        let filter = if w >= image.width && h >= image.height {
             image::imageops::FilterType::Nearest
         } else {
             image::imageops::FilterType::Triangle
@@ -152,8 +152,8 @@ impl Canvas {
         self.draw(|mut b| b.blit_bitmap((scaled(x), scaled(y)), (w, h), fitted.as_raw()));
     }
 
-    /// Which colour is which number, beside what it explains. Where `extremes`
-    /// go beyond the range, the ends of the scale say so.
+    /// Draws a colour bar with three numbers. Where `extremes` exceed the range, its ends are marked
+    /// with ≤ or ≥.
     pub fn colour_bar(
         &mut self,
         x: f64,
@@ -169,47 +169,48 @@ impl Canvas {
             let part = 1.0 - f64::from(step) / f64::from(steps - 1);
             bar.rgb.extend(palette.rgb(between(range, part), range));
         }
-        self.picture(x, y, BAR, height, &bar);
-        self.frame(x, y, BAR, height, INK, 0.5);
+        self.picture(x, y, BAR_WIDTH, height, &bar);
+        self.frame(x, y, BAR_WIDTH, height, INK, 0.5);
         let text = Text::new(14.0).left();
         for part in [0.0, 0.5, 1.0] {
             let value = between(range, 1.0 - part);
             let at = y + part * height;
-            self.fill(x + BAR, at - 0.5, 4.0, 1.0, INK);
-            // A letter's height inside, where the bar is that high.
-            let inside = at.max(y + 6.0).min((y + height - 6.0).max(y + 6.0));
+            self.fill(x + BAR_WIDTH, at - 0.5, 4.0, 1.0, INK);
+            // The numbers stay inside the bar if it is high enough.
+            let middle = at.max(y + 6.0).min((y + height - 6.0).max(y + 6.0));
             let beyond = match part {
                 0.0 if extremes.1 > range.1 => "\u{2265} ",
                 1.0 if extremes.0 < range.0 => "\u{2264} ",
                 _ => "",
             };
-            self.text(x + BAR + 7.0, inside, &format!("{beyond}{}", number(value)), text);
+            self.text(x + BAR_WIDTH + 7.0, middle, &format!("{beyond}{}", number(value)), text);
         }
     }
 }
 
-const BAR: f64 = 14.0;
+/// The width of a colour bar without its numbers.
+const BAR_WIDTH: f64 = 14.0;
 
 /// The width of a colour bar with its numbers.
 pub fn colour_bar_width(range: (f32, f32)) -> f64 {
     let widest = [0.0, 0.5, 1.0]
         .map(|part| text_width(&format!("\u{2265} {}", number(between(range, part))), Text::new(14.0)));
-    BAR + 9.0 + widest.into_iter().fold(0.0, f64::max)
+    BAR_WIDTH + 9.0 + widest.into_iter().fold(0.0, f64::max)
 }
 
-/// The number at this part of a scale: 0 is its low end, 1 its high end. In `f64`,
-/// because the length of a scale of large `f32` can be infinite.
+/// Interpolates between the ends of a scale: 0 is the low end, 1 the high end. Computes in `f64`, because
+/// the difference of two large `f32` can be infinite.
 pub fn between((low, high): (f32, f32), part: f64) -> f32 {
     (f64::from(low) * (1.0 - part) + f64::from(high) * part) as f32
 }
 
-/// How wide a text will be.
+/// The width of a text on the page.
 pub fn text_width(text: &str, set: Text) -> f64 {
     register_fonts();
     set.style().font.box_size(text).map_or(0.0, |(w, _)| f64::from(w) / f64::from(PIXEL_RATIO))
 }
 
-/// Lines of at most `width`, broken at spaces.
+/// Breaks a text at spaces into lines of at most `width`.
 pub fn wrap(text: &str, set: Text, width: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -224,7 +225,7 @@ pub fn wrap(text: &str, set: Text, width: f64) -> Vec<String> {
     lines
 }
 
-/// A number as short as it can be read: 3, -0.5, 1.25, with a true minus.
+/// Formats a number briefly: 3, −0.5, 1.25, with a real minus sign.
 pub fn number(value: f32) -> String {
     if !value.is_finite() {
         return value.to_string();
@@ -245,8 +246,8 @@ pub fn number(value: f32) -> String {
 fn register_fonts() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // Embedded, so a picture looks the same on every machine. They are
-        // whole files; if one were not, drawing text would say so.
+        // Embedded, so that figures look the same on every machine. With an invalid font file, drawing text
+        // would return an error.
         let regular = include_bytes!("../assets/DejaVuSans.ttf");
         let bold = include_bytes!("../assets/DejaVuSans-Bold.ttf");
         let mono = include_bytes!("../assets/DejaVuSansMono.ttf");
@@ -256,14 +257,14 @@ fn register_fonts() {
     });
 }
 
-/// A length of the page in pixels of the PNG.
+/// Converts a length on the page to pixels of the PNG file.
 pub fn scaled(length: f64) -> i32 {
     (length * f64::from(PIXEL_RATIO)).round() as i32
 }
 
 fn corners(x: f64, y: f64, width: f64, height: f64) -> ((i32, i32), (i32, i32)) {
     let from = (scaled(x), scaled(y));
-    // plotters leaves out the last row and column of a filled box.
+    // plotters does not draw the last row and column of a filled box.
     (from, (scaled(x + width).max(from.0 + 1), scaled(y + height).max(from.1 + 1)))
 }
 
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_would_take_gigabytes_is_refused() {
+    fn a_page_that_needs_gigabytes_is_refused() {
         assert!(Canvas::new(1000.0, 9_000.0).is_ok());
         for (width, height) in [(1000.0, 60_000.0), (1e9, 1e9), (f64::INFINITY, 10.0)] {
             let error = Canvas::new(width, height).err().unwrap().to_string();
@@ -302,13 +303,13 @@ mod tests {
     }
 
     #[test]
-    fn a_box_covers_just_its_pixels() {
+    fn a_box_covers_exactly_its_pixels() {
         let mut canvas = Canvas::new(4.0, 3.0).unwrap();
         canvas.fill(1.0, 1.0, 2.0, 1.0, [10, 20, 30]);
         let drawn = canvas.finish().unwrap();
         let filled: Vec<usize> =
             drawn.rgb.chunks(3).enumerate().filter(|(_, p)| *p == [10, 20, 30]).map(|(i, _)| i).collect();
-        // Two pixels to one, eight pixels a row.
+        // Two pixels per page pixel, eight pixels per row.
         assert_eq!(filled, [18, 19, 20, 21, 26, 27, 28, 29]);
     }
 

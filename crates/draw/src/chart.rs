@@ -1,4 +1,4 @@
-//! A chart of lines: how something changes over steps or epochs.
+//! Line charts: how values change over steps or epochs.
 
 use crate::{
     Error, Result,
@@ -15,11 +15,11 @@ use plotters::{
     style::{Color, TextStyle, text_anchor::HPos},
 };
 
-/// Lines over one axis, each with its name at its end.
+/// A line chart; each line has its name at its right end.
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let figure = Chart::new("Learning", "epoch", "accuracy in %")
+/// let figure = Chart::new("Training", "epoch", "accuracy in %")
 ///     .line("CNN", &[40.0, 70.0, 85.0])
 ///     .line("MLP", &[30.0, 45.0, 50.0])
 ///     .figure()?;
@@ -29,46 +29,47 @@ use plotters::{
 #[derive(Clone, Debug)]
 pub struct Chart {
     title: String,
-    across: String,
-    up: String,
+    x_label: String,
+    y_label: String,
     first: f64,
     lines: Vec<(String, Vec<f64>)>,
 }
 
 const WIDTH: f64 = 820.0;
 const HEIGHT: f64 = 430.0;
-/// The names of the lines, and how wide the widest may be.
-const NAME: Text = Text { size: 16.0, bold: false, colour: INK, across: HPos::Center };
-const WIDEST: f64 = 320.0;
-/// The largest number that is drawn, and the least difference of two.
-const MOST: f64 = 1e30;
-const LEAST: f64 = 1e-30;
-/// More values than a chart has pixels by far.
-const MOST_VALUES: usize = 100_000;
+/// The style of the lines' names, and the largest width of a name.
+const NAME: Text = Text { size: 16.0, bold: false, colour: INK, align: HPos::Center };
+const MAX_NAME_WIDTH: f64 = 320.0;
+/// The largest value that can be drawn, and the smallest range of the y axis.
+const MAX_VALUE: f64 = 1e30;
+const MIN_RANGE: f64 = 1e-30;
+/// The most values of a line, far more than a chart has pixels.
+const MAX_VALUES: usize = 100_000;
 
 impl Chart {
-    /// An empty chart; the axes' names say the units.
-    pub fn new(title: impl Into<String>, across: impl Into<String>, up: impl Into<String>) -> Chart {
-        Chart { title: title.into(), across: across.into(), up: up.into(), first: 1.0, lines: Vec::new() }
+    /// An empty chart. The labels of the axes should contain the units.
+    pub fn new(title: impl Into<String>, x_label: impl Into<String>, y_label: impl Into<String>) -> Chart {
+        let (title, x_label, y_label) = (title.into(), x_label.into(), y_label.into());
+        Chart { title, x_label, y_label, first: 1.0, lines: Vec::new() }
     }
 
-    /// The number of the first value on the axis across (1 unless set).
+    /// Sets the x coordinate of the first value; it is 1 by default.
     pub fn from(self, first: f64) -> Chart {
         Chart { first, ..self }
     }
 
-    /// One more line: a value for each step.
+    /// Adds a line: one value per step.
     pub fn line(mut self, name: impl Into<String>, values: &[f64]) -> Chart {
         self.lines.push((name.into(), values.to_vec()));
         self
     }
 
-    /// Draws it.
+    /// Draws the chart.
     ///
     /// # Errors
     /// When there is no line, more than six, or one without a finite value.
     pub fn figure(&self) -> Result<Figure> {
-        Figure::still(&self.pixels()?, self.alt(), self.in_words())
+        Figure::still(&self.pixels()?, self.alt(), self.as_text_lines())
     }
 
     fn pixels(&self) -> Result<Pixels> {
@@ -77,7 +78,7 @@ impl Chart {
         let (low, high) =
             (finite().fold(f64::INFINITY, f64::min), finite().fold(f64::NEG_INFINITY, f64::max));
         let low = low.min(0.0);
-        let high = if high - low > LEAST { high } else { low + 1.0 };
+        let high = if high - low > MIN_RANGE { high } else { low + 1.0 };
         let high = high + 0.06 * (high - low);
         let steps = self.lines.iter().map(|(_, v)| v.len()).max().unwrap_or(1);
         let last = self.first + (steps.max(2) - 1) as f64;
@@ -86,10 +87,10 @@ impl Chart {
         let widest = self.lines.iter().map(|(n, _)| text_width(n, name)).fold(0.0, f64::max);
         let mut canvas = Canvas::new(WIDTH, HEIGHT)?;
         canvas.text(WIDTH / 2.0, 24.0, &self.title, Text::new(21.0).bold());
-        canvas.text(16.0, 52.0, &self.up, Text::new(16.0).left().colour(INK));
+        canvas.text(16.0, 52.0, &self.y_label, Text::new(16.0).left().colour(INK));
         let mut ends = Vec::new();
         canvas.draw(|backend| -> std::result::Result<(), String> {
-            let told = |e: &dyn std::fmt::Display| e.to_string();
+            let message = |e: &dyn std::fmt::Display| e.to_string();
             let area = backend.into_drawing_area();
             let ink = rgb(PALE_INK);
             let label = TextStyle::from(("sans-serif", 15.0 * f64::from(PIXEL_RATIO))).color(&ink);
@@ -101,7 +102,7 @@ impl Chart {
                 .x_label_area_size(scaled(26.0))
                 .y_label_area_size(scaled(46.0))
                 .build_cartesian_2d(self.first..last, low..high)
-                .map_err(|e| told(&e))?;
+                .map_err(|e| message(&e))?;
             chart
                 .configure_mesh()
                 .x_labels(steps.clamp(2, 10))
@@ -113,7 +114,7 @@ impl Chart {
                 .axis_style(rgb(PALE_INK).stroke_width(2))
                 .label_style(label)
                 .draw()
-                .map_err(|e| told(&e))?;
+                .map_err(|e| message(&e))?;
             for (i, (_, values)) in self.lines.iter().enumerate() {
                 let points: Vec<(f64, f64)> = values
                     .iter()
@@ -133,7 +134,7 @@ impl Chart {
             }
             Ok(())
         });
-        // Names that would overlap move apart, downward from the highest.
+        // Overlapping names are moved apart, downward from the highest.
         ends.sort_by(|a, b| a.1.total_cmp(&b.1));
         let mut free = 0.0;
         for (x, y, i) in ends {
@@ -141,7 +142,7 @@ impl Chart {
             free = at + 20.0;
             canvas.text(x + 14.0, at, &self.lines[i].0, name.left().colour(as_text(LINES[i % LINES.len()])));
         }
-        canvas.text(WIDTH / 2.0, HEIGHT - 18.0, &self.across, Text::new(16.0));
+        canvas.text(WIDTH / 2.0, HEIGHT - 18.0, &self.x_label, Text::new(16.0));
         canvas.finish()
     }
 
@@ -155,7 +156,7 @@ impl Chart {
         }
         if self.first.is_nan() || self.first.abs() > 1e9 {
             return Err(Error::new(format!(
-                "the axis across begins at {}: expected a number from -1,000,000,000 to 1,000,000,000, such as \
+                "the x axis begins at {}: expected a number from -1,000,000,000 to 1,000,000,000, such as \
                  `.from(0.0)`",
                 self.first
             )));
@@ -165,29 +166,30 @@ impl Chart {
             if finite.peek().is_none() {
                 return Err(Error::new(format!("the line \"{name}\" has no finite value to draw")));
             }
-            if let Some(far) = finite.find(|v| v.abs() > MOST) {
+            if let Some(far) = finite.find(|v| v.abs() > MAX_VALUE) {
                 return Err(Error::new(format!(
-                    "the line \"{name}\" has the value {far:e}, too large to draw beside others: expected at most \
-                     {MOST:e}. Did the training diverge? `.line(\"log10\", ...)` of the logarithms can be drawn"
+                    "the line \"{name}\" has the value {far:e}, too large to draw beside others: expected at \
+                     most {MAX_VALUE:e}. Did the training diverge? `.line(\"log10\", ...)` of the logarithms \
+                     can be drawn"
                 )));
             }
-            if values.len() > MOST_VALUES {
+            if values.len() > MAX_VALUES {
                 return Err(Error::new(format!(
-                    "the line \"{name}\" has {} values, a chart shows at most {MOST_VALUES}: take every tenth, \
-                     `values.iter().copied().step_by(10).collect::<Vec<f64>>()`",
+                    "the line \"{name}\" has {} values, a chart shows at most {MAX_VALUES}: take every \
+                     tenth, `values.iter().copied().step_by(10).collect::<Vec<f64>>()`",
                     values.len()
                 )));
             }
-            if text_width(name, NAME.bold()) > WIDEST {
+            if text_width(name, NAME.bold()) > MAX_NAME_WIDTH {
                 return Err(Error::new(format!(
-                    "the name \"{name}\" is too long to stand at the end of its line: expected some 30 letters"
+                    "the name \"{name}\" is too long to fit at the end of its line: expected about 30 letters"
                 )));
             }
         }
         Ok(())
     }
 
-    fn in_words(&self) -> String {
+    fn as_text_lines(&self) -> String {
         let short = |v: &f64| format!("{v:.2}").trim_end_matches('0').trim_end_matches('.').to_owned();
         let line = |(name, values): &(String, Vec<f64>)| {
             format!("{name}: {}", values.iter().map(short).collect::<Vec<_>>().join(", "))
@@ -195,8 +197,8 @@ impl Chart {
         format!(
             "{} ({} over {})\n{}",
             self.title,
-            self.up,
-            self.across,
+            self.y_label,
+            self.x_label,
             self.lines.iter().map(line).collect::<Vec<_>>().join("\n")
         )
     }
@@ -214,12 +216,12 @@ impl Chart {
             }
         };
         let lines: Vec<String> = self.lines.iter().map(ends).collect();
-        format!("Chart: {}. {} over {}: {}", self.title, self.up, self.across, lines.join("; "))
+        format!("Chart: {}. {} over {}: {}", self.title, self.y_label, self.x_label, lines.join("; "))
     }
 }
 
-/// A line and, while there are few enough, its points: each line has a shape of
-/// its own, too, for eyes and printers that see no colours.
+/// Draws a line and, if there are few enough, its points. The shape of the points also distinguishes lines,
+/// for colour-blind readers and black-and-white prints.
 fn draw_line(
     chart: &mut ChartContext<'_, BitMapBackend<'_>, Cartesian2d<RangedCoordf64, RangedCoordf64>>,
     index: usize,
@@ -240,14 +242,14 @@ fn draw_line(
     drawn.map_err(|e| e.to_string())
 }
 
-/// Charts one below the other, as one figure.
+/// Draws charts below each other as one figure.
 pub fn stacked(charts: &[Chart]) -> Result<Figure> {
-    let pictures: Vec<Pixels> = charts.iter().map(Chart::pixels).collect::<Result<_>>()?;
-    let (width, height) = (pictures.first().map_or(0, |p| p.width), pictures.iter().map(|p| p.height).sum());
-    let rgb = pictures.into_iter().flat_map(|p| p.rgb).collect();
+    let drawn: Vec<Pixels> = charts.iter().map(Chart::pixels).collect::<Result<_>>()?;
+    let (width, height) = (drawn.first().map_or(0, |p| p.width), drawn.iter().map(|p| p.height).sum());
+    let rgb = drawn.into_iter().flat_map(|p| p.rgb).collect();
     let join =
         |text: fn(&Chart) -> String, with: &str| charts.iter().map(text).collect::<Vec<_>>().join(with);
-    Figure::still(&Pixels { width, height, rgb }, join(Chart::alt, ". "), join(Chart::in_words, "\n\n"))
+    Figure::still(&Pixels { width, height, rgb }, join(Chart::alt, ". "), join(Chart::as_text_lines, "\n\n"))
 }
 
 #[cfg(test)]
@@ -256,7 +258,7 @@ mod tests {
     use crate::pixels::{area, drawn};
 
     #[test]
-    fn what_cannot_be_drawn_is_told() {
+    fn charts_without_finite_values_are_refused() {
         let chart = Chart::new("t", "x", "y");
         assert!(chart.figure().unwrap_err().to_string().contains("shows 1 to 6 lines, this one has 0"));
         let error = chart.line("loss", &[f64::NAN]).figure().unwrap_err().to_string();
@@ -264,32 +266,32 @@ mod tests {
     }
 
     #[test]
-    fn values_and_names_that_cannot_be_drawn_are_refused() {
-        let told = |chart: Chart| chart.figure().unwrap_err().to_string();
+    fn values_and_names_that_do_not_fit_are_refused() {
+        let message = |chart: Chart| chart.figure().unwrap_err().to_string();
         let chart = || Chart::new("t", "x", "y");
-        assert!(told(chart().line("loss", &[1.0, -1e300])).contains("the value -1e300, too large"));
-        assert!(told(chart().line("a", &[1.0]).from(f64::NAN)).contains("begins at NaN"));
-        assert!(told(chart().line("name ".repeat(30), &[1.0])).contains("too long to stand"));
-        assert!(told(chart().line("a", &vec![0.5; 200_000])).contains("200000 values"));
+        assert!(message(chart().line("loss", &[1.0, -1e300])).contains("the value -1e300, too large"));
+        assert!(message(chart().line("a", &[1.0]).from(f64::NAN)).contains("begins at NaN"));
+        assert!(message(chart().line("name ".repeat(30), &[1.0])).contains("too long to fit"));
+        assert!(message(chart().line("a", &vec![0.5; 200_000])).contains("200000 values"));
     }
 
-    /// Left, top, right and bottom of what has a line's colour, in pixels.
-    fn place(figure: &Figure, line: usize) -> [u32; 4] {
-        let (count, place) = area(figure, LINES[line]);
+    /// Left, top, right and bottom of the pixels in a line's colour.
+    fn bounds(figure: &Figure, line: usize) -> [u32; 4] {
+        let (count, bounds) = area(figure, LINES[line]);
         assert!(count > 50, "line {line} has {count} pixels");
-        place
+        bounds
     }
 
     #[test]
     fn a_line_goes_up_where_its_values_do() {
-        // Two lines from the left to the right: a flat one, and one that rises at the last step.
+        // Two lines over the whole width: a flat one, and one that rises at the last step.
         let figure = Chart::new("t", "x", "y").line("", &[4.0; 4]).line("", &[0.0, 0.0, 0.0, 8.0]).figure();
         let figure = figure.unwrap();
-        let [left, top, right, bottom] = place(&figure, 0);
+        let [left, top, right, bottom] = bounds(&figure, 0);
         assert!(bottom - top < 30 && right - left > 1200, "flat and wide: {left} {top} {right} {bottom}");
-        let [_, high, end, low] = place(&figure, 1);
+        let [_, high, end, low] = bounds(&figure, 1);
         assert!(low - high > 400 && end.abs_diff(right) < 20, "{high} {low} {end}");
-        // A steep part lies in the last third: right of two thirds of the way.
+        // The steep part is in the last third.
         let drawn = drawn(&figure);
         let colour_at = |x: u32| {
             (0..(high + low) / 2)
@@ -302,21 +304,21 @@ mod tests {
 
     #[test]
     fn title_axes_and_names_are_written() {
-        let [title, across, up, name] = ["Learning", "epoch", "accuracy", "CNN"];
-        let figure = |title, across, up, name| {
-            drawn(&Chart::new(title, across, up).line(name, &[1.0, 2.0]).figure().unwrap())
+        let [title, x_label, y_label, name] = ["Training", "epoch", "accuracy", "CNN"];
+        let figure = |title, x_label, y_label, name| {
+            drawn(&Chart::new(title, x_label, y_label).line(name, &[1.0, 2.0]).figure().unwrap())
         };
-        let whole = figure(title, across, up, name);
+        let whole = figure(title, x_label, y_label, name);
         let (w, h) = whole.dimensions();
         for (without, [left, top, right, bottom]) in [
-            (figure("", across, up, name), [w / 4, 0, 3 * w / 4, h / 8]),
-            (figure(title, "", up, name), [w / 4, 7 * h / 8, 3 * w / 4, h]),
-            (figure(title, across, "", name), [0, h / 16, w / 4, h / 6]),
-            (figure(title, across, up, ""), [3 * w / 4, 0, w, h]),
+            (figure("", x_label, y_label, name), [w / 4, 0, 3 * w / 4, h / 8]),
+            (figure(title, "", y_label, name), [w / 4, 7 * h / 8, 3 * w / 4, h]),
+            (figure(title, x_label, "", name), [0, h / 16, w / 4, h / 6]),
+            (figure(title, x_label, y_label, ""), [3 * w / 4, 0, w, h]),
         ] {
-            let ink = |picture: &image::RgbImage| {
+            let ink = |image: &image::RgbImage| {
                 let inside = (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y)));
-                inside.filter(|(x, y)| picture.get_pixel(*x, *y).0.iter().any(|v| *v < 160)).count()
+                inside.filter(|(x, y)| image.get_pixel(*x, *y).0.iter().any(|v| *v < 160)).count()
             };
             assert!(ink(&whole) > ink(&without) + 50, "{} and {}", ink(&whole), ink(&without));
         }
@@ -327,10 +329,10 @@ mod tests {
         let figure =
             Chart::new("t", "x", "y").line("a", &[2.0]).line("b", &[0.0, 0.0, f64::NAN]).figure().unwrap();
         assert!(figure.alt().contains("a from 2.0 to 2.0"), "{}", figure.alt());
-        // The last value is not a number, so no end of a range is named for it.
+        // The text gives the last finite value, and counts the NaN.
         assert!(figure.alt().contains("b from 0.0 to 0.0, 1 of 3 values are NaN or infinite"));
         for line in [0, 1] {
-            place(&figure, line);
+            bounds(&figure, line);
         }
         assert_eq!(figure.size(), (WIDTH as u32 * PIXEL_RATIO, HEIGHT as u32 * PIXEL_RATIO));
     }

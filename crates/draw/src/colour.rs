@@ -1,27 +1,25 @@
-//! Colours for numbers: which number gets which colour, and no drawing.
+//! Colour palettes: which number gets which colour. Nothing is drawn here.
 
 /// How numbers become colours.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Palette {
-    /// Dark to bright, for what is a picture itself.
+    /// Dark to bright, for images.
     Grey,
-    /// Viridis: equal steps of the number look like equal steps, also in grey
-    /// and to colour-blind eyes.
+    /// Viridis: perceptually uniform, also in greyscale and for colour-blind readers.
     Sequential,
     /// Blue below zero, white at zero, red above.
     Signed,
 }
 
 impl Palette {
-    /// Signed as soon as one number is below zero, else sequential. A map of zeros
-    /// is signed as well, hence white: the darkest colour would look like a finding.
+    /// Signed if a number is below zero, otherwise sequential. A map of zeros is also signed, and therefore
+    /// white: the darkest colour would look like a result.
     pub fn fitting(values: &[f32]) -> Palette {
         let below = values.iter().any(|v| *v < 0.0);
         if below || values.iter().all(|v| *v == 0.0) { Palette::Signed } else { Palette::Sequential }
     }
 
-    /// The numbers at the two ends of the scale. A signed scale is as long on
-    /// both sides, so that white is zero.
+    /// The numbers at the two ends of the scale. A signed scale is symmetric, so that zero is white.
     pub fn range(self, values: &[f32]) -> (f32, f32) {
         let finite = || values.iter().copied().filter(|v| v.is_finite());
         let (low, high) =
@@ -29,31 +27,30 @@ impl Palette {
         let (low, high) = if low > high { (0.0, 0.0) } else { (low, high) };
         match self {
             Palette::Signed => match low.abs().max(high.abs()) {
-                // White has to be zero here as well.
+                // Zero must be white here, too.
                 0.0 => (-1.0, 1.0),
-                most => (-most, most),
+                max => (-max, max),
             },
             Palette::Grey | Palette::Sequential if low.min(0.0) == high => (0.0, 1.0),
             Palette::Grey | Palette::Sequential => (low.min(0.0), high),
         }
     }
 
-    /// As [`Palette::range`], but for large maps the one number in a hundred
-    /// that lies farthest out does not make all others pale.
+    /// As [`Palette::range`], but on large maps the scale ends at the 99th percentile, so that a few outliers
+    /// do not make all other numbers pale.
     pub fn clear_range(self, values: &[f32]) -> (f32, f32) {
         let mut sizes: Vec<f32> = values.iter().filter(|v| v.is_finite()).map(|v| v.abs()).collect();
         if sizes.len() < 1000 || self == Palette::Grey {
             return self.range(values);
         }
-        let place = sizes.len() * 99 / 100;
-        let (_, most, _) = sizes.select_nth_unstable_by(place, f32::total_cmp);
-        let most = *most;
-        let cut: Vec<f32> = values.iter().map(|v| v.clamp(-most, most)).collect();
-        if most > 0.0 { self.range(&cut) } else { self.range(values) }
+        let percentile = sizes.len() * 99 / 100;
+        let (_, max, _) = sizes.select_nth_unstable_by(percentile, f32::total_cmp);
+        let max = *max;
+        let clamped: Vec<f32> = values.iter().map(|v| v.clamp(-max, max)).collect();
+        if max > 0.0 { self.range(&clamped) } else { self.range(values) }
     }
 
-    /// The colour of a number on the scale from `low` to `high`; what is no
-    /// number is magenta, which no palette has.
+    /// The colour of a number on the scale from `low` to `high`. NaN is magenta, which is in no palette.
     pub fn rgb(self, value: f32, (low, high): (f32, f32)) -> [u8; 3] {
         if value.is_nan() {
             return [255, 0, 255];
@@ -61,8 +58,8 @@ impl Palette {
         // In `f64`, because the difference of two large `f32` can be infinite.
         let [value, low, high] = [value, low, high].map(f64::from);
         let t = if high > low { ((value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.0 };
-        // More steps than an eye tells apart, and few enough for a PNG's palette of
-        // 256 colours: the file is half as large.
+        // More steps than the eye can distinguish, but few enough for the palette of a PNG (256 colours),
+        // which halves the file.
         let step = (t * 128.0).round() / 128.0;
         match self {
             Palette::Grey => [(t * 255.0).round() as u8; 3],
@@ -72,7 +69,7 @@ impl Palette {
     }
 }
 
-/// How bright a colour is, from 0 to 1 (WCAG's relative luminance).
+/// The relative luminance of a colour, from 0 to 1 (WCAG).
 fn luminance(rgb: [u8; 3]) -> f64 {
     let linear = |v: u8| {
         let v = f64::from(v) / 255.0;
@@ -81,17 +78,17 @@ fn luminance(rgb: [u8; 3]) -> f64 {
     0.2126 * linear(rgb[0]) + 0.7152 * linear(rgb[1]) + 0.0722 * linear(rgb[2])
 }
 
-/// Black or white, whichever can be read on this colour.
+/// Black or white, whichever is readable on this colour.
 pub fn readable_on(rgb: [u8; 3]) -> [u8; 3] {
     // At this luminance black and white have the same contrast.
     if luminance(rgb) > 0.179 { [0, 0, 0] } else { [255, 255, 255] }
 }
 
-/// Lines of a chart: told apart by colour-blind eyes too (Okabe and Ito, 2008).
+/// The colours of lines in charts, distinguishable for colour-blind readers (Okabe and Ito, 2008).
 pub const LINES: [[u8; 3]; 6] =
     [[0, 114, 178], [213, 94, 0], [0, 158, 115], [204, 121, 167], [86, 180, 233], [0, 0, 0]];
 
-/// Regions of a map: told apart by colour-blind eyes too, and from the greys beside
+/// The colours of regions in a map, distinguishable for colour-blind readers and from the greys used beside
 /// them (after P. Tol's "muted" scheme).
 pub const REGIONS: [[u8; 3]; 8] = [
     [51, 34, 136],
@@ -104,8 +101,7 @@ pub const REGIONS: [[u8; 3]; 8] = [
     [153, 153, 51],
 ];
 
-/// This colour, as dark as text on white has to be to be read: a contrast of at
-/// least 4.5 : 1 (WCAG 2.2, 1.4.3).
+/// Darkens a colour until text in it is readable on white: a contrast of at least 4.5 : 1 (WCAG 2.2, 1.4.3).
 pub fn as_text(mut rgb: [u8; 3]) -> [u8; 3] {
     while 1.05 / (luminance(rgb) + 0.05) < 4.5 {
         rgb = rgb.map(|v| (f64::from(v) * 0.97) as u8);
@@ -118,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zero_is_white_on_a_signed_scale_however_lopsided_the_numbers() {
+    fn zero_is_white_on_a_signed_scale_of_asymmetric_numbers() {
         let values = [-1.0, 0.0, 9.0];
         let palette = Palette::fitting(&values);
         assert_eq!(palette, Palette::Signed);
@@ -146,19 +142,19 @@ mod tests {
             let white = palette.rgb(0.0, palette.range(&zeros));
             assert!(white.iter().all(|v| *v > 235), "{palette:?} {white:?}");
         }
-        // Not a number is not zero.
+        // NaN is not zero.
         assert_eq!(Palette::fitting(&[0.0, f32::NAN]), Palette::Sequential);
     }
 
     #[test]
     fn the_largest_numbers_have_the_colours_of_the_ends() {
-        for most in [f32::MAX, 1e-44] {
+        for max in [f32::MAX, 1e-44] {
             for palette in [Palette::Signed, Palette::Sequential, Palette::Grey] {
-                let values = if palette == Palette::Signed { [-most, 0.0, most] } else { [0.0, 0.0, most] };
+                let values = if palette == Palette::Signed { [-max, 0.0, max] } else { [0.0, 0.0, max] };
                 let range = palette.range(&values);
-                let ends = [values[0], most].map(|value| palette.rgb(value, range));
-                assert_eq!(ends, [0.0, 1.0].map(|end| palette.rgb(end, (0.0, 1.0))), "{palette:?} {most}");
-                // What is infinite lies beyond the ends.
+                let ends = [values[0], max].map(|value| palette.rgb(value, range));
+                assert_eq!(ends, [0.0, 1.0].map(|end| palette.rgb(end, (0.0, 1.0))), "{palette:?} {max}");
+                // Infinite numbers have the colours of the ends.
                 assert_eq!(palette.rgb(f32::INFINITY, range), ends[1]);
                 assert_eq!(palette.rgb(f32::NEG_INFINITY, range), ends[0]);
             }
@@ -166,12 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn one_bright_spot_does_not_make_a_large_map_pale() {
+    fn an_outlier_does_not_make_a_large_map_pale() {
         let mut values = vec![1.0; 2000];
         values[7] = 100.0;
         assert_eq!(Palette::Sequential.range(&values), (0.0, 100.0));
         assert_eq!(Palette::Sequential.clear_range(&values), (0.0, 1.0));
-        // A small map is exact, and so is one that is nearly all zero.
+        // Small maps, and maps that are nearly all zero, keep their whole range.
         assert_eq!(Palette::Sequential.clear_range(&values[..20]), (0.0, 100.0));
         let mut sparse = vec![0.0; 2000];
         sparse[7] = 5.0;
@@ -179,12 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn text_in_the_colours_of_figures_can_be_read() {
+    fn text_in_the_colours_of_figures_is_readable() {
         for colour in LINES.into_iter().chain([crate::canvas::INK, crate::canvas::PALE_INK]) {
             let contrast = 1.05 / (luminance(as_text(colour)) + 0.05);
             assert!(contrast >= 4.5, "{colour:?}: {contrast}");
         }
-        // What is dark enough stays as it is, and so do these two, which are drawn as they are.
+        // Dark colours stay unchanged, also the two inks, which are used without `as_text`.
         for colour in [LINES[0], crate::canvas::INK, crate::canvas::PALE_INK] {
             assert_eq!(as_text(colour), colour);
         }

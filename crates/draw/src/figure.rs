@@ -1,13 +1,13 @@
-//! A finished figure: a PNG, its alternative text, and its content in words.
+//! Finished figures: a PNG file, its alternative text, and its content as text.
 
 use crate::{Error, Result};
 use nchw_files as files;
 use std::{collections::HashMap, fmt, path::Path};
 
-/// A picture with its alternative text and its content in words.
+/// A drawn picture with its alternative text, and its content as text.
 ///
-/// It owns everything, so a cell can keep it in a variable. As the last
-/// expression of a cell it shows itself; anywhere else, `save` it.
+/// It owns everything, so a notebook cell can keep it in a variable. As the last expression of a cell it is
+/// displayed; elsewhere, use `save`.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -25,7 +25,7 @@ pub struct Figure {
     text: String,
 }
 
-/// An RGB picture in memory: rows from the top, three bytes a pixel.
+/// An RGB image in memory: rows from the top, three bytes per pixel.
 #[derive(Clone)]
 pub struct Pixels {
     /// Width in pixels.
@@ -37,17 +37,18 @@ pub struct Pixels {
 }
 
 impl Pixels {
-    /// Refuses a picture of another size, and one whose bytes do not fit its own size.
+    /// Refuses an image of another size, or with a wrong number of bytes.
     fn check(&self, width: u32, height: u32) -> Result<()> {
         let bytes = u128::from(width) * u128::from(height) * 3;
         if bytes == 0 {
             return Err(Error::new(format!(
-                "a picture of a figure needs at least 1 row and 1 column, got {height} rows and {width} columns"
+                "a figure needs at least 1 row and 1 column, got {height} rows and {width} columns"
             )));
         }
         if (self.width, self.height) != (width, height) || self.rgb.len() as u128 != bytes {
             return Err(Error::new(format!(
-                "every picture of a figure must be {width} x {height} with {bytes} bytes; one is {} x {} with {} bytes",
+                "every frame of a figure must be {width} x {height} with {bytes} bytes; one is {} x {} with \
+                 {} bytes",
                 self.width,
                 self.height,
                 self.rgb.len()
@@ -57,100 +58,98 @@ impl Pixels {
     }
 }
 
-/// Pictures are drawn with this many pixels to one pixel on the page, so that
-/// they stay sharp on a projector and a high-density screen.
+/// Pixels of the PNG file per pixel of the page: figures stay sharp on a projector and a high-density screen.
 pub const PIXEL_RATIO: u32 = 2;
 
 impl Figure {
-    /// A still picture. Where it then fits a palette, each colour is moved by 2 of 255 at
-    /// most; photos are kept as they are.
+    /// A still figure. Colours are rounded by at most 2 of 255 if they then fit into a palette; photos are
+    /// stored exactly.
     ///
-    /// `alt` says what is to be seen, for those who cannot see it; `text` is
-    /// the content in words or numbers, for a terminal.
+    /// `alt` describes the figure for readers who cannot see it; `text` is the content in words or numbers,
+    /// for a terminal.
     ///
     /// # Errors
-    /// When the number of bytes does not fit the size.
-    pub fn still(picture: &Pixels, alt: impl Into<String>, text: impl Into<String>) -> Result<Figure> {
-        Figure::encode(&[picture], &[0.0], alt.into(), text.into())
+    /// When the number of bytes does not match the size.
+    pub fn still(image: &Pixels, alt: impl Into<String>, text: impl Into<String>) -> Result<Figure> {
+        Figure::encode(&[image], &[0.0], alt.into(), text.into())
     }
 
-    /// An animation (APNG): each picture with how long it stays, in seconds.
-    /// It repeats for ever. Colours are moved by 4 of 255 at most.
+    /// An animation (APNG) of frames with their durations in seconds. It repeats forever. Colours are rounded
+    /// by at most 4 of 255.
     ///
     /// # Errors
-    /// When there is no frame, the frames differ in size, or a duration is
-    /// not between 0 and 60 s.
+    /// When there is no frame, the frames differ in size, or a duration is not between 0 and 60 s.
     pub fn animation(
         frames: &[(Pixels, f32)],
         alt: impl Into<String>,
         text: impl Into<String>,
     ) -> Result<Figure> {
-        let (pictures, seconds): (Vec<&Pixels>, Vec<f32>) =
-            frames.iter().map(|(picture, stay)| (picture, *stay)).unzip();
-        Figure::encode(&pictures, &seconds, alt.into(), text.into())
+        let (images, seconds): (Vec<&Pixels>, Vec<f32>) =
+            frames.iter().map(|(image, seconds)| (image, *seconds)).unzip();
+        Figure::encode(&images, &seconds, alt.into(), text.into())
     }
 
-    fn encode(pictures: &[&Pixels], seconds: &[f32], alt: String, text: String) -> Result<Figure> {
-        let Some(first) = pictures.first() else {
-            return Err(Error::new("a figure needs at least one picture, and got none"));
+    fn encode(frames: &[&Pixels], seconds: &[f32], alt: String, text: String) -> Result<Figure> {
+        let Some(first) = frames.first() else {
+            return Err(Error::new("a figure needs at least one frame, got none"));
         };
         let (width, height) = (first.width, first.height);
-        for (picture, stay) in pictures.iter().zip(seconds) {
-            picture.check(width, height)?;
-            if !(0.0..=60.0).contains(stay) {
+        for (frame, seconds) in frames.iter().zip(seconds) {
+            frame.check(width, height)?;
+            if !(0.0..=60.0).contains(seconds) {
                 return Err(Error::new(format!(
-                    "a frame stays between 0 and 60 seconds; {stay} was asked for"
+                    "the duration of a frame must be from 0 to 60 seconds, got {seconds}"
                 )));
             }
         }
-        let failed = |e: png::EncodingError| Error::new(format!("could not encode the picture as PNG: {e}"));
+        let failed = |e: png::EncodingError| Error::new(format!("could not encode the figure as PNG: {e}"));
         let mut png = Vec::new();
         let mut encoder = png::Encoder::new(&mut png, width, height);
         encoder.set_compression(png::Compression::Balanced);
-        let moves = pictures.len() > 1;
-        let colours = Colours::of(pictures);
+        let animated = frames.len() > 1;
+        let colours = Colours::of(frames);
         match &colours.palette {
             Some(palette) => {
-                // Guessing a pixel from its neighbours, as helps with RGB, only hides from
-                // the compressor what repeats here.
+                // Filters, which predict a pixel from its neighbours, help with RGB. With a palette they hide
+                // repetitions from the compressor.
                 encoder.set_filter(png::Filter::NoFilter);
                 encoder.set_color(png::ColorType::Indexed);
-                encoder.set_palette(palette.order.concat());
+                encoder.set_palette(palette.colours.concat());
             }
             None => encoder.set_color(png::ColorType::Rgb),
         }
-        if moves {
+        if animated {
             encoder.set_trns(colours.transparent());
-            encoder.set_animated(pictures.len() as u32, 0).map_err(failed)?;
+            encoder.set_animated(frames.len() as u32, 0).map_err(failed)?;
             encoder.set_blend_op(png::BlendOp::Over).map_err(failed)?;
         }
         let mut writer = encoder.write_header().map_err(failed)?;
-        let mut before: Option<&Pixels> = None;
-        for (&picture, &stay) in pictures.iter().zip(seconds) {
-            // From frame to frame little moves: only the part that does is stored, and of
-            // that part only the pixels that are new.
-            let part = before.map_or([0, 0, width, height], |before| changed(before, picture));
+        let mut previous: Option<&Pixels> = None;
+        for (&frame, &seconds) in frames.iter().zip(seconds) {
+            // Little changes from frame to frame: only the box with changes is stored, and in it only the
+            // changed pixels.
+            let part = previous.map_or([0, 0, width, height], |previous| changed(previous, frame));
             let [x, y, w, h] = part;
-            if moves {
-                writer.set_frame_delay((stay * 1000.0).round() as u16, 1000).map_err(failed)?;
+            if animated {
+                writer.set_frame_delay((seconds * 1000.0).round() as u16, 1000).map_err(failed)?;
                 writer.reset_frame_position().map_err(failed)?;
                 writer.set_frame_dimension(w, h).map_err(failed)?;
                 writer.set_frame_position(x, y).map_err(failed)?;
             }
-            let places = (y..y + h).flat_map(|row| (x..x + w).map(move |column| row * width + column));
-            let pixels = places.map(|place| {
-                let at = place as usize * 3..place as usize * 3 + 3;
-                let now = &picture.rgb[at.clone()];
-                before.is_none_or(|before| before.rgb[at] != *now).then_some(now)
+            let indices = (y..y + h).flat_map(|row| (x..x + w).map(move |column| row * width + column));
+            let pixels = indices.map(|index| {
+                let bytes = index as usize * 3..index as usize * 3 + 3;
+                let pixel = &frame.rgb[bytes.clone()];
+                previous.is_none_or(|previous| previous.rgb[bytes] != *pixel).then_some(pixel)
             });
             writer.write_image_data(&colours.data(pixels)).map_err(failed)?;
-            before = Some(picture);
+            previous = Some(frame);
         }
         writer.finish().map_err(failed)?;
         Ok(Figure { png, width, height, alt, text })
     }
 
-    /// Writes the picture as a PNG file (an animation as APNG).
+    /// Saves the figure as a PNG file (an animation as APNG).
     ///
     /// # Errors
     /// When the file cannot be written, or its name does not end in `.png`.
@@ -165,12 +164,12 @@ impl Figure {
         files::write(path, &self.png).map_err(|e| files::not_written(path, &e))
     }
 
-    /// The PNG file's bytes.
+    /// The bytes of the PNG file.
     pub fn png(&self) -> &[u8] {
         &self.png
     }
 
-    /// What is to be seen, in a sentence or two.
+    /// The alternative text: one or two sentences.
     pub fn alt(&self) -> &str {
         &self.alt
     }
@@ -180,14 +179,14 @@ impl Figure {
         &self.text
     }
 
-    /// `(width, height)` in pixels of the PNG.
+    /// `(width, height)` in pixels of the PNG file.
     pub fn size(&self) -> (u32, u32) {
         (self.width, self.height)
     }
 }
 
-/// When a cell's last expression gives away a variable, evcxr prints it like
-/// this instead of showing it; so this says how it is seen all the same.
+/// When the last expression of a cell moves a variable, evcxr prints this text instead of displaying the
+/// figure; so the text says how to display it.
 impl fmt::Debug for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Figure {} x {}: {}", self.width, self.height, self.alt)?;
@@ -195,105 +194,105 @@ impl fmt::Debug for Figure {
     }
 }
 
-/// `[x, y, width, height]` of the box outside of which two pictures of one size
-/// are the same; never empty.
+/// `[x, y, width, height]` of the smallest box that contains all differences between two images of the same
+/// size; never empty.
 fn changed(before: &Pixels, after: &Pixels) -> [u32; 4] {
-    let places = (0..after.width * after.height).filter(|place| {
-        let at = *place as usize * 3;
-        before.rgb[at..at + 3] != after.rgb[at..at + 3]
+    let different = (0..after.width * after.height).filter(|index| {
+        let byte = *index as usize * 3;
+        before.rgb[byte..byte + 3] != after.rgb[byte..byte + 3]
     });
-    let found = places.fold(None, |found: Option<[u32; 4]>, place| {
-        let (x, y) = (place % after.width, place / after.width);
-        let [left, top, right, bottom] = found.unwrap_or([x, y, x, y]);
+    let bounds = different.fold(None, |bounds: Option<[u32; 4]>, index| {
+        let (x, y) = (index % after.width, index / after.width);
+        let [left, top, right, bottom] = bounds.unwrap_or([x, y, x, y]);
         Some([left.min(x), top.min(y), right.max(x), bottom.max(y)])
     });
-    let [left, top, right, bottom] = found.unwrap_or_default();
+    let [left, top, right, bottom] = bounds.unwrap_or_default();
     [left, top, right - left + 1, bottom - top + 1]
 }
 
-/// How the pixels of a figure are written down.
+/// How the pixels of a figure are encoded.
 ///
-/// Many figures are drawings, and most of their colours only the edges of letters.
-/// Rounded until they fit a palette they take a third of the room. A still picture
-/// is rounded by no more than can be seen, and is kept as it is when that will not
-/// do, as with photos; one that moves is rounded further.
+/// Most colours of a drawing are at the edges of letters. Rounded to fit into a palette, they need a third of
+/// the space. A still image is rounded by less than the eye can see, or stored exactly if this is not enough,
+/// as with photos. Frames of an animation are rounded further.
 struct Colours {
-    /// They are rounded to multiples of it, all channels alike: grey stays grey.
+    /// All channels are rounded to multiples of this, so that grey stays grey.
     step: u8,
     palette: Option<Entries>,
 }
 
-/// The colours of a palette, and the place of each in their order.
+/// The colours of a palette, and the index of each.
 struct Entries {
-    order: Vec<[u8; 3]>,
-    place: HashMap<[u8; 3], u8>,
+    colours: Vec<[u8; 3]>,
+    index: HashMap<[u8; 3], u8>,
 }
 
-/// Stands for a pixel that stays as it was; no multiple of the largest step.
-const STAYS: [u8; 3] = [1; 3];
+/// Marks an unchanged pixel; not a multiple of the largest step.
+const UNCHANGED: [u8; 3] = [1; 3];
 
 impl Colours {
-    fn of(pictures: &[&Pixels]) -> Colours {
-        let moves = pictures.len() > 1;
-        let (steps, most): (&[u8], usize) = if moves { (&[1, 2, 4, 8], 255) } else { (&[1, 2, 4], 256) };
+    fn of(images: &[&Pixels]) -> Colours {
+        let animated = images.len() > 1;
+        let (steps, max): (&[u8], usize) = if animated { (&[1, 2, 4, 8], 255) } else { (&[1, 2, 4], 256) };
         for &step in steps {
-            if let Some(mut palette) = Entries::of(pictures, step, most) {
-                if moves {
-                    palette.order.push(STAYS);
+            if let Some(mut palette) = Entries::of(images, step, max) {
+                if animated {
+                    palette.colours.push(UNCHANGED);
                 }
                 return Colours { step, palette: Some(palette) };
             }
         }
-        Colours { step: if moves { 8 } else { 1 }, palette: None }
+        Colours { step: if animated { 8 } else { 1 }, palette: None }
     }
 
-    /// What PNG is told of the colour that is none: the palette's last, or its value.
+    /// The transparency chunk of the PNG file: the last entry of the palette, or the transparent colour.
     fn transparent(&self) -> Vec<u8> {
         match &self.palette {
             Some(palette) => {
-                let opaque = palette.order.len() - 1;
-                (0..=opaque).map(|place| if place == opaque { 0 } else { 255 }).collect()
+                let last = palette.colours.len() - 1;
+                (0..=last).map(|index| if index == last { 0 } else { 255 }).collect()
             }
-            None => STAYS.iter().flat_map(|byte| [0, *byte]).collect(),
+            None => UNCHANGED.iter().flat_map(|byte| [0, *byte]).collect(),
         }
     }
 
-    /// The bytes of an image: of each pixel its colour, or none where it stays as it was.
+    /// The bytes of an image. `None` is an unchanged pixel.
     fn data<'a>(&self, pixels: impl Iterator<Item = Option<&'a [u8]>>) -> Vec<u8> {
         match &self.palette {
             Some(palette) => {
-                let stays = (palette.order.len() - 1) as u8;
-                let mut last = (None, stays);
+                let unchanged = (palette.colours.len() - 1) as u8;
+                let mut last = (None, unchanged);
                 let entry = |pixel: Option<&'a [u8]>| {
                     if pixel != last.0 {
-                        last = (pixel, pixel.map_or(stays, |rgb| palette.place[&rounded(rgb, self.step)]));
+                        last =
+                            (pixel, pixel.map_or(unchanged, |rgb| palette.index[&rounded(rgb, self.step)]));
                     }
                     last.1
                 };
                 pixels.map(entry).collect()
             }
-            None => pixels.flat_map(|pixel| pixel.map_or(STAYS, |rgb| rounded(rgb, self.step))).collect(),
+            None => pixels.flat_map(|pixel| pixel.map_or(UNCHANGED, |rgb| rounded(rgb, self.step))).collect(),
         }
     }
 }
 
 impl Entries {
-    /// All colours, when they are not too many.
-    fn of(pictures: &[&Pixels], step: u8, most: usize) -> Option<Entries> {
-        let mut entries = Entries { order: Vec::new(), place: HashMap::new() };
+    /// All colours, if there are at most `max`.
+    fn of(images: &[&Pixels], step: u8, max: usize) -> Option<Entries> {
+        let mut entries = Entries { colours: Vec::new(), index: HashMap::new() };
         let mut last: &[u8] = &[];
-        for pixel in pictures.iter().flat_map(|picture| picture.rgb.chunks_exact(3)) {
+        for pixel in images.iter().flat_map(|image| image.rgb.chunks_exact(3)) {
             if pixel == last {
                 continue;
             }
             last = pixel;
             let colour = rounded(pixel, step);
-            if !entries.place.contains_key(&colour) {
-                if entries.order.len() == most {
+            if !entries.index.contains_key(&colour) {
+                if entries.colours.len() == max {
                     return None;
                 }
-                entries.place.insert(colour, entries.order.len() as u8);
-                entries.order.push(colour);
+                entries.index.insert(colour, entries.colours.len() as u8);
+                entries.colours.push(colour);
             }
         }
         Some(entries)
@@ -317,16 +316,16 @@ mod tests {
     }
 
     #[test]
-    fn a_still_is_read_back_the_same() {
-        let mut picture = plain(5, 3, 0);
-        picture.rgb[3 * (2 * 5 + 4)] = 255; // bottom right, red
-        let figure = Figure::still(&picture, "a red corner", "").unwrap();
+    fn a_still_figure_round_trips() {
+        let mut image = plain(5, 3, 0);
+        image.rgb[3 * (2 * 5 + 4)] = 255; // bottom right, red
+        let figure = Figure::still(&image, "a red corner", "").unwrap();
         let back = image::load_from_memory(figure.png()).unwrap().to_rgb8();
         assert_eq!(back.dimensions(), (5, 3));
-        assert_eq!(back.into_raw(), picture.rgb);
+        assert_eq!(back.into_raw(), image.rgb);
     }
 
-    /// `count` colours, twice over.
+    /// Two rows of `count` colours.
     fn shades(count: u32) -> Pixels {
         let shade =
             |i: u32| [(i % count % 64) as u8, (i % count / 64 % 64) as u8, (i % count / 4096 * 16) as u8];
@@ -339,24 +338,24 @@ mod tests {
 
     #[test]
     fn drawings_get_a_palette_and_photos_are_kept_exactly() {
-        // 256 are kept; 900 fit when rounded by 2 at most; no rounding does for 9000.
-        for (count, colour, most) in [(256, Indexed, 0), (900, Indexed, 2), (9000, Rgb, 0)] {
-            let picture = shades(count);
-            let figure = Figure::still(&picture, "", "").unwrap();
+        // 256 colours fit exactly; 900 fit when rounded by at most 2; 9000 never fit.
+        for (count, colour, error) in [(256, Indexed, 0), (900, Indexed, 2), (9000, Rgb, 0)] {
+            let image = shades(count);
+            let figure = Figure::still(&image, "", "").unwrap();
             assert_eq!(colour_type(&figure), colour, "{count}");
             let back = image::load_from_memory(figure.png()).unwrap().to_rgb8().into_raw();
             assert_eq!(
-                back.iter().zip(&picture.rgb).map(|(a, b)| a.abs_diff(*b)).max(),
-                Some(most),
+                back.iter().zip(&image.rgb).map(|(a, b)| a.abs_diff(*b)).max(),
+                Some(error),
                 "{count}"
             );
         }
     }
 
     #[test]
-    fn what_moves_is_shown_frame_by_frame_as_it_was_drawn() {
-        // One colour of a palette is needed for what stays: 255 fit.
-        for (count, colour, most) in [(255, Indexed, 0), (8000, Indexed, 4), (60_000, Rgb, 4)] {
+    fn frames_of_an_animation_are_decoded_as_drawn() {
+        // One entry of the palette marks unchanged pixels: 255 colours fit.
+        for (count, colour, error) in [(255, Indexed, 0), (8000, Indexed, 4), (60_000, Rgb, 4)] {
             let first = shades(count);
             let mut second = first.clone();
             second.rgb.rotate_right(3 * 100);
@@ -369,13 +368,13 @@ mod tests {
             assert_eq!(seen.len(), 3);
             for (seen, (drawn, _)) in seen.iter().zip(&frames) {
                 let off = seen.as_raw().iter().zip(&drawn.rgb).map(|(a, b)| a.abs_diff(*b)).max();
-                assert!(off <= Some(most), "{count}: {off:?}");
+                assert!(off <= Some(error), "{count}: {off:?}");
             }
         }
     }
 
     #[test]
-    fn a_frame_stores_what_changed_only() {
+    fn a_frame_stores_only_changes() {
         let first = plain(8, 6, 10);
         let mut second = first.clone();
         for (x, y) in [(2, 1), (5, 3)] {
@@ -396,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn an_animation_holds_every_frame_and_its_time() {
+    fn an_animation_contains_every_frame_and_its_duration() {
         let frames = [(plain(4, 2, 10), 0.5), (plain(4, 2, 20), 1.25)];
         let figure = Figure::animation(&frames, "two greys", "").unwrap();
         let mut decoder = png::Decoder::new(std::io::Cursor::new(figure.png()));
@@ -424,7 +423,7 @@ mod tests {
         let error = Figure::animation(&[(huge, 1.0)], "", "").unwrap_err().to_string();
         assert!(error.contains("55340232195358851075 bytes"), "{error}");
         let error = Figure::animation(&[], "", "").unwrap_err().to_string();
-        assert!(error.contains("at least one picture"), "{error}");
+        assert!(error.contains("at least one frame"), "{error}");
         let error = Figure::still(&plain(1, 1, 0), "", "").unwrap().save("x.jpg").unwrap_err().to_string();
         assert!(error.contains("figure.png") && error.contains("x.jpg"), "{error}");
     }

@@ -1,9 +1,9 @@
-//! Rows and columns of numbers: what panels draw.
+//! Grids of numbers, which panels draw.
 
 use crate::{Error, Result, canvas::number};
 use std::fmt;
 
-/// Numbers in rows and columns, at least one of each.
+/// A grid of numbers with at least one row and one column.
 #[derive(Clone, PartialEq)]
 pub struct Grid {
     height: usize,
@@ -52,7 +52,7 @@ impl Grid {
         self.values.chunks_exact(self.width).nth(row).unwrap_or_default()
     }
 
-    /// Rows become columns.
+    /// Transposes the grid: rows become columns.
     pub fn transpose(&self) -> Grid {
         let at = |i: usize| self.values[(i % self.height) * self.width + i / self.height];
         let values = (0..self.values.len()).map(at).collect();

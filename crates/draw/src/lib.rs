@@ -1,7 +1,7 @@
-//! Drawing: grids of numbers, images and lines become figures.
+//! Draws grids of numbers, images and line charts.
 //!
-//! Nothing here knows libtorch or a notebook. Whoever draws brings plain numbers and gets a
-//! [`figure::Figure`]: a PNG with its alternative text.
+//! This crate depends neither on libtorch nor on notebooks. Callers pass plain numbers and get a
+//! [`figure::Figure`]: a PNG file with its alternative text.
 
 pub mod canvas;
 pub mod chart;

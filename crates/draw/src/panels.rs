@@ -1,5 +1,5 @@
-//! Panels in rows: a title, a picture, a map or a matrix, and a caption each.
-//! Every figure but the charts is made of these.
+//! Panels in rows, each with a title, an image, a heat map or a matrix, and a caption. All figures
+//! except charts consist of panels.
 
 use crate::{
     Error, Result,
@@ -12,10 +12,9 @@ use nchw_core::text::count_of;
 
 /// What a panel shows.
 pub enum Content<'a> {
-    /// A picture as it is.
+    /// An image.
     Picture(Pixels),
-    /// Numbers as colours; maps on one scale share one colour bar.
-    /// With a picture under them, of the same size, both can be seen.
+    /// A heat map: numbers as colours, optionally over an image.
     Heat {
         /// The map.
         values: Grid,
@@ -25,7 +24,7 @@ pub enum Content<'a> {
         range: (f32, f32),
         /// Whether a colour bar is drawn beside it.
         bar: bool,
-        /// The image under it, of the same size.
+        /// The image under it, with the same number of rows and columns.
         under: Option<Pixels>,
     },
     /// A small matrix: each number in its coloured cell.
@@ -36,56 +35,56 @@ pub enum Content<'a> {
         palette: Palette,
         /// The numbers at the two ends of the colour scale.
         range: (f32, f32),
-        /// What stands out.
-        look: Look,
+        /// What is highlighted.
+        highlights: Highlights,
     },
-    /// One sign between two panels.
+    /// An operator between two panels.
     Sign(&'a str),
-    /// Shares from 0 to 1 as bars, each with its name; the name in bold is the right one.
+    /// Shares from 0 to 1 as bars with names; the correct one is bold.
     Bars {
         /// Each bar's name and its share.
         shares: Vec<(String, f32)>,
-        /// The index of the right one.
+        /// The index of the correct one.
         right: Option<usize>,
     },
-    /// One colour bar for all maps above it, with what stands at its two ends.
+    /// A horizontal colour bar for all maps above it.
     Scale {
         /// Its colours.
         palette: Palette,
         /// The numbers at its two ends.
         range: (f32, f32),
-        /// What is written at its two ends.
+        /// The texts at its two ends.
         ends: [String; 2],
     },
-    /// Colours with what each stands for, below each other.
+    /// A legend: colours and their meanings, below each other.
     Legend(Vec<([u8; 3], String)>),
 }
 
-/// What stands out in a small matrix.
+/// What is highlighted in a small matrix.
 #[derive(Clone, Copy, Default)]
-pub struct Look {
+pub struct Highlights {
     /// `(top, left, height, width)` of a thick frame.
     pub window: Option<(usize, usize, usize, usize)>,
-    /// Only the first so many cells are known yet; the others are empty.
+    /// How many cells are filled; the others are empty.
     pub known: Option<usize>,
 }
 
 /// One panel.
 pub struct Panel<'a> {
-    /// What is written above it.
+    /// The text above it.
     pub title: String,
     /// What it shows.
     pub content: Content<'a>,
-    /// What is written below it.
+    /// The text below it.
     pub caption: String,
     /// The width of the content on the page.
     pub width: f64,
     /// `(top, left, height, width)` of a thick frame, in the content's pixels.
     pub mark: Option<(usize, usize, usize, usize)>,
-    /// Whether it says how many rows and columns it has.
+    /// Whether the numbers of rows and columns are written beside it.
     pub axes: bool,
-    /// What the rows of a square matrix stand for, and by their numbers the
-    /// columns, too; nothing for how many there are.
+    /// The names of the rows of a square matrix; its columns get their indices. If empty, the number of rows
+    /// and columns is written instead.
     pub names: Vec<String>,
 }
 
@@ -106,58 +105,64 @@ impl<'a> Panel<'a> {
     pub fn caption(self, caption: impl Into<String>) -> Panel<'a> {
         Panel { caption: caption.into(), ..self }
     }
-    /// One of many: their common size stands in the title, not beside each.
+    /// The same without axes, for one of many panels of the same size.
     pub fn bare(self) -> Panel<'a> {
         Panel { axes: false, ..self }
     }
-    /// The title of the rows below it.
+    /// A title for the rows below it.
     pub fn heading(text: String) -> Panel<'a> {
         Panel::new(text, Content::Legend(Vec::new()), 1.0).bare()
     }
-    /// One sign between two panels, such as `=`.
+    /// An operator between two panels, such as `=`.
     pub fn sign(sign: &'a str) -> Panel<'a> {
         Panel::new("", Content::Sign(sign), 22.0)
     }
-    /// A matrix with numbers in cells of a size that can be read.
-    pub fn cells(title: impl Into<String>, matrix: &'a Grid, palette: Palette, look: Look) -> Panel<'a> {
+    /// A matrix with its numbers in cells of a readable size.
+    pub fn cells(
+        title: impl Into<String>,
+        matrix: &'a Grid,
+        palette: Palette,
+        highlights: Highlights,
+    ) -> Panel<'a> {
         let range = palette.range(matrix.values());
         let width = matrix.width() as f64 * cell_width(matrix);
-        Panel::new(title, Content::Cells { matrix, palette, range, look }, width)
+        Panel::new(title, Content::Cells { matrix, palette, range, highlights }, width)
     }
-    /// A map as colours, on the palette that fits it.
+    /// A heat map with the palette and the range that fit its numbers.
     pub fn heat(title: impl Into<String>, values: Grid, width: f64) -> Panel<'a> {
         let palette = Palette::fitting(values.values());
         let range = palette.clear_range(values.values());
         Panel::new(title, Content::Heat { values, palette, range, bar: true, under: None }, width)
     }
 
-    /// Rows and columns of what is drawn, where there are any.
+    /// Rows and columns of an image or a heat map.
     fn size(&self) -> Option<(usize, usize)> {
         match &self.content {
-            Content::Picture(picture) => Some((picture.height as usize, picture.width as usize)),
+            Content::Picture(image) => Some((image.height as usize, image.width as usize)),
             Content::Heat { values, .. } => Some((values.height(), values.width())),
             _ => None,
         }
     }
 
-    /// An error where it would be so high that nobody could look at it, or so long
-    /// that drawing it would take gigabytes.
+    /// Refuses a panel that is too high to look at, or so wide that drawing it would take gigabytes.
     fn require_drawable(&self) -> Result<()> {
         let Some((rows, columns)) = self.size() else { return Ok(()) };
-        if columns > LONGEST {
+        if columns > MAX_COLUMNS {
             return Err(Error::new(format!(
-                "{columns} columns (W) are too many to draw, a figure shows at most {LONGEST}. Crop the columns: of \
-                 a tensor, `.narrow(-1, 0, 100)` takes the first 100; of an image, `.crop(0, 0, {rows}, 100)?`"
+                "{columns} columns (W) are too many to draw, a figure shows at most {MAX_COLUMNS}. Crop the \
+                 columns: of a tensor, `.narrow(-1, 0, 100)` takes the first 100; of an image, \
+                 `.crop(0, 0, {rows}, 100)?`"
             )));
         }
-        if self.height() <= HIGHEST {
+        if self.height() <= MAX_HEIGHT {
             return Ok(());
         }
-        let fits = (rows as f64 * HIGHEST / self.height()).max(1.0) as usize;
+        let fits = (rows as f64 * MAX_HEIGHT / self.height()).max(1.0) as usize;
         Err(Error::new(format!(
-            "{rows} rows (H) and {} are too narrow to draw: {:.0} wide on the page, they would be {:.0} high, and a \
-             figure is at most {HIGHEST} high. Crop the rows: of a tensor, \
-             `.narrow(-2, 0, {fits})` takes the first {fits}; of an image, `.crop(0, 0, {fits}, {columns})?`",
+            "{rows} rows (H) and {} are too narrow to draw: {:.0} wide on the page, they would be {:.0} \
+             high, and a figure is at most {MAX_HEIGHT} high. Crop the rows: of a tensor, \
+             `.narrow(-2, 0, {fits})` takes the first {fits}; of an image, \
+             `.crop(0, 0, {fits}, {columns})?`",
             count_of(columns, "column (W)", "columns (W)"),
             self.width,
             self.height()
@@ -168,20 +173,20 @@ impl<'a> Panel<'a> {
         match &self.content {
             Content::Picture(_) | Content::Heat { .. } => {
                 let (rows, columns) = self.size().unwrap_or((1, 1));
-                // A single row of many columns is still to be seen.
-                (self.width * rows as f64 / columns as f64).max(LOWEST)
+                // A single row of many columns remains visible.
+                (self.width * rows as f64 / columns as f64).max(MIN_HEIGHT)
             }
             Content::Cells { matrix, .. } => matrix.height() as f64 * CELL_HEIGHT,
             Content::Sign(_) => 0.0,
-            Content::Bars { shares, .. } => shares.len() as f64 * LINE,
+            Content::Bars { shares, .. } => shares.len() as f64 * LINE_HEIGHT,
             Content::Scale { .. } => 16.0,
-            Content::Legend(colours) => colours.len() as f64 * LINE,
+            Content::Legend(colours) => colours.len() as f64 * LINE_HEIGHT,
         }
     }
 
-    /// The height with colour bar: a low one still has room for its numbers.
+    /// The height including the colour bar, which needs room for its numbers.
     fn full_height(&self) -> f64 {
-        if self.bar() > 0.0 { self.height().max(LOWEST_BAR) } else { self.height() }
+        if self.bar() > 0.0 { self.height().max(MIN_BAR_HEIGHT) } else { self.height() }
     }
 
     /// Whether it has a frame with rows and columns.
@@ -192,12 +197,12 @@ impl<'a> Panel<'a> {
         )
     }
 
-    /// The room below for the axis.
+    /// The space below for the axis.
     fn foot(&self) -> f64 {
         if self.framed() && self.axes || matches!(self.content, Content::Scale { .. }) { 24.0 } else { 4.0 }
     }
 
-    /// The width with colour bar, and at least that of its title.
+    /// The width including the colour bar, at least that of the title.
     fn full_width(&self) -> f64 {
         let content = self.width + self.margin() + self.bar();
         content.max(text_width(&self.title, TITLE.bold()))
@@ -205,7 +210,7 @@ impl<'a> Panel<'a> {
 
     fn margin(&self) -> f64 {
         let widest = self.names.iter().map(|name| text_width(name, NAME)).fold(0.0, f64::max);
-        if self.framed() && self.axes { AXIS.max(widest + 10.0) } else { 0.0 }
+        if self.framed() && self.axes { AXIS_WIDTH.max(widest + 10.0) } else { 0.0 }
     }
 
     fn bar(&self) -> f64 {
@@ -223,7 +228,7 @@ impl<'a> Panel<'a> {
         let (width, height) = (self.width, self.height());
         let (full, y) = (self.full_width(), middle - height / 2.0);
         let left = x + (full - width - self.margin() - self.bar()) / 2.0 + self.margin();
-        // Beside a high panel the title of a low one stays with its content.
+        // In a row with higher panels, the title of a panel without axes stays near its content.
         let title = if self.axes { top + 12.0 } else { y - 14.0 };
         canvas.text(left + width / 2.0, title, &self.title, TITLE.bold());
         let size = self.draw_content(canvas, left, y);
@@ -237,13 +242,13 @@ impl<'a> Panel<'a> {
         }
     }
 
-    /// Draws what the panel shows: its rows and columns.
+    /// Draws the content, and returns its number of rows and columns.
     fn draw_content(&self, canvas: &mut Canvas, left: f64, y: f64) -> (usize, usize) {
         let (width, height) = (self.width, self.height());
         match &self.content {
-            Content::Picture(picture) => {
-                canvas.picture(left, y, width, height, picture);
-                (picture.height as usize, picture.width as usize)
+            Content::Picture(image) => {
+                canvas.picture(left, y, width, height, image);
+                (image.height as usize, image.width as usize)
             }
             Content::Heat { values, palette, range, bar, under } => {
                 let mut colours = coloured(values, *palette, *range);
@@ -260,8 +265,8 @@ impl<'a> Panel<'a> {
                 }
                 (values.height(), values.width())
             }
-            Content::Cells { matrix, palette, range, look } => {
-                draw_cells(canvas, left, y, width, matrix, *palette, *range, *look);
+            Content::Cells { matrix, palette, range, highlights } => {
+                draw_cells(canvas, left, y, width, matrix, *palette, *range, *highlights);
                 (matrix.height(), matrix.width())
             }
             Content::Bars { shares, right } => {
@@ -284,7 +289,7 @@ impl<'a> Panel<'a> {
             }
             Content::Legend(colours) => {
                 for (i, (colour, name)) in colours.iter().enumerate() {
-                    let at = y + (i as f64 + 0.5) * LINE;
+                    let at = y + (i as f64 + 0.5) * LINE_HEIGHT;
                     canvas.fill(left, at - 9.0, 22.0, 18.0, *colour);
                     canvas.frame(left, at - 9.0, 22.0, 18.0, INK, 0.5);
                     canvas.text(left + 32.0, at, name, NAME.left());
@@ -298,14 +303,14 @@ impl<'a> Panel<'a> {
         }
     }
 
-    /// The frame around it, the mark in it, and the axes: how many rows and columns, or what each stands for.
+    /// Draws the frame, the mark, and the axes: the number of rows and columns, or their names.
     fn draw_frame(&self, canvas: &mut Canvas, left: f64, y: f64, size: (usize, usize)) {
         let (width, height) = (self.width, self.height());
         canvas.frame(left, y, width, height, INK, 0.5);
         if let Some((row, column, rows, columns)) = self.mark {
             let unit = width / size.1 as f64;
             let [x, y0, w, h] = [column, row, columns, rows].map(|n| n as f64 * unit);
-            // Around what is marked, and never too small to be seen.
+            // Outside of the marked part, and never too small to see.
             canvas.frame(left + x - 3.0, y + y0 - 3.0, w.max(2.0) + 6.0, h.max(2.0) + 6.0, MARK, 3.0);
         }
         if self.names.is_empty() && self.axes {
@@ -321,23 +326,23 @@ impl<'a> Panel<'a> {
     }
 }
 
-const TITLE: Text = Text { size: 17.0, bold: false, colour: INK, across: CENTRE };
-const CAPTION: Text = Text { size: 14.0, bold: false, colour: PALE_INK, across: CENTRE };
-const NAME: Text = Text { size: 16.0, bold: false, colour: INK, across: CENTRE };
-const SCALE: Text = Text { size: 15.0, bold: false, colour: INK, across: CENTRE };
-const AXES: Text = Text { size: 13.0, bold: false, colour: PALE_INK, across: CENTRE };
+const TITLE: Text = Text { size: 17.0, bold: false, colour: INK, align: CENTRE };
+const CAPTION: Text = Text { size: 14.0, bold: false, colour: PALE_INK, align: CENTRE };
+const NAME: Text = Text { size: 16.0, bold: false, colour: INK, align: CENTRE };
+const SCALE: Text = Text { size: 15.0, bold: false, colour: INK, align: CENTRE };
+const AXES: Text = Text { size: 13.0, bold: false, colour: PALE_INK, align: CENTRE };
 const CENTRE: plotters::style::text_anchor::HPos = plotters::style::text_anchor::HPos::Center;
 const CELL_HEIGHT: f64 = 44.0;
-const LINE: f64 = 28.0;
-const AXIS: f64 = 34.0;
+const LINE_HEIGHT: f64 = 28.0;
+const AXIS_WIDTH: f64 = 34.0;
 const GAP: f64 = 16.0;
-/// The least and the most height of a picture or a map on the page.
-const LOWEST: f64 = 4.0;
-const HIGHEST: f64 = 4000.0;
-/// So high is a colour bar at least: three numbers stand below each other.
-const LOWEST_BAR: f64 = 56.0;
-/// The most columns of a picture or a map.
-const LONGEST: usize = 50_000;
+/// The smallest and the largest height of an image or a heat map on the page.
+const MIN_HEIGHT: f64 = 4.0;
+const MAX_HEIGHT: f64 = 4000.0;
+/// The smallest height of a colour bar, with three numbers below each other.
+const MIN_BAR_HEIGHT: f64 = 56.0;
+/// The most columns of an image or a heat map.
+const MAX_COLUMNS: usize = 50_000;
 
 fn cell_width(matrix: &Grid) -> f64 {
     let widest = matrix.values().iter().map(|v| text_width(&number(*v), Text::new(18.0))).fold(0.0, f64::max);
@@ -349,29 +354,25 @@ fn coloured(map: &Grid, palette: Palette, range: (f32, f32)) -> Pixels {
     Pixels { width: map.width() as u32, height: map.height() as u32, rgb }
 }
 
-/// Lays colours over a picture so that both are seen.
-/// `cover`: how much of what is seen is the colour, 0 to 1.
+/// Blends colours with the image under them. `cover` is the opacity of the colours, 0 to 1.
 pub fn blend(colours: &mut Pixels, under: &Pixels, cover: f64) {
     for (colour, below) in colours.rgb.iter_mut().zip(&under.rgb) {
         *colour = (cover * f64::from(*colour) + (1.0 - cover) * f64::from(*below)).round() as u8;
     }
 }
 
-/// Under a heat map the picture's own colours would be taken for the map's.
-fn grey(picture: &Pixels) -> Pixels {
+/// Converts an image to grey: under a heat map, its colours could be mistaken for those of the map.
+fn grey(image: &Pixels) -> Pixels {
     let brightness = |rgb: &[u8]| {
         (0.299 * f64::from(rgb[0]) + 0.587 * f64::from(rgb[1]) + 0.114 * f64::from(rgb[2])).round() as u8
     };
-    Pixels {
-        rgb: picture.rgb.chunks_exact(3).flat_map(|rgb| [brightness(rgb); 3]).collect(),
-        ..picture.clone()
-    }
+    Pixels { rgb: image.rgb.chunks_exact(3).flat_map(|rgb| [brightness(rgb); 3]).collect(), ..image.clone() }
 }
 
-/// So much of a heat map over a picture is the heat's colour.
+/// The opacity of a heat map over an image.
 const COVER: f64 = 0.6;
 
-#[allow(clippy::too_many_arguments, reason = "a place, what to draw there, and how")]
+#[allow(clippy::too_many_arguments, reason = "a position, what to draw there, and how")]
 fn draw_cells(
     canvas: &mut Canvas,
     left: f64,
@@ -380,12 +381,12 @@ fn draw_cells(
     matrix: &Grid,
     palette: Palette,
     range: (f32, f32),
-    look: Look,
+    highlights: Highlights,
 ) {
     let (w, h) = (width / matrix.width() as f64, CELL_HEIGHT);
     for (i, value) in matrix.values().iter().enumerate() {
         let (x, y) = (left + (i % matrix.width()) as f64 * w, top + (i / matrix.width()) as f64 * h);
-        if look.known.is_some_and(|known| i >= known) {
+        if highlights.known.is_some_and(|known| i >= known) {
             canvas.frame(x, y, w, h, [205, 205, 205], 0.5);
             continue;
         }
@@ -394,7 +395,7 @@ fn draw_cells(
         canvas.frame(x, y, w, h, [150, 150, 150], 0.5);
         canvas.text(x + w / 2.0, y + h / 2.0, &number(*value), Text::new(18.0).colour(readable_on(colour)));
     }
-    if let Some((row, column, height, width)) = look.window {
+    if let Some((row, column, height, width)) = highlights.window {
         let (x, y) = (left + column as f64 * w, top + row as f64 * h);
         canvas.frame(x, y, w * width as f64, h * height as f64, MARK, 4.0);
     }
@@ -408,12 +409,12 @@ fn draw_bars(
     shares: &[(String, f32)],
     right: Option<usize>,
 ) {
-    // As wide as the longest class, so that bars of several figures begin in one line.
+    // At least as wide as the longest class name, so that bars are aligned across figures.
     let longest = text_width("automobile", NAME.bold());
     let names = shares.iter().map(|(name, _)| text_width(name, NAME.bold())).fold(longest, f64::max);
     let (start, room) = (left + names + 8.0, width - names - 8.0 - 52.0);
     for (i, (name, share)) in shares.iter().enumerate() {
-        let at = top + (i as f64 + 0.5) * LINE;
+        let at = top + (i as f64 + 0.5) * LINE_HEIGHT;
         let set = if right == Some(i) { NAME.bold() } else { NAME };
         canvas.text(start - 8.0, at, name, set.right());
         let colour = if right == Some(i) { RIGHT } else { OTHER };
@@ -423,21 +424,21 @@ fn draw_bars(
     }
 }
 
-/// The bar of the right answer, and of any other: told apart by their brightness, too.
+/// The bar of the correct answer, and of any other; they also differ in brightness.
 const RIGHT: [u8; 3] = [0, 114, 178];
 const OTHER: [u8; 3] = [170, 170, 170];
 
-/// Rows of panels under one title, above lines of text.
-pub struct Sheet<'a> {
-    /// What is written above everything.
+/// The layout of a figure: a title, rows of panels, and lines of text.
+pub struct Layout<'a> {
+    /// The title above everything.
     pub title: String,
     /// The panels, row by row.
     pub rows: Vec<Vec<Panel<'a>>>,
-    /// Below all panels, in large letters.
+    /// Lines of text below all panels, in large letters.
     pub lines: Vec<String>,
 }
 
-impl Sheet<'_> {
+impl Layout<'_> {
     /// Draws everything.
     pub fn draw(&self) -> Result<Pixels> {
         self.rows.iter().flatten().try_for_each(Panel::require_drawable)?;
@@ -447,7 +448,7 @@ impl Sheet<'_> {
         let row_height = |(number, row): (usize, &Vec<Panel>)| {
             let content = row.iter().map(Panel::full_height).fold(0.0, f64::max);
             let captions = row.iter().map(|p| p.caption_lines().len()).max().unwrap_or(0);
-            // A heading belongs to what follows it: more room above it than below.
+            // A heading belongs to the rows below it: it needs more space above.
             let title = match row.iter().any(|p| !p.title.is_empty()) {
                 true if content == 0.0 && number > 0 => 44.0,
                 true => 28.0,
@@ -468,13 +469,13 @@ impl Sheet<'_> {
         canvas.text(width / 2.0, 24.0, &self.title, heading);
         let mut y = 48.0;
         for (number, row) in self.rows.iter().enumerate() {
-            let (title, content, below) = row_height((number, row));
+            let (title, content, foot) = row_height((number, row));
             let mut x = (width - row_width(row)) / 2.0;
             for panel in row {
                 panel.draw(&mut canvas, x, y, y + title + content / 2.0);
                 x += panel.full_width() + GAP;
             }
-            y += title + content + below;
+            y += title + content + foot;
         }
         for line in &self.lines {
             canvas.text(width / 2.0, y + 18.0, line, text);
@@ -494,8 +495,8 @@ mod tests {
     use super::*;
     use crate::pixels::{area, ink};
 
-    fn sheet(rows: Vec<Vec<Panel>>) -> Sheet {
-        Sheet { title: String::new(), rows, lines: Vec::new() }
+    fn layout(rows: Vec<Vec<Panel>>) -> Layout {
+        Layout { title: String::new(), rows, lines: Vec::new() }
     }
 
     fn heat(values: Grid, width: f64) -> Panel<'static> {
@@ -507,24 +508,24 @@ mod tests {
     const BRIGHTEST: [u8; 3] = [253, 231, 37];
 
     #[test]
-    fn a_number_has_its_colour_at_its_place() {
+    fn a_number_is_drawn_in_its_colour_at_its_position() {
         // 1 in row 1, column 2 of 3 x 4, each 20 x 20 on the page and 40 x 40 in pixels.
         let mut values = vec![0.0; 12];
         values[4 + 2] = 1.0;
-        let figure = sheet(vec![vec![heat(Grid::new(3, 4, values).unwrap(), 80.0)]]).figure("", "").unwrap();
+        let figure = layout(vec![vec![heat(Grid::new(3, 4, values).unwrap(), 80.0)]]).figure("", "").unwrap();
         let (_, [left, top, ..]) = area(&figure, Palette::Sequential.rgb(0.0, (0.0, 1.0)));
-        let (count, place) = area(&figure, BRIGHTEST);
+        let (count, bounds) = area(&figure, BRIGHTEST);
         assert_eq!(count, 40 * 40);
         // The frame covers the first pixel of the map.
-        assert_eq!(place, [left + 79, top + 39, left + 119, top + 79]);
+        assert_eq!(bounds, [left + 79, top + 39, left + 119, top + 79]);
     }
 
     #[test]
-    fn a_bar_is_as_long_as_its_share_and_never_longer_than_all() {
+    fn the_length_of_a_bar_is_its_share_and_is_clamped() {
         let length = |share: f32| {
             let shares = vec![("a".to_owned(), share)];
             let panel = Panel::new("", Content::Bars { shares, right: Some(0) }, 380.0);
-            let (_, [left, _, right, _]) = area(&sheet(vec![vec![panel]]).figure("", "").unwrap(), RIGHT);
+            let (_, [left, _, right, _]) = area(&layout(vec![vec![panel]]).figure("", "").unwrap(), RIGHT);
             right.saturating_sub(left)
         };
         let whole = length(1.0);
@@ -534,12 +535,12 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_stands_around_what_it_marks() {
+    fn a_mark_surrounds_the_marked_part() {
         let mut panel = heat(Grid::new(10, 20, vec![0.0; 200]).unwrap(), 200.0);
         panel.mark = Some((3, 8, 2, 5));
-        let figure = sheet(vec![vec![panel]]).figure("", "").unwrap();
+        let figure = layout(vec![vec![panel]]).figure("", "").unwrap();
         let (_, [left, top, ..]) = area(&figure, INK);
-        // Ten on the page a number, twice as many pixels; the frame is 3 thick and outside.
+        // A number is 10 wide on the page and 20 in pixels; the frame is 3 thick and outside.
         let (_, [x, y, right, bottom]) = area(&figure, MARK);
         assert_eq!([x - left, y - top], [2 * (80 - 3), 2 * (30 - 3)]);
         assert_eq!([right - x, bottom - y], [2 * (50 + 6), 2 * (20 + 6)]);
@@ -549,40 +550,40 @@ mod tests {
     fn title_lines_and_captions_are_written() {
         let figure = |title: &str, caption: &str, line: &str| {
             let panel = heat(Grid::new(2, 2, vec![1.0; 4]).unwrap(), 300.0).bare().caption(caption);
-            let sheet = Sheet { title: title.into(), rows: vec![vec![panel]], lines: vec![line.into()] };
-            sheet.figure("", "").unwrap()
+            let layout = Layout { title: title.into(), rows: vec![vec![panel]], lines: vec![line.into()] };
+            layout.figure("", "").unwrap()
         };
         let all = figure("Title", "caption", "line");
         let (w, h) = all.size();
         let (top, middle, bottom) = ([0, 0, w, 90], [0, h - 140, w, h - 80], [0, h - 76, w, h]);
-        for (place, without) in [
+        for (part, without) in [
             (top, figure("", "caption", "line")),
             (middle, figure("Title", " ", "line")),
             (bottom, figure("Title", "caption", "")),
         ] {
-            assert!(ink(&all, place) > 100, "{place:?}: {}", ink(&all, place));
-            let empty = if without.size() == (w, h) { ink(&without, place) } else { 0 };
-            assert!(empty < 50, "{place:?}: {empty}");
+            assert!(ink(&all, part) > 100, "{part:?}: {}", ink(&all, part));
+            let empty = if without.size() == (w, h) { ink(&without, part) } else { 0 };
+            assert!(empty < 50, "{part:?}: {empty}");
         }
     }
 
     #[test]
-    fn a_tower_is_refused_and_a_thread_can_be_seen() {
-        let told = |panel| sheet(vec![vec![panel]]).figure("", "").unwrap_err().to_string();
-        let tower = told(heat(Grid::new(3072, 1, vec![0.5; 3072]).unwrap(), 560.0));
-        assert!(tower.contains("3072 rows (H) and 1 column (W) are"), "{tower}");
-        assert!(tower.contains("`.narrow(-2, 0, 7)` takes the first 7"), "{tower}");
-        // What the message says to type can be drawn.
+    fn a_narrow_map_is_refused_and_a_flat_one_is_visible() {
+        let message = |panel| layout(vec![vec![panel]]).figure("", "").unwrap_err().to_string();
+        let narrow = message(heat(Grid::new(3072, 1, vec![0.5; 3072]).unwrap(), 560.0));
+        assert!(narrow.contains("3072 rows (H) and 1 column (W) are"), "{narrow}");
+        assert!(narrow.contains("`.narrow(-2, 0, 7)` takes the first 7"), "{narrow}");
+        // The suggested fix can be drawn.
         let seven = heat(Grid::new(7, 1, vec![1.0; 7]).unwrap(), 560.0);
-        sheet(vec![vec![seven]]).figure("", "").unwrap();
-        let wide = told(heat(Grid::new(1, 70_000, vec![0.5; 70_000]).unwrap(), 560.0));
+        layout(vec![vec![seven]]).figure("", "").unwrap();
+        let wide = message(heat(Grid::new(1, 70_000, vec![0.5; 70_000]).unwrap(), 560.0));
         assert!(wide.contains("70000 columns (W)") && wide.contains("`.narrow(-1, 0, 100)`"), "{wide}");
-        let thread = sheet(vec![vec![heat(Grid::new(1, 3072, vec![1.0; 3072]).unwrap(), 560.0)]]);
-        let (_, [left, top, right, bottom]) = area(&thread.figure("", "").unwrap(), BRIGHTEST);
+        let flat = layout(vec![vec![heat(Grid::new(1, 3072, vec![1.0; 3072]).unwrap(), 560.0)]]);
+        let (_, [left, top, right, bottom]) = area(&flat.figure("", "").unwrap(), BRIGHTEST);
         assert!(right - left > 1100 && bottom - top >= 6, "{left} {top} {right} {bottom}");
-        // The numbers of its colour bar stand below each other: there are rows without ink between them.
+        // The numbers of its colour bar do not overlap: there are rows without ink between them.
         let bar = Panel::heat("", Grid::new(1, 300, vec![1.0; 300]).unwrap(), 560.0);
-        let bar = sheet(vec![vec![bar]]).figure("", "").unwrap();
+        let bar = layout(vec![vec![bar]]).figure("", "").unwrap();
         let (w, h) = bar.size();
         // Right of the map (560 on the page), its bar and the ticks.
         let numbers = 2 * (18 + 34 + 560 + 10 + 14 + 6);
@@ -594,9 +595,9 @@ mod tests {
     fn a_constant_map_has_a_colour_bar_with_numbers() {
         for value in [0.0, 2.0, -3.0, 1e30, f32::MAX] {
             let panel = Panel::heat("", Grid::new(2, 2, vec![value; 4]).unwrap(), 200.0);
-            let figure = sheet(vec![vec![panel.bare()]]).figure("", "").unwrap();
+            let figure = layout(vec![vec![panel.bare()]]).figure("", "").unwrap();
             let (w, h) = figure.size();
-            // Right of the map and of the bar stand the numbers.
+            // The numbers are right of the map and the bar.
             let numbers = ink(&figure, [18 * 2 + 2 * (200 + 10 + 14 + 6), 0, w, h]);
             assert!(numbers > 100, "{value}: {numbers}");
         }

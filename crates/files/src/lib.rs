@@ -1,4 +1,4 @@
-//! Writing files: whole or not at all, and never in the place of something else.
+//! Writes files completely or not at all, and locks files that several processes change.
 
 use nchw_core::Error;
 use std::{
@@ -7,25 +7,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Writes a file in one step: a reader finds the old content or the new, never a part of it,
+/// Writes a file atomically: a reader finds either the old content or the new, never a part of it,
 /// even after a crash, a full disk or a power cut.
 ///
 /// The content is written to a temporary file in the same folder, which is then renamed. A
-/// symbolic link stays a link: the file it points to is replaced. A new file has the permissions
-/// of any new file, a replaced one keeps its own. A device or a pipe is written to as it is.
+/// symbolic link remains: the file it points to is replaced. A new file gets default
+/// permissions; a replaced file keeps its own. Devices and pipes are written to directly.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let path = followed(path)?;
-    // Opened like any file that is overwritten: what is protected or a folder is refused.
+    let path = resolve(path)?;
+    // Opened as if to overwrite it: this refuses protected files and folders.
     let old = match OpenOptions::new().write(true).open(&path) {
-        Ok(mut special) if !special.metadata()?.is_file() => return special.write_all(bytes),
+        Ok(mut device) if !device.metadata()?.is_file() => return device.write_all(bytes),
         Ok(file) => Some(file.metadata()?.permissions()),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
     let folder = folder_of(&path);
-    // Not `tempfile_in`: its files are for their owner only.
+    // Not `tempfile_in`, which makes files that only their owner may read.
     let mut new = tempfile::Builder::new().prefix(".nchw-").make_in(folder, |name| File::create_new(name))?;
-    // Past `NamedTempFile`, whose errors name the temporary file.
+    // Not through `NamedTempFile`, whose errors name the temporary file.
     new.as_file_mut().write_all(bytes)?;
     if let Some(old) = old
         && old != new.as_file().metadata()?.permissions()
@@ -34,38 +34,38 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     new.as_file().sync_all()?;
     new.persist(&path).map_err(|error| error.error)?;
-    // The new name is on disk only when the folder is. Not all file systems can do that, and the
-    // file is in its place already.
+    // The rename is durable only after the folder is synced. Not all file systems support this, and
+    // the file is already in place.
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
 }
 
-/// Waits for the lock on `path`: for changes that read the file before they write it.
+/// Waits for the lock on `path`, for changes that read the file before they write it.
 ///
-/// The lock ends with the file that is returned, or with the process. It is on an empty file
-/// beside `path`, for `path` itself is another file after every change.
+/// The lock is released when the returned file is dropped or the process ends. It is held on an
+/// empty file next to `path`, since every change replaces `path` itself.
 pub fn lock(path: &Path) -> io::Result<File> {
-    let path = followed(path)?;
+    let path = resolve(path)?;
     fs::create_dir_all(folder_of(&path))?;
     let lock = lock_file(&with_ending(&path, "lock"))?;
     match lock.lock() {
-        // Reading before every write must do there.
+        // Without locks, reading before every write has to suffice.
         Err(error) if !has_no_locks(&error) => Err(error),
         _ => Ok(lock),
     }
 }
 
-/// Whether a lock failed because the file system has none, as some network folders.
+/// Whether locking failed because the file system does not support it, as on some network drives.
 pub fn has_no_locks(error: &io::Error) -> bool {
     error.kind() == ErrorKind::Unsupported || error.raw_os_error() == Some(libc::ENOLCK)
 }
 
-/// Opens a file to lock it. If the user has a file of that name, it keeps its content.
+/// Opens or creates a file to lock it. An existing file keeps its content.
 pub fn lock_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// What a folder holds; nothing if there is no such folder.
+/// The paths in a folder; none if the folder does not exist.
 pub fn listed(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -74,48 +74,48 @@ pub fn listed(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     entries.map_err(|e| Error::new(format!("the folder {} could not be read: {e}", folder.display())))
 }
 
-/// `path` with one more ending: `progress.json.lock`.
+/// `path` with another extension appended: `progress.json.lock`.
 pub fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{ending}"));
     name.into()
 }
 
-/// The folder that holds `path`.
+/// The folder that contains `path`.
 pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Where symbolic links lead, also to a file that does not exist yet.
-fn followed(path: &Path) -> io::Result<PathBuf> {
+/// Follows symbolic links, also to a file that does not exist yet.
+fn resolve(path: &Path) -> io::Result<PathBuf> {
     match path.canonicalize() {
         Err(error) if error.kind() == ErrorKind::NotFound => match fs::read_link(path) {
-            Ok(target) => followed(&folder_of(path).join(target)),
+            Ok(target) => resolve(&folder_of(path).join(target)),
             Err(_) => Ok(path.into()),
         },
         other => other,
     }
 }
 
-/// The message for a file that could not be written: what happened and what to do.
+/// The error for a file that could not be written: what happened, and what to do.
 pub fn not_written(path: &Path, error: &io::Error) -> Error {
     let advice = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ": free some space on that disk".into(),
         ErrorKind::PermissionDenied if path.is_file() => {
-            ": this file is protected against writing; choose another name, or type `chmod u+w` and its name in a \
+            ": this file is write-protected; choose another name, or run `chmod u+w` with its name in a \
              terminal"
                 .into()
         }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             let folder = folder_of(path).display();
-            format!(": you may not write there (folder {folder}); choose a folder of your own")
+            format!(": you have no permission to write in the folder {folder}; choose a folder of your own")
         }
-        ErrorKind::NotFound => ": is its folder there?".into(),
+        ErrorKind::NotFound => ": does its folder exist?".into(),
         ErrorKind::IsADirectory => ": this is a folder; add the name of a file".into(),
         _ => String::new(),
     };
     Error::new(format!(
-        "{} could not be written: {error}{advice}; what was there before is untouched",
+        "{} could not be written: {error}{advice}; the previous file is unchanged",
         path.display()
     ))
 }
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn writers_at_once_never_leave_a_torn_file() {
+    fn concurrent_writers_never_leave_a_partial_file() {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("file");
         let texts: Vec<Vec<u8>> = (0..4u8).map(|n| vec![n; 300_000 + usize::from(n)]).collect();
@@ -146,21 +146,21 @@ mod tests {
                 scope.spawn(|| (0..25).for_each(|_| write(&file, text).unwrap()));
             }
             for _ in 0..200 {
-                assert!(texts.contains(&fs::read(&file).unwrap()), "a part of a file");
+                assert!(texts.contains(&fs::read(&file).unwrap()), "a partial file");
             }
         });
         assert!(texts.contains(&fs::read(&file).unwrap()));
-        assert_eq!(names(folder.path()), ["file"], "nothing is left beside it");
+        assert_eq!(names(folder.path()), ["file"], "no temporary file is left");
     }
 
     #[test]
-    fn a_protected_file_and_a_protected_folder_have_their_own_advice() {
+    fn write_protected_files_and_folders_get_different_advice() {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("file");
-        let told = || not_written(&file, &ErrorKind::PermissionDenied.into()).to_string();
-        assert!(told().contains("choose a folder of your own"), "{}", told());
+        let message = || not_written(&file, &ErrorKind::PermissionDenied.into()).to_string();
+        assert!(message().contains("choose a folder of your own"), "{}", message());
         fs::write(&file, "").unwrap();
-        assert!(told().contains("this file is protected"), "{}", told());
+        assert!(message().contains("this file is write-protected"), "{}", message());
     }
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_file_has_ordinary_permissions_and_an_old_one_keeps_its_own() {
+    fn a_new_file_gets_default_permissions_and_a_replaced_file_keeps_its_own() {
         let folder = TempDir::new().unwrap();
         let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().mode() & 0o7777;
         fs::write(folder.path().join("ordinary"), "").unwrap();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_stays_and_what_it_points_to_is_written() {
+    fn writing_through_a_link_replaces_its_target() {
         let folder = TempDir::new().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::create_dir(at("real")).unwrap();
@@ -195,15 +195,15 @@ mod tests {
         }
         assert_eq!(fs::read_link(at("link")).unwrap(), Path::new("real/file"));
         assert_eq!(fs::read_link(at("to-link")).unwrap(), Path::new("link"));
-        symlink("round", at("round")).unwrap();
-        assert!(write(&at("round"), b"").is_err());
-        // The lock of a link is that of its file.
+        symlink("cycle", at("cycle")).unwrap();
+        assert!(write(&at("cycle"), b"").is_err());
+        // Locking a link locks its target.
         drop(lock(&at("link")).unwrap());
         assert_eq!(names(&at("real")), ["file", "file.lock"]);
     }
 
     #[test]
-    fn what_is_no_file_is_not_replaced() {
+    fn devices_and_folders_are_not_replaced() {
         let folder = TempDir::new().unwrap();
         let full = folder.path().join("full");
         symlink("/dev/full", &full).unwrap();
@@ -214,27 +214,27 @@ mod tests {
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
         let text = not_written(folder.path(), &write(folder.path(), b"text").unwrap_err()).to_string();
         assert!(text.contains("this is a folder"), "{text}");
-        // A file in the place of the folder.
+        // A file where the folder should be.
         fs::write(folder.path().join("file"), "").unwrap();
         assert!(write(&folder.path().join("file/x"), b"").is_err());
         let nowhere = folder.path().join("none/x");
         let text = not_written(&nowhere, &write(&nowhere, b"").unwrap_err()).to_string();
-        assert!(text.contains("is its folder there?") && !text.contains(".nchw-"), "{text}");
+        assert!(text.contains("does its folder exist?") && !text.contains(".nchw-"), "{text}");
     }
 
     #[test]
-    fn a_folder_that_takes_no_files_says_so() {
-        // Not even root may add a file here.
+    fn a_read_only_folder_is_reported() {
+        // Not even root can create a file here.
         let file = Path::new("/proc/self/x.png");
         let text = not_written(file, &write(file, b"").unwrap_err()).to_string();
         assert!(text.starts_with("/proc/self/x.png could not be written: "), "{text}");
         let error = io::Error::from(ErrorKind::ReadOnlyFilesystem);
         let text = not_written(Path::new("runs/x.png"), &error).to_string();
-        assert!(text.contains("(folder runs); choose a folder of your own"), "{text}");
+        assert!(text.contains("in the folder runs; choose a folder of your own"), "{text}");
     }
 
     #[test]
-    fn a_lock_is_held_by_one_and_spoils_no_file() {
+    fn a_lock_is_exclusive_and_keeps_an_existing_file() {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("deep/counter");
         let counts =

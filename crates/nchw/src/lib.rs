@@ -1,7 +1,7 @@
 //! Convolutional networks you can see.
 //!
-//! The support crate of the course: what the notebooks call. Modules stand in
-//! reading order; ARCHITECTURE.md says what each may know.
+//! The library that the notebooks of the course use. The modules are listed in
+//! reading order; ARCHITECTURE.md says what each may depend on.
 
 pub use nchw_core::shapes;
 pub use nchw_draw::{chart, figure};
@@ -50,13 +50,13 @@ use notebook::runtime;
 pub use tch;
 use tensor::{check, device, gradient, hints, summary};
 
-/// Called by the kernel while the learner still reads: loads libtorch and has
-/// it compute once, so that the first cell need not wait for it.
+/// The kernel calls this at its start, while the learner is still reading: it loads
+/// libtorch and runs one convolution, so that the first cell does not have to wait.
 #[doc(hidden)]
 pub fn warm_up() -> tch::Tensor {
-    // Before anything is computed, or libtorch will see no GPU.
+    // This must come before any computation, or libtorch will not find the GPU.
     let _ = device();
-    let picture = tch::Tensor::ones([1, 1, 3, 4], (tch::Kind::Float, tch::Device::Cpu));
+    let image = tch::Tensor::ones([1, 1, 3, 4], (tch::Kind::Float, tch::Device::Cpu));
     let kernel = tch::Tensor::ones([1, 1, 2, 2], (tch::Kind::Float, tch::Device::Cpu));
-    picture.conv2d::<&tch::Tensor>(&kernel, None, 1, 0, 1, 1)
+    image.conv2d::<&tch::Tensor>(&kernel, None, 1, 0, 1, 1)
 }

@@ -1,4 +1,4 @@
-//! All that a notebook imports: `use nchw::prelude::*;`.
+//! Everything that a notebook imports: `use nchw::prelude::*;`.
 
 pub use crate::{
     Error, Result, Show,
@@ -14,7 +14,7 @@ pub use crate::{
     maps::{feature_maps, pictures},
     matrix::{Matrix, side_by_side},
     named,
-    net::{LectureNet, Plan},
+    net::{LectureNet, LectureNetConfig},
     quiz::{self, quiz, quiz_form},
     see::{Film, album, filters, patches, see},
     shapes::{

@@ -1,6 +1,6 @@
-//! `check`: what fits, and every message in full, kept in `tests/shapes/checks.txt`.
+//! `check`: shapes that match, and every error message, compared with `tests/shapes/checks.txt`.
 //!
-//! `UPDATE_EXPECT=1 cargo test --test check` writes the file anew: look at what changed.
+//! `UPDATE_EXPECT=1 cargo test --test check` rewrites the file; review the changes.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
@@ -14,17 +14,17 @@ fn zeros(sizes: &[i64]) -> Tensor {
 }
 
 #[test]
-fn what_fits_comes_back_as_the_same_tensor() {
-    let pictures = zeros(&[8, 3, 32, 48]);
+fn a_shape_that_matches_returns_the_same_tensor() {
+    let images = zeros(&[8, 3, 32, 48]);
     for pattern in
         ["N C=3 H=32 W=48", "8 3 32 48", "_ 3 _ W", "N, C, rows, columns", "_ _ _ _", "개 채=3 행 열"]
     {
-        let back = check(&pictures, pattern).unwrap();
-        assert_eq!(back.data_ptr(), pictures.data_ptr(), "{pattern}");
+        let same = check(&images, pattern).unwrap();
+        assert_eq!(same.data_ptr(), images.data_ptr(), "{pattern}");
     }
     assert!(check(&zeros(&[2, 5, 5]), "N S S").is_ok());
     assert!(check(&zeros(&[2, 0]), "N 0").is_ok());
-    check_all(&[(&pictures, "N C=3 H W"), (&zeros(&[8]), "N"), (&zeros(&[32, 48]), "H W")]).unwrap();
+    check_all(&[(&images, "N C=3 H W"), (&zeros(&[8]), "N"), (&zeros(&[32, 48]), "H W")]).unwrap();
 }
 
 const WRONG: &[(&[i64], &str)] = &[
@@ -67,28 +67,28 @@ const WRONG: &[(&[i64], &str)] = &[
 ];
 
 #[test]
-fn every_message_is_as_it_was_looked_at() {
+fn every_message_is_the_reviewed_one() {
     let mut all = String::new();
     for (sizes, pattern) in WRONG {
         let error = check(&zeros(sizes), pattern).expect_err(pattern);
         writeln!(all, "=== {sizes:?} | {pattern}\n{error}\n").unwrap();
     }
-    let (pictures, labels) = (zeros(&[8, 3, 32, 48]), zeros(&[7]));
-    let error = check_all(&[(&pictures, "N C=3 H W"), (&labels, "N")]).unwrap_err();
+    let (images, labels) = (zeros(&[8, 3, 32, 48]), zeros(&[7]));
+    let error = check_all(&[(&images, "N C=3 H W"), (&labels, "N")]).unwrap_err();
     writeln!(all, "=== pictures and labels\n{error}\n").unwrap();
-    let error = check_all(&[(&pictures, "N C=3 H W"), (&zeros(&[32, 8]), "N H")]).unwrap_err();
+    let error = check_all(&[(&images, "N C=3 H W"), (&zeros(&[32, 8]), "N H")]).unwrap_err();
     writeln!(all, "=== pictures and features\n{error}\n").unwrap();
-    let error = check_all(&[(&pictures, "N C=3 H W"), (&labels, "N=seven")]).unwrap_err();
+    let error = check_all(&[(&images, "N C=3 H W"), (&labels, "N=seven")]).unwrap_err();
     writeln!(all, "=== a pattern that cannot be read\n{error}\n").unwrap();
     common::as_kept("shapes/checks.txt", &all);
 }
 
-/// libtorch can only panic at a tensor that was never filled.
+/// tch would panic with such a tensor.
 #[test]
-fn a_tensor_that_was_never_filled_is_named() {
-    let said = check(&Tensor::new(), "N C=3 H W").unwrap_err().to_string();
-    assert!(said.contains("never filled (`Tensor::new()`)"), "{said}");
-    let said = check_all(&[(&zeros(&[8]), "N"), (&Tensor::new(), "N")]).unwrap_err().to_string();
-    assert!(said.starts_with("tensor 2: expected a tensor with numbers"), "{said}");
+fn a_tensor_that_was_never_filled_is_refused() {
+    let error = check(&Tensor::new(), "N C=3 H W").unwrap_err().to_string();
+    assert!(error.contains("never filled (`Tensor::new()`)"), "{error}");
+    let error = check_all(&[(&zeros(&[8]), "N"), (&Tensor::new(), "N")]).unwrap_err().to_string();
+    assert!(error.starts_with("tensor 2: expected a tensor with numbers"), "{error}");
     assert!(check(&zeros(&[8, 3, 5, 7]), "Ｎ Ｃ＝３ H W").is_ok());
 }

@@ -1,10 +1,10 @@
-//! The named filters against PyTorch's conv2d; `filters.py` made the numbers.
+//! Compares the named filters with PyTorch's conv2d; `filters.py` computed the expected numbers.
 
-#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 use nchw::prelude::*;
 
-fn picture(c: i64, h: i64, w: i64) -> Image {
+fn image(c: i64, h: i64, w: i64) -> Image {
     let pixel = |c: i64, h: i64, w: i64| ((31 * c + 7 * h * h + 13 * w + 5 * h * w) % 256) as u8;
     let bytes: Vec<u8> =
         (0..c).flat_map(|i| (0..h).flat_map(move |j| (0..w).map(move |k| pixel(i, j, k)))).collect();
@@ -12,7 +12,7 @@ fn picture(c: i64, h: i64, w: i64) -> Image {
 }
 
 #[test]
-fn every_named_filter_agrees_with_pytorch_on_pictures_that_are_not_square() {
+fn every_named_filter_agrees_with_pytorch_on_images_that_are_not_square() {
     let filters = [
         Filter::vertical_edge(),
         Filter::horizontal_edge(),
@@ -32,7 +32,7 @@ fn every_named_filter_agrees_with_pytorch_on_pictures_that_are_not_square() {
         let expected = numbers(fields[4]);
         let filter = filters.iter().find(|f| f.name() == fields[0]).unwrap();
         let filter = filter.with_bias(fields[2].parse().unwrap());
-        let got = filter.apply(&picture(size[0], size[1], size[2])).unwrap().tensor();
+        let got = filter.apply(&image(size[0], size[1], size[2])).unwrap().tensor();
         assert_eq!(got.size(), shape, "{line}");
         let got: Vec<f64> = Vec::try_from(got.to_kind(Kind::Double).contiguous().view([-1])).unwrap();
         assert_eq!(got.len(), expected.len());

@@ -1,9 +1,9 @@
-//! No public function panics: for any input it returns a result or an error that says why not.
+//! No public function panics: for any input, it returns a value or an error with a reason.
 //!
-//! Every test tries inputs for half a second, or for `NCHW_FUZZ_SECONDS`: sizes that are 0,
-//! 1, odd or far too large, every kind of number, NaN and infinity, tensors with strides,
-//! and texts that nobody would type. A failure prints the smallest input that was found.
-//! Layers, quizzes and exercises have tests of their own, and `fuzz.rs` those who read files.
+//! Every test tries random inputs for half a second, or for `NCHW_FUZZ_SECONDS`: sizes that are 0,
+//! 1, odd or far too large, every kind of tensor, NaN and infinity, tensors with strides, and unusual
+//! texts. A failure prints the smallest input that fails. Layers, quizzes and exercises have their own
+//! tests, and `fuzz.rs` tests the functions that read files.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
@@ -28,13 +28,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Tries inputs until the time is over.
+/// Tries random inputs until the time is over.
 fn for_a_while<S: Strategy>(inputs: S, mut test: impl FnMut(S::Value)) {
     let seconds = env::var("NCHW_FUZZ_SECONDS").map_or(0.5, |seconds| seconds.parse().unwrap());
-    let (begun, time) = (Instant::now(), Duration::from_secs_f64(seconds));
+    let (start, duration) = (Instant::now(), Duration::from_secs_f64(seconds));
     let test = RefCell::new(&mut test);
     let mut tried = 0;
-    while tried == 0 || begun.elapsed() < time {
+    while tried == 0 || start.elapsed() < duration {
         let config =
             Config { cases: 8, max_shrink_iters: 300, failure_persistence: None, ..Config::default() };
         let run = TestRunner::new(config).run(&inputs, |input| {
@@ -44,10 +44,10 @@ fn for_a_while<S: Strategy>(inputs: S, mut test: impl FnMut(S::Value)) {
         run.unwrap_or_else(|failure| panic!("{failure}"));
         tried += 8;
     }
-    println!("{tried} inputs in {:.0} s", begun.elapsed().as_secs_f64());
+    println!("{tried} inputs in {:.0} s", start.elapsed().as_secs_f64());
 }
 
-/// What can be shown can be shown in words, and an error says something.
+/// Formats a value, or checks that an error has a message.
 fn shown<T: fmt::Debug>(result: Result<T>) -> Option<T> {
     match result {
         Ok(value) => {
@@ -61,8 +61,8 @@ fn shown<T: fmt::Debug>(result: Result<T>) -> Option<T> {
     }
 }
 
-/// A figure has a picture that can be decoded, and words for it.
-fn looked_at(figure: Result<Figure>) {
+/// Checks that a figure has an image that can be decoded, and an alternative text.
+fn check_figure(figure: Result<Figure>) {
     if let Some(figure) = shown(figure) {
         let (width, height) = figure.size();
         let decoded = png::Decoder::new(std::io::Cursor::new(figure.png())).read_info().unwrap();
@@ -79,7 +79,7 @@ fn sizes() -> impl Strategy<Value = usize> {
     ]
 }
 
-/// Sizes of images that can be made in little memory, or not at all.
+/// Sizes of images that need little memory, or that are refused.
 fn sides() -> impl Strategy<Value = (usize, usize)> {
     (sizes(), sizes()).prop_filter("little memory", |(height, width)| {
         height.checked_mul(*width).is_none_or(|pixels| pixels <= 1 << 20) || *height > 8192 || *width > 8192
@@ -105,9 +105,9 @@ fn texts() -> impl Strategy<Value = String> {
     ]
 }
 
-/// What a tensor is made of.
+/// The description of a tensor.
 #[derive(Clone, Debug)]
-struct Made {
+struct Spec {
     size: Vec<i64>,
     kind: Kind,
     fill: Vec<f64>,
@@ -117,18 +117,18 @@ struct Made {
 #[derive(Clone, Copy, Debug)]
 enum Layout {
     Plain,
-    /// The axes in memory the other way round.
+    /// The axes in reverse order in memory.
     Reversed,
-    /// Every second number of one that is twice as wide.
+    /// Every second element of a tensor that is twice as wide.
     EverySecond,
-    /// One number for all.
+    /// One value for all elements.
     Expanded,
-    /// Far more numbers than there is memory for, all of them the same one.
-    Endless,
+    /// One value for more elements than there is memory for.
+    Huge,
     WithGradient,
 }
 
-impl Made {
+impl Spec {
     fn tensor(&self) -> Tensor {
         let double = (Kind::Double, Device::Cpu);
         let plain = |size: &[i64]| {
@@ -151,7 +151,7 @@ impl Made {
             Layout::Expanded => {
                 Tensor::full([0_i64; 0], self.fill[0], double).to_kind(self.kind).expand(&self.size, false)
             }
-            Layout::Endless => {
+            Layout::Huge => {
                 let mut size = self.size.clone();
                 size.iter_mut().rev().take(2).for_each(|side| *side = 1 << 20);
                 Tensor::full([0_i64; 0], self.fill[0], double).to_kind(self.kind).expand(&size, false)
@@ -176,8 +176,8 @@ const KINDS: [Kind; 9] = [
     Kind::Int8,
 ];
 
-/// A tensor of a size that comes from `size`.
-fn of_size(size: impl Strategy<Value = Vec<i64>>) -> impl Strategy<Value = Made> {
+/// A tensor whose size is generated by `size`.
+fn of_size(size: impl Strategy<Value = Vec<i64>>) -> impl Strategy<Value = Spec> {
     let layouts = vec![
         Layout::Plain,
         Layout::Plain,
@@ -185,7 +185,7 @@ fn of_size(size: impl Strategy<Value = Vec<i64>>) -> impl Strategy<Value = Made>
         Layout::Reversed,
         Layout::EverySecond,
         Layout::Expanded,
-        Layout::Endless,
+        Layout::Huge,
         Layout::WithGradient,
     ];
     let fill = prop_oneof![
@@ -194,7 +194,7 @@ fn of_size(size: impl Strategy<Value = Vec<i64>>) -> impl Strategy<Value = Made>
         1 => numbers().prop_map(|number| vec![number]),
     ];
     let kinds = prop_oneof![2 => Just(Kind::Float), 1 => Just(Kind::Uint8), 2 => select(KINDS.to_vec())];
-    (size, kinds, fill, select(layouts)).prop_map(|(size, kind, fill, layout)| Made {
+    (size, kinds, fill, select(layouts)).prop_map(|(size, kind, fill, layout)| Spec {
         size,
         kind,
         fill,
@@ -203,7 +203,7 @@ fn of_size(size: impl Strategy<Value = Vec<i64>>) -> impl Strategy<Value = Made>
 }
 
 /// Any tensor; most have the shape of a batch, an image or a matrix.
-fn tensors() -> impl Strategy<Value = Made> {
+fn tensors() -> impl Strategy<Value = Spec> {
     let side = prop_oneof![4 => 1..9_i64, 1 => Just(0), 1 => select(vec![32, 40, 64])];
     let long = select(vec![3072, 20_000, 70_000]);
     let image = (select(vec![0, 1, 1, 1, 2, 3]), select(vec![0, 1, 3, 3, 4]), side.clone(), side.clone());
@@ -215,17 +215,17 @@ fn tensors() -> impl Strategy<Value = Made> {
     ])
 }
 
-/// A batch as a network wants it, or nearly.
-fn batches() -> impl Strategy<Value = Made> {
+/// A batch of images for a network, not always of the right size.
+fn batches() -> impl Strategy<Value = Spec> {
     let side = select(vec![32, 32, 32, 8, 0, 1, 40]);
     of_size(
         (select(vec![0, 1, 2, 3]), select(vec![3, 3, 3, 1, 0]), side.clone(), side)
             .prop_map(|(n, c, h, w)| vec![n, c, h, w]),
     )
-    .prop_filter("little memory", |made| !matches!(made.layout, Layout::Endless))
+    .prop_filter("little memory", |spec| !matches!(spec.layout, Layout::Huge))
 }
 
-/// A matrix: mostly small.
+/// A matrix, mostly small.
 fn matrices() -> impl Strategy<Value = Matrix> {
     (1..9_usize, 1..9_usize, prop::collection::vec(numbers(), 1..20), 0..12_usize).prop_map(
         |(height, width, fill, large)| {
@@ -236,7 +236,7 @@ fn matrices() -> impl Strategy<Value = Matrix> {
     )
 }
 
-/// An image that can be made, of any size up to some thousand pixels.
+/// An image, mostly small, sometimes with a very long side.
 fn images() -> impl Strategy<Value = Image> {
     let sides = prop_oneof![
         4 => (1..40_i64, 1..40_i64),
@@ -249,31 +249,31 @@ fn images() -> impl Strategy<Value = Image> {
 }
 
 #[test]
-fn images_of_tensors_and_what_is_made_of_them() {
-    for_a_while((tensors(), sides(), sides(), texts()), |(made, (top, left), (height, width), name)| {
-        let Some(image) = shown(Image::from_tensor(&made.tensor())) else { return };
+fn images_from_tensors_and_their_methods() {
+    for_a_while((tensors(), sides(), sides(), texts()), |(spec, (top, left), (height, width), name)| {
+        let Some(image) = shown(Image::from_tensor(&spec.tensor())) else { return };
         assert_eq!(
             image.tensor().size(),
             [1, image.channels(), image.height(), image.width()].map(|n| n as i64)
         );
         let all = [Ok(image.grey()), Ok(image.rgb()), Ok(image.named(&name))];
-        let made = [image.crop(top, left, height, width), image.resize(height, width)];
+        let resized = [image.crop(top, left, height, width), image.resize(height, width)];
         let fitted = [image.cropped_to(height, width), image.letterboxed_to(height, width)];
-        for image in all.into_iter().chain(made).chain(fitted) {
+        for image in all.into_iter().chain(resized).chain(fitted) {
             let Some(image) = shown(image) else { continue };
             assert_eq!(image.tensor_u8().kind(), Kind::Uint8);
             if image.height() * image.width() < 5000 {
-                looked_at(image.figure());
+                check_figure(image.figure());
             }
         }
     });
 }
 
 #[test]
-fn images_of_files() {
+fn images_from_files() {
     let folder = TempFolder::new("no-panic-image");
-    let ends = ["png", "jpg", "gif", "bmp", "webp", "txt", ""];
-    let heads: [&[u8]; 6] = [
+    let extensions = ["png", "jpg", "gif", "bmp", "webp", "txt", ""];
+    let headers: [&[u8]; 6] = [
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
         b"\xff\xd8\xff\xe0",
         b"GIF89a",
@@ -283,10 +283,10 @@ fn images_of_files() {
     ];
     let bytes = prop::collection::vec(any::<u8>(), 0..300);
     for_a_while(
-        (select(heads.to_vec()), bytes, select(ends.to_vec()), texts()),
-        |(head, bytes, end, name)| {
-            let path = folder.path().join(format!("file.{end}"));
-            std::fs::write(&path, [head, &bytes].concat()).unwrap();
+        (select(headers.to_vec()), bytes, select(extensions.to_vec()), texts()),
+        |(header, bytes, extension, name)| {
+            let path = folder.path().join(format!("file.{extension}"));
+            std::fs::write(&path, [header, &bytes].concat()).unwrap();
             shown(Image::open(&path));
             shown(open_batch(&path));
             shown(Image::open(&name));
@@ -299,22 +299,22 @@ fn images_of_files() {
 }
 
 #[test]
-fn matrices_of_anything() {
+fn matrices_with_any_values() {
     let values = prop::collection::vec(numbers().prop_map(|number| number as f32), 0..30);
-    for_a_while((sizes(), sizes(), values, tensors(), texts()), |(height, width, values, made, title)| {
+    for_a_while((sizes(), sizes(), values, tensors(), texts()), |(height, width, values, spec, title)| {
         let count = values.len();
         let all = [
             Matrix::new(height, width, values.clone()),
             Matrix::new(1, count, values.clone()),
             Matrix::new(count, 1, values),
-            Matrix::from_tensor(&made.tensor()),
+            Matrix::from_tensor(&spec.tensor()),
         ];
         for matrix in all.into_iter().filter_map(shown) {
             assert_eq!(matrix.values().len(), matrix.height() * matrix.width());
             assert_eq!(matrix.tensor().numel(), matrix.values().len());
             assert_eq!(matrix.transpose().transpose().to_string(), matrix.to_string());
             assert_eq!(matrix.row(height).len(), if height < matrix.height() { matrix.width() } else { 0 });
-            looked_at(matrix.figure(&title));
+            check_figure(matrix.figure(&title));
         }
     });
 }
@@ -324,7 +324,7 @@ fn matrices_side_by_side() {
     for_a_while((texts(), prop::collection::vec((texts(), matrices()), 0..5)), |(title, matrices)| {
         let named: Vec<(&str, &Matrix)> =
             matrices.iter().map(|(name, matrix)| (name.as_str(), matrix)).collect();
-        looked_at(side_by_side(&title, &named));
+        check_figure(side_by_side(&title, &named));
     });
     let matrices = [
         Matrix::from([[f64::NAN; 2]; 2]),
@@ -333,13 +333,13 @@ fn matrices_side_by_side() {
         Matrix::from([[0_u8; 3]; 2]),
         Matrix::from([[i32::MIN, i32::MAX]]),
     ];
-    looked_at(side_by_side("", &matrices.each_ref().map(|matrix| ("", matrix))));
+    check_figure(side_by_side("", &matrices.each_ref().map(|matrix| ("", matrix))));
 }
 
 #[test]
 fn filters_on_matrices_and_photos() {
     let inputs = (texts(), matrices(), numbers(), matrices(), images(), sizes());
-    for_a_while(inputs, |(name, kernel, bias, matrix, photo, place)| {
+    for_a_while(inputs, |(name, kernel, bias, matrix, photo, number)| {
         let own = Filter::new(name, kernel).with_bias(bias as f32);
         let known = [
             Filter::vertical_edge(),
@@ -351,19 +351,19 @@ fn filters_on_matrices_and_photos() {
             Filter::emboss(),
             Filter::identity(),
         ];
-        let known = known[place % known.len()].clone();
+        let known = known[number % known.len()].clone();
         for filter in [own.transpose(), own, known] {
             assert_eq!(filter.weight().numel(), filter.kernel().values().len());
             let _ = (filter.name(), filter.bias(), format!("{filter:?}"));
-            looked_at(filter.figure());
+            check_figure(filter.figure());
             shown(filter.convolve(&matrix));
-            looked_at(filter.step(&matrix, place));
+            check_figure(filter.step(&matrix, number));
             if matrix.values().len() <= 12 {
-                looked_at(filter.steps(&matrix));
+                check_figure(filter.steps(&matrix));
             }
             if let Some(filtered) = shown(filter.apply(&photo)) {
                 assert_eq!(filtered.tensor().size()[1] as usize, photo.channels());
-                looked_at(filtered.figure());
+                check_figure(filtered.figure());
             }
         }
     });
@@ -371,11 +371,11 @@ fn filters_on_matrices_and_photos() {
 
 #[test]
 fn maps_and_batches_as_figures() {
-    for_a_while((tensors(), prop::collection::vec(texts(), 0..4)), |(made, names)| {
+    for_a_while((tensors(), prop::collection::vec(texts(), 0..4)), |(spec, names)| {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let tensor = made.tensor();
-        looked_at(feature_maps(&tensor, &names));
-        looked_at(pictures(names.first().unwrap_or(&""), &tensor, &names));
+        let tensor = spec.tensor();
+        check_figure(feature_maps(&tensor, &names));
+        check_figure(pictures(names.first().unwrap_or(&""), &tensor, &names));
     });
 }
 
@@ -391,7 +391,7 @@ fn receptive_fields() {
             2 => conv(3, (kernel, stride)).same(),
             _ => relu(),
         });
-        looked_at(receptive_field(&photo, &chain(layers.collect::<Vec<_>>()), row, column));
+        check_figure(receptive_field(&photo, &chain(layers.collect::<Vec<_>>()), row, column));
     });
 }
 
@@ -406,16 +406,16 @@ fn charts() {
     for_a_while((texts(), texts(), numbers(), lines), |(title, axis, first, lines)| {
         let chart = Chart::new(title, axis.clone(), axis).from(first);
         let chart = lines.iter().fold(chart, |chart, (name, values)| chart.line(name, values));
-        looked_at(chart.figure());
+        check_figure(chart.figure());
     });
 }
 
 #[test]
 fn figures_of_pixels() {
     let side = || prop_oneof![4 => 0..9_u32, 1 => select(vec![70_000, u32::MAX, 1 << 31])];
-    let picture = (side(), side(), any::<bool>(), 0..300_usize, numbers());
+    let frame = (side(), side(), any::<bool>(), 0..300_usize, numbers());
     let folder = TempFolder::new("no-panic-figure");
-    let frames = prop::collection::vec(picture, 0..4);
+    let frames = prop::collection::vec(frame, 0..4);
     for_a_while((frames, texts(), texts()), |(frames, alt, name)| {
         let frames = frames.into_iter().map(|(width, height, fits, bytes, stay)| {
             let needed = u128::from(width) * u128::from(height) * 3;
@@ -423,13 +423,13 @@ fn figures_of_pixels() {
             (Pixels { width, height, rgb: vec![7; bytes] }, stay as f32)
         });
         let frames: Vec<(Pixels, f32)> = frames.collect();
-        for (picture, _) in &frames {
-            shown(Figure::still(picture, alt.clone(), name.clone()));
+        for (pixels, _) in &frames {
+            shown(Figure::still(pixels, alt.clone(), name.clone()));
         }
-        let all_alike: Vec<(Pixels, f32)> = frames.first().map_or(vec![], |first| vec![first.clone(); 3]);
-        shown(Figure::animation(&all_alike, alt.clone(), ""));
+        let identical: Vec<(Pixels, f32)> = frames.first().map_or(vec![], |first| vec![first.clone(); 3]);
+        shown(Figure::animation(&identical, alt.clone(), ""));
         if let Some(figure) = shown(Figure::animation(&frames, alt, "")) {
-            // A name as it is, below this test's own folder.
+            // Any name, but inside the folder of this test.
             let file = name.replace(['/', '\\'], "_");
             shown(figure.save(folder.path().join(&file)));
             shown(figure.save(folder.path().join("none").join(&file)));
@@ -438,10 +438,10 @@ fn figures_of_pixels() {
 }
 
 #[test]
-fn the_drawn_data_set() {
+fn data_sets() {
     let count = || sizes().prop_filter("little memory", |count| *count <= 100 || *count > 1_000_000);
     let inputs = (count(), count(), any::<u64>(), tensors(), tensors());
-    let net = LectureNet::new(Plan { maps: [2, 3, 4], pooling: true }, 1, Device::Cpu).unwrap();
+    let net = LectureNet::new(LectureNetConfig { maps: [2, 3, 4], pooling: true }, 1, Device::Cpu).unwrap();
     for_a_while(inputs, |(train, test, seed, images, labels)| {
         shown(Shapes10::draw(train, seed));
         for place in [Place::Anywhere, Place::Left, Place::Right] {
@@ -454,7 +454,7 @@ fn the_drawn_data_set() {
         if let Some(data) = shown(Dataset::shapes10(train, test, seed)) {
             assert_eq!(data.train.len(), train);
             assert!(data.balance().iter().map(|(train, _)| train).sum::<usize>() == train);
-            looked_at(data.figure());
+            check_figure(data.figure());
             shown(data.judge(&net));
         }
         let examples = || Examples { images: images.shallow_clone(), labels: labels.shallow_clone() };
@@ -463,7 +463,7 @@ fn the_drawn_data_set() {
         let _ = (data.balance(), format!("{data:?}"), data.train.is_empty());
         shown(data.train.to_device(Device::Cpu));
         if images.numel() < 100_000 {
-            looked_at(data.figure());
+            check_figure(data.figure());
             shown(data.judge(&net));
             shown(data.train.picture(train));
             shown(data.train.see(&net, train, Cifar10::NAMES));
@@ -472,25 +472,29 @@ fn the_drawn_data_set() {
 }
 
 #[test]
-fn pixels_in_another_order() {
+fn permutations_of_pixels() {
     let lengths = prop_oneof![
         4 => 1..2000_i64,
         1 => select(vec![0, -1, i64::MIN, i64::MAX, 100_000_001]),
     ];
-    for_a_while((lengths, any::<u64>(), tensors()), |(length, seed, made)| {
-        let tensor = made.tensor();
+    for_a_while((lengths, any::<u64>(), tensors()), |(length, seed, spec)| {
+        let tensor = spec.tensor();
         let size = tensor.size();
-        let fits = match size[..] {
-            [.., h, w] => h.checked_mul(w).filter(|places| *places < 10_000).unwrap_or(length),
+        let matching = match size[..] {
+            [.., h, w] => h.checked_mul(w).filter(|positions| *positions < 10_000).unwrap_or(length),
             _ => length,
         };
-        for length in [length, fits] {
-            let Some(order) = shown(Permutation::random(length, seed)) else { continue };
-            assert_eq!(order.places().len() as i64, length);
-            if let Ok(moved) = order.apply(&tensor) {
-                assert_eq!(moved.size(), size);
-                let back =
-                    order.inverse().apply(&moved).unwrap().to_kind(Kind::Double).nan_to_num(0.0, None, None);
+        for length in [length, matching] {
+            let Some(permutation) = shown(Permutation::random(length, seed)) else { continue };
+            assert_eq!(permutation.positions().len() as i64, length);
+            if let Ok(shuffled) = permutation.apply(&tensor) {
+                assert_eq!(shuffled.size(), size);
+                let back = permutation
+                    .inverse()
+                    .apply(&shuffled)
+                    .unwrap()
+                    .to_kind(Kind::Double)
+                    .nan_to_num(0.0, None, None);
                 assert_eq!(back, tensor.to_kind(Kind::Double).nan_to_num(0.0, None, None));
             }
         }
@@ -500,7 +504,7 @@ fn pixels_in_another_order() {
 #[test]
 fn small_networks() {
     let inputs = (batches(), tensors(), tensors(), sizes(), sizes(), numbers(), any::<u64>(), texts());
-    for_a_while(inputs, |(batch, images, labels, epochs, batch_size, rate, seed, name)| {
+    for_a_while(inputs, |(batch, images, labels, epochs, batch_size, learning_rate, seed, name)| {
         let batch = batch.tensor();
         for net in [SmallNet::mlp(seed), SmallNet::cnn(seed)] {
             assert!(net.parameters() > 0);
@@ -510,9 +514,9 @@ fn small_networks() {
             let data = Shapes10 { images: images.tensor(), labels: labels.tensor() };
             shown(net.accuracy(&data));
             let drawn = Shapes10::draw(12, seed).unwrap();
-            // Few epochs that take long, or so many that they are refused.
+            // Few epochs, which are trained, or too many, which are refused.
             let epochs = if epochs > 10_000 { epochs } else { epochs % 3 };
-            let settings = ShuffleSettings { epochs, batch: batch_size, learning_rate: rate, seed };
+            let settings = ShuffleSettings { epochs, batch_size, learning_rate, seed };
             for (train, test) in [(&drawn, &drawn), (&data, &drawn), (&drawn, &data)] {
                 if let Some(curve) = shown(net.train(&name, train, test, &settings)) {
                     assert!((0.0..=1.0).contains(&curve.last_accuracy()));
@@ -525,20 +529,20 @@ fn small_networks() {
 }
 
 #[test]
-fn networks_of_any_plan_on_any_batch() {
+fn networks_with_any_config_on_any_batch() {
     let maps = || prop_oneof![6 => 1..6_i64, 1 => select(vec![0, -1, i64::MIN, i64::MAX, 4097])];
-    let plans = ([maps(), maps(), maps()], any::<bool>());
+    let configs = ([maps(), maps(), maps()], any::<bool>());
     let folder = TempFolder::new("no-panic-net");
     let devices = select(vec![Device::Cpu, Device::Cuda(99), Device::Mps, Device::Vulkan]);
-    let inputs = (plans, batches(), tensors(), texts(), sizes(), devices);
+    let inputs = (configs, batches(), tensors(), texts(), sizes(), devices);
     for_a_while(inputs, |((maps, pooling), batch, tensor, name, channel, device)| {
-        let plan = Plan { maps, pooling };
-        let _ = (plan.layers(), shown(plan.chain().on([1, 3, 32, 32]).ok()));
-        let here = LectureNet::new(plan, 3, Device::Cpu);
-        if device != Device::Cpu && here.is_ok() {
-            assert!(shown(LectureNet::new(plan, 3, device).map(|net| net.plan())).is_none());
+        let config = LectureNetConfig { maps, pooling };
+        let _ = (config.layers(), shown(config.chain().on([1, 3, 32, 32]).ok()));
+        let on_cpu = LectureNet::new(config, 3, Device::Cpu);
+        if device != Device::Cpu && on_cpu.is_ok() {
+            assert!(shown(LectureNet::new(config, 3, device).map(|net| net.config())).is_none());
         }
-        let Some(net) = shown(here.map(Net)) else { return };
+        let Some(net) = shown(on_cpu.map(Net)) else { return };
         let net = net.0;
         assert!(net.parameters() > 0 && net.device() == Device::Cpu && net.names().len() > 20);
         for batch in [batch.tensor(), tensor.tensor()] {
@@ -556,7 +560,7 @@ fn networks_of_any_plan_on_any_batch() {
             let examples = Examples { images: batch, labels };
             for flips in [false, true] {
                 if let Some(report) = shown(evaluate(&net, &examples, Cifar10::NAMES, flips)) {
-                    reported(&report, &examples, channel);
+                    check_report(&report, &examples, channel);
                 }
             }
         }
@@ -567,26 +571,26 @@ fn networks_of_any_plan_on_any_batch() {
         shown(net.to_device(device).map(|net| net.parameters()));
         let file = folder.path().join(format!("{}.safetensors", name.replace(['/', '\\'], "_")));
         if shown(net.save(&file)).is_some() {
-            assert!(shown(LectureNet::load(&file).map(|net| net.plan())).is_some());
+            assert!(shown(LectureNet::load(&file).map(|net| net.config())).is_some());
         }
     });
 }
 
-/// A network has no `Debug` of its own.
+/// A network with a short `Debug`.
 struct Net(LectureNet);
 
 impl fmt::Debug for Net {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0.plan())
+        write!(f, "{:?}", self.0.config())
     }
 }
 
-fn reported(report: &Report, examples: &Examples, count: usize) {
+fn check_report(report: &Report, examples: &Examples, count: usize) {
     let _ = (report.to_string(), report.json(), report.mistakes(), report.confusion());
     let _ = (report.accuracy(), report.class_accuracy());
-    looked_at(report.figure());
-    looked_at(report.surest_mistakes(examples, count));
-    looked_at(report.beside(report, ["", "<&>"]));
+    check_figure(report.figure());
+    check_figure(report.most_confident_mistakes(examples, count));
+    check_figure(report.beside(report, ["", "<&>"]));
 }
 
 #[test]
@@ -597,8 +601,8 @@ fn layers_with_names() {
         let layers: Vec<(String, Box<dyn tch::nn::ModuleT>)> = layers
             .into_iter()
             .enumerate()
-            .map(|(place, (name, kind, maps, kernel))| {
-                let path = variables.root() / format!("layer{place}");
+            .map(|(index, (name, kind, maps, kernel))| {
+                let path = variables.root() / format!("layer{index}");
                 let layer: Box<dyn tch::nn::ModuleT> = match kind {
                     0 => Box::new(tch::nn::conv2d(path, 3, maps, kernel, Default::default())),
                     1 => Box::new(tch::nn::linear(path, maps, kernel, Default::default())),
@@ -612,27 +616,27 @@ fn layers_with_names() {
         let layers: Vec<(&str, &dyn tch::nn::ModuleT)> =
             layers.iter().map(|(name, layer)| (name.as_str(), layer.as_ref())).collect();
         for batch in [batch.tensor(), tensor.tensor()] {
-            if matches!(tensor.layout, Layout::Endless) {
+            if matches!(tensor.layout, Layout::Huge) {
                 continue;
             }
             shown(summary(&named(&variables, &layers), &batch));
             shown(summary(&named(None, &layers), &batch));
             shown(check(&batch, &pattern));
             shown(check_all(&[(&batch, "N C H W"), (&batch, &pattern)]));
-            // A layer that refuses leaves gradients as they were.
+            // A layer that fails must not leave gradients turned off.
             let weight = Tensor::ones([2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
-            assert!((&weight + 1.0).requires_grad(), "gradients are off behind a summary");
+            assert!((&weight + 1.0).requires_grad(), "gradients are off after a summary");
         }
     });
     assert!(!machine().is_empty() && device() == nchw::device());
 }
 
-/// A network whose first filters are this number everywhere; it may refuse to be used.
+/// A network; `fill` is the value of all its first weights, so that its output may not be finite.
 fn network(maps: i64, pooling: bool, fill: Option<f64>) -> LectureNet {
-    let plan = Plan { maps: [maps, maps + 1, maps + 2], pooling };
-    let net = LectureNet::new(plan, 3, Device::Cpu).unwrap();
+    let config = LectureNetConfig { maps: [maps, maps + 1, maps + 2], pooling };
+    let net = LectureNet::new(config, 3, Device::Cpu).unwrap();
     if let Some(fill) = fill {
-        // tch's own function panics where the number does not fit.
+        // tch's function panics if the number is out of range for the kind.
         let fill = f64::from(fill as f32);
         let _ = tch::no_grad(|| net.filters("block1.conv1").unwrap().fill_(fill));
     }
@@ -661,25 +665,25 @@ fn what_a_network_sees() {
         let view: View = if column.is_multiple_of(2) { view.labelled(row) } else { view };
         let _ = (view.label(), view.picture(), shown(view.answer()), shown(view.probabilities()));
         shown(view.tensor(&name));
-        // Drawing takes most of the time: some of it for each input.
+        // Drawing takes most of the time, so each input draws only some of the figures.
         match part {
             0 => {
-                looked_at(view.figure());
-                looked_at(view.trace(&name, row, column));
+                check_figure(view.figure());
+                check_figure(view.trace(&name, row, column));
             }
-            1 => looked_at(view.blocks()),
+            1 => check_figure(view.blocks()),
             2 => {
                 if let Some(grid) = shown(view.maps(&name)) {
-                    gridded(grid, row, column);
+                    check_grid(grid, row, column);
                 }
             }
-            3 => heated(&view, &name, row, column),
-            4 => mixed(&view, &name, &[(column % 4, weight), (row, 1.0), (0, f64::NAN)]),
+            3 => check_heat_maps(&view, &name, row, column),
+            4 => check_mix(&view, &name, &[(column % 4, weight), (row, 1.0), (0, f64::NAN)]),
             _ => {
                 if let Some(semantic) = shown(view.semantic(&name)) {
                     let semantic: Semantic = semantic;
                     assert!(semantic.present().len() <= semantic.tensor().unwrap().numel());
-                    looked_at(semantic.figure());
+                    check_figure(semantic.figure());
                     shown(semantic.name(usize::MAX, "ear"));
                 }
             }
@@ -687,8 +691,8 @@ fn what_a_network_sees() {
     });
 }
 
-fn heated(view: &View, name: &str, row: usize, column: usize) {
-    let heats = [
+fn check_heat_maps(view: &View, name: &str, row: usize, column: usize) {
+    let heat_maps = [
         view.sum(name),
         view.mean(name),
         view.max(name),
@@ -697,30 +701,30 @@ fn heated(view: &View, name: &str, row: usize, column: usize) {
         view.grad_cam(name, 8),
         view.occlusion(row),
     ];
-    for heat in heats.into_iter().filter_map(shown) {
+    for heat in heat_maps.into_iter().filter_map(shown) {
         let heat: Heat = heat;
         shown(heat.enlarged());
         assert_eq!(heat.tensor().dim(), 2);
-        looked_at(heat.figure());
+        check_figure(heat.figure());
     }
-    looked_at(view.compare(name));
+    check_figure(view.compare(name));
 }
 
-fn gridded(grid: MapGrid, row: usize, column: usize) {
+fn check_grid(grid: MapGrid, row: usize, column: usize) {
     let grid = if row.is_multiple_of(2) { grid.own_scale() } else { grid };
     let grid = if column.is_multiple_of(2) { grid.strongest_first() } else { grid };
     assert_eq!(grid.order().unwrap().len() as i64, grid.tensor().size()[1]);
-    looked_at(grid.figure());
+    check_figure(grid.figure());
 }
 
-fn mixed(view: &View, name: &str, weights: &[(usize, f64)]) {
+fn check_mix(view: &View, name: &str, weights: &[(usize, f64)]) {
     for count in 0..=weights.len() {
         let Some(mix) = shown(view.mix(name, &weights[..count])) else { continue };
         let mix: Mix = mix;
         assert_eq!(mix.tensor().dim(), 2);
-        looked_at(mix.figure());
+        check_figure(mix.figure());
         if let Some(near) = shown(mix.nearest("block2.relu1")) {
-            looked_at(near.figure());
+            check_figure(near.figure());
         }
         shown(mix.nearest(name));
     }
@@ -735,42 +739,42 @@ fn filters_patches_albums_and_films() {
     for_a_while(inputs, |(net, name, number, images, labels)| {
         let net = network(net.0, net.1, net.2);
         let few = Examples { images: samples.images.narrow(0, 0, 3), labels: samples.labels.narrow(0, 0, 3) };
-        let odd = Examples { images: images.tensor(), labels: labels.tensor() };
+        let random = Examples { images: images.tensor(), labels: labels.tensor() };
         let mut found = Vec::new();
-        for examples in [&few, &odd] {
+        for examples in [&few, &random] {
             let Some(patches) = shown(patches(&net, examples, name)) else { continue };
             let patches: Patches = patches;
             shown(patches.tensor(number));
-            looked_at(patches.figure(&[0, number]));
-            looked_at(patches.figure(&[]));
+            check_figure(patches.figure(&[0, number]));
+            check_figure(patches.figure(&[]));
             found.push(patches);
         }
         if let Some(bank) = shown(filters(&net, name)) {
             let bank: FilterBank = bank;
             assert_eq!(bank.tensor().dim(), 4);
-            looked_at(bank.figure());
+            check_figure(bank.figure());
             for number in [0, number] {
-                looked_at(bank.filter(number));
-                found.iter().for_each(|patches| looked_at(bank.beside(number, patches)));
+                check_figure(bank.filter(number));
+                found.iter().for_each(|patches| check_figure(bank.beside(number, patches)));
             }
         }
         if let Some(report) = shown(evaluate(&net, &few, Cifar10::NAMES, false)) {
-            for examples in [&few, &odd] {
+            for examples in [&few, &random] {
                 if let Some(album) = shown(album(&net, examples, &report, number)) {
                     let album: Album = album;
                     assert!(album.views().len() <= 12);
-                    looked_at(album.figure());
+                    check_figure(album.figure());
                 }
             }
-            // A report whose fields were changed by hand.
-            let broken = Report { labels: vec![number; 3], answers: vec![11], ..report };
-            reported(&broken, &few, number);
-            shown(album(&net, &few, &broken, 2));
+            // A report whose fields were changed.
+            let changed = Report { labels: vec![number; 3], answers: vec![11], ..report };
+            check_report(&changed, &few, number);
+            shown(album(&net, &few, &changed, 2));
         }
     });
     let film = Film::shipped().unwrap();
     for frame in [0, 12, 13, usize::MAX] {
-        looked_at(film.frame(frame));
+        check_figure(film.frame(frame));
     }
     for block in ["block1", "block9", "", "head"] {
         shown(film.maps(block));

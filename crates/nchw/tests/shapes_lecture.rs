@@ -1,18 +1,18 @@
-//! The lecture's numbers: its quizzes, its table, its receptive field.
+//! The numbers of the lecture: quizzes, table, receptive fields.
 
-#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+#![allow(clippy::unwrap_used)] // a panic fails the test
 
 use nchw::shapes::*;
 
 #[test]
-fn three_by_three_takes_two_off() {
+fn a_3x3_kernel_shrinks_each_axis_by_2() {
     assert_eq!(conv(1, 3).on([1, 8, 8]).unwrap().output, [1, 6, 6].into());
     assert_eq!(conv(1, 3).on([1, 8, 11]).unwrap().output, [1, 6, 9].into());
     assert_eq!(conv(1, 2).on([1, 3, 3]).unwrap().parameters, 5, "2x2 on 3x3: 4 weights and a bias");
 }
 
 #[test]
-fn a_colour_filter_has_75_weights() {
+fn a_5x5_filter_on_colour_has_75_weights() {
     let one = conv(1, 5).nobias().on([3, 32, 40]).unwrap();
     assert_eq!((one.parameters, one.weight.as_slice()), (75, &[1, 3, 5, 5][..]));
     let table = chain([conv(2, 5), conv(3, 3)]).on([3, 32, 40]).ok().unwrap();
@@ -40,14 +40,14 @@ fn quizzes_a_b_and_c() {
 }
 
 #[test]
-fn a_1x1_convolution_weighs_maps() {
+fn a_1x1_convolution_has_one_weight_per_map() {
     let row = conv(4, 1).nobias().on([7, 9, 11]).unwrap();
     assert_eq!((&row.weight[..], row.parameters, row.output), (&[4, 7, 1, 1][..], 28, [4, 9, 11].into()));
     assert_eq!(row.field.unwrap().h.size, 1);
 }
 
 #[test]
-fn pools_keep_channels_and_learn_nothing() {
+fn pooling_keeps_channels_and_has_no_parameters() {
     for pool in [max_pool(4), avg_pool(4), global_avg_pool(), global_max_pool()] {
         let row = pool.on([2, 5, 4, 4]).unwrap();
         assert_eq!((row.output, row.parameters, row.weight.len()), ([2, 5, 1, 1].into(), 0, 0));
@@ -55,7 +55,7 @@ fn pools_keep_channels_and_learn_nothing() {
 }
 
 #[test]
-fn two_pools_see_four_by_four() {
+fn two_pooling_layers_have_a_receptive_field_of_4x4() {
     let table = chain([max_pool(2), max_pool(2)]).on([1, 8, 12]);
     let field = table.rows[1].field.unwrap();
     assert_eq!((field.h.size, field.w.size, field.h.jump, field.h.first), (4, 4, 4.0, 1.5));
@@ -69,7 +69,7 @@ fn two_pools_see_four_by_four() {
 }
 
 #[test]
-fn dilation_leaves_holes() {
+fn dilation_leaves_gaps_in_the_receptive_field() {
     let row = conv(1, (3, 2)).dilation((2, 3)).on([1, 9, 9]).unwrap();
     let seen = row.sees(1, 0).unwrap();
     assert_eq!((seen.rows, seen.cols), (vec![1, 3, 5], vec![0, 3]));
@@ -77,10 +77,14 @@ fn dilation_leaves_holes() {
 }
 
 #[test]
-fn a_transposed_convolution_narrows_the_jump() {
+fn a_transposed_convolution_reduces_the_jump() {
     let table = chain([conv(4, 3).stride(2), conv_transpose(4, 2).stride(2)]).on([1, 21, 31]);
     let field = table.rows[1].field.unwrap();
-    assert_eq!((field.h.size, field.h.jump), (3, 1.0), "each value sees one value before, that sees three");
+    assert_eq!(
+        (field.h.size, field.h.jump),
+        (3, 1.0),
+        "each value depends on one value, which depends on three"
+    );
     let table = chain([conv_transpose(4, (3, 2)).stride(2)]).on([1, 9, 9]);
     let field = table.rows[0].field.unwrap();
     assert_eq!((field.h.size, field.w.size, field.h.jump), (2, 1, 0.5));
@@ -98,36 +102,36 @@ fn flatten_then_linear_sees_everything() {
 }
 
 #[test]
-fn numbers_explain_themselves() {
+fn explanations_contain_the_formulas() {
     let row = conv(10, 3).stride(2).on([3, 7, 8]).unwrap();
     let why = row.explain().to_string();
-    for said in [
+    for line in [
         "H = floor((7 + 2*0 - 1*(3-1) - 1) / 2) + 1 = floor(4 / 2) + 1 = 3",
         "W = floor((8 + 2*0 - 1*(3-1) - 1) / 2) + 1 = floor(5 / 2) + 1 = 3",
-        "the floor drops a part of 2.50: 1 column of the padded input is left over",
-        "column 7 (from 0) is never looked at",
-        "C is not yours to choose: it is the channel count of the input",
+        "the floor rounds 2.50 down: 1 column of the padded input is left over",
+        "no window reads column 7 (counted from 0)",
+        "you do not choose it: it is the channel count of the input",
         "10*3*3*3 weights + 10 biases = 280",
         "1 + (3-1)*1*1 = 3",
     ] {
-        assert!(why.contains(said), "{said}\n{why}");
+        assert!(why.contains(line), "{line}\n{why}");
     }
     assert_eq!(format!("{:?}", row.explain_parameters()), "parameters: 10*3*3*3 weights + 10 biases = 280");
 }
 
 #[test]
-fn the_ceil_rule_is_visible() {
+fn the_rule_for_ceil_is_explained() {
     let why = max_pool(2).stride(3).padding(1).ceil().on([1, 5, 6]).unwrap().explain_output().to_string();
     assert!(why.contains("W = ceil((6 + 2*1 - 1*(2-1) - 1) / 3) + 1 = ceil(6 / 3) + 1 = 3"), "{why}");
     let why = avg_pool(2).stride(3).padding(1).ceil().on([1, 4, 4]).unwrap().explain_output().to_string();
     assert!(
-        why.contains("less 1: the last window would start at 5, in the padding behind 0 to 3; so H = 2"),
+        why.contains("minus 1: the last window would start at 5, in the padding after 0 to 3; so H = 2"),
         "{why}"
     );
 }
 
 #[test]
-fn shapes_are_read_in_many_ways() {
+fn shapes_can_be_written_in_many_ways() {
     for text in ["32x3x7x9", "32 3 7 9", "32, 3, 7, 9", "[32, 3, 7, 9]", "32×3×7×9", " 32 X 3 * 7 x 9 "] {
         assert_eq!(text.parse::<Shape>().unwrap(), [32, 3, 7, 9].into(), "{text}");
     }
@@ -141,7 +145,7 @@ fn shapes_are_read_in_many_ways() {
 }
 
 #[test]
-fn chains_are_read_in_many_ways() {
+fn chains_can_be_written_in_many_ways() {
     let net = chain([
         conv(10, (3, 5)).stride(2).padding((1, 2)),
         relu(),
@@ -168,9 +172,9 @@ fn chains_are_read_in_many_ways() {
     assert_eq!("bn 10".parse::<Chain>().unwrap(), chain([batch_norm().in_channels(10)]));
 }
 
-/// What each of PyTorch's calls means, in the course's words.
+/// PyTorch's calls, and the same layers in the notation of the course.
 #[test]
-fn pytorch_s_way_of_writing_is_read() {
+fn pytorch_notation_is_read() {
     for (pytorch, words) in [
         (
             "nn.Conv2d(3, 10, kernel_size=3, stride=(2, 1), padding=1, dilation=2, groups=1, bias=False)",
@@ -211,13 +215,13 @@ fn pytorch_s_way_of_writing_is_read() {
         ("nn.Dropout(0.5)", "dropout 0.5"),
         ("Dropout(p=0.25, inplace=False)", "dropout 0.25"),
         ("nn.Dropout2d(p=0.25)", "dropout 0.25"),
-        // The course's own code: two numbers are filters and size.
+        // The course's own functions: two numbers are the number and the size of the filters.
         ("conv(10, 3)", "conv 10 3x3"),
         ("conv(10, (3, 5), stride=2)", "conv 10 3x5 stride 2"),
         ("linear(10)", "linear 10"),
         ("conv 10 3 stride=(2, 1)", "conv 10 3x3 stride 2x1"),
         ("conv 10 (3, 5) padding (1, 2)", "conv 10 3x5 padding 1x2"),
-        // What a Korean keyboard writes.
+        // Full-width characters from a Korean keyboard.
         ("conv １０ ３×５　stride ２；relu", "conv 10 3x5 stride 2; relu"),
         ("Ｃｏｎｖ２ｄ（３，１０，ｋｅｒｎｅｌ＿ｓｉｚｅ＝３）", "conv 3->10 3x3"),
     ] {
@@ -235,11 +239,11 @@ fn a_whole_sequential_is_read() {
         "nn.Sequential(nn.Conv2d(3, 10, 3, stride=2), nn.ReLU(), nn.MaxPool2d(2, 2), nn.Flatten(), nn.Linear(90, 4))",
         "model = nn.Sequential(\n    nn.Conv2d(\n        3, 10,\n        kernel_size=3,\n        stride=2,\n    ),\n    \
          nn.ReLU(),  # not (linear; at all\n    nn.Sequential(nn.MaxPool2d(2, 2), nn.Flatten()),\n    nn.Linear(90, 4),\n)",
-        // As PyTorch prints it.
+        // PyTorch's own output.
         "Sequential(\n  (0): Conv2d(3, 10, kernel_size=(3, 3), stride=(2, 2))\n  (1): ReLU()\n  (pool): MaxPool2d(kernel_size=2, \
          stride=2, padding=0, dilation=1, ceil_mode=False)\n  (3): Flatten(start_dim=1, end_dim=-1)\n  (4): \
          Linear(in_features=90, out_features=4, bias=True)\n)",
-        // Lines of one, with their commas.
+        // Lines copied from one, with their commas.
         "nn.Conv2d(3, 10, 3, stride=2),\nnn.ReLU(), nn.MaxPool2d(2, 2),\nnn.Flatten(), nn.Linear(90, 4)",
     ] {
         let net: Chain = text.parse().unwrap_or_else(|error| panic!("{text}\n{error}"));
@@ -249,19 +253,16 @@ fn a_whole_sequential_is_read() {
     }
 }
 
-/// A number of channels that PyTorch's call names is held against what comes in.
+/// The number of channels in a PyTorch call is compared with the input.
 #[test]
 fn the_channels_of_a_pasted_layer_are_checked() {
-    let said = |layers: &str| table("3x13x15", layers).unwrap().problem.unwrap().to_string();
-    let conv = said("nn.Conv2d(3, 10, 3)\nnn.Conv2d(3, 20, 3)");
-    assert!(
-        conv.contains("layer 2") && conv.contains("expected 10 ") && conv.contains("and got 3"),
-        "{conv}"
-    );
+    let problem = |layers: &str| table("3x13x15", layers).unwrap().problem.unwrap().to_string();
+    let conv = problem("nn.Conv2d(3, 10, 3)\nnn.Conv2d(3, 20, 3)");
+    assert!(conv.contains("layer 2") && conv.contains("expected 10 ") && conv.contains("got 3"), "{conv}");
     assert!(conv.contains("`conv 10->20 3x3` would fit"), "{conv}");
-    let linear = said("Flatten(); Linear(2048, 10)");
+    let linear = problem("Flatten(); Linear(2048, 10)");
     assert!(linear.contains("axis 1 (features): expected 585") && linear.contains("got 2048"), "{linear}");
-    let norm = said("BatchNorm2d(64)");
+    let norm = problem("BatchNorm2d(64)");
     assert!(norm.contains("expected 3 ") && norm.contains("got 64"), "{norm}");
 }
 

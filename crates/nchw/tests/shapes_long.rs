@@ -1,8 +1,8 @@
-//! Long chains: memory and time grow as the number of layers does.
+//! Long chains: memory and time grow linearly with the number of layers.
 //!
-//! One test in a process of its own, for its allocator counts what all threads take.
+//! There is only one test in this file, since the allocator counts the memory of all threads.
 
-#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+#![allow(clippy::unwrap_used)] // a panic fails the test
 
 use nchw::shapes::{Chain, table};
 use std::{
@@ -11,24 +11,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The system's allocator, which also counts the bytes in use and the most there were.
+/// The system's allocator, which also counts the bytes in use and their maximum.
 struct Counting;
 
 static USED: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: both calls are handed on as they are.
+// SAFETY: both calls are forwarded unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let used = USED.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         MOST.fetch_max(used, Ordering::Relaxed);
-        // SAFETY: the caller's promise about the layout is the one that is asked for here.
+        // SAFETY: the caller guarantees what `System.alloc` requires of the layout.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         USED.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the pointer came from `alloc` above, so from the system's allocator, with this layout.
+        // SAFETY: the pointer came from `alloc` above, that is, from the system's allocator.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -36,7 +36,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The most bytes that this needs, and how long it takes.
+/// The maximum memory that `work` uses, and the time it takes.
 fn cost(work: impl Fn()) -> (usize, Duration) {
     let before = USED.load(Ordering::Relaxed);
     MOST.store(before, Ordering::Relaxed);
@@ -45,8 +45,8 @@ fn cost(work: impl Fn()) -> (usize, Duration) {
     (MOST.load(Ordering::Relaxed) - before, begun.elapsed())
 }
 
-/// Reads a chain of so many layers, and asks everything about it.
-fn ask(pattern: &[&str], layers: usize) {
+/// Reads a chain of this many layers and calls every method of its table.
+fn use_chain(pattern: &[&str], layers: usize) {
     let text = pattern.iter().cycle().take(layers).copied().collect::<Vec<_>>().join("; ");
     let chain: Chain = text.parse().unwrap();
     assert_eq!(chain.to_string().len(), text.len());
@@ -63,16 +63,16 @@ fn ask(pattern: &[&str], layers: usize) {
 }
 
 #[test]
-fn twenty_times_the_layers_cost_twenty_times_as_much() {
+fn cost_is_linear_in_the_number_of_layers() {
     let plain: &[&str] = &["conv 4 3x3 padding same", "relu", "bn 4"];
-    // Neighbours differ after every second layer.
-    let back_and_forth: &[&str] = &["convt 4 2x2 stride 2", "conv 4 3x3 stride 2 padding 1"];
-    for pattern in [plain, back_and_forth] {
-        let (few, time_few) = cost(|| ask(pattern, 1_000));
-        let (many, time_many) = cost(|| ask(pattern, 20_000));
+    // Neighbouring values have different receptive fields after every second layer.
+    let up_and_down: &[&str] = &["convt 4 2x2 stride 2", "conv 4 3x3 stride 2 padding 1"];
+    for pattern in [plain, up_and_down] {
+        let (few, time_few) = cost(|| use_chain(pattern, 1_000));
+        let (many, time_many) = cost(|| use_chain(pattern, 20_000));
         let (bytes, times) = (many as f64 / few as f64, time_many.as_secs_f64() / time_few.as_secs_f64());
         println!("{pattern:?}: {} MB, {bytes:.1} times the bytes, {times:.1} times the time", many >> 20);
-        // Linear is 20, quadratic 400.
+        // A linear cost gives a factor of 20, a quadratic one 400.
         assert!(bytes < 30.0 && many < 300 << 20, "{bytes} times the bytes for 20 times the layers: {many}");
         assert!(times < 80.0, "{times} times the time for 20 times the layers");
     }

@@ -1,11 +1,11 @@
-//! What holds for any layers, any numbers and any text.
+//! Properties that hold for any layers, numbers and text.
 
-#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+#![allow(clippy::unwrap_used)] // a panic fails the test
 
 use nchw::shapes::*;
 use proptest::prelude::*;
 
-/// Small numbers mostly, now and then a huge one.
+/// Mostly small numbers, sometimes a huge one.
 fn any_number() -> impl Strategy<Value = u64> + Clone {
     prop_oneof![20 => 0u64..12, 1 => Just(u64::MAX), 1 => (0u32..64).prop_map(|bits| 1 << bits), 1 => any::<u64>()]
 }
@@ -14,8 +14,11 @@ fn pair(number: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Pai
     (number.clone(), number).prop_map(Pair::from)
 }
 
-/// Any layer with any options, also those that it does not understand.
-fn any_layer(number: impl Strategy<Value = u64> + Clone, strangers: bool) -> impl Strategy<Value = Layer> {
+/// Any layer with any options; with `unknown_options` also those that it does not have.
+fn any_layer(
+    number: impl Strategy<Value = u64> + Clone,
+    unknown_options: bool,
+) -> impl Strategy<Value = Layer> {
     let pairs = proptest::collection::vec(proptest::option::of(pair(number.clone())), 4);
     let singles = proptest::collection::vec(proptest::option::of(number.clone()), 2);
     let flags = any::<[bool; 3]>();
@@ -35,7 +38,7 @@ fn any_layer(number: impl Strategy<Value = u64> + Clone, strangers: bool) -> imp
                 dropout(rate),
             ];
             let mut layer = bases[kind];
-            let may = |kinds: &[usize]| strangers || kinds.contains(&kind);
+            let may = |kinds: &[usize]| unknown_options || kinds.contains(&kind);
             if let (Some(stride), true) = (pairs[0], may(&[0, 1, 2, 3])) {
                 layer = layer.stride(stride);
             }
@@ -78,7 +81,7 @@ fn any_shape(number: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value 
     })
 }
 
-/// Layers that fit more often than not.
+/// Layers that usually fit.
 fn usual_layer() -> impl Strategy<Value = Layer> {
     prop_oneof![
         (1u64..9, pair(1u64..4), pair(0u64..3), pair(1u64..3))
@@ -91,7 +94,7 @@ fn usual_layer() -> impl Strategy<Value = Layer> {
     ]
 }
 
-/// Texts that can be read, to be damaged.
+/// Valid texts, to be damaged.
 const TEXTS: &[&str] = &[
     "conv 3->10 3x5 stride 2 padding same; bn 10; maxpool 2 ceil -> flatten; linear 10 nobias",
     "nn.Sequential(nn.Conv2d(3, 10, kernel_size=(3, 5), stride=2, bias=False), nn.ReLU(), nn.MaxPool2d(2, 2))",
@@ -103,8 +106,8 @@ const TEXTS: &[&str] = &[
     "conv １０ ３×５；ｒｅｌｕ",
 ];
 
-/// Everything that a table or a row can be asked for.
-fn ask_everything(table: &Table) {
+/// Calls every method of a table and its rows.
+fn call_everything(table: &Table) {
     let _ = (table.to_string(), table.to_markdown(), table.to_json());
     for row in &table.rows {
         let _ = (row.explain(), row.to_string(), row.sees(0, 0), row.sees(2, 1));
@@ -115,44 +118,44 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1500))]
 
     #[test]
-    fn nothing_panics_on_any_numbers(
+    fn any_numbers_never_panic(
         input in any_shape(any_number()),
         layers in proptest::collection::vec(any_layer(any_number(), true), 1..6),
     ) {
-        ask_everything(&chain(layers).on(input));
+        call_everything(&chain(layers).on(input));
     }
 
     #[test]
-    fn nothing_panics_on_huge_numbers(
+    fn huge_numbers_never_panic(
         input in any_shape(0u64..=u64::MAX),
         layer in any_layer(0u64..=u64::MAX, false),
     ) {
-        ask_everything(&chain([layer]).on(input));
+        call_everything(&chain([layer]).on(input));
     }
 
     #[test]
-    fn nothing_panics_on_any_text(input in ".{0,30}", text in "[\\PC;\\n\\t]{0,60}") {
+    fn any_text_never_panics(input in ".{0,30}", text in "[\\PC;\\n\\t]{0,60}") {
         let _ = (input.parse::<Shape>(), input.parse::<Nchw>(), text.parse::<Chain>(), table("3x7x9", &text));
     }
 
     #[test]
-    fn nothing_panics_on_nearly_right_text(text in "((conv|convt|개|maxpool|bn|relu|linear|stride|padding|same|->|→|;|\n|×|[0-9x.-]{1,4}) ?){0,12}") {
+    fn nearly_valid_text_never_panics(text in "((conv|convt|개|maxpool|bn|relu|linear|stride|padding|same|->|→|;|\n|×|[0-9x.-]{1,4}) ?){0,12}") {
         if let Ok(chain) = text.parse::<Chain>() {
-            ask_everything(&chain.on([2, 3, 7, 9]));
+            call_everything(&chain.on([2, 3, 7, 9]));
             prop_assert_eq!(&chain.to_string().parse::<Chain>().unwrap(), &chain);
         }
     }
 
     #[test]
-    fn nothing_panics_on_damaged_texts(
+    fn damaged_text_never_panics(
         text in prop::sample::select(TEXTS),
         changes in prop::collection::vec((any::<prop::sample::Index>(), "[\\PC\n]{0,3}", 0usize..4), 0..6),
     ) {
         let mut text: Vec<char> = text.chars().collect();
-        for (at, put, cut) in changes {
+        for (at, inserted, cut) in changes {
             let at = at.index(text.len() + 1);
             let cut = cut.min(text.len() - at);
-            text.splice(at..at + cut, put.chars());
+            text.splice(at..at + cut, inserted.chars());
         }
         let text: String = text.into_iter().collect();
         let _ = text.parse::<Shape>();
@@ -160,19 +163,19 @@ proptest! {
             let _ = (pattern.check(&[]), pattern.check(&[u64::MAX, 0, 3, 1]), pattern.to_string());
         }
         if let Ok(chain) = text.parse::<Chain>() {
-            ask_everything(&chain.on([2, 3, 7, 9]));
+            call_everything(&chain.on([2, 3, 7, 9]));
             prop_assert_eq!(&chain.to_string().parse::<Chain>().unwrap(), &chain);
         }
     }
 
     #[test]
-    fn nothing_panics_on_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+    fn any_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
         let text = String::from_utf8_lossy(&bytes);
         let _ = (text.parse::<Shape>(), text.parse::<Nchw>(), text.parse::<Chain>(), text.parse::<Pattern>());
     }
 
     #[test]
-    fn nothing_panics_on_any_pattern(
+    fn any_pattern_never_panics(
         pattern in "((N|C|H|_|개|=|[0-9]{1,20}|x|-1) ?){0,8}",
         sizes in prop::collection::vec(any_number(), 0..6),
     ) {
@@ -182,28 +185,28 @@ proptest! {
     }
 
     #[test]
-    fn nothing_panics_on_values_made_by_hand(
+    fn values_built_by_hand_never_panic(
         rows in prop::collection::vec(any_number(), 0..6),
         layer in any_layer(any_number(), true),
         input in any_shape(any_number()),
         position in any::<usize>(),
     ) {
         let seen = Seen { rows: rows.clone(), cols: rows.clone() };
-        let sight = Sight { size: u64::MAX, jump: f64::NAN, first: f64::NEG_INFINITY };
+        let axis = AxisField { size: u64::MAX, jump: f64::NAN, first: f64::NEG_INFINITY };
         let problem = Problem {
             position, layer, input, what: String::new(), why: String::new(), fix: String::new(), instead: vec![layer; 3],
         };
-        let _ = (seen.to_string(), Field { h: sight, w: sight }.to_string(), problem.to_string());
+        let _ = (seen.to_string(), Field { h: axis, w: axis }.to_string(), problem.to_string());
         if let Ok(mut row) = conv(8, 3).groups(2).on([4, 7, 9]) {
             row.weight = rows.clone();
             row.bias = rows;
             let table = Table { input, rows: vec![row], totals: Totals::default(), problem: Some(problem) };
-            ask_everything(&table);
+            call_everything(&table);
         }
     }
 
     #[test]
-    fn what_is_shown_reads_back(
+    fn displayed_text_can_be_parsed_again(
         layers in proptest::collection::vec(any_layer(0u64..100, false), 1..5),
         shape in any_shape(0u64..100),
     ) {
@@ -214,7 +217,7 @@ proptest! {
     }
 
     #[test]
-    fn the_batch_changes_no_weight(
+    fn the_batch_size_changes_no_parameter(
         sizes in [1u64..6, 1..30, 1..30],
         layers in proptest::collection::vec(prop_oneof![usual_layer(), any_layer(0u64..5, false)], 1..6),
         n in 0u64..40,
@@ -231,7 +234,7 @@ proptest! {
     }
 
     #[test]
-    fn the_receptive_field_only_grows(
+    fn the_receptive_field_never_shrinks(
         layers in proptest::collection::vec(usual_layer(), 1..6),
         input in [1u64..4, 20..60, 20..60],
     ) {
@@ -248,21 +251,21 @@ proptest! {
     }
 
     #[test]
-    fn what_would_fit_fits(
+    fn suggested_layers_fit(
         input in any_shape(0u64..12),
         layer in any_layer(0u64..7, true),
     ) {
         if let Some(problem) = chain([layer]).on(input).problem {
             prop_assert!(!problem.what.is_empty() && !problem.why.is_empty() && !problem.fix.is_empty());
             if !problem.instead.is_empty() {
-                let mended = chain(problem.instead.clone()).on(input);
-                prop_assert!(mended.problem.is_none(), "{}\n{}", problem, mended);
+                let corrected = chain(problem.instead.clone()).on(input);
+                prop_assert!(corrected.problem.is_none(), "{}\n{}", problem, corrected);
             }
         }
     }
 
     #[test]
-    fn the_parts_add_up(
+    fn the_totals_are_the_sums_of_the_rows(
         input in [1u64..5, 1..6, 8..30, 8..30],
         layers in proptest::collection::vec(usual_layer(), 1..7),
     ) {
@@ -280,10 +283,10 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// `sees` traces every value by itself; the field is the widest of them, also where
-    /// transposed convolutions make neighbours differ.
+    /// `sees` traces each value separately; the receptive field is the widest of them, also after
+    /// transposed convolutions, where neighbouring values differ.
     #[test]
-    fn the_field_is_the_widest_that_any_value_sees(
+    fn the_receptive_field_is_the_widest_of_all_values(
         layers in prop::collection::vec(
             (any::<bool>(), 1u64..4, 1u64..4, 1u64..3).prop_map(|(transposed, kernel, stride, dilation)| {
                 let layer = if transposed { conv_transpose(1, kernel) } else { conv(1, kernel) };
@@ -295,11 +298,11 @@ proptest! {
         let table = chain(layers).on([1, 150, 150]);
         if let Some(row) = table.rows.last().filter(|row| row.output.sizes()[1] > 60) {
             let height = row.output.sizes()[1];
-            let span = |place| {
-                let rows = row.sees(place, place).unwrap().rows;
+            let span = |position| {
+                let rows = row.sees(position, position).unwrap().rows;
                 rows.last().zip(rows.first()).map_or(0, |(last, first)| last - first + 1)
             };
-            // Away from the border, where nothing is cut off; no more than 81 neighbours differ.
+            // Away from the border, where nothing is cut off; at most 81 neighbouring values differ.
             let widest = (height / 2 - 30..height / 2 + 30).map(span).max();
             let all = (0..height).step_by(1 + height as usize / 300).map(span).max();
             prop_assert_eq!(widest.max(all), Some(row.field.unwrap().h.size), "{}", table);

@@ -1,8 +1,8 @@
-//! Layers, chains, receptive fields and famous nets against what PyTorch and torchinfo say.
+//! Compares layers, chains, receptive fields and well-known networks with PyTorch and torchinfo.
 //!
-//! The tables stand in `tests/shapes/`, beside the scripts that made them.
+//! The expected values are in `tests/shapes/`, next to the scripts that generate them.
 
-#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+#![allow(clippy::unwrap_used)] // a panic fails the test
 
 use nchw::shapes::{Chain, Layer, Shape, table};
 
@@ -19,32 +19,32 @@ fn numbers(text: &str) -> Vec<u64> {
 }
 
 #[test]
-fn random_layers_give_what_pytorch_gives() {
+fn random_layers_match_pytorch() {
     let (mut valid, mut invalid) = (0, 0);
     for line in include_str!("shapes/layers.txt").lines() {
         let parts = line.split('|').collect::<Vec<_>>();
         let (input, layer) = (parts[0].parse::<Shape>().unwrap(), one_layer(parts[1]));
         let row = layer.on(input);
         let [_, _, output, weight, biases, parameters] = parts[..] else {
-            assert!(row.is_err(), "PyTorch refuses {line}, and we gave {row:?}");
+            assert!(row.is_err(), "PyTorch rejects {line}, but we returned {row:?}");
             invalid += 1;
             continue;
         };
-        let row = row.unwrap_or_else(|error| panic!("PyTorch takes {line}, and we said\n{error}"));
+        let row = row.unwrap_or_else(|error| panic!("PyTorch accepts {line}, but we reported\n{error}"));
         assert_eq!(row.output.to_string(), output, "{line}");
         assert_eq!(row.weight, sizes(weight), "{line}");
         assert_eq!(row.bias.iter().sum::<u64>(), biases.parse::<u64>().unwrap(), "{line}");
         assert_eq!(row.parameters, parameters.parse::<u64>().unwrap(), "{line}");
         assert_eq!(row.bytes, 4 * row.output.sizes().iter().product::<u64>(), "{line}");
-        let said = row.explain().to_string();
-        assert!(said.contains(&format!("output {output}:")), "{said}");
+        let explanation = row.explain().to_string();
+        assert!(explanation.contains(&format!("output {output}:")), "{explanation}");
         valid += 1;
     }
     assert!(valid > 3000 && invalid > 1000 && valid + invalid >= 5000, "{valid} valid, {invalid} invalid");
 }
 
 #[test]
-fn random_chains_break_where_pytorch_breaks() {
+fn random_chains_fail_at_the_same_layer_as_pytorch() {
     let (mut whole, mut broken) = (0, 0);
     for line in include_str!("shapes/chains.txt").lines() {
         let [input, chain, outputs, parameters] = line.split('|').collect::<Vec<_>>()[..] else {
@@ -68,30 +68,30 @@ fn random_chains_break_where_pytorch_breaks() {
 }
 
 #[test]
-fn receptive_fields_are_where_the_gradients_are() {
+fn receptive_fields_match_the_gradients() {
     let (mut formula, mut exact) = (0, 0);
     for line in include_str!("shapes/fields.txt").lines() {
-        let [input, chain, place, rows, cols] = line.split('|').collect::<Vec<_>>()[..] else {
+        let [input, chain, position, rows, cols] = line.split('|').collect::<Vec<_>>()[..] else {
             panic!("{line}")
         };
         let got = table(input, chain).unwrap().ok().unwrap();
         let last = got.rows.last().unwrap();
-        let place = numbers(place);
-        let seen = last.sees(place[0], place[1]).unwrap();
+        let position = numbers(position);
+        let seen = last.sees(position[0], position[1]).unwrap();
         assert_eq!((&seen.rows, &seen.cols), (&numbers(rows), &numbers(cols)), "{line}");
         exact += 1;
-        // size, jump and first centre hold where no padding is seen, and exactly without convt.
+        // The formula holds for values that see no padding; with convt, the size is an upper bound.
         let input = sizes(input);
         let field = last.field.unwrap();
-        for (axis, seen, place, input) in
-            [(field.h, seen.rows, place[0], input[2]), (field.w, seen.cols, place[1], input[3])]
+        for (axis, seen, position, input) in
+            [(field.h, seen.rows, position[0], input[2]), (field.w, seen.cols, position[1], input[3])]
         {
             if chain.contains("convt") {
                 let span = seen.last().zip(seen.first()).map_or(0, |(last, first)| last - first + 1);
                 assert!(span <= axis.size, "{line}");
                 continue;
             }
-            let middle = axis.first + place as f64 * axis.jump;
+            let middle = axis.first + position as f64 * axis.jump;
             let (first, last) =
                 (middle - (axis.size as f64 - 1.0) / 2.0, middle + (axis.size as f64 - 1.0) / 2.0);
             if first < 0.0 || last > (input - 1) as f64 {
@@ -105,7 +105,7 @@ fn receptive_fields_are_where_the_gradients_are() {
 }
 
 #[test]
-fn famous_nets_cost_what_torchinfo_says() {
+fn well_known_networks_match_torchinfo() {
     let mut nets = 0;
     for net in include_str!("shapes/nets.txt").split('=').skip(1) {
         let mut lines = net.lines();
@@ -122,12 +122,12 @@ fn famous_nets_cost_what_torchinfo_says() {
             assert_eq!(row.parameters.to_string(), parameters, "{} {}", head[0], row.layer);
             let sizes = row.output.sizes();
             let theirs = if row.layer.to_string() == "bn" {
-                // torchinfo counts scale and shift once for a whole channel; we, one for every value.
+                // torchinfo counts scale and shift once per channel; we count one for every value.
                 normalised += row.multiply_adds;
                 assert_eq!(row.multiply_adds, sizes.iter().product::<u64>());
                 sizes[0] * row.parameters
             } else {
-                // torchinfo counts a bias as one more multiply-add.
+                // torchinfo counts a bias as an additional multiply-add.
                 let biases = row.bias.iter().sum::<u64>();
                 row.multiply_adds + sizes[0] * biases * sizes[2..].iter().product::<u64>()
             };
@@ -137,7 +137,7 @@ fn famous_nets_cost_what_torchinfo_says() {
         assert_eq!(lines.next(), None, "{} has more layers", head[0]);
         assert_eq!(got.totals.parameters.to_string(), head[3], "{}", head[0]);
         assert_eq!(torchinfo.to_string(), head[4], "{}", head[0]);
-        // PyTorch's own counter knows neither biases nor batch normalisation, as exactly as we do.
+        // PyTorch's own counter includes neither biases nor batch normalisation.
         assert_eq!((2 * (got.totals.multiply_adds - normalised)).to_string(), head[5], "{}", head[0]);
         nets += 1;
     }
@@ -146,7 +146,7 @@ fn famous_nets_cost_what_torchinfo_says() {
     assert_eq!(vgg.totals.parameters, 1792);
 }
 
-/// A layer of the tables as PyTorch writes it: `conv 10 3x4 nobias` on 3 channels as
+/// A layer of the tables in PyTorch's notation: `conv 10 3x4 nobias` on 3 channels as
 /// `nn.Conv2d(3, 10, kernel_size=(3, 4), bias=False)`.
 fn in_pytorch(layer: &str, channels: u64, keywords: bool) -> String {
     let words = layer.split(' ').collect::<Vec<_>>();
@@ -185,13 +185,13 @@ fn in_pytorch(layer: &str, channels: u64, keywords: bool) -> String {
         "flatten" => ("Flatten", vec![], &words[1..]),
         other => panic!("{other}"),
     };
-    let mut said: Vec<String> = first
+    let mut arguments: Vec<String> = first
         .iter()
         .map(|(name, value)| if keywords { format!("{name}={value}") } else { value.clone() })
         .collect();
     let mut rest = rest.iter();
     while let Some(&option) = rest.next() {
-        said.push(match option {
+        arguments.push(match option {
             "ceil" => "ceil_mode=True".into(),
             "nobias" => "bias=False".into(),
             name => match *rest.next().unwrap() {
@@ -200,11 +200,11 @@ fn in_pytorch(layer: &str, channels: u64, keywords: bool) -> String {
             },
         });
     }
-    format!("nn.{name}({})", said.join(", "))
+    format!("nn.{name}({})", arguments.join(", "))
 }
 
 #[test]
-fn pytorch_s_own_calls_give_what_pytorch_gives() {
+fn layers_in_pytorch_notation_match_pytorch() {
     let (mut valid, mut invalid) = (0, 0);
     for (line, keywords) in include_str!("shapes/layers.txt").lines().zip([false, true].into_iter().cycle()) {
         let parts = line.split('|').collect::<Vec<_>>();
@@ -219,8 +219,9 @@ fn pytorch_s_own_calls_give_what_pytorch_gives() {
         let row = call.parse::<Chain>().unwrap_or_else(|error| panic!("{call}\n{error}")).layers[0].on(input);
         match parts[..] {
             [_, _, output, _, _, parameters] => {
-                let row = row
-                    .unwrap_or_else(|error| panic!("PyTorch takes {call} on {input}, and we said\n{error}"));
+                let row = row.unwrap_or_else(|error| {
+                    panic!("PyTorch accepts {call} on {input}, but we reported\n{error}")
+                });
                 assert_eq!(
                     (row.output.to_string(), row.parameters.to_string()),
                     (output.into(), parameters.into()),
@@ -229,7 +230,7 @@ fn pytorch_s_own_calls_give_what_pytorch_gives() {
                 valid += 1;
             }
             _ => {
-                assert!(row.is_err(), "PyTorch refuses {call} on {input}, and we gave {row:?}");
+                assert!(row.is_err(), "PyTorch rejects {call} on {input}, but we returned {row:?}");
                 invalid += 1;
             }
         }
@@ -238,7 +239,7 @@ fn pytorch_s_own_calls_give_what_pytorch_gives() {
 }
 
 #[test]
-fn a_pasted_sequential_gives_what_pytorch_gives() {
+fn a_pasted_sequential_matches_pytorch() {
     let mut nets = 0;
     for line in include_str!("shapes/chains.txt").lines() {
         let [input, layers, outputs, parameters] = line.split('|').collect::<Vec<_>>()[..] else {

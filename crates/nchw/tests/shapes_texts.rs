@@ -1,8 +1,8 @@
-//! Every text a learner can meet, kept in `tests/shapes/texts.txt`.
+//! All messages of the module `shapes`, compared with `tests/shapes/texts.txt`.
 //!
-//! `UPDATE_EXPECT=1 cargo test --test shapes_texts` writes the file anew: look at what changed.
+//! `UPDATE_EXPECT=1 cargo test --test shapes_texts` rewrites the file: review the changes.
 
-#![allow(clippy::unwrap_used)] // in a test, a panic is the report
+#![allow(clippy::unwrap_used)] // a panic fails the test
 
 mod common;
 
@@ -76,7 +76,7 @@ const UNREADABLE: &[(&str, &str)] = &[
     ("3x7x7", "nn.Softmax(dim=1)"),
 ];
 
-/// Chains that break.
+/// Chains with a layer that does not fit.
 const BROKEN: &[(&str, &str)] = &[
     ("32x3x7x9", "conv 10 3x3; relu; conv 3->20 3x3; flatten"),
     ("32x3x7x9", "conv 32->10 3x3"),
@@ -112,7 +112,7 @@ const BROKEN: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn every_text_is_as_it_was_looked_at() {
+fn every_message_is_as_expected() {
     let mut all = String::new();
     let mut add = |case: &str, text: &str| write!(all, "=== {case}\n{text}\n\n").unwrap();
     for (input, layers) in UNREADABLE {
@@ -120,7 +120,7 @@ fn every_text_is_as_it_was_looked_at() {
         add(&format!("{input} | {layers}"), &error.to_string());
     }
     for (input, layers) in BROKEN {
-        let problem = table(input, layers).unwrap().problem.unwrap_or_else(|| panic!("{layers} is whole"));
+        let problem = table(input, layers).unwrap().problem.unwrap_or_else(|| panic!("{layers} fits"));
         add(&format!("{input} | {layers}"), &problem.to_string());
     }
     let in_code = [
@@ -159,7 +159,7 @@ fn every_text_is_as_it_was_looked_at() {
 }
 
 #[test]
-fn columns_line_up_under_wide_letters() {
+fn columns_are_aligned_under_wide_letters() {
     let text = table("32x3x7x9", "conv 10 3x3; conv 20 3x3").unwrap().to_string();
     let width = |line: &str| line.chars().map(|c| if c >= '\u{1100}' { 2 } else { 1 }).sum::<usize>();
     let lines = text.lines().take(4).collect::<Vec<_>>();

@@ -1,6 +1,6 @@
-//! `summary` of real layers, and what it says when one refuses, kept in `tests/shapes/summaries.txt`.
+//! `summary` of real layers, and its errors, compared with `tests/shapes/summaries.txt`.
 //!
-//! `UPDATE_EXPECT=1 cargo test --test summary` writes the file anew: look at what changed.
+//! `UPDATE_EXPECT=1 cargo test --test summary` rewrites the file; review the changes.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
@@ -17,7 +17,7 @@ fn zeros(sizes: &[i64]) -> Tensor {
 }
 
 #[test]
-fn every_text_is_as_it_was_looked_at() {
+fn every_text_is_the_reviewed_one() {
     let vs = nn::VarStore::new(Device::Cpu);
     let root = vs.root();
     let conv1 = nn::conv2d(&root / "conv1", 3, 10, 3, Default::default());
@@ -31,7 +31,7 @@ fn every_text_is_as_it_was_looked_at() {
     let norm3 = nn::batch_norm2d(&root / "norm3", 3, Default::default());
     let far = nn::linear(&root / "far", 490, 4, Default::default());
     let panics = nn::func(|_| panic!("a closure of one's own"));
-    let pictures = zeros(&[8, 3, 7, 9]);
+    let images = zeros(&[8, 3, 7, 9]);
     let net: [(&str, &dyn nn::ModuleT); 6] = [
         ("conv1", &conv1),
         ("norm1", &norm1),
@@ -42,11 +42,11 @@ fn every_text_is_as_it_was_looked_at() {
     ];
     let mut all = String::new();
     let mut add = |case: &str, text: String| writeln!(all, "=== {case}\n{text}\n").unwrap();
-    let whole = summary(&named(&vs, &net), &pictures).unwrap();
+    let whole = summary(&named(&vs, &net), &images).unwrap();
     assert_eq!(whole.rows.iter().map(|row| row.parameters.unwrap()).sum::<u64>(), whole.parameters.unwrap());
     assert_eq!(whole.parameters, Some(280 + 20 + 244));
     add("a whole net, and layers that were left out", whole.to_string());
-    add("without a VarStore", summary(&named(None, &net[..2]), &pictures).unwrap().to_string());
+    add("without a VarStore", summary(&named(None, &net[..2]), &images).unwrap().to_string());
     add(
         "one picture without its batch",
         summary(&named(&vs, &net[..1]), zeros(&[3, 7, 9])).unwrap().to_string(),
@@ -56,43 +56,43 @@ fn every_text_is_as_it_was_looked_at() {
     let mut fails = |case: &str, layers: &[(&str, &dyn nn::ModuleT)], input: &Tensor| {
         add(case, summary(&named(&vs, layers), input).expect_err(case).to_string());
     };
-    fails("an earlier layer's channels", &[("conv1", &conv1), ("conv2", &wrong)], &pictures);
-    fails("the batch in the weight", &[("conv1", &conv1), ("conv3", &batch)], &pictures);
-    fails("channels of batch normalisation", &[("conv1", &conv1), ("norm3", &norm3)], &pictures);
-    fails("a wrong number of features", &[("flatten", &flat), ("far", &far)], &pictures);
-    fails("no flatten", &[("conv1", &conv1), ("head", &head)], &pictures);
-    fails("a flatten too early", &[("flatten", &flat), ("conv1", &conv1)], &pictures);
+    fails("an earlier layer's channels", &[("conv1", &conv1), ("conv2", &wrong)], &images);
+    fails("the batch in the weight", &[("conv1", &conv1), ("conv3", &batch)], &images);
+    fails("channels of batch normalisation", &[("conv1", &conv1), ("norm3", &norm3)], &images);
+    fails("a wrong number of features", &[("flatten", &flat), ("far", &far)], &images);
+    fails("no flatten", &[("conv1", &conv1), ("head", &head)], &images);
+    fails("a flatten too early", &[("flatten", &flat), ("conv1", &conv1)], &images);
     fails("five axes", &[("conv1", &conv1)], &zeros(&[1, 8, 3, 7, 9]));
     fails("too small for the filter", &[("conv1", &conv1)], &zeros(&[8, 3, 2, 9]));
     fails("too small for the window", &[("pool", &pool), ("pool2", &pool)], &zeros(&[8, 3, 2, 9]));
-    fails("bytes to a convolution", &[("conv1", &conv1)], &pictures.to_kind(Kind::Uint8));
+    fails("bytes to a convolution", &[("conv1", &conv1)], &images.to_kind(Kind::Uint8));
     fails("bytes to a linear layer", &[("head", &head)], &zeros(&[8, 60]).to_kind(Kind::Uint8));
-    fails("the same name twice", &[("pool", &pool), ("pool", &pool)], &pictures);
-    fails("a panic of another kind", &[("mine", &panics)], &pictures);
+    fails("the same name twice", &[("pool", &pool), ("pool", &pool)], &images);
+    fails("a panic of another kind", &[("mine", &panics)], &images);
     networks(&mut add);
     common::as_kept("shapes/summaries.txt", &all);
 }
 
 #[test]
-fn nothing_is_learned_and_nothing_changes() {
+fn a_summary_does_not_change_the_network() {
     let vs = nn::VarStore::new(Device::Cpu);
     let norm = nn::batch_norm2d(vs.root() / "norm", 3, Default::default());
     let before: Vec<f32> = Vec::try_from(&norm.running_mean).unwrap();
-    let pictures = Tensor::ones([8, 3, 7, 9], (Kind::Float, Device::Cpu));
-    summary(&named(&vs, &[("norm", &norm)]), &pictures).unwrap();
+    let images = Tensor::ones([8, 3, 7, 9], (Kind::Float, Device::Cpu));
+    summary(&named(&vs, &[("norm", &norm)]), &images).unwrap();
     assert_eq!(Vec::<f32>::try_from(&norm.running_mean).unwrap(), before);
     let mean = norm.running_mean.shallow_clone();
-    summary(&nn::seq_t().add(norm), &pictures).unwrap();
+    summary(&nn::seq_t().add(norm), &images).unwrap();
     assert_eq!(Vec::<f32>::try_from(&mean).unwrap(), before);
 }
 
-/// Networks that are given as they are.
+/// Networks whose layers are not listed with `named`.
 fn networks(add: &mut impl FnMut(&str, String)) {
     let vs = nn::VarStore::new(Device::Cpu);
     let conv = |inputs, filters| nn::conv2d(vs.root(), inputs, filters, 3, Default::default());
-    let pictures = zeros(&[8, 3, 7, 9]);
+    let images = zeros(&[8, 3, 7, 9]);
     let net = nn::seq().add(conv(3, 10)).add_fn(Tensor::relu).add(conv(10, 20));
-    add("a Sequential", summary(&net, &pictures).unwrap().to_string());
+    add("a Sequential", summary(&net, &images).unwrap().to_string());
     add(
         "a Sequential, too small for its third layer",
         summary(&net, zeros(&[8, 3, 4, 9])).unwrap_err().to_string(),
@@ -105,9 +105,9 @@ fn networks(add: &mut impl FnMut(&str, String)) {
         .add(conv(3, 10))
         .add(nn::batch_norm2d(vs.root(), 10, Default::default()))
         .add_fn_t(|maps, train| maps.dropout(0.5, train));
-    add("a SequentialT", summary(&net, &pictures).unwrap().to_string());
+    add("a SequentialT", summary(&net, &images).unwrap().to_string());
     add("a SequentialT on other channels", summary(&net, zeros(&[8, 4, 7, 9])).unwrap_err().to_string());
-    add("a Sequential without layers", summary(&nn::seq(), &pictures).unwrap().to_string());
+    add("a Sequential without layers", summary(&nn::seq(), &images).unwrap().to_string());
 
     let bytes = zeros(&[8, 3, 32, 32]).to_kind(Kind::Uint8);
     for net in [SmallNet::mlp(1), SmallNet::cnn(1)] {
@@ -120,56 +120,56 @@ fn networks(add: &mut impl FnMut(&str, String)) {
     add("a small net on grey pictures", summary(&SmallNet::cnn(1), &grey).unwrap_err().to_string());
 
     let net = Conv::<3, 10>::new(3).then(Relu).then(Conv::<10, 20>::new((2, 3)).then(MaxPool::new(2)));
-    let whole = summary(&net, &pictures).unwrap();
-    let learned: usize = net.variables().iter().map(Tensor::numel).sum();
-    assert_eq!(whole.parameters, Some(learned as u64));
+    let whole = summary(&net, &images).unwrap();
+    let parameters: usize = net.variables().iter().map(Tensor::numel).sum();
+    assert_eq!(whole.parameters, Some(parameters as u64));
     add("typed layers", whole.to_string());
     add("typed layers on other channels", summary(&net, zeros(&[8, 4, 7, 9])).unwrap_err().to_string());
     let net = Conv::<3, 10>::new(3).then(Relu).then(MaxPool::new(6));
-    add("a typed layer that is too large", summary(&net, &pictures).unwrap_err().to_string());
+    add("a typed layer that is too large", summary(&net, &images).unwrap_err().to_string());
 }
 
 #[test]
-fn the_compiler_says_how_to_name_the_layers_of_a_net_of_one_s_own() {
+fn the_compiler_explains_how_to_list_the_layers_of_your_own_network() {
     let own = ["struct Mine;", "let _ = nchw::summary(&Mine, nchw::tch::Tensor::new());"];
-    let (fits, said) = common::compiled("summary-own", &own);
-    assert!(!fits);
+    let (compiles, message) = common::compiled("summary-own", &own);
+    assert!(!compiles);
     for line in [
         "error[E0277]: `summary` cannot look into `Mine`\n",
-        "give them by name, in their order: `summary(&named(&vs, &[(\"conv1\", &net.conv1), (\"relu\", &relu)]), &input)`",
+        "list them with their names, in order: `summary(&named(&vs, &[(\"conv1\", &net.conv1), (\"relu\", &relu)]), &input)`",
     ] {
-        assert!(said.contains(line), "expected {line} in\n{said}");
+        assert!(message.contains(line), "expected {line} in\n{message}");
     }
 }
 
-/// Batch normalisation of one picture without its batch.
+/// Batch normalisation of an image without batch axis.
 #[test]
-fn a_missing_batch_axis_is_named() {
+fn a_missing_batch_axis_is_explained() {
     let vs = nn::VarStore::new(Device::Cpu);
     let norm = nn::batch_norm2d(vs.root(), 3, Default::default());
-    let said = summary(&named(None, &[("norm", &norm)]), zeros(&[3, 7, 9])).unwrap_err().to_string();
-    assert!(said.contains("`.unsqueeze(0)` on the input makes it 1x3x7x9"), "{said}");
-    // libtorch's own, which takes the rows for channels.
+    let error = summary(&named(None, &[("norm", &norm)]), zeros(&[3, 7, 9])).unwrap_err().to_string();
+    assert!(error.contains("`.unsqueeze(0)` on the input makes it 1x3x7x9"), "{error}");
+    // libtorch's own function, which takes the rows for channels.
     let (mean, variance) = (zeros(&[3]), Tensor::ones([3], (Kind::Float, Device::Cpu)));
     let norm = nn::func(move |maps| {
         maps.batch_norm::<&Tensor>(None, None, Some(&mean), Some(&variance), false, 0.1, 1e-5, false)
     });
-    let said = summary(&named(None, &[("norm", &norm)]), zeros(&[3, 7, 9])).unwrap_err().to_string();
-    assert!(said.contains("`.unsqueeze(0)` on the input makes it 1x3x7x9"), "{said}");
-    let said = summary(&named(None, &[("norm", &norm)]), zeros(&[2, 4, 7, 9])).unwrap_err().to_string();
-    assert!(said.contains("made for 3 channels, and 4 come"), "{said}");
+    let error = summary(&named(None, &[("norm", &norm)]), zeros(&[3, 7, 9])).unwrap_err().to_string();
+    assert!(error.contains("`.unsqueeze(0)` on the input makes it 1x3x7x9"), "{error}");
+    let error = summary(&named(None, &[("norm", &norm)]), zeros(&[2, 4, 7, 9])).unwrap_err().to_string();
+    assert!(error.contains("made for 3 channels, and the input has 4"), "{error}");
 }
 
 #[test]
-fn an_input_that_was_never_filled_is_named() {
+fn an_input_that_was_never_filled_is_refused() {
     let relu = nn::func(|maps| maps.relu());
-    let said = summary(&named(None, &[("relu", &relu)]), Tensor::new()).unwrap_err().to_string();
-    assert!(said.contains("never filled"), "{said}");
+    let error = summary(&named(None, &[("relu", &relu)]), Tensor::new()).unwrap_err().to_string();
+    assert!(error.contains("never filled"), "{error}");
 }
 
-/// Which of many layers refuses is found in a few runs, and each is listed once.
+/// A binary search finds the layer that fails, and each layer before it is listed once.
 #[test]
-fn many_layers_take_few_runs() {
+fn the_layer_that_fails_is_found_in_few_runs() {
     let vs = nn::VarStore::new(Device::Cpu);
     let names: Vec<String> = (0..20_000).map(|n| format!("layer{n}")).collect();
     let relu = nn::func(|maps| maps.shallow_clone());
@@ -189,9 +189,13 @@ fn many_layers_take_few_runs() {
             (name.as_str(), layer)
         })
         .collect();
-    let said = summary(&named(&vs, &layers), zeros(&[2, 3])).unwrap_err().to_string();
-    assert!(said.contains("layer 15001, `layer15000`, does not fit on 2x3"), "{}", &said[said.len() - 500..]);
-    assert!(said.contains("layer7  ") && said.lines().count() > 15_000);
+    let error = summary(&named(&vs, &layers), zeros(&[2, 3])).unwrap_err().to_string();
+    assert!(
+        error.contains("layer 15001, `layer15000`, does not fit on 2x3"),
+        "{}",
+        &error[error.len() - 500..]
+    );
+    assert!(error.contains("layer7  ") && error.lines().count() > 15_000);
     let runs = first.0.load(Ordering::Relaxed);
     assert!((2..40).contains(&runs), "{runs} runs");
 }

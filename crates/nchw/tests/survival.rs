@@ -1,6 +1,5 @@
-//! A training that is killed again and again, or runs into a full disk, ends with
-//! the very same weights as one that nobody disturbed, and never leaves a
-//! checkpoint that cannot be read.
+//! A training that is killed many times, or that fills the disk, ends with exactly the same weights as
+//! an uninterrupted one, and its checkpoint can be read at any time.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
@@ -19,14 +18,14 @@ use std::{
 };
 
 const KILLS: usize = 20;
-/// Set for the process that trains, and is killed.
+/// The environment variable with the folder, for the process that trains and is killed.
 const FOLDER: &str = "NCHW_TEST_TRAINING";
 
 fn recipe(folder: &Path) -> Recipe {
     Recipe {
-        plan: Plan { maps: [4, 6, 8], ..Plan::default() },
+        config: LectureNetConfig { maps: [4, 6, 8], ..LectureNetConfig::default() },
         epochs: 60,
-        batch: 32,
+        batch_size: 32,
         device: Device::Cpu,
         precision: Precision::Fp32,
         folder: Some(folder.into()),
@@ -34,9 +33,9 @@ fn recipe(folder: &Path) -> Recipe {
     }
 }
 
-/// Not a test of its own: what the others start, kill, and leave without a disk.
+/// Not a test by itself: the other tests run this one in a process of its own.
 #[test]
-fn trains_where_it_is_told_to() {
+fn trains_in_the_folder_of_the_environment() {
     let Some(folder) = env::var_os(FOLDER) else { return };
     tch::set_num_threads(1);
     let data = Dataset::shapes10(256, 32, 3).unwrap();
@@ -45,12 +44,12 @@ fn trains_where_it_is_told_to() {
 
 fn start(folder: &Path) -> Child {
     let mut child = Command::new(env::current_exe().unwrap());
-    child.args(["--exact", "trains_where_it_is_told_to", "--nocapture"]).env(FOLDER, folder);
+    child.args(["--exact", "trains_in_the_folder_of_the_environment", "--nocapture"]).env(FOLDER, folder);
     child.stdout(std::process::Stdio::null()).spawn().unwrap()
 }
 
-/// Everything that was learned, as it lies on disk.
-fn learned(folder: &Path) -> Vec<(String, Vec<f32>)> {
+/// All tensors of the checkpoint.
+fn checkpoint_tensors(folder: &Path) -> Vec<(String, Vec<f32>)> {
     let tensors = Tensor::read_safetensors(folder.join("checkpoint.safetensors")).unwrap();
     let mut all: Vec<_> =
         tensors.into_iter().map(|(name, t)| (name, Vec::try_from(t.view([-1])).unwrap())).collect();
@@ -67,8 +66,8 @@ fn killed_at_20_moments() {
     let mut killed = 0;
     while killed < KILLS {
         let mut child = start(folder.path());
-        // A moment that nobody can have prepared for, after the first epoch at the earliest.
-        let lot = RandomState::new().build_hasher().finish();
+        // A random moment after the next checkpoint.
+        let random = RandomState::new().build_hasher().finish();
         let before = fs::metadata(&checkpoint).and_then(|m| m.modified()).ok();
         for _ in 0..1000 {
             sleep(Duration::from_millis(10));
@@ -77,10 +76,14 @@ fn killed_at_20_moments() {
                 break;
             }
         }
-        sleep(Duration::from_micros(lot % 150_000));
+        sleep(Duration::from_micros(random % 150_000));
         if child.try_wait().unwrap().is_some() {
-            // It was over before: the next kills are of another one.
-            assert_eq!(learned(folder.path()), learned(whole.path()), "after {killed} kills");
+            // The training ended before it was killed: start another one.
+            assert_eq!(
+                checkpoint_tensors(folder.path()),
+                checkpoint_tensors(whole.path()),
+                "after {killed} kills"
+            );
             fs::remove_dir_all(folder.path()).unwrap();
             fs::create_dir(folder.path()).unwrap();
             continue;
@@ -88,11 +91,11 @@ fn killed_at_20_moments() {
         child.kill().unwrap();
         child.wait().unwrap();
         killed += 1;
-        // Whatever moment it was: what lies there is whole.
-        learned(folder.path());
+        // The checkpoint can be read at any moment.
+        checkpoint_tensors(folder.path());
     }
     assert!(start(folder.path()).wait().unwrap().success());
-    assert_eq!(learned(folder.path()), learned(whole.path()));
+    assert_eq!(checkpoint_tensors(folder.path()), checkpoint_tensors(whole.path()));
     let log = |folder: &Path| -> Vec<(i64, f64, f64)> {
         let text = fs::read_to_string(folder.join("log.jsonl")).unwrap();
         let number = |line: &str, key: &str| -> f64 {
@@ -110,37 +113,39 @@ fn killed_at_20_moments() {
     assert_eq!(log(folder.path()), log(whole.path()));
 }
 
-/// The folder is a disk of its own, too small for all epochs; then it grows.
+/// The folder is a separate disk that is too small for all epochs; then it is enlarged.
 #[test]
-fn a_full_disk_ends_it_and_more_room_lets_it_go_on() {
+fn a_full_disk_ends_the_training_and_more_space_lets_it_resume() {
     let unshare = |command: &[&str]| Command::new("unshare").arg("-rm").args(command).output();
-    let (disk, kept) = (TempFolder::new("survival-disk"), TempFolder::new("survival-kept"));
+    let (disk, copies) = (TempFolder::new("survival-disk"), TempFolder::new("survival-copies"));
     let script = r#"
         mount -t tmpfs -o size=500k none "$1" || exit 99
         export NCHW_TEST_TRAINING="$1"
-        train() { "$0" --exact trains_where_it_is_told_to --nocapture; }
+        train() { "$0" --exact trains_in_the_folder_of_the_environment --nocapture; }
         train && exit 98
         cp "$1/checkpoint.safetensors" "$2/full.safetensors"
         mount -o remount,size=64m "$1" && train || exit 97
         cp "$1/checkpoint.safetensors" "$2/""#;
     let program = env::current_exe().unwrap();
     let [program, disk, to] =
-        [program.as_path(), disk.path(), kept.path()].map(|path| path.to_str().unwrap());
+        [program.as_path(), disk.path(), copies.path()].map(|path| path.to_str().unwrap());
     let done = match unshare(&["true"]) {
-        Ok(able) if able.status.success() => unshare(&["sh", "-c", script, program, disk, to]).unwrap(),
+        Ok(unshared) if unshared.status.success() => {
+            unshare(&["sh", "-c", script, program, disk, to]).unwrap()
+        }
         _ => {
             return skip(
                 "a training on a full disk: `unshare -rm`, which mounts a small one, is not allowed here",
             );
         }
     };
-    let said = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "ended with {}:\n{said}", done.status);
+    let stderr = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "ended with {}:\n{stderr}", done.status);
     for words in ["could not be written", "No space left on device", "what was there before is untouched"] {
-        assert!(said.contains(words), "expected `{words}` in:\n{said}");
+        assert!(stderr.contains(words), "expected `{words}` in:\n{stderr}");
     }
-    assert!(!Tensor::read_safetensors(kept.path().join("full.safetensors")).unwrap().is_empty());
+    assert!(!Tensor::read_safetensors(copies.path().join("full.safetensors")).unwrap().is_empty());
     let whole = TempFolder::new("survival-whole-disk");
     assert!(start(whole.path()).wait().unwrap().success());
-    assert_eq!(learned(kept.path()), learned(whole.path()));
+    assert_eq!(checkpoint_tensors(copies.path()), checkpoint_tensors(whole.path()));
 }

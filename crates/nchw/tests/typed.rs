@@ -1,5 +1,5 @@
-//! Layers with channels in the type: what they compute, what the compiler says
-//! of a wrong number, and what the same mistake says when it runs.
+//! Layers with channels in the type: what they compute, the compiler's error for a wrong number of
+//! channels, and the error for the same mistake at run time.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
@@ -14,7 +14,7 @@ fn zeros(sizes: &[i64]) -> Tensor {
 }
 
 #[test]
-fn the_lecture_s_layers_give_the_lecture_s_shapes() {
+fn the_layers_of_the_lecture_have_the_shapes_of_the_lecture() {
     let (first, second) = (Conv::<3, 10>::new(3), Conv::<10, 20>::new(3));
     assert_eq!(first.weight().unwrap().size(), [10, 3, 3, 3]);
     assert_eq!(second.weight().unwrap().size(), [20, 10, 3, 3]);
@@ -24,7 +24,7 @@ fn the_lecture_s_layers_give_the_lecture_s_shapes() {
 }
 
 #[test]
-fn what_comes_out_is_what_libtorch_computes() {
+fn the_output_is_that_of_libtorch() {
     let input = Tensor::arange(2 * 3 * 8 * 9, (Kind::Float, Device::Cpu)).view([2, 3, 8, 9]).sin();
     let net = Conv::<3, 4>::new((3, 2)).stride((1, 2)).padding((0, 1)).then(Relu).then(MaxPool::new((2, 1)));
     let [weight, bias] = net.variables().try_into().unwrap();
@@ -37,109 +37,109 @@ fn what_comes_out_is_what_libtorch_computes() {
 }
 
 #[test]
-fn first_weights_lie_evenly_within_pytorch_s_bound() {
+fn initial_weights_are_uniform_within_pytorch_s_bound() {
     let layer = Conv::<4, 50>::new(5);
     let weight = layer.weight().unwrap();
     let bound = 1.0 / (4.0f64 * 25.0).sqrt();
     assert!(weight.abs().max().double_value(&[]) <= bound);
-    // The spread of an even distribution is its bound over the root of 3.
+    // The standard deviation of a uniform distribution is its bound divided by the root of 3.
     assert!((weight.std(true).double_value(&[]) - bound / 3f64.sqrt()).abs() < 0.03 * bound);
     let other = Conv::<4, 50>::new(5).weight().unwrap();
     assert_ne!(weight, other);
 }
 
 #[test]
-fn the_mistake_at_run_time() {
-    let said = |result: nchw::Result<Tensor>| result.unwrap_err().to_string();
+fn errors_at_run_time() {
+    let error = |result: nchw::Result<Tensor>| result.unwrap_err().to_string();
     assert_eq!(
-        said(lay_on(&zeros(&[20, 3, 3, 3]), &zeros(&[32, 10, 5, 7]))),
+        error(lay_on(&zeros(&[20, 3, 3, 3]), &zeros(&[32, 10, 5, 7]))),
         "libtorch says: Given groups=1, weight of size [20, 3, 3, 3], expected input[32, 10, 5, 7] to have 3 channels, \
          but got 10 channels instead\n\
          `conv 3->20 3x3 nobias` does not fit on N=32 C=10 H=5 W=7\n  \
-         axis C (channels): expected 10 (a filter has as many channels as what it is laid on), and got 3\n  \
-         likely cause: the channels of an earlier layer were written, not those of the layer just before\n  \
-         instead: 10, or leave the number out: it is not yours to choose; `conv 10->20 3x3 nobias` would fit"
+         axis C (channels): expected 10 (a filter must have as many channels as its input), got 3\n  \
+         likely cause: these are the channels of an earlier layer, not those of the layer directly before\n  \
+         instead: 10, or omit the number: the input determines it; `conv 10->20 3x3 nobias` would fit"
     );
     assert_eq!(
-        said(lay_on(&zeros(&[3, 3]), &zeros(&[32, 10, 5, 7]))),
-        "expected filters of four axes (filters x channels x rows x columns, as 20x10x3x3), and got 3x3"
+        error(lay_on(&zeros(&[3, 3]), &zeros(&[32, 10, 5, 7]))),
+        "expected filters with four axes (filters x channels x rows x columns, such as 20x10x3x3), got 3x3"
     );
     let net = Conv::<3, 10>::new(3).then(MaxPool::new(4));
     assert_eq!(
-        said(net.forward(&zeros(&[1, 3, 5, 9]))),
+        error(net.forward(&zeros(&[1, 3, 5, 9]))),
         "layer 2: libtorch says: Given input size: (10x3x7). Calculated output size: (10x0x1). Output size is too small\n\
          `maxpool 4x4` does not fit on N=1 C=10 H=3 W=7\n  \
-         axis H (rows): expected a window of at most 3 rows (3 of the input + 0 + 0 of padding), and got one of 4: \
+         axis H (rows): expected a window of at most 3 rows (input 3 + padding 0 + 0), got 4: \
          floor((3 + 2*0 - 1*(4-1) - 1) / 4) + 1 = floor(-1 / 4) + 1 = 0\n  \
-         likely cause: the window is larger than what it is laid on (N=1 C=10 H=3 W=7): strides and pools before left \
-         too little\n  \
-         instead: a smaller window, more padding, or fewer pools before; `maxpool 3x4` would fit"
+         likely cause: the window is larger than its input (N=1 C=10 H=3 W=7): earlier strides and pooling layers left \
+         too few positions\n  \
+         instead: a smaller window, more padding, or fewer pooling layers before; `maxpool 3x4` would fit"
     );
     assert_eq!(
-        said(net.forward(&zeros(&[1, 3, 7, 9]).to_kind(Kind::Uint8))),
+        error(net.forward(&zeros(&[1, 3, 7, 9]).to_kind(Kind::Uint8))),
         "layer 1: libtorch says: Input type (unsigned char) and bias type (float) should be the same\n\
-         likely cause: the input and the weights are numbers of different kinds (bytes of a picture, say)\n\
+         likely cause: the input and the weights have different kinds (the input may be the bytes of an image)\n\
          instead: `.to_kind(Kind::Float)` on the input"
     );
     assert_eq!(
-        said(Conv::<3, 10>::new(0).forward(&zeros(&[3, 7, 7]))),
-        "kernel size: expected at least 1, and got 0x0"
+        error(Conv::<3, 10>::new(0).forward(&zeros(&[3, 7, 7]))),
+        "kernel size: expected at least 1, got 0x0"
     );
     assert_eq!(
-        said(Conv::<3, 10>::new(u64::MAX).weight()),
+        error(Conv::<3, 10>::new(u64::MAX).weight()),
         "a weight of 10x3x18446744073709551615x18446744073709551615 would hold more numbers than can be counted: \
          expected at most 100,000,000 (400 MB)\n\
-         likely cause: a digit too many\n\
+         likely cause: a number has too many digits\n\
          instead: fewer filters, a smaller window or less padding"
     );
 }
 
 #[test]
-fn the_compiler_says_it_in_the_lecture_s_words() {
+fn the_compiler_explains_a_wrong_number_of_channels() {
     let typed = "use nchw::typed::*;";
     let right = "let _net = Conv::<3, 10>::new(3).then(Relu).then(Conv::<10, 20>::new(3));";
-    let (fits, said) = compiled("typed-right", &[typed, right]);
-    assert!(fits, "{said}");
+    let (compiles, message) = compiled("typed-right", &[typed, right]);
+    assert!(compiles, "{message}");
     let wrong = "let _net = Conv::<3, 10>::new(3).then(Relu).then(Conv::<3, 20>::new(3));";
-    let (fits, said) = compiled("typed-wrong", &[typed, wrong]);
-    assert!(!fits);
+    let (compiles, message) = compiled("typed-wrong", &[typed, wrong]);
+    assert!(!compiles);
     let lines = [
-        "error[E0277]: a filter's channels must equal the channels of what it is laid on: 10 channels come, and \
-         `nchw::typed::Conv<3, 20>` is not made for 10\n",
-        "10 channels come here: make this layer `Conv::<10, …>`\n",
-        "= note: a filter is laid on all channels at once, so their number (채, C) is not yours to choose: it is that \
-         of the layer just before, 10\n",
-        "= note: `Conv::<IN, OUT>`: IN is how many channels come, OUT how many filters you choose, and so how many \
-         channels come out\n",
+        "error[E0277]: a filter must have as many channels as its input: the input has 10 channels, and \
+         `nchw::typed::Conv<3, 20>` does not accept 10\n",
+        "the input has 10 channels: write `Conv::<10, …>` here\n",
+        "= note: a filter covers all channels of its input, so you cannot choose their number (채, C): it is that \
+         of the layer before, 10\n",
+        "= note: `Conv::<IN, OUT>`: IN is the number of input channels; OUT is the number of filters that you choose, \
+         and so of output channels\n",
     ];
     for line in lines {
-        assert!(said.contains(line), "expected {line} in\n{said}");
+        assert!(message.contains(line), "expected {line} in\n{message}");
     }
-    assert_eq!(said.matches("error[").count(), 1, "{said}");
+    assert_eq!(message.matches("error[").count(), 1, "{message}");
 }
 
-/// A padding with a digit too many would fill the memory.
+/// Such as a padding with a digit too many.
 #[test]
-fn what_would_fill_the_memory_is_refused() {
-    let said = |result: nchw::Result<Tensor>| result.unwrap_err().to_string();
-    let padded = said(Conv::<3, 10>::new(3).padding(50_000).forward(&zeros(&[1, 3, 7, 9])));
+fn an_output_that_would_fill_the_memory_is_refused() {
+    let error = |result: nchw::Result<Tensor>| result.unwrap_err().to_string();
+    let padded = error(Conv::<3, 10>::new(3).padding(50_000).forward(&zeros(&[1, 3, 7, 9])));
     assert!(
         padded.starts_with("the output of `conv 3->10 3x3 padding 50000` would hold 100,")
             && padded.contains("(400.0 GB): expected at most 1,000,000,000 (4.0 GB)"),
         "{padded}"
     );
-    let large = said(Conv::<3, 10>::new(3000).weight());
+    let large = error(Conv::<3, 10>::new(3000).weight());
     assert!(large.contains("270,000,000 numbers (1.1 GB): expected at most 100,000,000 (400 MB)"), "{large}");
     let filters = zeros(&[1, 3, 1, 1]).expand([40_000, 3, 1, 1], false);
     let maps = zeros(&[1, 3, 1, 1]).expand([1, 3, 1000, 1000], false);
     assert!(
-        said(lay_on(&filters, &maps))
+        error(lay_on(&filters, &maps))
             .contains("the output of `conv 3->40000 1x1 nobias` would hold 40,000,000,000")
     );
 }
 
 #[test]
-fn nothing_panics_on_any_numbers() {
+fn nothing_panics_for_any_sizes() {
     let odd = [0, 1, 2, 3, 1 << 31, i64::MAX as u64, u64::MAX];
     let tensors = [
         Tensor::new(),

@@ -1,16 +1,16 @@
-//! `nchw data`: CIFAR-10, from the network or a stick to where the course looks for it.
+//! `nchw data`: downloads, imports and checks CIFAR-10.
 
 use crate::{print, tell};
 use indicatif::{ProgressBar, ProgressStyle};
 use nchw::{Error, Result, data::candidates};
-use nchw_program::fetch::{self, Limits, Source, Spec, Verdict, Watch};
+use nchw_program::fetch::{self, Limits, Progress, Source, Spec, Verification};
 use std::{
     env,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-/// CIFAR-10: where it is, and how it comes here
+/// Download, import and check CIFAR-10
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -19,106 +19,107 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Every place where CIFAR-10 is looked for, and what is there
+    /// List the folders in which the course looks for CIFAR-10, and what they contain
     ///
-    /// Exit code: 0 when one of them has it; 1 when none has.
+    /// Exit code: 0 when one of them contains it; 1 when none does.
     Where,
     Fetch(Fetch),
     Verify(Verify),
     Import(Import),
 }
 
-/// Downloads CIFAR-10 (170 MB, 185 MB unpacked), from the first source that works
+/// Download CIFAR-10 (170 MB, 185 MB unpacked) from the first source that works
 ///
-/// Interrupted, the same command goes on where it was. A proxy goes into HTTPS_PROXY. The data set is used only when
-/// every byte is right (SHA-256).
+/// After an interruption, the same command resumes the download. HTTPS_PROXY sets a proxy. The data
+/// set is used only if its SHA-256 is correct.
 ///
-/// Exit code: 0 when the set is there, whole; 2 when it could not be had.
+/// Exit code: 0 when the complete data set is in its folder; 2 when the download failed.
 #[derive(clap::Args)]
 struct Fetch {
-    /// The folder that is to hold the six files [default: the folder that NCHW_DATA names, else the cache folder]
+    /// The folder for the six files [default: the folder of NCHW_DATA if set, otherwise the cache folder]
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
-    /// Another address, instead of those that are built in: of cifar-10-binary.tar.gz, or, ending in `/`, of a folder
-    /// with the two Parquet files of Hugging Face. Several are tried in their order
+    /// The address of cifar-10-binary.tar.gz, or (ending in `/`) of a folder with the two Parquet files
+    /// of Hugging Face, to use instead of the built-in sources. Several addresses are tried in order
     #[arg(long, value_name = "URL")]
     source: Vec<String>,
 }
 
-/// Checks every size, label and byte of the set
+/// Check every size, label and byte of the data set
 ///
-/// Exit code: 0 when it is byte for byte what was published, or what `nchw data` made of the Parquet files; 1 when it
-/// is not; 2 when it cannot be read.
+/// Exit code: 0 when every byte is as published, or as `nchw data` converted it from the Parquet files;
+/// 1 when it is not; 2 when the data set cannot be read.
 #[derive(clap::Args)]
 struct Verify {
-    /// The folder with the six files [default: where it is found]
+    /// The folder with the six files [default: the first folder that `nchw data where` finds]
     folder: Option<PathBuf>,
 }
 
-/// Takes CIFAR-10 from a file that somebody brought
+/// Import CIFAR-10 from a file, for example on a USB stick
 #[derive(clap::Args)]
 struct Import {
-    /// cifar-10-binary.tar.gz; or a folder with the two Parquet files of Hugging Face, or with the six unpacked files
+    /// cifar-10-binary.tar.gz, a folder with the two Parquet files of Hugging Face, or a folder with the
+    /// six unpacked files
     file: PathBuf,
-    /// The folder that is to hold the six files [default: the folder that NCHW_DATA names, else the cache folder]
+    /// The folder for the six files [default: the folder of NCHW_DATA if set, otherwise the cache folder]
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.command {
-        Command::Where => places(),
+        Command::Where => list_folders(),
         Command::Fetch(args) => download(args),
         Command::Verify(args) => verify(args),
         Command::Import(args) => import(args),
     }
 }
 
-fn places() -> Result<ExitCode> {
+fn list_folders() -> Result<ExitCode> {
     let (mut text, mut found) = (String::new(), false);
-    for place in candidates() {
-        let state = match is_there(&place.folder).then(|| Spec::cifar10().verify(&place.folder)) {
-            None => "not there".into(),
+    for candidate in candidates() {
+        let state = match exists(&candidate.folder).then(|| Spec::cifar10().verify(&candidate.folder)) {
+            None => "not found".into(),
             Some(Err(error)) => format!("cannot be used: {error}"),
-            Some(Ok(_)) if found => "whole, too".into(),
-            Some(Ok(verdict)) => {
+            Some(Ok(_)) if found => "also complete".into(),
+            Some(Ok(verification)) => {
                 found = true;
-                format!("{}; this one is used", said(verdict))
+                format!("{}; this one is used", described(verification))
             }
         };
-        text += &format!("{}\n  {}: {state}\n", place.name, place.folder.display());
+        text += &format!("{}\n  {}: {state}\n", candidate.name, candidate.folder.display());
     }
     print("list", &text)?;
     if found {
         return Ok(ExitCode::SUCCESS);
     }
     tell(
-        "CIFAR-10 is not here: `nchw data fetch` downloads it, `nchw data import FILE` takes it from a stick",
+        "CIFAR-10 was not found: `nchw data fetch` downloads it, `nchw data import FILE` imports it from a USB stick",
     );
     Ok(ExitCode::from(1))
 }
 
-/// Whether something lies there, readable or not.
-fn is_there(folder: &Path) -> bool {
+/// Whether there is a file or folder with this path, readable or not.
+fn exists(folder: &Path) -> bool {
     folder.try_exists().unwrap_or(true)
 }
 
-fn said(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Published => "whole, byte for byte as published",
-        Verdict::AsPutThere => "whole, byte for byte as it was put there (from Parquet)",
-        Verdict::OtherBytes => "readable and of the right size, but not the published pictures",
+fn described(verification: Verification) -> &'static str {
+    match verification {
+        Verification::Published => "complete, every byte as published",
+        Verification::Converted => "complete, every byte as converted from Parquet",
+        Verification::OtherBytes => "readable and of the right size, but not the published images",
     }
 }
 
 fn verify(args: &Verify) -> Result<ExitCode> {
-    let found = || candidates().into_iter().map(|place| place.folder).find(|folder| is_there(folder));
+    let found = || candidates().into_iter().map(|candidate| candidate.folder).find(|folder| exists(folder));
     let folder = args.folder.clone().or_else(found).ok_or_else(|| {
-        Error::new("CIFAR-10 is in no place where it is looked for: `nchw data where` lists them")
+        Error::new("CIFAR-10 was not found: `nchw data where` lists the folders that were searched")
     })?;
-    let verdict = Spec::cifar10().verify(&folder)?;
-    print("verdict", &format!("{}: {}\n", folder.display(), said(verdict)))?;
-    Ok(if verdict == Verdict::OtherBytes { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    let verification = Spec::cifar10().verify(&folder)?;
+    print("result", &format!("{}: {}\n", folder.display(), described(verification)))?;
+    Ok(if verification == Verification::OtherBytes { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 fn download(args: &Fetch) -> Result<ExitCode> {
@@ -128,46 +129,49 @@ fn download(args: &Fetch) -> Result<ExitCode> {
         false => args.source.iter().map(|url| Source::at(url, &spec)).collect(),
     };
     let mut bar = Bar::default();
-    let new = fetch::fetch(&spec, &sources, &to, &Limits::default(), &mut bar);
+    let is_new = fetch::fetch(&spec, &sources, &to, &Limits::default(), &mut bar);
     bar.end();
-    arrived(new?, &to)
+    report(is_new?, &to)
 }
 
 fn import(args: &Import) -> Result<ExitCode> {
     let to = target(args.to.clone())?;
-    arrived(fetch::import(&Spec::cifar10(), &args.file, &to)?, &to)
+    report(fetch::import(&Spec::cifar10(), &args.file, &to)?, &to)
 }
 
-fn arrived(new: bool, to: &Path) -> Result<ExitCode> {
-    let what = if new { "CIFAR-10 is in" } else { "CIFAR-10 was there already, whole, in" };
+/// Prints where the data set is, and whether the course will find it there.
+fn report(is_new: bool, to: &Path) -> Result<ExitCode> {
+    let what = if is_new { "CIFAR-10 is in" } else { "the complete CIFAR-10 was already in" };
     let mut text = format!("{what} {}\n", to.display());
     let real = |folder: &Path| folder.canonicalize().ok();
-    if !candidates().iter().any(|place| real(&place.folder) == real(to)) {
-        text += &format!("The course looks elsewhere: set NCHW_DATA={}\n", to.display());
+    if !candidates().iter().any(|candidate| real(&candidate.folder) == real(to)) {
+        text += &format!("The course does not look in this folder: set NCHW_DATA={}\n", to.display());
     }
     print("folder", &text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the set goes when nobody says: where it is looked for last, which is
-/// the user's cache and outlives a clone, or the one folder of `NCHW_DATA`.
-fn target(wish: Option<PathBuf>) -> Result<PathBuf> {
-    let folder = wish.or_else(|| candidates().pop().map(|place| place.folder));
-    let folder = folder.ok_or_else(|| Error::new("no home folder is known: name a folder with --to DIR"))?;
-    // The folder itself and not a link to it, for something is put beside it.
+/// The target folder: `to`, or by default the last candidate, which is the folder of
+/// `NCHW_DATA` or the user's cache folder. Unlike a clone of the course, the cache is permanent.
+fn target(to: Option<PathBuf>) -> Result<PathBuf> {
+    let folder = to.or_else(|| candidates().pop().map(|candidate| candidate.folder));
+    let folder =
+        folder.ok_or_else(|| Error::new("the home folder is unknown: choose a folder with --to DIR"))?;
+    // The folder itself rather than a link to it, since a working folder is created next to it.
     if let Ok(real) = folder.canonicalize() {
         return Ok(real);
     }
-    let here = env::current_dir().map_err(|e| Error::new(format!("this folder is gone: {e}")))?;
-    Ok(here.join(folder).components().collect())
+    let current =
+        env::current_dir().map_err(|e| Error::new(format!("the current folder does not exist: {e}")))?;
+    Ok(current.join(folder).components().collect())
 }
 
-/// The bar on the error output; without a terminal, a line for every tenth.
+/// A progress bar on the error output; without a terminal, a line for every 10 %.
 #[derive(Default)]
 struct Bar {
     bar: Option<ProgressBar>,
     file: String,
-    all: u64,
+    total: u64,
     tenth: u64,
 }
 
@@ -179,33 +183,33 @@ impl Bar {
     }
 }
 
-impl Watch for Bar {
-    fn begin(&mut self, file: &str, have: u64, all: u64) {
+impl Progress for Bar {
+    fn begin(&mut self, file: &str, have: u64, total: u64) {
         self.end();
-        let bar = ProgressBar::new(all);
-        let shape = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
-        if let Ok(style) = ProgressStyle::with_template(shape) {
+        let bar = ProgressBar::new(total);
+        let template = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.set_message(file.to_owned());
-        // The rate is of what comes now, not of what was here.
+        // The rate shall not include what was downloaded before.
         bar.set_position(have);
         bar.reset_eta();
-        (self.file, self.all, self.tenth) = (file.to_owned(), all, have * 10 / all.max(1));
+        (self.file, self.total, self.tenth) = (file.to_owned(), total, have * 10 / total.max(1));
         self.bar = Some(bar);
     }
 
-    fn at(&mut self, bytes: u64) {
+    fn set_position(&mut self, bytes: u64) {
         let Some(bar) = &self.bar else { return };
         bar.set_position(bytes);
-        let tenth = bytes * 10 / self.all.max(1);
+        let tenth = bytes * 10 / self.total.max(1);
         if bar.is_hidden() && tenth > self.tenth {
             self.tenth = tenth;
             tell(&format!("{}: {} %", self.file, tenth * 10));
         }
     }
 
-    fn say(&mut self, line: &str) {
+    fn message(&mut self, line: &str) {
         match &self.bar {
             Some(bar) if !bar.is_hidden() => bar.println(line),
             _ => tell(line),

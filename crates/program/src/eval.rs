@@ -1,4 +1,4 @@
-//! `nchw eval`: how good weights are.
+//! `nchw eval`: the accuracy of a network.
 
 use crate::print;
 use nchw::{
@@ -10,19 +10,19 @@ use nchw::{
 use serde_json::json;
 use std::{path::PathBuf, process::ExitCode};
 
-/// Test the weights of a network: accuracy, class by class, and what is taken for what
+/// Evaluate the weights of a network: accuracy, accuracy per class, confusion matrix
 #[derive(clap::Args)]
 pub struct Args {
-    /// The weights, a file of `nchw train` (weights.safetensors) or of `LectureNet::save`
+    /// A weight file of `nchw train` (weights.safetensors) or of `LectureNet::save`
     #[arg(long)]
     weights: PathBuf,
-    /// The folder of CIFAR-10's binary files; its test pictures are asked
+    /// The folder with CIFAR-10's binary files; the test images are used
     #[arg(long, conflicts_with = "batch")]
     data: Option<PathBuf>,
-    /// A file of any number of pictures in CIFAR-10's binary format
+    /// A file with any number of images in CIFAR-10's binary format
     #[arg(long)]
     batch: Option<PathBuf>,
-    /// JSON, for other programs
+    /// Print JSON, for other programs
     #[arg(long)]
     json: bool,
 }
@@ -35,7 +35,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         (None, None) => Cifar10::find()?.test,
     };
     if examples.is_empty() {
-        return Err(Error::new("there is no picture in the file, so there is nothing to test"));
+        return Err(Error::new("the file contains no images, so there is nothing to test"));
     }
     let plain = evaluate(&net, &examples, Cifar10::NAMES, false)?;
     let flips = evaluate(&net, &examples, Cifar10::NAMES, true)?;
@@ -43,8 +43,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         let text = json!({ "plain": plain.json(), "flips": flips.json() }).to_string() + "\n";
         print("report", &text)?;
     } else {
-        let more = format!("with each picture mirrored, too: {:.2} %", 100.0 * flips.accuracy());
-        print("report", &format!("{plain}\n{more}\n"))?;
+        let mirrored = format!("accuracy with mirror images: {:.2} %", 100.0 * flips.accuracy());
+        print("report", &format!("{plain}\n{mirrored}\n"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! Downloads CIFAR-10 for the program `nchw`. A library only so that the tests reach it.
+//! Downloads CIFAR-10 for the program `nchw`. It is a library only so that the tests can use it.
 
 pub mod fetch;
 

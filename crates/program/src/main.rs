@@ -1,4 +1,4 @@
-//! `nchw` on the command line: one file for each family of commands.
+//! The program `nchw`: one file for each group of commands.
 
 mod data;
 mod eval;
@@ -16,8 +16,8 @@ use std::{
 
 /// The course on convolutional networks, on the command line.
 ///
-/// Exit code: 0 when all is well; 1 when the answer is "no" (layers that do not fit, data
-/// that is not there); 2 when the command could not be read or carried out.
+/// Exit code: 0 for success; 1 when the answer is "no" (layers that do not fit, data that
+/// is not found); 2 when the command is invalid or fails.
 #[derive(Parser)]
 #[command(name = "nchw", version)]
 struct Cli {
@@ -36,7 +36,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let result = match Cli::parse().command {
         Command::Shapes(args) => shapes::run(&args),
         Command::Quiz(args) => quiz::run(&args),
         Command::Data(args) => data::run(&args),
@@ -44,13 +44,13 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::See(args) => see::run(&args),
     };
-    done.unwrap_or_else(|error| {
+    result.unwrap_or_else(|error| {
         tell(&format!("nchw: {error}"));
         ExitCode::from(2)
     })
 }
 
-/// Text on the standard output; that nobody reads on (`| head`) is no error.
+/// Prints to the standard output. A closed pipe (`| head`) is not an error.
 fn print(what: &str, text: &str) -> Result<()> {
     let mut out = io::stdout();
     match write!(out, "{text}").and_then(|()| out.flush()) {
@@ -61,8 +61,8 @@ fn print(what: &str, text: &str) -> Result<()> {
     }
 }
 
-/// A line on the error output. That it cannot be written stops nothing: a training must not end
-/// because its log is full or its terminal is gone (`eprintln!` would panic).
+/// Prints a line to the error output. Failures are ignored: a training run must not end because
+/// the disk of its log is full or its terminal is closed (`eprintln!` would panic).
 fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,10 +1,10 @@
-//! `nchw quiz`: questions for a class.
+//! `nchw quiz`: question sheets for a class.
 
 use crate::print;
 use nchw::{Result, quiz};
 use std::process::ExitCode;
 
-/// Quizzes for a class
+/// Question sheets for a class
 #[derive(clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -16,7 +16,7 @@ enum Command {
     Sheet(Sheet),
 }
 
-/// A printable sheet of questions, easy ones first; with --key, the answers to that sheet
+/// Print a sheet of questions, easy ones first; with --key, the answers to that sheet
 ///
 /// Example: nchw quiz sheet --seed 7 --count 10 > sheet.md
 ///          nchw quiz sheet --seed 7 --count 10 --key > key.md
@@ -26,21 +26,21 @@ struct Sheet {
     /// The same seed and count give the same sheet
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many questions
+    /// The number of questions
     #[arg(long, default_value_t = 10)]
     count: usize,
-    /// An HTML page instead of Markdown
+    /// Print an HTML page instead of Markdown
     #[arg(long)]
     html: bool,
-    /// The answers and the arithmetic instead of the questions
+    /// Print the answers with their calculation instead of the questions
     #[arg(long)]
     key: bool,
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let Command::Sheet(wanted) = &args.command;
-    let sheet = quiz::sheet(wanted.seed, wanted.count)?;
-    let text = match (wanted.html, wanted.key) {
+    let Command::Sheet(options) = &args.command;
+    let sheet = quiz::sheet(options.seed, options.count)?;
+    let text = match (options.html, options.key) {
         (false, false) => sheet.markdown(),
         (false, true) => sheet.key_markdown(),
         (true, false) => sheet.html(),

@@ -1,4 +1,4 @@
-//! `nchw see`: what a network makes of a picture, as a PNG file.
+//! `nchw see`: draws what a network sees in an image, as a PNG file.
 
 use crate::print;
 use nchw::{
@@ -11,61 +11,61 @@ use nchw::{
 };
 use std::{path::PathBuf, process::ExitCode};
 
-/// Show what a network makes of a picture: a PNG file at slide size
+/// Draw what a network sees in an image, as a PNG file at slide size
 #[derive(clap::Args)]
 pub struct Args {
-    /// The weights, a file of `nchw train` (weights.safetensors) or of `LectureNet::save`; without, those of the course
+    /// Weights from `nchw train` (weights.safetensors) or `LectureNet::save` [default: the course's weights]
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// The picture: PNG, JPEG, WebP, GIF or BMP
+    /// Image file: PNG, JPEG, WebP, GIF or BMP
     #[arg(long)]
     image: PathBuf,
-    /// What to show
+    /// What to draw
     #[arg(long, value_enum, default_value = "sum")]
     what: What,
-    /// The layer or block: block1, block2, block3, block1.conv1, … (filters: block1.conv1)
+    /// Layer or block: block1, block2, block3, block1.conv1, … (filters: block1.conv1)
     #[arg(long)]
     layer: Option<String>,
-    /// How the picture becomes what the network reads
+    /// How to fit the image to the network's input
     #[arg(long, value_enum, default_value = "crop")]
     fit: Fit,
-    /// The class that gradcam and occlusion ask about, by its name; without, the answer
+    /// Name of the class for gradcam and occlusion [default: the network's answer]
     #[arg(long)]
     class: Option<String>,
-    /// The PNG file
+    /// PNG file to write
     #[arg(long)]
     out: PathBuf,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum What {
-    /// The answer: the three likeliest classes
+    /// The three most probable classes
     Answer,
-    /// All maps of the layer
+    /// All feature maps of the layer
     Maps,
-    /// The strongest maps of every block
+    /// The strongest feature maps of every block
     Blocks,
-    /// The maps added up, over the picture
+    /// The sum of the layer's feature maps, over the image
     Sum,
     /// Grad-CAM
     Gradcam,
-    /// What hiding a part of the picture does to the answer
+    /// How the probability of the class drops when a part of the image is hidden
     Occlusion,
     /// Sum, Grad-CAM and occlusion side by side
     Compare,
     /// The filters of a convolution
     Filters,
-    /// At each place the strongest channel
+    /// The strongest channel at each position
     Semantic,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Fit {
-    /// 32 x 32: what is too long is cut off at both ends
+    /// 32 x 32: the longer side is cropped at both ends
     Crop,
-    /// 32 x 32: nothing is cut off, grey bars fill the rest
+    /// 32 x 32: nothing is cropped, grey bars fill the rest
     Letterbox,
-    /// As it is, up to 640 to a side: maps, but no answer
+    /// The image's own size, up to 640 per side: feature maps, but no answer
     Whole,
 }
 
@@ -83,16 +83,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     figure.save(&args.out)?;
     let (width, height) = figure.size();
     print(
-        "picture's size",
+        "figure's size",
         &format!("{}: {width} x {height} pixels\n{}\n", args.out.display(), figure.text()),
     )?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// An older output is overwritten, an input never: not under another name either.
+/// Refuses to overwrite an input file, also under another name; an older output may be overwritten.
 fn keep_inputs(args: &Args) -> Result<()> {
     for input in args.weights.iter().chain([&args.image]) {
-        // What does not exist is no input that could be lost.
+        // A file that does not exist cannot be overwritten.
         if same_file::is_same_file(input, &args.out).unwrap_or(false) {
             return Err(Error::new(format!(
                 "--out {} is the file {} itself, which would be overwritten: choose another name",

@@ -1,6 +1,6 @@
-//! The program `nchw`: what it prints, where, and its exit code.
+//! The program `nchw`: its standard output, error output and exit code.
 
-#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ fn nchw(args: &[&str]) -> (String, String, i32) {
 }
 
 #[test]
-fn the_lecture_s_quizzes_a_to_c() {
+fn shapes_prints_the_table_of_quizzes_a_to_c() {
     let (out, err, code) = nchw(&["shapes", "32x3x7x7", "conv 10 3x3; conv 20 3x3"]);
     let table = "\
 layer        개 N  채 C  행 H  열 W     weight  parameters  multiply-adds  sees (H x W)
@@ -26,7 +26,7 @@ activations: 55,040 bytes
 }
 
 #[test]
-fn layers_that_do_not_fit_give_the_rows_before_and_exit_code_1() {
+fn layers_that_do_not_fit_print_the_rows_before_and_exit_with_1() {
     let (out, err, code) = nchw(&["shapes", "3x7x9", "conv 10 3x3; conv 3->20 3x3; flatten"]);
     let table = "\
 layer        개 N  채 C  행 H  열 W    weight  parameters  multiply-adds  sees (H x W)
@@ -37,29 +37,29 @@ activations: 1,400 bytes
 ";
     let problem = "
 layer 2, `conv 3->20 3x3`, does not fit on C=10 H=5 W=7
-  axis C (channels): expected 10 (a filter has as many channels as what it is laid on), and got 3
-  likely cause: the channels of an earlier layer were written, not those of the layer just before
-  instead: 10, or leave the number out: it is not yours to choose; `conv 10->20 3x3` would fit
+  axis C (channels): expected 10 (a filter must have as many channels as its input), got 3
+  likely cause: these are the channels of an earlier layer, not those of the layer directly before
+  instead: 10, or omit the number: the input determines it; `conv 10->20 3x3` would fit
 ";
     assert_eq!((out.as_str(), err.as_str(), code), (table, problem, 1));
 }
 
 #[test]
-fn text_that_cannot_be_read_gives_its_place_and_exit_code_2() {
+fn unreadable_text_prints_its_position_and_exits_with_2() {
     let (out, err, code) = nchw(&["shapes", "3x7x7", "conv 10 3x3; cnov 20 3x3"]);
-    let place = "\
+    let message = "\
 nchw: the layers: line 1, column 14: there is no layer `cnov`: did you mean `conv`?
   conv 10 3x3; cnov 20 3x3
                ^^^^
 ";
-    assert_eq!((out.as_str(), err.as_str(), code), ("", place, 2));
+    assert_eq!((out.as_str(), err.as_str(), code), ("", message, 2));
     let (out, err, code) = nchw(&["shapes", "3x7xq", "relu", "--json"]);
-    let place = "nchw: the input: line 1, column 5: expected a number, and found `q`\n  3x7xq\n      ^\n";
-    assert_eq!((out.as_str(), err.as_str(), code), ("", place, 2));
+    let message = "nchw: the input: line 1, column 5: expected a number, found `q`\n  3x7xq\n      ^\n";
+    assert_eq!((out.as_str(), err.as_str(), code), ("", message, 2));
 }
 
 #[test]
-fn json_holds_everything_and_the_exit_code_stays() {
+fn json_has_the_same_content_and_exit_codes() {
     let (out, err, code) = nchw(&["shapes", "--json", "3x7x9", "conv 10 3x3 stride 2"]);
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(json["rows"][0]["output"], serde_json::json!([10, 3, 4]));
@@ -73,7 +73,7 @@ fn json_holds_everything_and_the_exit_code_stays() {
 }
 
 #[test]
-fn help_tells_the_layers_and_a_missing_argument_is_named() {
+fn help_lists_the_layers_and_a_missing_argument_is_named() {
     let (out, _, code) = nchw(&["shapes", "--help"]);
     for word in ["3x7x7", "conv 10 3x5", "padding same", "Exit code"] {
         assert!(out.contains(word), "{word} is not in:\n{out}");
@@ -86,7 +86,7 @@ fn help_tells_the_layers_and_a_missing_argument_is_named() {
 }
 
 #[test]
-fn a_sheet_and_its_key_belong_together() {
+fn a_sheet_and_its_key_have_the_same_questions() {
     let sheet = |more: &[&str]| nchw(&[&["quiz", "sheet", "--seed", "7", "--count", "3"], more].concat());
     let (questions, _, code) = sheet(&[]);
     assert!(questions.contains("(sheet 7)") && questions.contains("\n3. "), "{questions}");
@@ -96,11 +96,11 @@ fn a_sheet_and_its_key_belong_together() {
     assert!(page.starts_with("<!doctype html>") && page.matches("<li><p><b>").count() == 3, "{page}");
     assert_eq!((code, sheet(&[]).0), (0, questions));
     let (out, err, code) = nchw(&["quiz", "sheet", "--count", "0"]);
-    let says = "nchw: a sheet has from 1 to 200 questions; 0 were asked for\n";
-    assert_eq!((out.as_str(), err.as_str(), code), ("", says, 2));
+    let message = "nchw: a sheet has from 1 to 200 questions; 0 were asked for\n";
+    assert_eq!((out.as_str(), err.as_str(), code), ("", message, 2));
 }
 
-/// `nchw see` for everything that it shows, as it is typed.
+/// `nchw see` for every value of `--what`.
 #[test]
 fn see_writes_a_slide_of_each_kind() {
     let folder = std::env::temp_dir().join(format!("nchw-see-{}", std::process::id()));
@@ -122,26 +122,26 @@ fn see_writes_a_slide_of_each_kind() {
         "see", "--image", photo, "--what", "sum", "--fit", "whole", "--layer", "block2", "--out", out,
     ]);
     assert!(text.contains("maps, but no answer") && code == 0, "{text}");
-    let told = |args: &[&str]| {
+    let error_of = |args: &[&str]| {
         let (text, err, code) = nchw(&[&["see", "--image", photo, "--out", out], args].concat());
         assert_eq!((text.as_str(), code), ("", 2), "{args:?}");
         err
     };
     assert!(
-        told(&["--what", "gradcam", "--fit", "whole"])
+        error_of(&["--what", "gradcam", "--fit", "whole"])
             .contains("there is no answer for a picture of 300 x 451")
     );
-    assert!(told(&["--what", "gradcam", "--class", "lion"]).contains("expected one of airplane"));
-    assert!(told(&["--what", "maps", "--layer", "block7"]).contains("block2.conv3"));
-    assert!(told(&["--weights", photo]).contains("not a whole safetensors file"));
+    assert!(error_of(&["--what", "gradcam", "--class", "lion"]).contains("expected one of airplane"));
+    assert!(error_of(&["--what", "maps", "--layer", "block7"]).contains("block2.conv3"));
+    assert!(error_of(&["--weights", photo]).contains("not a whole safetensors file"));
     let (_, err, code) = nchw(&["see", "--image", photo, "--out", folder.join("x.jpg").to_str().unwrap()]);
     assert!(err.contains("saved as PNG") && code == 2, "{err}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// An output never overwrites the photo, under any spelling of its name.
+/// The output never overwrites the photo or the weights, under any spelling of their names.
 #[test]
-fn see_overwrites_an_older_output_and_never_an_input() {
+fn see_overwrites_an_older_output_but_never_an_input() {
     let folder = std::env::temp_dir().join(format!("nchw-see-self-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();

@@ -1,6 +1,6 @@
-//! CIFAR-10 comes here whole or not at all, whatever the network does.
+//! `nchw data` installs CIFAR-10 completely or not at all, whatever the network does.
 
-#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 #[path = "common/archive.rs"]
 mod archive;
@@ -8,10 +8,10 @@ mod archive;
 mod common;
 mod server;
 
-use archive::{FOLDER, PER_FILE, Published, entry, folder, gzip, packed, published, sealed};
+use archive::{FOLDER, PER_FILE, Published, entry, folder, gzip, packed, published, published_file};
 use common::TempFolder;
-use nchw_program::fetch::{self, Limits, Proxy, Source, Spec, Verdict, Watch};
-use server::{Manner, Server};
+use nchw_program::fetch::{self, Limits, Progress, Proxy, Source, Spec, Verification};
+use server::{Behaviour, Server};
 use std::{
     fs,
     os::unix::fs::symlink,
@@ -21,16 +21,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Remembers what it is told.
+/// Collects the messages.
 #[derive(Default)]
 struct Lines(Vec<String>);
 
-impl Watch for Lines {
+impl Progress for Lines {
     fn begin(&mut self, file: &str, have: u64, _: u64) {
         self.0.push(format!("{file} from {have}"));
     }
-    fn at(&mut self, _: u64) {}
-    fn say(&mut self, line: &str) {
+    fn set_position(&mut self, _: u64) {}
+    fn message(&mut self, line: &str) {
         self.0.push(line.into());
     }
 }
@@ -39,16 +39,16 @@ fn working_folder(spec: &Spec) -> String {
     format!(".nchw-data-{}", &spec.archive.sha256[..16])
 }
 
-/// A set, a place for it, and what was said on the way.
-struct Try {
+/// A small data set, a folder for it, and the messages of its download.
+struct Fixture {
     published: Published,
-    here: TempFolder,
+    folder: TempFolder,
     limits: Limits,
     lines: Lines,
 }
 
-impl Try {
-    fn new(name: &str) -> Try {
+impl Fixture {
+    fn new(name: &str) -> Fixture {
         let limits = Limits {
             floor: 50_000.0,
             window: Duration::from_millis(300),
@@ -57,33 +57,34 @@ impl Try {
             tries: 3,
             proxy: None,
         };
-        Try {
+        Fixture {
             published: published(),
-            here: TempFolder::new(&format!("fetch-{name}")),
+            folder: TempFolder::new(&format!("fetch-{name}")),
             limits,
             lines: Lines::default(),
         }
     }
 
-    fn folder(&self) -> PathBuf {
-        self.here.path().join(FOLDER)
+    /// The folder of the data set.
+    fn target(&self) -> PathBuf {
+        self.folder.path().join(FOLDER)
     }
 
-    /// The working folder beside it.
-    fn part(&self) -> PathBuf {
-        self.here.path().join(working_folder(&self.published.spec))
+    /// The working folder next to it.
+    fn workspace(&self) -> PathBuf {
+        self.folder.path().join(working_folder(&self.published.spec))
     }
 
-    /// A first half of the archive in the working folder, as an interrupted call leaves it.
-    fn half(&mut self) -> PathBuf {
-        let half = self.serve(Manner::HalfThenGone);
+    /// Downloads half of the archive, as an interrupted call does, and returns its path.
+    fn download_half(&mut self) -> PathBuf {
+        let half = self.serve(Behaviour::HalfThenGone);
         self.fetch(&[&half]).unwrap_err();
-        self.part().join("cifar-10-binary.tar.gz")
+        self.workspace().join("cifar-10-binary.tar.gz")
     }
 
-    /// The archive from servers of these manners.
-    fn serve(&self, manner: Manner) -> Server {
-        Server::new(vec![("cifar-10-binary.tar.gz".into(), self.published.archive.clone())], manner)
+    /// A server of the archive with this behaviour.
+    fn serve(&self, behaviour: Behaviour) -> Server {
+        Server::new(vec![("cifar-10-binary.tar.gz".into(), self.published.archive.clone())], behaviour)
     }
 
     fn fetch(&mut self, servers: &[&Server]) -> Result<bool, String> {
@@ -93,250 +94,256 @@ impl Try {
     }
 
     fn fetch_from(&mut self, sources: &[Source]) -> Result<bool, String> {
-        let folder = self.folder();
-        fetch::fetch(&self.published.spec, sources, &folder, &self.limits, &mut self.lines)
+        let target = self.target();
+        fetch::fetch(&self.published.spec, sources, &target, &self.limits, &mut self.lines)
             .map_err(|e| e.to_string())
     }
 
-    /// The set is there, byte for byte, and nothing is left beside it.
+    /// The data set is complete, and nothing else is left.
     #[track_caller]
-    fn whole(&self) {
-        assert_eq!(self.published.spec.verify(&self.folder()).unwrap(), Verdict::Published);
-        let beside: Vec<_> =
-            fs::read_dir(self.here.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
-        assert_eq!(beside, [FOLDER], "nothing is left beside the set");
+    fn assert_complete(&self) {
+        assert_eq!(self.published.spec.verify(&self.target()).unwrap(), Verification::Published);
+        let names: Vec<_> =
+            fs::read_dir(self.folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names, [FOLDER], "nothing is left next to the data set");
     }
 
-    /// One source that fails: no set, and the message says why.
+    /// A source with this behaviour fails with this message, and leaves no data set.
     #[track_caller]
-    fn fails(&mut self, manner: Manner, why: &str) {
-        let server = self.serve(manner);
+    fn fails(&mut self, behaviour: Behaviour, why: &str) {
+        let server = self.serve(behaviour);
         let error = self.fetch(&[&server]).unwrap_err();
         assert!(error.contains(why), "expected `{why}` in: {error}");
         assert!(
-            error.starts_with("no source gave CIFAR-10:") && error.contains("nchw data import FILE"),
+            error.starts_with("CIFAR-10 could not be downloaded:") && error.contains("nchw data import FILE"),
             "{error}"
         );
-        assert!(!self.folder().exists());
-        // And whatever it left behind, a good source makes it whole.
-        let good = self.serve(Manner::Good);
+        assert!(!self.target().exists());
+        // A good source completes the data set, whatever the failed one has left.
+        let good = self.serve(Behaviour::Good);
         assert!(self.fetch(&[&server, &good]).unwrap());
-        self.whole();
+        self.assert_complete();
     }
 }
 
 #[test]
-fn a_good_source_gives_the_set_and_a_second_call_nothing_to_do() {
-    let mut t = Try::new("good");
-    let server = t.serve(Manner::Good);
+fn a_good_source_is_downloaded_once() {
+    let mut t = Fixture::new("good");
+    let server = t.serve(Behaviour::Good);
     assert!(t.fetch(&[&server]).unwrap());
-    t.whole();
+    t.assert_complete();
     assert!(!t.fetch(&[&server]).unwrap());
-    assert_eq!(server.starts(), [0], "one request, and none for a set that is there");
+    assert_eq!(server.starts(), [0], "one request, and none when the data set is complete");
 }
 
 #[test]
-fn dropped_at_every_tenth_it_goes_on_where_it_was() {
-    let mut t = Try::new("drops");
-    let server = t.serve(Manner::DropsEveryTenth);
+fn a_download_resumes_after_every_dropped_connection() {
+    let mut t = Fixture::new("drops");
+    let server = t.serve(Behaviour::DropsEveryTenth);
     assert!(t.fetch(&[&server]).unwrap());
-    t.whole();
+    t.assert_complete();
     let starts = server.starts();
     assert!(starts.len() >= 10 && starts.is_sorted() && starts[1] > 0, "{starts:?}");
-    let said = t.lines.0.join("\n");
-    assert!(said.contains("bytes; going on from byte "), "{said}");
+    let messages = t.lines.0.join("\n");
+    assert!(messages.contains("bytes; resuming at byte "), "{messages}");
 }
 
 #[test]
-fn also_where_ranges_are_ignored_nothing_is_lost() {
-    let mut t = Try::new("no-range");
-    let half = t.serve(Manner::HalfThenGone);
+fn a_server_that_ignores_ranges_sends_the_whole_file_again() {
+    let mut t = Fixture::new("no-range");
+    let half = t.serve(Behaviour::HalfThenGone);
     let error = t.fetch(&[&half]).unwrap_err();
-    assert!(error.contains("it answers 404 Not Found: the file is not there any more"), "{error}");
+    assert!(error.contains("the server responded 404 Not Found: the file no longer exists there"), "{error}");
     let have = t.published.archive.len() as u64 / 2;
-    assert!(error.contains(" bytes are kept: `nchw data fetch` goes on from there"), "{error}");
-    assert_eq!(fs::metadata(t.part().join("cifar-10-binary.tar.gz")).unwrap().len(), have);
-    let server = t.serve(Manner::IgnoresRange);
+    assert!(error.contains(" bytes are kept: `nchw data fetch` resumes the download"), "{error}");
+    assert_eq!(fs::metadata(t.workspace().join("cifar-10-binary.tar.gz")).unwrap().len(), have);
+    let server = t.serve(Behaviour::IgnoresRange);
     assert!(t.fetch(&[&server]).unwrap());
-    t.whole();
+    t.assert_complete();
     assert_eq!(server.starts(), [have]);
 }
 
 #[test]
-fn interrupted_it_goes_on_from_another_source() {
-    let mut t = Try::new("resume");
-    let half = t.serve(Manner::HalfThenGone);
+fn a_download_resumes_from_another_source() {
+    let mut t = Fixture::new("resume");
+    let half = t.serve(Behaviour::HalfThenGone);
     t.fetch(&[&half]).unwrap_err();
-    let mirror = t.serve(Manner::Good);
+    let mirror = t.serve(Behaviour::Good);
     assert!(t.fetch(&[&mirror]).unwrap());
-    t.whole();
-    assert_eq!(mirror.starts(), [t.published.archive.len() as u64 / 2], "only the rest");
+    t.assert_complete();
+    assert_eq!(mirror.starts(), [t.published.archive.len() as u64 / 2], "only the rest is requested");
 }
 
 #[test]
-fn a_slow_source_is_left_for_a_faster_one_which_sends_the_rest() {
-    let mut t = Try::new("slow");
-    let (slow, mirror) = (t.serve(Manner::Slow), t.serve(Manner::Good));
+fn a_faster_source_sends_the_rest_after_a_slow_one() {
+    let mut t = Fixture::new("slow");
+    let (slow, mirror) = (t.serve(Behaviour::Slow), t.serve(Behaviour::Good));
     assert!(t.fetch(&[&slow, &mirror]).unwrap());
-    t.whole();
-    assert!(mirror.starts()[0] > 0, "what the slow one sent is kept: {:?}", mirror.starts());
-    let said = t.lines.0.join("\n");
-    assert!(said.contains("too slow (") && said.contains("at least 50 are expected"), "{said}");
+    t.assert_complete();
+    assert!(mirror.starts()[0] > 0, "the part from the slow source is kept: {:?}", mirror.starts());
+    let messages = t.lines.0.join("\n");
+    assert!(messages.contains("too slow (") && messages.contains("expected at least 50 kB/s"), "{messages}");
 }
 
 #[test]
-fn slow_is_better_than_nothing() {
-    let mut t = Try::new("only-slow");
-    let (down, slow) = (Server::down(), t.serve(Manner::Slow));
+fn a_slow_source_is_used_if_no_other_works() {
+    let mut t = Fixture::new("only-slow");
+    let (down, slow) = (Server::down(), t.serve(Behaviour::Slow));
     assert!(t.fetch(&[&down, &slow]).unwrap());
-    t.whole();
-    assert!(t.lines.0.join("\n").contains("no source is fast: on with"), "{:?}", t.lines.0);
+    t.assert_complete();
+    assert!(t.lines.0.join("\n").contains("no source is fast: trying"), "{:?}", t.lines.0);
 }
 
 #[test]
-fn one_that_stands_still_is_given_up() {
-    Try::new("still").fails(Manner::StandsStill, "too slow (0 kB/s");
-    let mut t = Try::new("silent");
+fn a_source_that_stops_sending_is_abandoned() {
+    Fixture::new("still").fails(Behaviour::StopsSending, "too slow (0 kB/s");
+    let mut t = Fixture::new("silent");
     t.limits.patience = Duration::from_millis(300);
-    t.fails(Manner::SaysNothing, "no answer within 1 s");
+    t.fails(Behaviour::NeverResponds, "no response within 1 s");
 }
 
 #[test]
-fn one_that_is_down_says_so() {
-    let mut t = Try::new("down");
+fn a_server_that_is_down_is_reported() {
+    let mut t = Fixture::new("down");
     let down = Server::down();
     let error = t.fetch(&[&down]).unwrap_err();
-    assert!(error.contains("it refuses the connection: it is down"), "{error}");
-    assert!(!t.folder().exists() && !t.part().exists(), "nothing came, nothing is left");
-    let good = t.serve(Manner::Good);
+    assert!(error.contains("it refused the connection: the server is down"), "{error}");
+    assert!(!t.target().exists() && !t.workspace().exists(), "nothing is left");
+    let good = t.serve(Behaviour::Good);
     assert!(t.fetch(&[&down, &good]).unwrap());
-    t.whole();
-    Try::new("hangs-up").fails(Manner::HangsUp, "3 times one after another without progress");
+    t.assert_complete();
+    Fixture::new("hangs-up").fails(Behaviour::Disconnects, "3 times in a row without progress");
 }
 
 #[test]
-fn a_name_that_nobody_knows() {
-    let mut t = Try::new("unknown");
+fn an_unknown_host_name_is_reported() {
+    let mut t = Fixture::new("unknown");
     let source = Source::at("http://no-such-host.invalid/x.tar.gz", &t.published.spec);
     let error = t.fetch_from(&[source]).unwrap_err();
-    assert!(error.contains("http://no-such-host.invalid/x.tar.gz: its name is not known here"), "{error}");
+    assert!(
+        error.contains("http://no-such-host.invalid/x.tar.gz: its host name cannot be resolved"),
+        "{error}"
+    );
 }
 
 #[test]
-fn a_wrong_length_is_not_even_begun() {
-    let mut t = Try::new("longer");
-    let all = t.published.archive.len();
-    t.fails(Manner::Claims(all + 1000), "it is another file, or a page in its place");
-    let mut t = Try::new("shorter");
-    t.fails(Manner::Claims(1234), "it offers 1,234 bytes, and cifar-10-binary.tar.gz has");
-    // Of no length that is told, but too long.
-    Try::new("more").fails(Manner::MoreThanTold, "it sends more than the");
-    // The right length is told, and less comes, each time.
-    Try::new("less").fails(Manner::LessThanTold, "times one after another without progress");
+fn a_file_of_the_wrong_length_is_not_downloaded() {
+    let mut t = Fixture::new("longer");
+    let length = t.published.archive.len();
+    t.fails(Behaviour::WrongLength(length + 1000), "it is a different file, or a web page");
+    let mut t = Fixture::new("shorter");
+    t.fails(Behaviour::WrongLength(1234), " bytes for cifar-10-binary.tar.gz, the server offers 1,234 bytes");
+    // Without a Content-Length header, but too long.
+    Fixture::new("more").fails(Behaviour::TooLong, "the server sent more than the");
+    // With the right Content-Length, but always too short.
+    Fixture::new("less").fails(Behaviour::TooShort, "times in a row without progress");
 }
 
 #[test]
-fn a_web_page_in_place_of_the_file() {
-    Try::new("html")
-        .fails(Manner::Html, "it sends a web page instead of the file: a network that asks for a login");
-    Try::new("html-hidden").fails(Manner::HtmlAsData, "it sends a web page instead of the file");
+fn a_web_page_instead_of_the_file_is_reported() {
+    Fixture::new("html").fails(
+        Behaviour::Html,
+        "the server sent a web page instead of the file: the network requires a login",
+    );
+    Fixture::new("html-hidden")
+        .fails(Behaviour::HtmlAsData, "the server sent a web page instead of the file");
 }
 
 #[test]
-fn wrong_bytes_are_thrown_away() {
-    let mut t = Try::new("wrong");
-    let wrong = t.serve(Manner::WrongBytes);
+fn a_file_with_wrong_bytes_is_deleted() {
+    let mut t = Fixture::new("wrong");
+    let wrong = t.serve(Behaviour::WrongBytes);
     let error = t.fetch(&[&wrong]).unwrap_err();
     let sum = &t.published.spec.archive.sha256;
     assert!(error.contains(&format!("wrong bytes: expected the SHA-256 {sum}, got ")), "{error}");
-    assert!(error.contains("thrown away") && !t.part().exists(), "{error}");
-    Try::new("wrong-once").fails(Manner::WrongBytes, "wrong bytes");
+    assert!(error.contains("; deleted") && !t.workspace().exists(), "{error}");
+    Fixture::new("wrong-once").fails(Behaviour::WrongBytes, "wrong bytes");
 }
 
 #[test]
-fn a_wrong_first_half_does_not_spoil_a_good_source() {
-    let mut t = Try::new("mixed");
-    fs::write(t.half(), vec![1; 5000]).unwrap();
-    let good = t.serve(Manner::Good);
+fn a_wrong_first_half_is_downloaded_again() {
+    let mut t = Fixture::new("mixed");
+    fs::write(t.download_half(), vec![1; 5000]).unwrap();
+    let good = t.serve(Behaviour::Good);
     assert!(t.fetch(&[&good]).unwrap());
-    t.whole();
-    assert_eq!(good.starts(), [5000, 0], "the rest, and then all of it");
-    // More than the whole file is no beginning of it.
-    let mut t = Try::new("too-much");
-    fs::write(t.half(), vec![1; t.published.archive.len() + 1]).unwrap();
-    let good = t.serve(Manner::Good);
+    t.assert_complete();
+    assert_eq!(good.starts(), [5000, 0], "the rest, then the whole file");
+    // A partial download cannot be longer than the file.
+    let mut t = Fixture::new("too-much");
+    fs::write(t.download_half(), vec![1; t.published.archive.len() + 1]).unwrap();
+    let good = t.serve(Behaviour::Good);
     assert!(t.fetch(&[&good]).unwrap());
-    t.whole();
+    t.assert_complete();
     assert_eq!(good.starts(), [0]);
 }
 
 #[test]
-fn a_part_that_was_not_asked_for() {
-    let mut t = Try::new("elsewhere");
-    fs::write(t.half(), &t.published.archive[..5000]).unwrap();
-    t.fails(Manner::GoesOnElsewhere, "asked to go on at byte 5,000, it goes on at 6,000");
+fn a_wrong_range_is_refused() {
+    let mut t = Fixture::new("elsewhere");
+    fs::write(t.download_half(), &t.published.archive[..5000]).unwrap();
+    t.fails(Behaviour::WrongRange, "requested byte 5,000 and following, received them from 6,000 on");
 }
 
 #[test]
-fn refusals_are_told_apart() {
+fn each_http_error_has_its_own_message() {
     for (status, why) in [
-        (403, "it answers 403 Forbidden: it wants no visitors, or a proxy"),
-        (404, "it answers 404 Not Found: the file is not there any more"),
-        (407, "the proxy asks for a name and a password (HTTPS_PROXY="),
-        (503, "it is overloaded or broken; another time it may work"),
+        (403, "the server responded 403 Forbidden: access refused: sign-in required, or blocked by a proxy"),
+        (404, "the server responded 404 Not Found: the file no longer exists there"),
+        (407, "the proxy requires a user name and a password (HTTPS_PROXY="),
+        (503, "the server is overloaded or out of order; try again later"),
     ] {
-        Try::new(&format!("status-{status}")).fails(Manner::Status(status), why);
+        Fixture::new(&format!("status-{status}")).fails(Behaviour::Status(status), why);
     }
 }
 
 #[test]
-fn a_proxy_that_refuses() {
-    let mut t = Try::new("proxy");
-    let (proxy, good) = (t.serve(Manner::Status(403)), t.serve(Manner::Good));
+fn a_proxy_that_refuses_is_reported() {
+    let mut t = Fixture::new("proxy");
+    let (proxy, good) = (t.serve(Behaviour::Status(403)), t.serve(Behaviour::Good));
     t.limits.proxy = Some(Proxy::new(&proxy.url).unwrap());
     let error = t.fetch(&[&good]).unwrap_err();
-    assert!(error.contains("the proxy does not let us through") && error.contains("HTTPS_PROXY"), "{error}");
-    assert!(good.starts().is_empty() && !t.folder().exists());
+    assert!(error.contains("the proxy refused the connection") && error.contains("HTTPS_PROXY"), "{error}");
+    assert!(good.starts().is_empty() && !t.target().exists());
 }
 
 #[test]
-fn without_tls_only_what_the_user_names() {
-    let mut t = Try::new("tls");
-    let good = t.serve(Manner::Good);
+fn built_in_sources_require_tls() {
+    let mut t = Fixture::new("tls");
+    let good = t.serve(Behaviour::Good);
     let url = format!("{}cifar-10-binary.tar.gz", good.url);
     let error =
         t.fetch_from(&[Source { tls_only: true, ..Source::at(&url, &t.published.spec) }]).unwrap_err();
-    assert!(error.contains("without TLS, which is not followed"), "{error}");
+    assert!(error.contains("without TLS, which is refused"), "{error}");
     let built_in = Source::built_in();
     assert_eq!(built_in.len(), 3);
     assert!(built_in.iter().all(|source| source.tls_only && !format!("{source:?}").contains("http://")));
 }
 
 #[test]
-fn a_full_disk_is_called_by_its_name() {
-    let mut t = Try::new("full");
-    let archive = t.half();
+fn a_full_disk_is_reported() {
+    let mut t = Fixture::new("full");
+    let archive = t.download_half();
     fs::remove_file(&archive).unwrap();
     symlink("/dev/full", archive).unwrap();
-    let good = t.serve(Manner::Good);
+    let good = t.serve(Behaviour::Good);
     let error = t.fetch(&[&good, &good]).unwrap_err();
     assert!(error.starts_with("the disk is full: ") && error.contains("--to DIR"), "{error}");
-    assert_eq!(good.starts(), [0], "no other source would help");
-    assert!(!t.folder().exists());
-    // Known before it begins.
-    let mut t = Try::new("too-small");
+    assert_eq!(good.starts(), [0], "no other source is tried");
+    assert!(!t.target().exists());
+    // Checked before the download begins.
+    let mut t = Fixture::new("too-small");
     t.published.spec.archive.bytes = 1 << 60;
     let error = t.fetch(&[&good]).unwrap_err();
     assert!(
-        error.starts_with("the disk is too full: 1,152,921,504,") && error.contains(" MB are free"),
+        error.starts_with("not enough disk space: 1,152,921,504,") && error.contains(" MB are free"),
         "{error}"
     );
-    assert!(!t.part().exists());
+    assert!(!t.workspace().exists());
 }
 
 #[test]
-fn parquet_gives_the_very_same_files() {
-    let mut t = Try::new("parquet");
+fn the_parquet_tables_give_the_same_files() {
+    let mut t = Fixture::new("parquet");
     let tables: Vec<(String, Vec<u8>)> = t
         .published
         .spec
@@ -345,37 +352,37 @@ fn parquet_gives_the_very_same_files() {
         .map(|file| file.name.clone())
         .zip(t.published.parquet.clone())
         .collect();
-    let server = Server::new(tables, Manner::DropsEveryTenth);
+    let server = Server::new(tables, Behaviour::DropsEveryTenth);
     let source = Source::at(&server.url, &t.published.spec);
     assert!(t.fetch_from(&[source]).unwrap());
-    t.whole();
+    t.assert_complete();
 }
 
 #[test]
-fn other_pictures_from_parquet_are_known_again() {
-    let mut t = Try::new("parquet-other");
-    // As if the table had another order than the archive.
+fn other_images_from_parquet_are_recognised_later() {
+    let mut t = Fixture::new("parquet-other");
+    // As if the images were in another order in the tables than in the archive.
     t.published.spec.files.iter_mut().for_each(|file| file.sha256 = "0".repeat(64));
-    let tables = t.here.path().join("tables");
+    let tables = t.folder.path().join("tables");
     fs::create_dir_all(tables.join("plain_text")).unwrap();
     for (file, bytes) in t.published.spec.parquet.iter().zip(&t.published.parquet) {
         fs::write(tables.join("plain_text").join(&file.name), bytes).unwrap();
     }
-    assert!(fetch::import(&t.published.spec, &tables, &t.folder()).unwrap());
-    assert_eq!(t.published.spec.verify(&t.folder()).unwrap(), Verdict::AsPutThere);
-    assert!(!fetch::import(&t.published.spec, &tables, &t.folder()).unwrap());
-    // One bit, later on.
-    let path = t.folder().join("data_batch_2.bin");
+    assert!(fetch::import(&t.published.spec, &tables, &t.target()).unwrap());
+    assert_eq!(t.published.spec.verify(&t.target()).unwrap(), Verification::Converted);
+    assert!(!fetch::import(&t.published.spec, &tables, &t.target()).unwrap());
+    // One bit changes later.
+    let path = t.target().join("data_batch_2.bin");
     let mut bytes = fs::read(&path).unwrap();
     bytes[77] ^= 1;
     fs::write(&path, bytes).unwrap();
-    let error = t.published.spec.verify(&t.folder()).unwrap_err().to_string();
-    assert!(error.contains("data_batch_2.bin: its bytes are not what they were"), "{error}");
+    let error = t.published.spec.verify(&t.target()).unwrap_err().to_string();
+    assert!(error.contains("data_batch_2.bin: its content has changed since it was saved"), "{error}");
 }
 
 #[test]
-fn a_table_that_is_not_the_set() {
-    let mut t = Try::new("parquet-wrong");
+fn a_wrong_table_is_refused() {
+    let mut t = Fixture::new("parquet-wrong");
     let png = |side| {
         let mut bytes = std::io::Cursor::new(Vec::new());
         image::RgbImage::new(side, side + 2).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
@@ -383,87 +390,88 @@ fn a_table_that_is_not_the_set() {
     };
     let good = archive::png(&[7; 3072]);
     let cases = [
-        (archive::rows(&[png(30).into()], &[3]), "row 0: expected a picture of H=32 W=32, got H=32 W=30"),
+        (archive::rows(&[png(30).into()], &[3]), "row 0: expected an image of H=32 W=32, got H=32 W=30"),
         (
             archive::rows(&vec![good.clone().into(); 2], &[3, 10]),
             "row 1: expected a label from 0 to 9, got 10",
         ),
-        (archive::rows(&vec![good.clone().into(); 3], &[3; 3]), "expected 25 pictures, got 3"),
-        (archive::rows(&vec![good.clone().into(); 26], &[3; 26]), "expected 25 pictures, got more"),
-        (archive::rows(&[vec![1, 2, 3].into()], &[3]), "row 0: the picture cannot be read"),
+        (archive::rows(&vec![good.clone().into(); 3], &[3; 3]), "expected 25 images, got 3"),
+        (archive::rows(&vec![good.clone().into(); 26], &[3; 26]), "expected 25 images, got more"),
+        (archive::rows(&[vec![1, 2, 3].into()], &[3]), "row 0: the image cannot be read"),
         (t.published.parquet[0][..9000].to_vec(), "cannot be read"),
     ];
-    let tables = t.here.path().join("tables");
+    let tables = t.folder.path().join("tables");
     fs::create_dir_all(&tables).unwrap();
     for (bytes, why) in cases {
-        t.published.spec.parquet[0] = sealed("train-00000-of-00001.parquet", &bytes);
+        t.published.spec.parquet[0] = published_file("train-00000-of-00001.parquet", &bytes);
         fs::write(tables.join("train-00000-of-00001.parquet"), &bytes).unwrap();
         fs::write(tables.join("test-00000-of-00001.parquet"), &t.published.parquet[1]).unwrap();
-        let error = fetch::import(&t.published.spec, &tables, &t.folder()).unwrap_err().to_string();
+        let error = fetch::import(&t.published.spec, &tables, &t.target()).unwrap_err().to_string();
         assert!(error.contains(why), "expected `{why}` in: {error}");
-        assert!(!t.folder().exists() && !t.part().exists());
+        assert!(!t.target().exists() && !t.workspace().exists());
     }
 }
 
 #[test]
-fn what_somebody_brings_is_held_against_size_and_hash() {
-    let t = Try::new("import");
-    let file = t.here.path().join("cifar-10-binary.tar.gz");
+fn an_imported_archive_is_checked_by_size_and_hash() {
+    let t = Fixture::new("import");
+    let file = t.folder.path().join("cifar-10-binary.tar.gz");
     let import = |bytes: &[u8]| {
         fs::write(&file, bytes).unwrap();
-        fetch::import(&t.published.spec, &file, &t.folder()).map_err(|e| e.to_string())
+        fetch::import(&t.published.spec, &file, &t.target()).map_err(|e| e.to_string())
     };
     let archive = &t.published.archive;
     let mut flipped = archive.clone();
     flipped[archive.len() / 2] ^= 1;
     for (bytes, why) in [
-        (&archive[..archive.len() / 3], "it was cut off on its way; copy or download it again"),
+        (&archive[..archive.len() / 3], "it was not copied completely; copy or download it again"),
         (&flipped, "expected the SHA-256"),
-        (b"\n<!doctype html>", "is a web page, saved under the archive's name"),
+        (b"\n<!doctype html>", "is a web page that was saved under the name of the archive"),
         (b"", "is empty; expected cifar-10-binary.tar.gz"),
         (b"PK\x03\x04", "is a ZIP archive"),
-        (&t.published.parquet[0], "give the folder that holds both"),
+        (&t.published.parquet[0], "give the folder that contains both"),
     ] {
         let error = import(bytes).unwrap_err();
         assert!(error.contains(why), "expected `{why}` in: {error}");
-        assert!(!t.folder().exists() && !t.part().exists(), "{why}");
+        assert!(!t.target().exists() && !t.workspace().exists(), "{why}");
     }
     assert!(import(archive).unwrap());
     assert!(!import(archive).unwrap());
-    assert_eq!(t.published.spec.verify(&t.folder()).unwrap(), Verdict::Published);
-    // The unpacked folder, or the folder around it, to another place.
-    for from in [t.here.path().to_owned(), t.folder()] {
-        let to = t.here.path().join("copy");
+    assert_eq!(t.published.spec.verify(&t.target()).unwrap(), Verification::Published);
+    // From the unpacked folder, or its parent folder, to another folder.
+    for from in [t.folder.path().to_owned(), t.target()] {
+        let to = t.folder.path().join("copy");
         assert!(fetch::import(&t.published.spec, &from, &to).unwrap());
-        assert_eq!(t.published.spec.verify(&to).unwrap(), Verdict::Published);
+        assert_eq!(t.published.spec.verify(&to).unwrap(), Verification::Published);
         fs::remove_dir_all(&to).unwrap();
     }
     let error =
-        fetch::import(&t.published.spec, &t.here.path().join("none"), &t.folder().join("x")).unwrap_err();
+        fetch::import(&t.published.spec, &t.folder.path().join("none"), &t.target().join("x")).unwrap_err();
     assert!(error.to_string().contains("could not read"), "{error}");
     let empty = TempFolder::new("fetch-import-empty");
-    let error =
-        fetch::import(&t.published.spec, empty.path(), &t.here.path().join("copy")).unwrap_err().to_string();
-    assert!(error.contains("holds nothing that can be taken"), "{error}");
+    let error = fetch::import(&t.published.spec, empty.path(), &t.folder.path().join("copy"))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("contains nothing to import"), "{error}");
 }
 
 #[test]
-fn a_folder_that_holds_anything_is_left_alone() {
-    let mut t = Try::new("others");
-    let good = t.serve(Manner::Good);
-    fs::create_dir_all(t.folder()).unwrap();
-    // Things of the user's; a name that the archive has, too; a part of a set.
+fn a_folder_that_is_not_empty_is_not_changed() {
+    let mut t = Fixture::new("others");
+    let good = t.serve(Behaviour::Good);
+    fs::create_dir_all(t.target()).unwrap();
+    // A file of the user; names that also belong to the data set; a part of a data set.
     for (name, why) in [
-        ("thesis.tex", "holds other files, and the set needs a folder of its own"),
-        ("readme.html", "holds other files, and the set needs a folder of its own"),
-        ("SHA256SUMS", "holds other files, and the set needs a folder of its own"),
-        ("data_batch_1.bin", "holds a part of a set, or a damaged one ("),
+        ("thesis.tex", "contains other files, and the data set needs a folder of its own"),
+        ("readme.html", "contains other files, and the data set needs a folder of its own"),
+        ("SHA256SUMS", "contains other files, and the data set needs a folder of its own"),
+        ("data_batch_1.bin", "contains a partial or damaged data set ("),
     ] {
-        let file = t.folder().join(name);
+        let file = t.target().join(name);
         fs::write(&file, "years").unwrap();
-        let archive = t.here.path().join("archive");
+        let archive = t.folder.path().join("archive");
         fs::write(&archive, &t.published.archive).unwrap();
-        let imported = fetch::import(&t.published.spec, &archive, &t.folder()).unwrap_err().to_string();
+        let imported = fetch::import(&t.published.spec, &archive, &t.target()).unwrap_err().to_string();
         for error in [t.fetch(&[&good]).unwrap_err(), imported] {
             assert!(error.contains(why) && error.contains("--to "), "{error}");
         }
@@ -471,100 +479,100 @@ fn a_folder_that_holds_anything_is_left_alone() {
         fs::remove_file(file).unwrap();
         fs::remove_file(archive).unwrap();
     }
-    // An empty folder becomes the set.
+    // An empty folder is replaced by the data set.
     assert!(t.fetch(&[&good]).unwrap());
-    t.whole();
-    // A damaged set is not thrown away: it may be damaged on purpose.
+    t.assert_complete();
+    // A damaged data set is not deleted: the user may have changed it on purpose.
     let mut bytes = t.published.files[0].1.clone();
     bytes[5] ^= 1;
-    fs::write(t.folder().join("data_batch_1.bin"), &bytes).unwrap();
+    fs::write(t.target().join("data_batch_1.bin"), &bytes).unwrap();
     let error = t.fetch(&[&good]).unwrap_err();
     assert!(
-        error.contains("its bytes are not what they were") && error.contains("Nothing there was"),
+        error.contains("its content has changed since") && error.contains("Nothing in it was"),
         "{error}"
     );
-    // A complete set of other images belongs to the user.
-    fs::remove_file(t.folder().join("SHA256SUMS")).unwrap();
-    assert_eq!(t.published.spec.verify(&t.folder()).unwrap(), Verdict::OtherBytes);
+    // A complete data set of other images belongs to the user.
+    fs::remove_file(t.target().join("SHA256SUMS")).unwrap();
+    assert_eq!(t.published.spec.verify(&t.target()).unwrap(), Verification::OtherBytes);
     let error = t.fetch(&[&good]).unwrap_err();
-    assert!(error.contains("a whole set of other pictures"), "{error}");
-    assert_eq!(fs::read(t.folder().join("data_batch_1.bin")).unwrap(), bytes);
+    assert!(error.contains("a complete data set with other images"), "{error}");
+    assert_eq!(fs::read(t.target().join("data_batch_1.bin")).unwrap(), bytes);
 }
 
 #[test]
-fn what_lies_beside_the_set_stays() {
-    let mut t = Try::new("beside");
-    let beside = [format!("{FOLDER}.old"), format!("{FOLDER}.part"), format!("{FOLDER}.part/new")];
-    for folder in &beside {
-        fs::create_dir_all(t.here.path().join(folder)).unwrap();
-        fs::write(t.here.path().join(folder).join("lock"), "years").unwrap();
+fn folders_next_to_the_data_set_are_not_changed() {
+    let mut t = Fixture::new("beside");
+    let others = [format!("{FOLDER}.old"), format!("{FOLDER}.part"), format!("{FOLDER}.part/new")];
+    for folder in &others {
+        fs::create_dir_all(t.folder.path().join(folder)).unwrap();
+        fs::write(t.folder.path().join(folder).join("lock"), "years").unwrap();
     }
-    let kept = |t: &Try| {
-        for folder in &beside {
-            let file = t.here.path().join(folder).join("lock");
+    let assert_unchanged = |t: &Fixture| {
+        for folder in &others {
+            let file = t.folder.path().join(folder).join("lock");
             assert_eq!(fs::read_to_string(&file).unwrap(), "years", "{folder}");
         }
     };
-    let good = t.serve(Manner::Good);
+    let good = t.serve(Behaviour::Good);
     assert!(t.fetch(&[&good]).unwrap());
-    kept(&t);
-    fs::remove_dir_all(t.folder()).unwrap();
-    let archive = t.here.path().join("archive");
+    assert_unchanged(&t);
+    fs::remove_dir_all(t.target()).unwrap();
+    let archive = t.folder.path().join("archive");
     fs::write(&archive, &t.published.archive).unwrap();
-    assert!(fetch::import(&t.published.spec, &archive, &t.folder()).unwrap());
-    kept(&t);
-    assert!(!t.part().exists());
+    assert!(fetch::import(&t.published.spec, &archive, &t.target()).unwrap());
+    assert_unchanged(&t);
+    assert!(!t.workspace().exists());
 }
 
 #[test]
-fn a_working_folder_that_is_not_ours_is_refused() {
-    let mut t = Try::new("foreign");
-    let good = t.serve(Manner::Good);
-    let mine = t.part().join("cifar-10-binary.tar.gz");
-    fs::create_dir_all(t.part()).unwrap();
+fn a_foreign_working_folder_is_refused() {
+    let mut t = Fixture::new("foreign");
+    let good = t.serve(Behaviour::Good);
+    let mine = t.workspace().join("cifar-10-binary.tar.gz");
+    fs::create_dir_all(t.workspace()).unwrap();
     fs::write(&mine, "years").unwrap();
     let error = t.fetch(&[&good]).unwrap_err();
-    assert!(error.contains("was not made by it (CACHEDIR.TAG is missing"), "{error}");
+    assert!(error.contains("it did not create that folder (CACHEDIR.TAG is missing"), "{error}");
     assert_eq!(fs::read_to_string(mine).unwrap(), "years");
-    // A link as the target, to a folder that is not there.
-    let mut t = Try::new("dangling");
-    symlink("nowhere", t.folder()).unwrap();
+    // The target is a link to a folder that does not exist.
+    let mut t = Fixture::new("dangling");
+    symlink("nowhere", t.target()).unwrap();
     let error = t.fetch(&[&good]).unwrap_err();
     assert!(error.contains("is a link to a folder that does not exist"), "{error}");
 }
 
 #[test]
-fn two_at_once_are_refused() {
-    let mut t = Try::new("two");
-    t.half();
-    let lock = fs::File::open(t.part().join("lock")).unwrap();
+fn a_second_concurrent_call_is_refused() {
+    let mut t = Fixture::new("two");
+    t.download_half();
+    let lock = fs::File::open(t.workspace().join("lock")).unwrap();
     lock.lock().unwrap();
-    let good = t.serve(Manner::Good);
+    let good = t.serve(Behaviour::Good);
     let error = t.fetch(&[&good]).unwrap_err();
-    assert!(error.contains("another `nchw data` is at work in"), "{error}");
+    assert!(error.contains("another `nchw data` is using"), "{error}");
     drop(lock);
     assert!(t.fetch(&[&good]).unwrap());
-    t.whole();
+    t.assert_complete();
 }
 
 #[test]
-fn many_at_once_make_one_whole_set() {
-    let t = Try::new("many");
+fn concurrent_imports_create_one_complete_data_set() {
+    let t = Fixture::new("many");
     let archive = TempFolder::new("fetch-many-archive");
     let file = archive.path().join("archive");
     fs::write(&file, &t.published.archive).unwrap();
     for _ in 0..10 {
-        let import = || fetch::import(&t.published.spec, &file, &t.folder());
-        let ends: Vec<_> = thread::scope(|scope| {
+        let import = || fetch::import(&t.published.spec, &file, &t.target());
+        let results: Vec<_> = thread::scope(|scope| {
             let all: Vec<_> = (0..6).map(|_| scope.spawn(import)).collect();
             all.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        assert!(ends.iter().any(|end| matches!(end, Ok(true))), "{ends:?}");
-        for error in ends.iter().filter_map(|end| end.as_ref().err()) {
-            assert!(error.to_string().contains("another `nchw data` is at work in"), "{error}");
+        assert!(results.iter().any(|result| matches!(result, Ok(true))), "{results:?}");
+        for error in results.iter().filter_map(|result| result.as_ref().err()) {
+            assert!(error.to_string().contains("another `nchw data` is using"), "{error}");
         }
-        t.whole();
-        fs::remove_dir_all(t.folder()).unwrap();
+        t.assert_complete();
+        fs::remove_dir_all(t.target()).unwrap();
     }
 }
 
@@ -580,7 +588,7 @@ fn other_data_sets_are_recognised() {
     let needed =
         "The course needs the binary version of CIFAR-10, cifar-10-binary.tar.gz (170,052,171 bytes)";
     let file = here.path().join("download.tar.gz");
-    // By their size, under any name.
+    // Recognised by their size, under any name.
     for (bytes, what) in [
         (168_513_733, "is CIFAR-100, another data set, with 100 classes (cifar-100-binary.tar.gz)"),
         (169_001_437, "is CIFAR-100, another data set, with 100 classes (cifar-100-python.tar.gz)"),
@@ -590,11 +598,11 @@ fn other_data_sets_are_recognised() {
         let error = import(&file);
         assert!(error.contains(what) && error.contains(needed), "{error}");
     }
-    // By what is in the archive: of any size.
+    // Recognised by the content of the archive, with any size.
     for (folder, what) in [
         ("cifar-10-batches-mat", "is the Matlab version of CIFAR-10 (cifar-10-matlab.tar.gz)"),
         ("cifar-100-python", "is CIFAR-100, another data set"),
-        ("photos", "is another archive: it begins with `photos`; expected cifar-10-binary.tar.gz"),
+        ("photos", "is a different archive: it begins with `photos`; expected cifar-10-binary.tar.gz"),
     ] {
         let mut tar = tar::Builder::new(Vec::new());
         entry(&mut tar, &format!("{folder}/readme.html"), b"<html>");
@@ -602,21 +610,21 @@ fn other_data_sets_are_recognised() {
         let error = import(&file);
         assert!(error.contains(what), "{error}");
     }
-    // Unpacked, in the folder or in the one around it.
+    // Unpacked: the folder itself, or its parent folder.
     let folder = here.path().join("cifar-10-batches-py");
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("data_batch_1"), [0x80, 2]).unwrap();
     for from in [folder.as_path(), here.path()] {
         let error = import(from);
-        let what = format!("{} holds the Python version of CIFAR-10", from.display());
+        let what = format!("{} contains the Python version of CIFAR-10", from.display());
         assert!(error.contains(&what) && error.contains(needed), "{error}");
     }
     assert!(import(&folder.join("data_batch_1")).contains("is a file of the Python version"));
-    // A file is advised only where it is.
+    // A file is suggested only if it exists.
     let empty = here.path().join("empty");
     fs::create_dir(&empty).unwrap();
     let error = import(&empty);
-    assert!(error.contains("holds nothing that can be taken") && !error.contains("data import"), "{error}");
+    assert!(error.contains("contains nothing to import") && !error.contains("data import"), "{error}");
     fs::write(empty.join("cifar-10-binary.tar.gz"), "").unwrap();
     let error = import(&empty);
     assert!(
@@ -624,16 +632,16 @@ fn other_data_sets_are_recognised() {
         "{error}"
     );
     fs::write(empty.join("data_batch_2.bin"), [7; 3073]).unwrap();
-    assert!(import(&empty.join("data_batch_2.bin")).contains("give the folder that holds all of them"));
+    assert!(import(&empty.join("data_batch_2.bin")).contains("give the folder that contains all of them"));
 }
 
-/// Puts one more thing into an archive.
+/// Adds one more entry to an archive.
 type Add<'a> = &'a dyn Fn(&mut tar::Builder<Vec<u8>>);
 
-/// What comes out of an archive, or why nothing does.
+/// The names of the files unpacked from an archive, or the error message.
 fn unpacked(spec: &Spec, packed: &[u8]) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
-    let create = |file: &fetch::Sealed| {
+    let create = |file: &fetch::PublishedFile| {
         names.push(file.name.clone());
         Ok(std::io::sink())
     };
@@ -642,7 +650,7 @@ fn unpacked(spec: &Spec, packed: &[u8]) -> Result<Vec<String>, String> {
 }
 
 #[test]
-fn only_what_is_expected_comes_out_of_an_archive() {
+fn only_expected_files_are_unpacked() {
     let published = published();
     assert_eq!(unpacked(&published.spec, &published.archive).unwrap().len(), 6);
     let with = |add: Add| {
@@ -665,26 +673,29 @@ fn only_what_is_expected_comes_out_of_an_archive() {
     let test = &published.files[5].1;
     let zeros = vec![0; PER_FILE * 3073];
     let cases: [(&str, Add); 10] = [
-        ("test_batch.bin is missing in it", &|_| ()),
-        ("is none of the set's files", &|tar| entry(tar, "../../.bashrc", test)),
-        ("is none of the set's files", &|tar| entry(tar, "/etc/cron.d/x", test)),
-        ("is none of the set's files", &|tar| entry(tar, &format!("{FOLDER}/../test_batch.bin"), test)),
-        ("is none of the set's files", &|tar| entry(tar, "test_batch.bin", test)),
-        ("comes twice", &|tar| entry(tar, &format!("{FOLDER}/data_batch_1.bin"), test)),
-        ("test_batch.bin should have 15,365 bytes, and has 15,364", &|tar| {
+        ("test_batch.bin is missing", &|_| ()),
+        ("is not a file of the data set", &|tar| entry(tar, "../../.bashrc", test)),
+        ("is not a file of the data set", &|tar| entry(tar, "/etc/cron.d/x", test)),
+        ("is not a file of the data set", &|tar| entry(tar, &format!("{FOLDER}/../test_batch.bin"), test)),
+        ("is not a file of the data set", &|tar| entry(tar, "test_batch.bin", test)),
+        ("occurs twice", &|tar| entry(tar, &format!("{FOLDER}/data_batch_1.bin"), test)),
+        ("test_batch.bin: expected 15,365 bytes, got 15,364", &|tar| {
             entry(tar, &format!("{FOLDER}/test_batch.bin"), &test[1..]);
         }),
-        ("test_batch.bin should have the SHA-256", &|tar| {
+        ("test_batch.bin: expected the SHA-256", &|tar| {
             entry(tar, &format!("{FOLDER}/test_batch.bin"), &zeros)
         }),
-        ("is no plain file (Symlink)", &link(tar::EntryType::Symlink, "cifar-10-batches-bin/test_batch.bin")),
-        ("is no plain file (Link)", &link(tar::EntryType::Link, "cifar-10-batches-bin/test_batch.bin")),
+        (
+            "is not a regular file (Symlink)",
+            &link(tar::EntryType::Symlink, "cifar-10-batches-bin/test_batch.bin"),
+        ),
+        ("is not a regular file (Link)", &link(tar::EntryType::Link, "cifar-10-batches-bin/test_batch.bin")),
     ];
     for (why, add) in cases {
         let error = unpacked(&published.spec, &with(add)).unwrap_err();
         assert!(error.contains(why), "expected `{why}` in: {error}");
     }
-    // A file without end, and one that unpacks to far more than it should.
+    // A decompression bomb, and archives that were cut off.
     let bomb = with(&|tar| entry(tar, &format!("{FOLDER}/readme.html"), &vec![0; 9 << 20]));
     let error = unpacked(&published.spec, &bomb).unwrap_err();
     assert!(error.contains("the archive is refused"), "{error}");
@@ -695,7 +706,7 @@ fn only_what_is_expected_comes_out_of_an_archive() {
     }
 }
 
-/// The program, without the proxy of whoever runs the tests, in a home of its own.
+/// The program with its own home folder, and without the proxy of the user who runs the tests.
 fn nchw(home: &Path) -> Command {
     let mut nchw = Command::new(env!("CARGO_BIN_EXE_nchw"));
     for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"] {
@@ -716,19 +727,19 @@ fn ran(nchw: &mut Command) -> (String, String, i32) {
 }
 
 #[test]
-fn killed_in_the_middle_the_program_goes_on_from_there() {
+fn a_killed_download_resumes() {
     let home = TempFolder::new("fetch-kill");
-    let all = Spec::cifar10().archive.bytes;
-    let server = Server::new(Vec::new(), Manner::Zeros(all));
-    let part = home.path().join(working_folder(&Spec::cifar10())).join("cifar-10-binary.tar.gz");
-    let size = || fs::metadata(&part).map_or(0, |data| data.len());
+    let length = Spec::cifar10().archive.bytes;
+    let server = Server::new(Vec::new(), Behaviour::Zeros(length));
+    let archive = home.path().join(working_folder(&Spec::cifar10())).join("cifar-10-binary.tar.gz");
+    let size = || fs::metadata(&archive).map_or(0, |data| data.len());
     let url = format!("{}cifar-10-binary.tar.gz", server.url);
     let arguments = ["data", "fetch", "--to", "set", "--source", &url];
     for round in 1..=3 {
         let mut child = nchw(home.path()).args(arguments).stderr(Stdio::null()).spawn().unwrap();
         let begun = Instant::now();
         while size() < round * 500_000 {
-            assert!(begun.elapsed() < Duration::from_secs(60), "nothing comes");
+            assert!(begun.elapsed() < Duration::from_secs(60), "nothing is downloaded");
             thread::sleep(Duration::from_millis(5));
         }
         child.kill().unwrap();
@@ -739,19 +750,19 @@ fn killed_in_the_middle_the_program_goes_on_from_there() {
     assert!(starts[0] == 0 && starts[1] >= 500_000 && starts[2] >= 1_000_000, "{starts:?}");
     let (out, err, code) =
         ran(nchw(home.path()).args(&arguments[..5]).arg(format!("{}x", Server::down().url)));
-    assert!(err.contains("it refuses the connection") && err.contains(" bytes are kept"), "{err}");
+    assert!(err.contains("it refused the connection") && err.contains(" bytes are kept"), "{err}");
     assert_eq!((out.as_str(), code), ("", 2));
 }
 
 #[test]
-fn the_program_says_where_it_looks_and_what_is_wrong_there() {
+fn where_lists_the_folders_and_their_problems() {
     let home = TempFolder::new("fetch-where");
     let (out, err, code) = ran(nchw(home.path()).args(["data", "where"]).env("NCHW_DATA", "here"));
-    assert_eq!((out.as_str(), code), ("the folder that NCHW_DATA names\n  here: not there\n", 1));
+    assert_eq!((out.as_str(), code), ("the folder of NCHW_DATA\n  here: not found\n", 1));
     assert!(err.contains("`nchw data fetch` downloads it"), "{err}");
     let (out, ..) = ran(nchw(home.path()).args(["data", "where"]));
     let cache = home.path().join(".cache/nchw").join(FOLDER);
-    assert!(out.contains(&format!("~/.cache/nchw/{FOLDER}\n  {}: not there", cache.display())), "{out}");
+    assert!(out.contains(&format!("~/.cache/nchw/{FOLDER}\n  {}: not found", cache.display())), "{out}");
     fs::create_dir_all(home.path().join("datasets").join(FOLDER)).unwrap();
     let (out, ..) = ran(nchw(home.path()).args(["data", "where"]));
     assert!(out.contains("data_batch_1.bin: No such file"), "{out}");

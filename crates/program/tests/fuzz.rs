@@ -1,9 +1,9 @@
-//! Bytes that nobody meant: what reads files from outside takes them or refuses them in words.
+//! Fuzzing: the readers of files accept any bytes or refuse them with a message, but never panic.
 //!
-//! Every target runs for `NCHW_FUZZ_SECONDS` (2 when it is not set, a minute in
-//! `cargo xtask test`); a failure prints the smallest input that was found.
+//! Every test runs for `NCHW_FUZZ_SECONDS` (2 if it is not set, 60 in `cargo xtask test`);
+//! a failure prints the smallest input that was found.
 
-#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 #[path = "common/archive.rs"]
 mod archive;
@@ -13,9 +13,9 @@ mod common;
 use archive::{gzip, packed, published};
 use nchw::{
     data::read_records,
-    net::{LectureNet, Plan},
+    net::{LectureNet, LectureNetConfig},
 };
-use nchw_program::fetch::{self, Sealed};
+use nchw_program::fetch::{self, PublishedFile};
 use proptest::{
     prelude::*,
     sample::Index,
@@ -31,22 +31,22 @@ use std::{
 };
 use tch::{Device, Kind, Tensor};
 
-/// Tries inputs until the time is over.
+/// Runs the test with random inputs until the time is over.
 fn for_a_while<S: Strategy>(inputs: S, mut test: impl FnMut(S::Value) -> Result<(), TestCaseError>) {
     let seconds = env::var("NCHW_FUZZ_SECONDS").map_or(2.0, |seconds| seconds.parse().unwrap());
-    let (begun, time) = (Instant::now(), Duration::from_secs_f64(seconds));
+    let (start, time) = (Instant::now(), Duration::from_secs_f64(seconds));
     let test = RefCell::new(&mut test);
     let mut tried = 0;
-    while begun.elapsed() < time {
+    while start.elapsed() < time {
         let config = Config { cases: 32, failure_persistence: None, ..Config::default() };
         let mut runner = TestRunner::new(config);
         runner.run(&inputs, |input| (test.borrow_mut())(input)).unwrap_or_else(|failure| panic!("{failure}"));
         tried += 32;
     }
-    println!("{tried} inputs in {:.0} s", begun.elapsed().as_secs_f64());
+    println!("{tried} inputs in {:.0} s", start.elapsed().as_secs_f64());
 }
 
-/// One thing that happens to a file.
+/// One change to a file.
 #[derive(Clone, Debug)]
 enum Change {
     Set(Index, u8),
@@ -73,13 +73,13 @@ fn changed(bytes: &[u8], changes: &[Change]) -> Vec<u8> {
         if bytes.is_empty() {
             return bytes;
         }
-        let place = |index: &Index| index.index(bytes.len());
+        let position = |index: &Index| index.index(bytes.len());
         match change {
             Change::Set(at, byte) => {
                 let at = place(at);
                 bytes[at] = *byte;
             }
-            Change::Cut(at) => bytes.truncate(place(at)),
+            Change::Cut(at) => bytes.truncate(position(at)),
             Change::Remove(at, count) => {
                 let at = place(at);
                 bytes.drain(at..(at + count).min(bytes.len()));
@@ -89,7 +89,7 @@ fn changed(bytes: &[u8], changes: &[Change]) -> Vec<u8> {
                 bytes.splice(at..at, more.iter().copied());
             }
             Change::Repeat(from, to) => {
-                let (from, to) = (place(from), place(to));
+                let (from, to) = (position(from), position(to));
                 let part = bytes[from.min(to)..from.max(to)].to_vec();
                 bytes.splice(to..to, part);
             }
@@ -99,7 +99,7 @@ fn changed(bytes: &[u8], changes: &[Change]) -> Vec<u8> {
 }
 
 #[test]
-fn the_reader_of_the_binary_format() {
+fn the_binary_format_reader_never_panics() {
     let whole: Vec<u8> = published().files.into_iter().flat_map(|(_, bytes)| bytes).collect();
     let arbitrary = prop::collection::vec(any::<u8>(), 0..7000);
     let damaged = changes().prop_map(move |changes| changed(&whole, &changes));
@@ -117,32 +117,35 @@ fn the_reader_of_the_binary_format() {
 }
 
 #[test]
-fn the_reader_of_weights() {
+fn the_weights_reader_never_panics() {
     let folder = common::TempFolder::new("fuzz-weights");
     let path = folder.path().join("weights.safetensors");
-    LectureNet::new(Plan { maps: [1, 2, 3], pooling: true }, 1, Device::Cpu).unwrap().save(&path).unwrap();
+    LectureNet::new(LectureNetConfig { maps: [1, 2, 3], pooling: true }, 1, Device::Cpu)
+        .unwrap()
+        .save(&path)
+        .unwrap();
     let whole = std::fs::read(&path).unwrap();
-    // Without its hash, so that damage behind the head is read, too; the head keeps its length.
+    // Without its hash, so that damage after the header is read, too; the header keeps its length.
     let text = String::from_utf8_lossy(&whole[..4000]).into_owned();
     let at = text.find("\"sha256\"").unwrap();
-    let mut unsealed = whole.clone();
-    unsealed[at + 1..at + 7].copy_from_slice(b"nohash");
-    let head = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let mut without_hash = whole.clone();
+    without_hash[at + 1..at + 7].copy_from_slice(b"nohash");
+    let header_length = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
     let arbitrary = prop::collection::vec(any::<u8>(), 0..3000);
     let damaged = {
         let whole = whole.clone();
         changes().prop_map(move |changes| changed(&whole, &changes))
     };
-    let in_head = (any::<Index>(), any::<u8>(), changes()).prop_map(move |(at, byte, changes)| {
-        let mut bytes = unsealed.clone();
-        bytes[at.index(head)] = byte;
+    let in_header = (any::<Index>(), any::<u8>(), changes()).prop_map(move |(at, byte, changes)| {
+        let mut bytes = without_hash.clone();
+        bytes[at.index(header_length)] = byte;
         changed(&bytes, &changes)
     });
-    let pictures = Tensor::zeros([2, 3, 32, 32], (Kind::Uint8, Device::Cpu));
-    for_a_while(prop_oneof![1 => arbitrary, 3 => damaged, 3 => in_head], |bytes| {
+    let images = Tensor::zeros([2, 3, 32, 32], (Kind::Uint8, Device::Cpu));
+    for_a_while(prop_oneof![1 => arbitrary, 3 => damaged, 3 => in_header], |bytes| {
         std::fs::write(&path, &bytes).unwrap();
         match LectureNet::load(&path) {
-            Ok(net) => match net.logits(&pictures) {
+            Ok(net) => match net.logits(&images) {
                 Ok(logits) => prop_assert_eq!(logits.size(), [2, 10]),
                 Err(error) => prop_assert!(error.to_string().contains("sums overflow"), "{}", error),
             },
@@ -153,14 +156,14 @@ fn the_reader_of_weights() {
 }
 
 #[test]
-fn the_reader_of_the_archive() {
+fn the_archive_reader_never_panics() {
     let published = published();
     let mut tar = Vec::new();
     flate2::read::GzDecoder::new(&published.archive[..]).read_to_end(&mut tar).unwrap();
     let headers = headers(&tar);
     let archive = packed(&published.files);
-    // Damage in the packed bytes, in the bytes inside, and in their headers
-    // (with a checksum that fits, so that more than the checksum is tried).
+    // Damage in the compressed bytes, in the uncompressed bytes, and in the headers (with
+    // a correct checksum, so that not only the checksum is tested).
     let outside = changes().prop_map(move |changes| changed(&archive, &changes));
     let plain = tar.clone();
     let inside = changes().prop_map(move |changes| gzip(&changed(&plain, &changes)));
@@ -170,19 +173,23 @@ fn the_reader_of_the_archive() {
         for (header, at, byte) in bytes {
             let start = *header.get(&headers);
             tar[start + at] = byte;
-            sum(&mut tar[start..start + 512]);
+            write_checksum(&mut tar[start..start + 512]);
         }
         gzip(&tar)
     });
     let arbitrary = prop::collection::vec(any::<u8>(), 0..3000);
     for_a_while(prop_oneof![1 => arbitrary, 3 => outside, 3 => inside, 3 => in_headers], |bytes| {
         let out: Rc<RefCell<BTreeMap<String, Vec<u8>>>> = Rc::default();
-        let create = |file: &Sealed| Ok(Out(file.name.clone(), out.clone()));
+        let create = |file: &PublishedFile| Ok(Out(file.name.clone(), out.clone()));
         let read = fetch::archive::unpack(&bytes[..], &published.spec.files, "x.tar.gz", create);
         let out = out.borrow();
         for (name, bytes) in out.iter() {
             let expected = published.files.iter().find(|(file, _)| file == name);
-            prop_assert!(expected.is_some_and(|(_, whole)| bytes.len() <= whole.len()), "{} came out", name);
+            prop_assert!(
+                expected.is_some_and(|(_, whole)| bytes.len() <= whole.len()),
+                "{} was unpacked",
+                name
+            );
         }
         match read {
             Ok(()) => prop_assert!(published.files.iter().all(|(name, bytes)| out.get(name) == Some(bytes))),
@@ -192,7 +199,7 @@ fn the_reader_of_the_archive() {
     });
 }
 
-/// Where the headers of an archive begin.
+/// The positions of the headers in an archive.
 fn headers(tar: &[u8]) -> Vec<usize> {
     let (mut at, mut found) = (0, Vec::new());
     while tar[at] != 0 {
@@ -203,14 +210,14 @@ fn headers(tar: &[u8]) -> Vec<usize> {
     found
 }
 
-/// Writes the checksum that the header now has.
-fn sum(header: &mut [u8]) {
+/// Writes the correct checksum of a header.
+fn write_checksum(header: &mut [u8]) {
     header[148..156].fill(b' ');
     let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
     header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
 }
 
-/// A file in memory, by its name.
+/// A file in memory, with its name.
 struct Out(String, Rc<RefCell<BTreeMap<String, Vec<u8>>>>);
 
 impl Write for Out {

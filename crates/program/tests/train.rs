@@ -1,4 +1,4 @@
-//! `nchw train` and `nchw eval`, as they are typed.
+//! `nchw train` and `nchw eval`, run as commands.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
@@ -23,52 +23,53 @@ fn nchw(arguments: &str, folder: &Path) -> Command {
     nchw
 }
 
-/// Standard output, error output and exit code.
-fn said(mut nchw: Command) -> (String, String, i32) {
+/// Runs a command → standard output, standard error and exit code.
+fn output(mut nchw: Command) -> (String, String, i32) {
     let done = nchw.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (text(done.stdout), text(done.stderr), done.status.code().unwrap())
 }
 
 const SMALL: &str =
-    "train --preset quick --stand-in 96 --set batch=32 --device cpu --precision fp32 --out run";
+    "train --preset quick --stand-in 96 --set batch_size=32 --device cpu --precision fp32 --out run";
 
 #[test]
-fn trained_tested_and_gone_on_with() {
+fn a_training_can_be_evaluated_and_resumed() {
     let folder = TempFolder::new("cli-train");
     let here = folder.path();
-    let (out, err, code) = said(nchw(&format!("{SMALL} --epochs 1"), here));
+    let (out, err, code) = output(nchw(&format!("{SMALL} --epochs 1"), here));
     assert_eq!(code, 0, "{err}");
-    // Without a terminal, too, there is a line for each epoch: on the error output, as the bar.
+    // Without a terminal, there is still a line per epoch, on standard error like the progress bar.
     assert!(err.starts_with("quick on Shapes-10") && err.contains("\nepoch   1 of 1 █"), "{err}");
     assert!(
         out.contains(
-            "Shapes-10 (stand-in: drawn by this course), 96 + 20 pictures; CPU, fp32: done, 1.0 of 1 epochs"
+            "Shapes-10 (stand-in: drawn by this course), 96 + 20 images; CPU, fp32: done, 1.0 of 1 epochs"
         ),
         "{out}"
     );
     let log = fs::read_to_string(here.join("run/log.jsonl")).unwrap();
     assert!(log.lines().count() == 1 && log.contains("\"epoch\":1"), "{log}");
 
-    let (_, err, code) = said(nchw(&format!("{SMALL} --epochs 1"), here));
+    let (_, err, code) = output(nchw(&format!("{SMALL} --epochs 1"), here));
     assert_eq!(
         (err.as_str(), code),
-        ("nchw: run holds a training already: --resume goes on with it, or choose another folder\n", 2)
+        ("nchw: run contains a training already: --resume continues it, or choose another folder\n", 2)
     );
-    let (out, err, code) = said(nchw(&format!("{SMALL} --epochs 1 --resume"), here));
+    let (out, err, code) = output(nchw(&format!("{SMALL} --epochs 1 --resume"), here));
     assert!(code == 0 && out.contains("done"), "{out}{err}");
-    let (_, err, code) = said(nchw(&format!("{SMALL} --epochs 2 --resume"), here));
-    assert!(code == 2 && err.contains("holds a training by another recipe: epochs 1 there, 2 here"), "{err}");
+    let (_, err, code) = output(nchw(&format!("{SMALL} --epochs 2 --resume"), here));
+    assert!(
+        code == 2 && err.contains("contains a training with another recipe: epochs 1 there, 2 here"),
+        "{err}"
+    );
 
-    // Three records: a label and 3072 bytes each.
+    // Three records of a label and 3072 bytes each.
     let record = |label: u8| [vec![label], vec![17 * label; 3072]].concat();
     fs::write(here.join("three.bin"), [record(3), record(9), record(3)].concat()).unwrap();
-    let (out, err, code) = said(nchw("eval --weights run/weights.safetensors --batch three.bin", here));
-    assert!(
-        code == 0 && out.contains("of 3 pictures right") && out.contains("mirrored, too: "),
-        "{out}{err}"
-    );
-    let (out, _, code) = said(nchw("eval --weights run/weights.safetensors --batch three.bin --json", here));
+    let (out, err, code) = output(nchw("eval --weights run/weights.safetensors --batch three.bin", here));
+    assert!(code == 0 && out.contains("% on 3 images") && out.contains("with mirror images: "), "{out}{err}");
+    let (out, _, code) =
+        output(nchw("eval --weights run/weights.safetensors --batch three.bin --json", here));
     let report: serde_json::Value = serde_json::from_str(&out).unwrap();
     let confusion = report["plain"]["confusion"].as_array().unwrap();
     let row =
@@ -78,10 +79,10 @@ fn trained_tested_and_gone_on_with() {
 }
 
 #[test]
-fn what_cannot_be_done_is_told() {
+fn invalid_options_and_files_give_errors() {
     let folder = TempFolder::new("cli-train-errors");
     let refused = |arguments: &str| {
-        let (out, err, code) = said(nchw(arguments, folder.path()));
+        let (out, err, code) = output(nchw(arguments, folder.path()));
         assert_eq!((out.as_str(), code), ("", 2), "{err}");
         err
     };
@@ -90,7 +91,7 @@ fn what_cannot_be_done_is_told() {
     let err = refused("train --out run --preset slow --stand-in");
     assert!(err.contains("there is no preset `slow`: expected quick, lecture or best"), "{err}");
     let err = refused("train --out run --stand-in 9 --set speed=1");
-    assert!(err.contains("there is no choice `speed`"), "{err}");
+    assert!(err.contains("there is no option `speed`"), "{err}");
     let err = refused("train --out run --stand-in 9 --precision int8");
     assert!(err.contains("expected the precision fp32 or bf16, got `int8`"), "{err}");
     let err = refused("train --out run --stand-in 9 --device tpu");
@@ -103,16 +104,16 @@ fn what_cannot_be_done_is_told() {
     assert!(err.contains("page.html: this is not a whole safetensors file (20 bytes"), "{err}");
 }
 
-/// How many epochs a training's log has.
+/// The number of epochs in a training's log.
 fn epochs(folder: &Path) -> usize {
     fs::read_to_string(folder.join("run/log.jsonl")).unwrap().lines().count()
 }
 
-/// `--epochs` is short for `--set epochs=`; with either, only `minutes=` limits the time.
+/// `--epochs` is short for `--set epochs=`; both remove the preset's time limit.
 #[test]
-fn an_option_is_short_for_a_choice() {
-    // The preset quick has 5 epochs and 3 minutes. A training of the time limit alone tries steps first.
-    for (choices, expected) in [
+fn epochs_and_seed_are_short_for_set() {
+    // The preset quick has 5 epochs and a limit of 3 minutes.
+    for (options, expected) in [
         ("--epochs 2", 2),
         ("--set epochs=2", 2),
         ("--set epochs=40 --set minutes=0.000001", 1),
@@ -121,16 +122,17 @@ fn an_option_is_short_for_a_choice() {
         ("--set minutes=0 --set epochs=3", 3),
         ("--seed 7 --set epochs=1", 1),
     ] {
-        let folder = TempFolder::new("cli-choices");
-        let (_, err, code) = said(nchw(&format!("{SMALL} {choices}"), folder.path()));
-        assert_eq!((code, epochs(folder.path())), (0, expected), "{choices}: {err}");
+        let folder = TempFolder::new("cli-options");
+        let (_, err, code) = output(nchw(&format!("{SMALL} {options}"), folder.path()));
+        assert_eq!((code, epochs(folder.path())), (0, expected), "{options}: {err}");
     }
     let folder = TempFolder::new("cli-short");
     let here = folder.path();
-    let weights = |choices: &str, out: &str| {
-        let (_, err, code) = said(nchw(&SMALL.replace("--out run", &format!("--out {out} {choices}")), here));
-        assert_eq!(code, 0, "{choices}: {err}");
-        // The recipe is in the name of no file here: the weights are the same bytes.
+    let weights = |options: &str, out: &str| {
+        let (_, err, code) =
+            output(nchw(&SMALL.replace("--out run", &format!("--out {out} {options}")), here));
+        assert_eq!(code, 0, "{options}: {err}");
+        // Equal weights give equal bytes.
         fs::read(here.join(out).join("weights.safetensors")).unwrap()
     };
     let seven = weights("--seed 7 --epochs 1", "a");
@@ -138,7 +140,7 @@ fn an_option_is_short_for_a_choice() {
     assert_ne!(seven, weights("--seed 8 --epochs 1", "c"));
 
     let refused = |arguments: &str| {
-        let (out, err, code) = said(nchw(&format!("train --out new --stand-in 9 {arguments}"), here));
+        let (out, err, code) = output(nchw(&format!("train --out new --stand-in 9 {arguments}"), here));
         assert_eq!((out.as_str(), code), ("", 2), "{err}");
         assert!(!here.join("new").exists());
         err
@@ -153,14 +155,20 @@ fn an_option_is_short_for_a_choice() {
         assert_eq!(option, refused(&format!("--set epochs={value}")));
         assert!(option.contains("epochs: expected a whole number from 1 to 10000, got "), "{option}");
     }
-    let err = refused("--set peak_rate=1000");
+    for (old, new) in
+        [("peak_rate=0.3", "max_lr=0.3"), ("head_pace=0.1", "head_lr_scale=0.1"), ("batch=8", "batch_size=8")]
+    {
+        let err = refused(&format!("--set {old}"));
+        assert!(err.contains("is now called") && err.contains(&format!("`--set {new}`")), "{err}");
+    }
+    let err = refused("--set max_lr=1000");
     assert!(err.contains("a learning rate above 0 and up to 100, such as 0.3, got 1000"), "{err}");
 }
 
-/// Outputs that nobody reads, and a full disk behind one: a pipe whose reader is gone, and /dev/full.
+/// Tries outputs that cannot be written: a pipe whose reader is gone, and a full disk (/dev/full).
 #[cfg(target_os = "linux")]
 #[test]
-fn no_command_panics_at_an_output_that_is_closed() {
+fn no_command_panics_if_its_output_cannot_be_written() {
     let folder = TempFolder::new("cli-closed");
     let here = folder.path();
     let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/photos/chelsea.png");
@@ -180,7 +188,7 @@ fn no_command_panics_at_an_output_that_is_closed() {
         ("quiz sheet".into(), 0),
         ("shapes 3x7x7 relu".into(), 0),
         ("shapes 3x7x7 relu --json".into(), 0),
-        // These speak on the error output.
+        // These write to standard error.
         ("shapes 3x7x7 maxpool".into(), 2),
         ("shapes 3x7x7 conv\t5->6\t3".into(), 1),
         ("data where".into(), 1),
@@ -204,7 +212,7 @@ fn no_command_panics_at_an_output_that_is_closed() {
         let (code, err) = start(closed(), Stdio::piped());
         assert_eq!((code, err.contains("panicked")), (Some(expected), false), "{command} >closed: {err}");
         assert_eq!(start(closed(), closed()).0, Some(expected), "{command} >closed 2>closed");
-        // What cannot be written is an error, but never a panic, which would be 101.
+        // The exit code may be that of an error, but not 101, that of a panic.
         let code = start(full(), full()).0;
         assert!(code.is_some_and(|code| code <= 2), "{command} >full 2>full: {code:?}");
         if command.starts_with(SMALL) {
@@ -237,7 +245,7 @@ fn weights_that_are_not_finite_are_refused() {
     for (value, kind) in [(f64::NAN, "NaN"), (f64::INFINITY, "infinite numbers")] {
         written(Some(value), false);
         for command in [eval.clone(), see("answer"), see("gradcam"), see("sum --fit whole")] {
-            let (out, err, code) = said(nchw(&command, here));
+            let (out, err, code) = output(nchw(&command, here));
             assert_eq!((out.as_str(), code), ("", 2), "{command}");
             let says = format!("w.safetensors: `block2.norm1.weight` [64] holds {kind}: 1 of its 64 numbers");
             assert!(err.contains(&says), "{err}");
@@ -245,21 +253,21 @@ fn weights_that_are_not_finite_are_refused() {
         }
     }
     written(None, false);
-    assert_eq!(said(nchw(&eval, here)).2, 0);
-    // All 0: every class is equally likely, and all of a figure is about the first.
+    assert_eq!(output(nchw(&eval, here)).2, 0);
+    // If all weights are 0, every class is equally likely, and figures show the first one.
     written(Some(0.0), true);
-    let (out, err, code) = said(nchw(&eval, here));
-    assert!(code == 0 && out.contains("0.00 % of 1 pictures right"), "{out}{err}");
-    let (out, _, code) = said(nchw(&see("gradcam"), here));
+    let (out, err, code) = output(nchw(&eval, here));
+    assert!(code == 0 && out.contains("0.00 % on 1 images"), "{out}{err}");
+    let (out, _, code) = output(nchw(&see("gradcam"), here));
     let first = "Grad-CAM of block3 for airplane";
     assert!(code == 0 && out.contains(first) && out.contains("the answer: airplane 10 %"), "{out}");
-    let (out, _, code) = said(nchw(&see("compare"), here));
+    let (out, _, code) = output(nchw(&see("compare"), here));
     assert!(code == 0 && out.contains("Grad-CAM, airplane") && !out.contains("truck"), "{out}");
 }
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_leaves_a_checkpoint() {
+fn ctrl_c_writes_a_checkpoint() {
     let folder = TempFolder::new("cli-interrupt");
     let mut child = nchw(&format!("{SMALL} --epochs 9999"), folder.path());
     let child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -270,14 +278,14 @@ fn ctrl_c_leaves_a_checkpoint() {
         }
         sleep(Duration::from_millis(100));
     }
-    let (_, err, code) = said(nchw(&format!("{SMALL} --epochs 9999 --resume"), folder.path()));
+    let (_, err, code) = output(nchw(&format!("{SMALL} --epochs 9999 --resume"), folder.path()));
     assert!(code == 2 && err.contains("another program trains in"), "{err}");
     let done = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(done.success());
     let done = child.wait_with_output().unwrap();
     let out = String::from_utf8_lossy(&done.stdout);
     assert_eq!(done.status.code(), Some(130), "{out}");
-    assert!(out.contains("the same command with --resume goes on"), "{out}");
-    let (out, err, code) = said(nchw(&format!("{SMALL} --epochs 3 --resume"), folder.path()));
+    assert!(out.contains("the same command with --resume continues"), "{out}");
+    let (out, err, code) = output(nchw(&format!("{SMALL} --epochs 3 --resume"), folder.path()));
     assert!(code == 2 && err.contains("epochs 9999 there, 3 here"), "{out}{err}");
 }

@@ -1,4 +1,4 @@
-//! Layers one after the other, and where they break.
+//! Layers in sequence, up to the first that does not fit.
 
 use super::fault::Fault;
 use super::field::Growing;
@@ -10,7 +10,7 @@ use super::table::{Table, Totals};
 use crate::{Error, Result, error::debug_as_display};
 use std::{fmt, str::FromStr};
 
-/// Layers one after the other, from code or from text.
+/// Layers in sequence, from code or from text.
 ///
 /// ```
 /// use nchw::shapes::{Chain, chain, conv, flatten, linear, max_pool};
@@ -21,8 +21,8 @@ use std::{fmt, str::FromStr};
 /// ```
 ///
 /// # Text
-/// Layers are separated by `;`, a new line or `->`. A layer is its name, its
-/// numbers, then options in any order:
+/// Layers are separated by `;`, a new line or `->`. A layer consists of its name,
+/// its numbers, then options in any order:
 /// `conv 10 3x5 stride 2 padding 1`, `conv 3->10 3x3` (channels given),
 /// `convt 8 2x2 stride 2 output_padding 1`, `maxpool 2`, `avgpool 3 stride 2 ceil`,
 /// `gap`, `gmp`, `flatten`, `linear 10`, `relu`, `bn`, `dropout 0.5`;
@@ -58,11 +58,12 @@ pub fn chain(layers: impl IntoIterator<Item = Layer>) -> Chain {
     Chain { layers: layers.into_iter().collect() }
 }
 
-/// The table of a chain, both given as text.
+/// The table of a chain, from the input's shape and the layers as text.
 ///
 /// # Errors
-/// When a text cannot be read: the place, what was found, and what would be
-/// right. A chain that breaks is no error: the table says so in `problem`.
+/// When a text cannot be read; the message says where, what was found, and what
+/// was expected. A layer that does not fit is not an error: the table reports it
+/// in `problem`.
 ///
 /// ```
 /// let table = nchw::shapes::table("3x7x9", "conv 10 3x3; conv 20 3x3")?;
@@ -79,7 +80,7 @@ impl Chain {
     /// The table of this chain on an input, up to the first layer that does not fit.
     ///
     /// # Shapes
-    /// N counts in outputs, bytes and multiply-adds, never in weights and parameters.
+    /// N affects outputs, bytes and multiply-adds, never weights and parameters.
     pub fn on(&self, input: impl Into<Shape>) -> Table {
         let start = input.into();
         let mut table = Table { input: start, rows: vec![], totals: Totals::default(), problem: None };

@@ -1,6 +1,6 @@
-//! Numbers that explain themselves: the formula, then the learner's numbers, then the result.
+//! Explanations of numbers: the formula, then the learner's numbers, then the result.
 
-use super::field::{Sight, ranges};
+use super::field::{AxisField, ranges};
 use super::layer::{Layer, Op};
 use super::row::channels_and_last;
 use super::shape::{Shape, count, times};
@@ -9,7 +9,7 @@ use super::{Pair, Row};
 use crate::error::debug_as_display;
 use std::fmt;
 
-/// Some lines that say where a number comes from; in a notebook they show as they are.
+/// A few lines of text that explain a number; a notebook displays them as a list.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Explanation(String);
 
@@ -43,16 +43,16 @@ impl Slide {
         )
     }
 
-    /// The formula, what the rounding did, and what no window looks at.
+    /// The formula, the effect of the rounding, and the positions that no window reads.
     fn lines(&self) -> String {
         let (letter, plural) = (self.axis.letter(), self.axis.plural());
         let mut text = format!("  {letter} = {}", self.formula());
         let mut add = |line: String| text += &format!("\n      {line}");
         if self.drops_last() {
-            let (last, behind) = ((self.raw_size() - 1) * self.stride - self.before, self.input);
+            let start = (self.raw_size() - 1) * self.stride - self.before;
             add(format!(
-                "less 1: the last window would start at {last}, in the padding behind 0 to {}; so {letter} = {}",
-                behind - 1,
+                "minus 1: the last window would start at {start}, in the padding after 0 to {}; so {letter} = {}",
+                self.input - 1,
                 self.size()
             ));
         }
@@ -63,15 +63,15 @@ impl Slide {
         if rest != 0 && !self.ceil {
             let whole = self.room() as f64 / self.stride as f64;
             add(format!(
-                "the floor drops a part of {whole:.2}: {} of the padded input {} left over",
+                "the floor rounds {whole:.2} down: {} of the padded input {} left over",
                 self.axis.count(rest),
                 if rest == 1 { "is" } else { "are" }
             ));
         }
         match self.unread().as_deref() {
             None | Some([]) => {}
-            Some([place]) => add(format!("{} {place} (from 0) is never looked at", self.axis.singular())),
-            Some(places) => add(format!("{plural} {} (from 0) are never looked at", ranges(places))),
+            Some([only]) => add(format!("no window reads {} {only} (counted from 0)", self.axis.singular())),
+            Some(several) => add(format!("no window reads {plural} {} (counted from 0)", ranges(several))),
         }
         text
     }
@@ -81,7 +81,7 @@ const WINDOW: &str = "floor((H + 2*padding - dilation*(kernel-1) - 1) / stride) 
 const TRANSPOSED: &str = "(H-1)*stride - 2*padding + dilation*(kernel-1) + output_padding + 1";
 
 impl Row {
-    /// Everything about this row: each of the five below.
+    /// All five explanations below.
     pub fn explain(&self) -> Explanation {
         let parts = [
             self.explain_output(),
@@ -94,21 +94,21 @@ impl Row {
         Explanation(format!("{} on {}\n{parts}", self.layer, self.input.named()))
     }
 
-    /// Why the output has this shape, with every floor and what it drops.
+    /// Why the output has this shape, with every rounding and what it discards.
     ///
     /// ```
     /// use nchw::shapes::conv;
     /// let why = conv(10, 3).stride(2).on([3, 7, 8])?.explain_output().to_string();
     /// assert!(why.contains("H = floor((7 + 2*0 - 1*(3-1) - 1) / 2) + 1 = floor(4 / 2) + 1 = 3"));
-    /// assert!(why.contains("column 7 (from 0) is never looked at"));
+    /// assert!(why.contains("no window reads column 7 (counted from 0)"));
     /// # Ok::<(), nchw::Error>(())
     /// ```
     pub fn explain_output(&self) -> Explanation {
         let head = format!("output {}:", self.output);
         let channels = match self.layer.op {
-            op if op.convolves() => format!("  C = {}: one map for each filter", self.layer.out),
+            op if op.convolves() => format!("  C = {}: one feature map for each filter", self.layer.out),
             _ => format!(
-                "  C = {}: unchanged, every channel is pooled by itself",
+                "  C = {}: unchanged, every channel is pooled separately",
                 channels_and_last(self.input).0
             ),
         };
@@ -117,25 +117,27 @@ impl Row {
                 let features = m.c as u128 * m.h as u128 * m.w as u128;
                 format!("  features = C*H*W = {}*{}*{} = {features}", m.c, m.h, m.w)
             }
-            (Op::Flatten, _) => "  it was flat before: unchanged".into(),
-            (Op::Linear, Shape::Flat(_)) => format!("  features = {}: one for each node", self.layer.out),
-            (Op::Linear, _) => format!("  W = {}: a linear layer changes the last axis only", self.layer.out),
+            (Op::Flatten, _) => "  unchanged: the input is already flattened".into(),
+            (Op::Linear, Shape::Flat(_)) => {
+                format!("  features = {}: one for each output node", self.layer.out)
+            }
+            (Op::Linear, _) => format!("  W = {}: a linear layer changes only the last axis", self.layer.out),
             (Op::GlobalAvgPool | Op::GlobalMaxPool, Shape::Maps(m)) => {
-                format!("{channels}\n  H = W = 1: one value for all {}x{} places of a channel", m.h, m.w)
+                format!("{channels}\n  H = W = 1: one value for all {}x{} positions of a channel", m.h, m.w)
             }
             (op, _) => match &self.slides {
-                None => "  unchanged: each value stays in its place".into(),
+                None => "  unchanged: each value keeps its position".into(),
                 Some([h, w]) => {
                     let mut formula = if op == Op::ConvTranspose { TRANSPOSED } else { WINDOW }.to_string();
                     if self.layer.ceil {
                         formula = formula.replace("floor", "ceil");
                     }
                     let same = match self.layer.same {
-                        true => "\n  `same` pads dilation*(kernel-1) in all, the odd one behind",
+                        true => "\n  `same` pads dilation*(kernel-1) in total, with the odd one at the end",
                         false => "",
                     };
                     format!(
-                        "{channels}\n  H' = {formula}, and W' likewise{same}\n{}\n{}",
+                        "{channels}\n  H' = {formula}, and the same for W'{same}\n{}\n{}",
                         h.lines(),
                         w.lines()
                     )
@@ -145,11 +147,11 @@ impl Row {
         Explanation(format!("{head}\n{body}"))
     }
 
-    /// Which sizes of the weight are chosen, and which follow.
+    /// Which sizes of the weight you choose, and which the input determines.
     pub fn explain_weight(&self) -> Explanation {
         let Layer { op, out, kernel, .. } = self.layer;
         if self.weight.is_empty() {
-            return Explanation("weight: none, nothing is learned here".into());
+            return Explanation("weight: none, this layer has no parameters".into());
         }
         let shape = times(&self.weight);
         let (channels, last) = channels_and_last(self.input);
@@ -161,20 +163,20 @@ impl Row {
         };
         let body = match op {
             Op::Conv => format!(
-                "  N = {out} filters: yours to choose\n  C = {channels}{shared}: C is not yours to choose: it is the \
-                 channel count of the input\n  H, W = {kernel}: yours to choose"
+                "  N = {out} filters: you choose it\n  C = {channels}{shared}: you do not choose it: it is the \
+                 channel count of the input\n  H, W = {kernel}: you choose it"
             ),
             Op::ConvTranspose => format!(
-                "  {channels}: the channel count of the input, not yours to choose; it stands first here\n  \
-                 {out}{shared}: the maps that come out, yours to choose\n  H, W = {kernel}: yours to choose"
+                "  {channels}: the channel count of the input, which you do not choose; it comes first here\n  \
+                 {out}{shared}: the output maps, you choose it\n  H, W = {kernel}: you choose it"
             ),
             Op::Linear => format!(
-                "  {out} nodes: yours to choose\n  {last}: not yours to choose: it is the number of features of the input"
+                "  {out} nodes: you choose it\n  {last}: you do not choose it: it is the number of features of the input"
             ),
-            _ => format!("  {channels}: one scale for each channel, and as many shifts"),
+            _ => format!("  {channels}: one scale for each channel; the shifts have the same shape"),
         };
         Explanation(format!(
-            "weight {shape}:\n{body}\n  the batch (N={}) is never in a weight",
+            "weight {shape}:\n{body}\n  the batch size (N={}) is never part of a weight",
             self.input.n()
         ))
     }
@@ -182,7 +184,7 @@ impl Row {
     /// How the parameters add up: `10*3*3*3 weights + 10 biases = 280`.
     pub fn explain_parameters(&self) -> Explanation {
         if self.weight.is_empty() {
-            return Explanation("parameters 0: nothing is learned here".into());
+            return Explanation("parameters: 0, nothing is learned here".into());
         }
         let weights = self.weight.iter().map(u64::to_string).collect::<Vec<_>>().join("*");
         let biases = count(&self.bias).unwrap_or(0);
@@ -194,7 +196,7 @@ impl Row {
         Explanation(format!("parameters: {weights}{plus} = {}", self.parameters))
     }
 
-    /// How the multiply-adds come about.
+    /// How the multiply-adds add up.
     pub fn explain_multiply_adds(&self) -> Explanation {
         let all = self.multiply_adds;
         let product = |sizes: &[u64]| sizes.iter().map(u64::to_string).collect::<Vec<_>>().join("*");
@@ -212,17 +214,23 @@ impl Row {
                 format!("multiply-adds: {} outputs, each {} = {all}", sizes(self.output), of(" inputs"))
             }
             Op::ConvTranspose => {
-                format!("multiply-adds: {} inputs, each spread over {} = {all}", sizes(self.input), of(""))
+                format!(
+                    "multiply-adds: {} inputs, each multiplied by {} weights = {all}",
+                    sizes(self.input),
+                    of("")
+                )
             }
             Op::BatchNorm => format!("multiply-adds: {} values, one each = {all}", sizes(self.output)),
-            _ => "multiply-adds 0: nothing is multiplied by a weight".into(),
+            _ => "multiply-adds: 0, nothing is multiplied by a weight".into(),
         })
     }
 
     /// How the receptive field grows from that of the row before.
     pub fn explain_field(&self) -> Explanation {
         let (Some(field), Some(before)) = (self.field, self.before) else {
-            return Explanation("receptive field: none, the chain began without rows and columns".into());
+            return Explanation(
+                "receptive field: none, the input of the chain has no rows and columns".into(),
+            );
         };
         let Some([h, w]) = &self.slides else {
             return Explanation(format!(
@@ -230,8 +238,8 @@ impl Row {
                 Pair { h: field.h.size, w: field.w.size }
             ));
         };
-        let rows = sight_lines("rows", h, before.h, field.h);
-        let columns = sight_lines("columns", w, before.w, field.w);
+        let rows = growth("rows", h, before.h, field.h);
+        let columns = growth("columns", w, before.w, field.w);
         Explanation(format!(
             "receptive field {}:\n{rows}\n{columns}",
             Pair { h: field.h.size, w: field.w.size }
@@ -239,17 +247,18 @@ impl Row {
     }
 }
 
-fn sight_lines(plural: &str, slide: &Slide, before: Sight, after: Sight) -> String {
+/// How the receptive field grows along one axis.
+fn growth(plural: &str, slide: &Slide, before: AxisField, after: AxisField) -> String {
     let Slide { kernel, stride, dilation, before: padding, .. } = slide;
-    let Sight { size, jump, first } = before;
+    let AxisField { size, jump, first } = before;
     if slide.transposed.is_some() {
         return format!(
-            "  {plural}: at most {} (traced back: a transposed convolution's values see unequally much), jump \
-             {jump}/{stride} = {}, first centre {}",
+            "  {plural}: size at most {} (traced back: the values of a transposed convolution have receptive fields of \
+             different sizes), jump {jump}/{stride} = {}, first centre {}",
             after.size, after.jump, after.first
         );
     }
-    // After a transposed convolution a jump is a fraction, and sizes are traced back.
+    // After a transposed convolution, jumps are fractions, and sizes are traced back.
     let sum = match jump.fract() == 0.0 && size as f64 + slide.reach() as f64 * jump == after.size as f64 {
         true => format!("{size} + ({kernel}-1)*{dilation}*{jump} = {}", after.size),
         false => format!("{} (traced back)", after.size),

@@ -1,16 +1,16 @@
-//! The words for every mistake: what was expected, what came, the likely cause, what to write.
+//! The message for every mistake: what was expected, what was given, the likely cause, what to write.
 
 use super::layer::{Layer, Op, flatten};
 use super::shape::{LIMIT, Nchw, Pair, Shape, gcd, product};
 use super::slide::Slide;
 
-/// Why a layer cannot be laid on an input, and what can.
+/// Why a layer cannot be applied to an input, and what can.
 #[derive(Clone)]
 pub(super) struct Fault {
     pub what: String,
     pub why: String,
     pub fix: String,
-    /// One mend; there may be more faults behind it. Empty when it is the input that is wrong.
+    /// The correction of this fault; others may remain. Empty when the input is wrong.
     pub instead: Vec<Layer>,
 }
 
@@ -20,27 +20,27 @@ impl Fault {
     }
 
     pub(super) fn too_large(what: &str) -> Fault {
-        let what = format!("{what}: expected at most {LIMIT}, and got more");
-        Fault::new(what, "a digit too many", "smaller numbers", vec![])
+        let what = format!("{what}: expected at most {LIMIT}, got more");
+        Fault::new(what, "a number has too many digits", "smaller numbers", vec![])
     }
 }
 
-/// The rule behind every wrong number of channels.
-pub const DEPTH: &str = "a filter has as many channels as what it is laid on";
+/// The rule that every wrong number of channels breaks.
+pub const DEPTH: &str = "a filter must have as many channels as its input";
 
-/// Why somebody made filters with so many channels for a batch of `n`.
-pub fn why_these_channels(said: u64, n: u64) -> &'static str {
-    if said == n && n > 1 {
-        "N was written: the batch is never in a weight"
+/// The likely reason for filters with this many channels, for a batch of `n`.
+pub fn why_these_channels(given: u64, n: u64) -> &'static str {
+    if given == n && n > 1 {
+        "this is N: the batch size is never part of a weight"
     } else {
-        "the channels of an earlier layer were written, not those of the layer just before"
+        "these are the channels of an earlier layer, not those of the layer directly before"
     }
 }
 
 /// What to do when a window does not fit.
-pub const NO_ROOM: &str = "a smaller window, more padding, or fewer pools before";
+pub const NO_ROOM: &str = "a smaller window, more padding, or fewer pooling layers before";
 
-/// The axis of a pair on which something holds: `on axis H (rows)`.
+/// The axes for which something holds: `axis H (rows)`.
 fn axis(h: bool, w: bool) -> &'static str {
     match (h, w) {
         (true, true) => "axes H (rows) and W (columns)",
@@ -50,27 +50,27 @@ fn axis(h: bool, w: bool) -> &'static str {
 }
 
 impl Layer {
-    pub(super) fn stranger(&self, option: &str) -> Fault {
+    pub(super) fn unknown_option(&self, option: &str) -> Fault {
         let takes = match self.op.takes() {
             [] => "no options".to_string(),
             options => options.join(", "),
         };
         Fault::new(
-            format!("`{}` has no `{option}`; it takes {takes}", self.op.name()),
+            format!("`{}` has no option `{option}`; it takes {takes}", self.op.name()),
             "the option belongs to another layer",
-            "leave the option out",
-            vec![self.without_strangers()],
+            "omit the option",
+            vec![self.without_unknown_options()],
         )
     }
 
     pub(super) fn zero(&self, what: &str, instead: Layer) -> Fault {
-        let what = format!("{what}: expected at least 1, and got 0");
-        Fault::new(what, "a number is missing, or two changed places", "at least 1", vec![instead])
+        let what = format!("{what}: expected at least 1, got 0");
+        Fault::new(what, "a number is missing, or two numbers are swapped", "at least 1", vec![instead])
     }
 
-    pub(super) fn rate_outside(&self) -> Fault {
+    pub(super) fn rate_out_of_range(&self) -> Fault {
         Fault::new(
-            format!("expected a rate from 0 to 1, and got {}", self.rate),
+            format!("expected a dropout rate from 0 to 1, got {}", self.rate),
             "a percentage: 50 % is 0.5",
             "a rate from 0 to 1",
             vec![Layer { rate: 0.5, ..*self }],
@@ -79,8 +79,8 @@ impl Layer {
 
     pub(super) fn empty(&self, axis: &str) -> Fault {
         Fault::new(
-            format!("axis {axis}: expected at least 1, and got 0: there is nothing to look at"),
-            "a layer before left nothing, or the input was written with a 0",
+            format!("axis {axis}: expected at least 1, got 0: the input is empty"),
+            "an earlier layer has an empty output, or one of the input's sizes is 0",
             "an input without a 0",
             vec![],
         )
@@ -88,47 +88,49 @@ impl Layer {
 
     pub(super) fn on_flat(&self, input: Shape) -> Fault {
         Fault::new(
-            format!("expected maps (N C H W), and got flattened values ({})", input.named()),
-            "a flatten comes too early (rows and columns are gone after it), or the input lacks its channels: \
-             a grey picture is `1x28x28`",
-            "put it before the `flatten`, or give the input its channels",
+            format!("expected maps (N C H W), got flattened values ({})", input.named()),
+            "a `flatten` comes too early (it removes rows and columns), or the input lacks its channel axis: \
+             a grey image is `1x28x28`",
+            "put this layer before the `flatten`, or write the input with its channels",
             vec![],
         )
     }
 
     pub(super) fn wrong_channels(&self, channels: u64, n: u64) -> Fault {
-        let said = self.input.unwrap_or(0);
+        let given = self.input.unwrap_or(0);
         let (what, why) = match self.op {
             Op::BatchNorm => {
-                ("one pair of numbers for each channel", "the channels of another layer were written")
+                ("one scale and one shift for each channel", "these are the channels of another layer")
             }
-            _ => (DEPTH, why_these_channels(said, n)),
+            _ => (DEPTH, why_these_channels(given, n)),
         };
         Fault::new(
-            format!("axis C (channels): expected {channels} ({what}), and got {said}"),
+            format!("axis C (channels): expected {channels} ({what}), got {given}"),
             why,
-            format!("{channels}, or leave the number out: it is not yours to choose"),
+            format!("{channels}, or omit the number: the input determines it"),
             vec![Layer { input: Some(channels), ..*self }],
         )
     }
 
     pub(super) fn wrong_features(&self, features: u64) -> Fault {
-        let said = self.input.unwrap_or(0);
+        let given = self.input.unwrap_or(0);
         Fault::new(
-            format!("axis 1 (features): expected {features}, as many as each picture has, and got {said}"),
-            "the size before the flatten was reckoned wrongly (a floor or a padding forgotten), or the batch was \
-             multiplied in",
-            format!("{features}, or leave the number out"),
+            format!(
+                "axis 1 (features): expected {features}, the number of values of each image, got {given}"
+            ),
+            "the size before the flatten was miscalculated (a floor or a padding was forgotten), or it was \
+             multiplied by the batch size",
+            format!("{features}, or omit the number"),
             vec![Layer { input: Some(features), ..*self }],
         )
     }
 
     pub(super) fn not_flattened(&self, maps: Nchw) -> Fault {
         let features = product(&[maps.c, maps.h, maps.w]);
-        let said = self.input.map_or(String::new(), |said| format!(" {said}"));
+        let given = self.input.map_or(String::new(), |given| format!(" {given}"));
         Fault::new(
-            format!("expected{said} flattened features, and got maps ({})", maps.named()),
-            "the `flatten` is missing: a linear layer takes one row of values for each picture",
+            format!("expected{given} flattened features, got maps ({})", maps.named()),
+            "a `flatten` is missing: a linear layer takes one row of values for each image",
             features.map_or(String::new(), |all| {
                 format!("flatten first: {}*{}*{} = {all}", maps.c, maps.h, maps.w)
             }),
@@ -139,19 +141,19 @@ impl Layer {
     pub(super) fn groups_do_not_divide(&self, channels: u64, groups: u64) -> Fault {
         let rest = |what, n: u64| {
             let left = n % groups;
-            if left == 0 { String::new() } else { format!(" {what} {n} / {groups} leaves {left};") }
+            if left == 0 { String::new() } else { format!(" {what} {n} / {groups} has remainder {left};") }
         };
         let common = gcd(channels, self.out);
         Fault::new(
             format!(
-                "axis C (channels): expected input channels and filters that {groups} groups divide, and got:{}{}",
+                "axis C (channels): expected numbers of input channels and filters that are divisible by {groups} groups, got:{}{}",
                 rest("channels", channels),
                 rest("filters", self.out)
             )
             .trim_end_matches(';')
             .to_string(),
-            "every group gets equally many channels and equally many filters",
-            format!("a number of groups that divides {common}"),
+            "every group has the same number of channels and the same number of filters",
+            format!("a number of groups that divides {common} evenly"),
             vec![Layer { groups: Some(gcd(groups, common)), ..*self }],
         )
     }
@@ -161,23 +163,23 @@ impl Layer {
         let half = |kernel: u64, dilation: u64| (kernel - 1).saturating_mul(dilation) / 2;
         let padding = Pair { h: half(self.kernel.h, dilation.h), w: half(self.kernel.w, dilation.w) };
         Fault::new(
-            format!("`padding same`: expected stride 1x1, and got {}", self.strides()),
-            "with a larger stride the size cannot stay the same",
-            "a padding in numbers",
+            format!("`padding same`: expected stride 1x1, got {}", self.strides()),
+            "with a larger stride, the output cannot have the size of the input",
+            "a padding given as a number",
             vec![Layer { same: false, padding: Some(padding), ..*self }],
         )
     }
 
-    pub(super) fn padded_over_half(&self, padding: Pair) -> Fault {
+    pub(super) fn padding_over_half(&self, padding: Pair) -> Fault {
         let half = Pair { h: self.kernel.h / 2, w: self.kernel.w / 2 };
         let less = Pair { h: padding.h.min(half.h), w: padding.w.min(half.w) };
         Fault::new(
             format!(
-                "{}: expected padding of at most half the {} window, {half}, and got {padding}",
+                "{}: expected a padding of at most half the {} window, {half}, got {padding}",
                 axis(padding.h > half.h, padding.w > half.w),
                 self.kernel
             ),
-            "with more, a window would lie in the padding alone and pool nothing",
+            "with more padding, a window could lie entirely in the padding and have no value to pool",
             "less padding",
             vec![Layer { padding: Some(less), ..*self }],
         )
@@ -187,28 +189,28 @@ impl Layer {
         let less = Pair { h: extra.h.min(most.h), w: extra.w.min(most.w) };
         Fault::new(
             format!(
-                "{}: expected output_padding smaller than the stride or the dilation, at most {most}, and got {extra}",
+                "{}: expected output_padding smaller than the stride or the dilation, at most {most}, got {extra}",
                 axis(extra.h > most.h, extra.w > most.w)
             ),
-            "it only chooses among the sizes that a stride rounds to the same; `padding` was meant, perhaps",
+            "it only selects one of the sizes that a convolution with this stride maps to the same output; perhaps `padding` was meant",
             "less output_padding",
             vec![Layer { output_padding: Some(less), ..*self }],
         )
     }
 
-    /// The window does not fit, or a transposed convolution's padding cuts everything away.
+    /// The window does not fit, or the padding of a transposed convolution removes the whole output.
     pub(super) fn no_room(&self, maps: Nchw, slide: &Slide, slides: &[Slide; 2]) -> Fault {
         let (letter, plural) = (slide.axis.letter(), slide.axis.plural());
         let size = slide.formula();
         if slide.transposed.is_some() {
-            let less = |s: &Slide, now: u64| {
-                if s.size() >= 1 { now } else { ((s.raw_size() + 2 * s.before - 1) / 2).max(0) as u64 }
+            let reduced = |s: &Slide, padding: u64| {
+                if s.size() >= 1 { padding } else { ((s.raw_size() + 2 * s.before - 1) / 2).max(0) as u64 }
             };
-            let now = self.padding.unwrap_or(0.into());
-            let padding = Pair { h: less(&slides[0], now.h), w: less(&slides[1], now.w) };
+            let given = self.padding.unwrap_or(0.into());
+            let padding = Pair { h: reduced(&slides[0], given.h), w: reduced(&slides[1], given.w) };
             return Fault::new(
-                format!("axis {letter} ({plural}): expected an output of at least 1, and got {size}"),
-                "here padding takes away: it is cut from the output's sides",
+                format!("axis {letter} ({plural}): expected an output of at least 1, got {size}"),
+                "the padding of a transposed convolution is removed from the sides of its output",
                 "less padding",
                 vec![Layer { padding: Some(padding), ..*self }],
             );
@@ -218,19 +220,19 @@ impl Layer {
             if fits { s.kernel } else { (s.padded() - 1).div_euclid(s.dilation) + 1 }
         };
         let kernel = Pair { h: fitting(&slides[0]).max(0) as u64, w: fitting(&slides[1]).max(0) as u64 };
-        let dilated = if slide.dilation > 1 { ", spread by the dilation," } else { "" };
+        let dilated = if slide.dilation > 1 { ", enlarged by the dilation," } else { "" };
         let (input, before, after) = (slide.input, slide.before, slide.after);
         let up = if slide.ceil { slide.stride - 1 } else { 0 };
-        let ceil = if up > 0 { format!(" + {up} by ceil") } else { String::new() };
+        let ceil = if up > 0 { format!(" + {up} because of ceil") } else { String::new() };
         Fault::new(
             format!(
-                "axis {letter} ({plural}): expected a window of at most {} ({input} of the input + \
-                 {before} + {after} of padding{ceil}), and got one of {}: {size}",
+                "axis {letter} ({plural}): expected a window of at most {} (input {input} + \
+                 padding {before} + {after}{ceil}), got {}: {size}",
                 slide.axis.count(slide.padded() + up),
                 slide.reach() + 1
             ),
             format!(
-                "the window{dilated} is larger than what it is laid on ({}): strides and pools before left too little",
+                "the window{dilated} is larger than its input ({}): earlier strides and pooling layers left too few positions",
                 maps.named()
             ),
             NO_ROOM,

@@ -1,51 +1,51 @@
-//! The receptive field: how much of the chain's input one value sees.
+//! The receptive field: the part of the chain's input that one value depends on.
 
 use super::shape::{LIMIT, Shape, gcd};
 use super::slide::Slide;
 use crate::error::debug_as_display;
 use std::{fmt, sync::Arc};
 
-/// What one value sees of the chain's input, along rows and columns.
+/// The receptive field of one value in the chain's input, along rows and columns.
 ///
 /// The formulas are those of Araujo, Norris and Sim, "Computing Receptive
 /// Fields of Convolutional Neural Networks" (Distill, 2019); lecture part 5.
 #[derive(Clone, Copy, PartialEq)]
 pub struct Field {
     /// Along the rows.
-    pub h: Sight,
+    pub h: AxisField,
     /// Along the columns.
-    pub w: Sight,
+    pub w: AxisField,
 }
 
-/// What one value sees along one axis. At the border a part of it may be padding.
+/// The receptive field of one value along one axis. At the border it may include padding.
 #[derive(Clone, Copy, PartialEq)]
-pub struct Sight {
-    /// From the first to the last place seen. With `conv_transpose`, whose
-    /// values see unequally much, the largest; where more than 1,024 neighbours
-    /// differ, an upper bound.
+pub struct AxisField {
+    /// From the first to the last position. The values of a `conv_transpose` have
+    /// receptive fields of different sizes: this is the largest, or an upper bound
+    /// when more than 1,024 neighbouring values differ.
     pub size: u64,
-    /// How far the sights of two neighbours are apart; a fraction after `conv_transpose`.
+    /// The distance between the receptive fields of neighbouring values; a fraction after `conv_transpose`.
     pub jump: f64,
-    /// Where the middle of the first value's sight is; row 0 is the first row.
+    /// The centre of the first value's receptive field; row 0 is the first row.
     pub first: f64,
 }
 
-/// The rows and columns of the chain's input that one value depends on, those in the padding left out.
+/// The rows and columns of the chain's input that one value depends on, without those in the padding.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Seen {
-    /// The rows, from 0, in order. Dilation leaves holes.
+    /// The rows, from 0, in order. Dilation leaves gaps.
     pub rows: Vec<u64>,
     /// The columns, from 0, in order.
     pub cols: Vec<u64>,
 }
 
 /// The windows from the chain's input to a row. All rows of a table share one list,
-/// so a chain of n layers takes memory in proportion to n.
+/// so that memory grows linearly with the number of layers.
 #[derive(Clone)]
 pub(super) struct Path {
     start: [u64; 2],
     steps: Arc<[[Slide; 2]]>,
-    /// How many of the steps lead to this row.
+    /// The number of steps that lead to this row.
     count: usize,
 }
 
@@ -65,14 +65,15 @@ impl Path {
         &self.steps[..self.count]
     }
 
-    /// How many rows and columns the last maps had, also after a flatten.
-    pub(super) fn places(&self) -> [u64; 2] {
+    /// The rows and columns of the last maps, also after a flatten.
+    pub(super) fn size(&self) -> [u64; 2] {
         self.steps().last().map_or(self.start, size_after)
     }
 
-    pub(super) fn trace(&self, axis: usize, place: u64) -> Option<Vec<u64>> {
-        let last = |places: Vec<u64>, slides: &[Slide; 2]| slides[axis].reads(&places);
-        self.steps().iter().rev().try_fold(vec![place], last)
+    /// The positions of the chain's input that a position of the last maps depends on.
+    pub(super) fn trace(&self, axis: usize, position: u64) -> Option<Vec<u64>> {
+        let back = |positions: Vec<u64>, slides: &[Slide; 2]| slides[axis].reads(&positions);
+        self.steps().iter().rev().try_fold(vec![position], back)
     }
 }
 
@@ -83,54 +84,54 @@ fn size_after(slides: &[Slide; 2]) -> [u64; 2] {
 /// The receptive field of the maps so far, extended layer by layer.
 #[derive(Clone)]
 pub(super) struct Growing {
-    places: [u64; 2],
+    size: [u64; 2],
     reach: [Reach; 2],
 }
 
 impl Growing {
     pub(super) fn start(input: Shape) -> Option<Growing> {
         match input {
-            Shape::Maps(m) => Some(Growing { places: [m.h, m.w], reach: [Reach::start(), Reach::start()] }),
+            Shape::Maps(m) => Some(Growing { size: [m.h, m.w], reach: [Reach::start(), Reach::start()] }),
             Shape::Flat(_) => None,
         }
     }
 
-    /// What a node sees that is connected to every position.
+    /// The window of a node that is connected to every position.
     pub(super) fn everything(&self) -> [Slide; 2] {
-        self.places.map(Slide::all)
+        self.size.map(Slide::all)
     }
 
-    /// With one layer more; nothing when a number is beyond [`LIMIT`].
+    /// The receptive field after one more layer; `None` when a number exceeds [`LIMIT`].
     pub(super) fn then(&self, slides: &Option<[Slide; 2]>) -> Option<Growing> {
         let Some(slides) = slides else { return Some(self.clone()) };
         let reach = [self.reach[0].then(&slides[0])?, self.reach[1].then(&slides[1])?];
-        Some(Growing { places: size_after(slides), reach })
+        Some(Growing { size: size_after(slides), reach })
     }
 
     pub(super) fn field(&self) -> Field {
-        Field { h: self.reach[0].sight(), w: self.reach[1].sight() }
+        Field { h: self.reach[0].field(), w: self.reach[1].field() }
     }
 }
 
-/// The first and the last position of the chain's input that a value sees.
+/// The first and the last position of the chain's input that a value depends on.
 type Ends = (i128, i128);
 
-/// Along one axis, what every value sees.
+/// The receptive fields of all values along one axis.
 #[derive(Clone)]
 struct Reach {
-    /// Two neighbours are `jump / per` apart.
+    /// The receptive fields of two neighbours are `jump / per` apart.
     jump: u64,
     per: u64,
     first: f64,
     size: u64,
-    /// The ends for as many neighbours as differ: those of value `x` are those of value
-    /// `x - ends.len()`, moved by `shift`. Nothing for a value that sees nothing.
-    /// Empty when more neighbours differ than [`MOST`]; `size` is a bound then.
+    /// The ends for one period of values: those of value `x` are those of value
+    /// `x - ends.len()`, moved by `shift`. `None` for a value that depends on nothing.
+    /// Empty when the period is longer than [`MOST`]; then `size` is an upper bound.
     ends: Vec<Option<Ends>>,
     shift: i128,
 }
 
-/// The most neighbours that may differ.
+/// The longest period of differing values.
 const MOST: i128 = 1024;
 
 impl Reach {
@@ -138,8 +139,8 @@ impl Reach {
         Reach { jump: 1, per: 1, first: 0.0, size: 1, ends: vec![Some((0, 0))], shift: 1 }
     }
 
-    fn sight(&self) -> Sight {
-        Sight { size: self.size, jump: self.jump as f64 / self.per as f64, first: self.first }
+    fn field(&self) -> AxisField {
+        AxisField { size: self.size, jump: self.jump as f64 / self.per as f64, first: self.first }
     }
 
     fn then(&self, slide: &Slide) -> Option<Reach> {
@@ -163,7 +164,7 @@ impl Reach {
         Some(Reach { jump, per, first, size, ends, shift })
     }
 
-    /// The ends that a value sees, through its window on the values before.
+    /// The ends for one period after a layer, through its window on the values before it.
     fn ends_after(&self, slide: &Slide) -> Option<(Vec<Option<Ends>>, i128)> {
         let period = self.ends.len() as i128;
         let (differ, shift) = if slide.transposed.is_some() {
@@ -175,13 +176,14 @@ impl Reach {
         if differ == 0 || differ > MOST {
             return Some((vec![], shift));
         }
-        // Further inside the window nothing new comes: what is one period on lies between its ends.
-        let taps = slide.kernel.min(if slide.transposed.is_some() { differ } else { period });
+        // Only the first and last `width` kernel positions matter: a value one period further inside the
+        // window has its ends between theirs.
+        let width = slide.kernel.min(if slide.transposed.is_some() { differ } else { period });
         let mut all = vec![];
-        for place in 0..differ {
+        for position in 0..differ {
             let mut ends: Option<Ends> = None;
-            for tap in (0..taps).flat_map(|tap| [tap, slide.kernel - 1 - tap]) {
-                let Some(at) = slide.reads_at(place, tap) else { continue };
+            for k in (0..width).flat_map(|k| [k, slide.kernel - 1 - k]) {
+                let Some(at) = slide.reads_at(position, k) else { continue };
                 let Some((first, last)) = self.ends_of(at)? else { continue };
                 ends = Some(ends.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
             }
@@ -190,7 +192,7 @@ impl Reach {
         Some((all, shift))
     }
 
-    /// What value `x` sees; nothing outside when its numbers are too large.
+    /// The ends of value `x`; the outer `None` means that the numbers are too large.
     fn ends_of(&self, x: i128) -> Option<Option<Ends>> {
         let period = self.ends.len() as i128;
         let Some((first, last)) = self.ends[x.rem_euclid(period) as usize] else { return Some(None) };
@@ -198,7 +200,7 @@ impl Reach {
         Some(Some((first.checked_add(moved)?, last.checked_add(moved)?)))
     }
 
-    /// No value sees more than this: a window's ends, and the largest size around each.
+    /// An upper bound of the size: the width of the window, plus the largest size before it.
     fn bound(&self, slide: &Slide) -> Option<i128> {
         let across = match slide.transposed {
             Some(_) => slide.reach() / slide.stride,
@@ -211,8 +213,8 @@ impl Reach {
 }
 
 /// `[3, 4, 5, 8]` as `3 to 5, 8`.
-pub(super) fn ranges(places: &[u64]) -> String {
-    let runs = places.chunk_by(|a, b| a.checked_add(1) == Some(*b)).collect::<Vec<_>>();
+pub(super) fn ranges(positions: &[u64]) -> String {
+    let runs = positions.chunk_by(|a, b| a.checked_add(1) == Some(*b)).collect::<Vec<_>>();
     let one = |run: &&[u64]| match **run {
         [first, .., last] => format!("{first} to {last}"),
         [only] => only.to_string(),
@@ -225,7 +227,7 @@ pub(super) fn ranges(places: &[u64]) -> String {
     text
 }
 
-impl fmt::Display for Sight {
+impl fmt::Display for AxisField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "size {}, jump {}, first centre {}", self.size, self.jump, self.first)
     }
@@ -243,4 +245,4 @@ impl fmt::Display for Seen {
     }
 }
 
-debug_as_display!(Sight, Field, Seen);
+debug_as_display!(AxisField, Field, Seen);

@@ -1,14 +1,14 @@
-//! Descriptions of layers: what the learner chooses, before any input is known.
+//! Descriptions of layers: what the learner chooses, before the input is known.
 
 use super::shape::Pair;
 use crate::error::debug_as_display;
 use std::fmt;
 
-/// One layer, described but not yet applied to anything.
+/// The description of one layer, not yet applied to an input.
 ///
-/// It is made by one of the functions here and refined by its methods. A method
-/// that makes no sense for the layer (a stride for a `linear`) is reported when
-/// the layer meets its input. Its text is what [`chain` text](super::Chain) reads.
+/// The functions of this module create layers; the methods set their options. An
+/// option that the layer does not have (a stride for a `linear`) is reported when
+/// the layer is applied to an input. [`Chain`](super::Chain) can read its text.
 ///
 /// ```
 /// use nchw::shapes::{conv, max_pool};
@@ -23,25 +23,25 @@ pub struct Layer {
     pub out: u64,
     /// Rows and columns of the window.
     pub kernel: Pair,
-    /// The input channels or features, where they are given.
+    /// The input channels or features, if given.
     pub input: Option<u64>,
-    /// The stride, where it is given.
+    /// The stride, if given.
     pub stride: Option<Pair>,
-    /// The padding, where it is given as a number.
+    /// The padding, if given as a number.
     pub padding: Option<Pair>,
-    /// The dilation, where it is given.
+    /// The dilation, if given.
     pub dilation: Option<Pair>,
-    /// The groups, where they are given.
+    /// The number of groups, if given.
     pub groups: Option<u64>,
-    /// The output padding of a transposed convolution, where it is given.
+    /// The output padding of a transposed convolution, if given.
     pub output_padding: Option<Pair>,
     /// `padding same`: the output has as many rows and columns as the input.
     pub same: bool,
-    /// Whether a pool rounds its output size up.
+    /// Whether pooling rounds its output size up.
     pub ceil: bool,
     /// Whether the layer has no bias.
     pub nobias: bool,
-    /// The rate of a dropout: the share of values that become 0.
+    /// The dropout rate: the fraction of values that become 0.
     pub rate: f64,
 }
 
@@ -73,7 +73,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// Its name in the text of a chain.
+    /// The name in the text of a chain.
     pub(super) fn name(self) -> &'static str {
         match self {
             Op::Conv => "conv",
@@ -90,7 +90,7 @@ impl Op {
         }
     }
 
-    /// The options it understands, by their names in the text.
+    /// The options that it takes, by their names in the text.
     pub(super) fn takes(self) -> &'static [&'static str] {
         match self {
             Op::Conv => &["in_channels", "stride", "padding", "same", "dilation", "groups", "nobias"],
@@ -119,7 +119,7 @@ impl Op {
 /// # Shapes
 /// N C H W becomes N `filters` H' W', with
 /// `H' = floor((H + 2*padding - dilation*(kernel-1) - 1) / stride) + 1`.
-/// The weight is `filters` x C/groups x kernel, whatever N is.
+/// The weight is `filters` x C/groups x kernel, for any N.
 ///
 /// Source: PyTorch `torch.nn.Conv2d`; lecture parts 2 to 4.
 ///
@@ -133,12 +133,12 @@ pub fn conv(filters: u64, kernel: impl Into<Pair>) -> Layer {
     Layer { out: filters, kernel: kernel.into(), ..plain(Op::Conv) }
 }
 
-/// A transposed convolution: a convolution's shapes backwards, to enlarge maps.
+/// A transposed convolution: the shapes of a convolution in reverse, to enlarge maps.
 ///
 /// # Shapes
 /// N C H W becomes N `filters` H' W', with
 /// `H' = (H-1)*stride - 2*padding + dilation*(kernel-1) + output_padding + 1`.
-/// The weight is C x `filters`/groups x kernel: the other way round than for `conv`.
+/// The weight is C x `filters`/groups x kernel: the first two axes are swapped compared to `conv`.
 ///
 /// Source: PyTorch `torch.nn.ConvTranspose2d`.
 ///
@@ -151,10 +151,10 @@ pub fn conv_transpose(filters: u64, kernel: impl Into<Pair>) -> Layer {
     Layer { out: filters, kernel: kernel.into(), ..plain(Op::ConvTranspose) }
 }
 
-/// Max pooling; the stride is the window's size unless it is set.
+/// Max pooling; the default stride is the size of the window.
 ///
 /// # Shapes
-/// As [`conv`], with C unchanged; padding at most half the window.
+/// Like [`conv`], with C unchanged; the padding is at most half the window.
 ///
 /// Source: PyTorch `torch.nn.MaxPool2d`; lecture part 5.
 ///
@@ -167,10 +167,10 @@ pub fn max_pool(kernel: impl Into<Pair>) -> Layer {
     Layer { kernel: kernel.into(), ..plain(Op::MaxPool) }
 }
 
-/// Average pooling; the stride is the window's size unless it is set.
+/// Average pooling; the default stride is the size of the window.
 ///
 /// # Shapes
-/// As [`max_pool`].
+/// Like [`max_pool`].
 ///
 /// Source: PyTorch `torch.nn.AvgPool2d`; lecture part 5.
 ///
@@ -183,7 +183,7 @@ pub fn avg_pool(kernel: impl Into<Pair>) -> Layer {
     Layer { kernel: kernel.into(), ..plain(Op::AvgPool) }
 }
 
-/// The mean of every channel. N C H W becomes N C 1 1.
+/// The mean of each channel. N C H W becomes N C 1 1.
 ///
 /// Source: PyTorch `torch.nn.AdaptiveAvgPool2d(1)`; lecture part 5.
 ///
@@ -196,7 +196,7 @@ pub fn global_avg_pool() -> Layer {
     plain(Op::GlobalAvgPool)
 }
 
-/// The largest value of every channel. N C H W becomes N C 1 1.
+/// The maximum of each channel. N C H W becomes N C 1 1.
 ///
 /// Source: PyTorch `torch.nn.AdaptiveMaxPool2d(1)`; lecture part 5.
 ///
@@ -209,7 +209,7 @@ pub fn global_max_pool() -> Layer {
     plain(Op::GlobalMaxPool)
 }
 
-/// All values of a picture in one row. N C H W becomes N C\*H\*W.
+/// All values of each image in one row. N C H W becomes N C\*H\*W.
 ///
 /// Source: PyTorch `torch.nn.Flatten()`; lecture part 6.
 ///
@@ -236,7 +236,7 @@ pub fn linear(nodes: u64) -> Layer {
     Layer { out: nodes, ..plain(Op::Linear) }
 }
 
-/// Negative values become 0; the shape stays.
+/// Negative values become 0; the shape does not change.
 ///
 /// Source: PyTorch `torch.nn.ReLU`.
 ///
@@ -249,8 +249,8 @@ pub fn relu() -> Layer {
     plain(Op::Relu)
 }
 
-/// Batch normalisation, in two dimensions on maps and in one on flattened
-/// values; the shape stays. Two numbers are learned for each channel.
+/// Batch normalisation, in two dimensions for maps and in one for flattened values; the
+/// shape does not change. Each channel has two parameters, a scale and a shift.
 ///
 /// Source: PyTorch `torch.nn.BatchNorm2d`, `torch.nn.BatchNorm1d`.
 ///
@@ -263,7 +263,7 @@ pub fn batch_norm() -> Layer {
     plain(Op::BatchNorm)
 }
 
-/// Dropout at this rate, from 0 to 1; the shape stays.
+/// Dropout with this rate, from 0 to 1; the shape does not change.
 ///
 /// Source: PyTorch `torch.nn.Dropout`.
 ///
@@ -301,28 +301,28 @@ impl Layer {
         Layer { stride: Some(stride.into()), ..self }
     }
 
-    /// How many rows and columns of padding are put on **each** side.
+    /// How many rows and columns of padding are added on **each** side.
     pub fn padding(self, padding: impl Into<Pair>) -> Layer {
         Layer { padding: Some(padding.into()), same: false, ..self }
     }
 
-    /// As much padding as keeps the size (`padding="same"`). With an even
-    /// kernel the odd one goes below and to the right.
+    /// Padding that keeps the size (`padding="same"`). With an even kernel, the
+    /// extra row and column are added at the bottom and on the right.
     pub fn same(self) -> Layer {
         Layer { same: true, padding: None, ..self }
     }
 
-    /// How far apart the window's values are taken; 1 is side by side.
+    /// The distance between the values of a window; 1 means adjacent.
     pub fn dilation(self, dilation: impl Into<Pair>) -> Layer {
         Layer { dilation: Some(dilation.into()), ..self }
     }
 
-    /// Into how many parts the channels are split, each with filters of its own.
+    /// The number of groups that the channels are split into, each with its own filters.
     pub fn groups(self, groups: u64) -> Layer {
         Layer { groups: Some(groups), ..self }
     }
 
-    /// Rounds the output size of a pooling up (`ceil_mode=True`).
+    /// Rounds the output size of pooling up (`ceil_mode=True`).
     pub fn ceil(self) -> Layer {
         Layer { ceil: true, ..self }
     }
@@ -332,8 +332,8 @@ impl Layer {
         Layer { output_padding: Some(padding.into()), ..self }
     }
 
-    /// Says how many channels (or features) the layer expects. Without it they
-    /// are taken from the input, which is always right.
+    /// The number of channels (or features) that the layer expects. Without it, the
+    /// layer takes the number from its input, which is always right.
     pub fn in_channels(self, channels: u64) -> Layer {
         Layer { input: Some(channels), ..self }
     }
@@ -343,10 +343,10 @@ impl Layer {
         Layer { nobias: true, ..self }
     }
 
-    /// The stride: a pool without one moves by its window.
+    /// The stride; by default, pooling moves by the size of its window.
     pub fn strides(&self) -> Pair {
-        let usual = if self.op.pools() { self.kernel } else { Pair::from(1) };
-        self.stride.unwrap_or(usual)
+        let default = if self.op.pools() { self.kernel } else { Pair::from(1) };
+        self.stride.unwrap_or(default)
     }
 
     /// The options that were set, by their names in the text.
@@ -365,8 +365,8 @@ impl Layer {
         all.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect()
     }
 
-    /// The layer without the options that it does not understand.
-    pub(super) fn without_strangers(&self) -> Layer {
+    /// The layer without the options that it does not have.
+    pub(super) fn without_unknown_options(&self) -> Layer {
         let mut layer = Layer { out: self.out, kernel: self.kernel, rate: self.rate, ..plain(self.op) };
         for name in self.given().into_iter().filter(|name| self.op.takes().contains(name)) {
             match name {
@@ -424,7 +424,7 @@ impl fmt::Display for Layer {
 
 debug_as_display!(Layer);
 
-/// Layers in the text of a chain: `relu; flatten`.
+/// The text of several layers: `relu; flatten`.
 pub(super) fn joined(layers: &[Layer]) -> String {
     layers.iter().map(Layer::to_string).collect::<Vec<_>>().join("; ")
 }

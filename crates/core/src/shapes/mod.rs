@@ -1,10 +1,10 @@
-//! 개채행열 by arithmetic alone: shapes, weights, costs and receptive fields of layers.
+//! 개채행열: shapes, weights, costs and receptive fields of layers, by arithmetic alone.
 //!
-//! Nothing here knows libtorch or a notebook; the results are PyTorch's
-//! ([`Layer::on`] names the few exceptions). The batch N counts in what flows
-//! through a layer (outputs, bytes, multiply-adds) and never in what the layer
-//! is made of (weights, biases, parameters): a model is defined for one picture
-//! and applied N times.
+//! This module uses neither libtorch nor a notebook. Its results are those of
+//! PyTorch ([`Layer::on`] lists the few exceptions). The batch size N affects
+//! the data that flows through a layer (outputs, bytes, multiply-adds) and never
+//! its parameters (weights, biases): a model is defined for one image and
+//! applied N times.
 //!
 //! ```
 //! use nchw::shapes::{chain, conv, flatten, linear, max_pool, relu};
@@ -36,7 +36,7 @@ mod words;
 pub use chain::{Chain, chain, table};
 pub use explain::Explanation;
 pub use fault::{DEPTH, NO_ROOM, why_these_channels};
-pub use field::{Field, Seen, Sight};
+pub use field::{AxisField, Field, Seen};
 pub use layer::Op;
 pub use layer::{
     Layer, avg_pool, batch_norm, conv, conv_transpose, dropout, flatten, global_avg_pool, global_max_pool,

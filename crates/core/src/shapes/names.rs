@@ -1,8 +1,8 @@
-//! What layers and options may be called in a text.
+//! The names of layers and options in the text of a chain.
 
 use super::layer::Op;
 
-/// What each layer may be called.
+/// The accepted names of each layer.
 pub(super) const NAMES: [(Op, &[&str]); 11] = [
     (Op::Conv, &["conv", "convolution"]),
     (Op::ConvTranspose, &["convt", "convtranspose", "transposedconv", "deconv", "tconv"]),
@@ -20,7 +20,7 @@ pub(super) const NAMES: [(Op, &[&str]); 11] = [
     (Op::Dropout, &["dropout", "drop"]),
 ];
 
-/// What each option may be called; suggestions use the first name.
+/// The accepted names of each option; suggestions use the first one.
 pub(super) const OPTIONS: [(&str, &[&str]); 8] = [
     ("stride", &["stride", "s"]),
     ("padding", &["padding", "pad", "p"]),

@@ -1,4 +1,4 @@
-//! Reads the text of a chain, and says what is wrong with it, and where.
+//! Reads the text of a chain, and reports what is wrong and where.
 
 use super::layer::{Layer, Op, plain};
 use super::names::{NAMES, OPTIONS, layer_named, normal, option_named};
@@ -8,7 +8,7 @@ use super::words::{Span, Word, half_width, is_arrow, is_gap, loose, pointed, sta
 use crate::text::distance;
 use crate::{Error, Result};
 
-/// The words of one layer that are not read yet.
+/// The words of one layer, and which of them is read next.
 struct Words<'a> {
     text: &'a str,
     words: Vec<Word<'a>>,
@@ -21,28 +21,31 @@ pub(super) fn parse(text: &str) -> Result<Vec<Layer>> {
     let layers = statements(text)?.iter().map(|words| layer(text, words)).collect::<Result<Vec<_>>>()?;
     if layers.is_empty() {
         return Err(Error::new(
-            "expected layers, and found none: write, say, `conv 10 3x3; relu; maxpool 2`",
+            "expected layers, found none: write, for example, `conv 10 3x3; relu; maxpool 2`",
         ));
     }
     Ok(layers)
 }
 
-/// Reads one layer, written in the course's words or as PyTorch's call.
+/// Reads one layer, in the notation of the course or of PyTorch.
 fn layer(text: &str, words: &[Word]) -> Result<Layer> {
     let words = match words {
         // `self.conv1 = nn.Conv2d(…)`
-        [_, equals, behind @ ..] if equals.word == "=" && !behind.is_empty() => behind,
+        [_, equals, after @ ..] if equals.word == "=" && !after.is_empty() => after,
         _ => words,
     };
-    let Some((&name, behind)) = words.split_first() else { return Ok(plain(Op::Relu)) };
+    let Some((&name, arguments)) = words.split_first() else { return Ok(plain(Op::Relu)) };
     let Some(op) = layer_named(name.word) else { return Err(unknown_layer(text, name)) };
-    // `maxpool (2, 3)` is a window of 2x3, `MaxPool2d(2, 3)` one of 2x2 that moves by 3.
-    let call = behind.first().is_some_and(|b| b.word == "(" && (b.span.0 == name.span.1 || !op.pools()));
-    let behind = if call { pytorch::in_words(text, op, behind)? } else { loose(text, behind) };
-    Words { text, words: [vec![name], behind].concat(), next: 1 }.layer(op)
+    // `maxpool (2, 3)` has a window of 2x3, `MaxPool2d(2, 3)` a window of 2x2 and a stride of 3.
+    let is_call = |first: &Word| first.word == "(" && (first.span.0 == name.span.1 || !op.pools());
+    let arguments = match arguments.first().is_some_and(is_call) {
+        true => pytorch::in_words(text, op, arguments)?,
+        false => loose(text, arguments),
+    };
+    Words { text, words: [vec![name], arguments].concat(), next: 1 }.layer(op)
 }
 
-/// How a layer is written.
+/// An example of how to write a layer.
 fn example(op: Op) -> &'static str {
     match op {
         Op::Conv => "conv 10 3x3",
@@ -70,7 +73,7 @@ impl<'a> Words<'a> {
         pointed(self.text, span, message)
     }
 
-    /// Just behind the last word.
+    /// The position after the last word.
     fn end(&self) -> Span {
         let end = self.words.iter().map(|word| word.span.1).max().unwrap_or(0);
         (end, end)
@@ -80,12 +83,14 @@ impl<'a> Words<'a> {
         let mut layer = plain(op);
         match op {
             Op::Conv | Op::ConvTranspose => {
-                self.filters(&mut layer, "how many filters")?;
-                layer.kernel = self.pair(example(op), "the filters' size")?;
+                self.filters(&mut layer, "the number of filters")?;
+                layer.kernel = self.pair(example(op), "the size of the filters")?;
             }
-            Op::Linear => self.filters(&mut layer, "how many nodes")?,
-            Op::MaxPool | Op::AvgPool => layer.kernel = self.pair(example(op), "the window's size")?,
-            Op::BatchNorm if self.numeric() => layer.input = Some(self.number("bn 10", "the channels")?),
+            Op::Linear => self.filters(&mut layer, "the number of nodes")?,
+            Op::MaxPool | Op::AvgPool => layer.kernel = self.pair(example(op), "the size of the window")?,
+            Op::BatchNorm if self.numeric() => {
+                layer.input = Some(self.number("bn 10", "the number of channels")?)
+            }
             Op::Dropout if self.numeric() => layer.rate = self.rate()?,
             _ => {}
         }
@@ -99,7 +104,7 @@ impl<'a> Words<'a> {
         self.peek().is_some_and(|w| w.word.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.'))
     }
 
-    /// `10`, or `3->10` with the channels that are expected.
+    /// `10`, or `3->10` with the number of input channels.
     fn filters(&mut self, layer: &mut Layer, what: &str) -> Result<()> {
         layer.out = self.number(example(layer.op), what)?;
         if self.peek().is_some_and(|w| is_arrow(w.word)) {
@@ -119,12 +124,12 @@ impl<'a> Words<'a> {
         self.whole(write, what, word, word)
     }
 
-    /// The number in a part of a word.
+    /// The number that is part of a word.
     fn whole(&self, write: &str, what: &str, word: Word, part: Word) -> Result<u64> {
         if word.word.contains(|c: char| c.is_ascii_digit()) {
             return number(self.text, part.word, part.span);
         }
-        let message = format!("expected {what}, and found `{}`: write `{write}`", word.word);
+        let message = format!("expected {what}, found `{}`: write `{write}`", word.word);
         Err(self.error(word.span, &message))
     }
 
@@ -137,12 +142,12 @@ impl<'a> Words<'a> {
         let Some(at) = word.word.find(['x', 'X', '×', '*']) else {
             return Ok(self.whole(write, what, word, word)?.into());
         };
-        let behind = at + word.word[at..].chars().next().map_or(1, char::len_utf8);
+        let after = at + word.word[at..].chars().next().map_or(1, char::len_utf8);
         let part = |from: usize, to: usize| {
             let span = (word.span.0 + from, word.span.0 + to);
             self.whole(write, what, word, Word { word: &word.word[from..to], span })
         };
-        Ok(Pair { h: part(0, at)?, w: part(behind, word.word.len())? })
+        Ok(Pair { h: part(0, at)?, w: part(after, word.word.len())? })
     }
 
     fn tuple(&self, write: &str, what: &str, word: Word) -> Result<Pair> {
@@ -156,16 +161,17 @@ impl<'a> Words<'a> {
             [h, w] => Ok(Pair { h, w }),
             _ => {
                 let message =
-                    format!("expected one number or two, rows and columns, and found `{}`", word.word);
+                    format!("expected one number, or two for rows and columns, found `{}`", word.word);
                 Err(self.error(word.span, &message))
             }
         }
     }
 
     fn rate(&mut self) -> Result<f64> {
-        let word = self.value("dropout 0.5", "a rate")?;
+        let word = self.value("dropout 0.5", "a dropout rate")?;
         let rate = word.word.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
-        let message = format!("expected a rate from 0 to 1, and found `{}`: write `dropout 0.5`", word.word);
+        let message =
+            format!("expected a dropout rate from 0 to 1, found `{}`: write `dropout 0.5`", word.word);
         rate.ok_or_else(|| self.error(word.span, &message))
     }
 
@@ -187,7 +193,10 @@ impl<'a> Words<'a> {
         if twice {
             return Err(self.error(
                 word.span,
-                &format!("`{}` is given twice: leave one out", if name == "same" { "padding" } else { name }),
+                &format!(
+                    "`{}` is given twice: delete one of them",
+                    if name == "same" { "padding" } else { name }
+                ),
             ));
         }
         Ok(match name {
@@ -195,7 +204,7 @@ impl<'a> Words<'a> {
             "padding" => layer.padding(self.pair("padding 1` or `padding same", "the padding")?),
             "dilation" => layer.dilation(self.pair("dilation 2", "the dilation")?),
             "output_padding" => layer.output_padding(self.pair("output_padding 1", "the output_padding")?),
-            "groups" => layer.groups(self.number("groups 2", "how many groups")?),
+            "groups" => layer.groups(self.number("groups 2", "the number of groups")?),
             "same" => layer.same(),
             "ceil" => layer.ceil(),
             _ => layer.nobias(),
@@ -223,16 +232,16 @@ impl<'a> Words<'a> {
         self.error(word.span, &hint)
     }
 
-    /// What is meant, in the learner's own numbers, by a number too many.
+    /// The likely meaning of an extra number, written with the learner's own numbers.
     fn too_many(&self, layer: &Layer, word: Word) -> String {
-        let behind = |back: usize| self.next.checked_sub(back).and_then(|at| self.words.get(at));
-        if let (Some(option), Some(first)) = (behind(3), behind(2))
+        let before = |back: usize| self.next.checked_sub(back).and_then(|at| self.words.get(at));
+        if let (Some(option), Some(first)) = (before(3), before(2))
             && let Some(name @ ("stride" | "padding" | "output_padding" | "dilation")) =
                 option_named(option.word)
             && [first.word, word.word].iter().all(|number| number.parse::<u64>().is_ok())
         {
             return format!(
-                "two numbers of `{name}`, rows and columns, are one word: `{name} {}x{}`",
+                "two numbers for `{name}`, rows and columns, are written as one word: `{name} {}x{}`",
                 first.word, word.word
             );
         }
@@ -240,9 +249,9 @@ impl<'a> Words<'a> {
         let numbers = number.ok().filter(|_| layer.given().iter().all(|name| *name == "in_channels"));
         match (layer.op, numbers) {
             (Op::MaxPool | Op::AvgPool, Some(_)) => {
-                let (name, kernel) = (layer.op.name(), behind(2).map_or("2", |kernel| kernel.word));
+                let (name, kernel) = (layer.op.name(), before(2).map_or("2", |kernel| kernel.word));
                 format!(
-                    "one number too many: if the window moves by {0}, write `{name} {kernel} stride {0}`",
+                    "one number too many: for a stride of {0}, write `{name} {kernel} stride {0}`",
                     word.word
                 )
             }
@@ -251,7 +260,7 @@ impl<'a> Words<'a> {
             {
                 let pytorch = Layer { input: Some(layer.out), out: layer.kernel.h, kernel: last, ..*layer };
                 format!(
-                    "one number too many: write `{pytorch}` if {} channels come in, or `{}` if the window moves by {}",
+                    "one number too many: write `{pytorch}` for {} input channels, or `{}` for a stride of {}",
                     layer.out,
                     layer.stride(last),
                     word.word
@@ -259,7 +268,7 @@ impl<'a> Words<'a> {
             }
             (Op::Linear, Some(last)) if layer.input.is_none() => {
                 let meant = Layer { input: Some(layer.out), out: last.h, ..*layer };
-                format!("one number too many: if {} features come in, write `{meant}`", layer.out)
+                format!("one number too many: for {} input features, write `{meant}`", layer.out)
             }
             _ => format!("one number too many: write `{}`", example(layer.op)),
         }
@@ -271,14 +280,14 @@ fn unknown_layer(text: &str, name: Word) -> Error {
     let flat = normal.strip_suffix("1d").or(normal.strip_suffix("3d")).and_then(layer_named);
     let hint = match (flat, nearest(name.word, layer_names())) {
         (Some(op), _) => format!(
-            "there is no layer `{}` here: all layers have two dimensions, rows and columns (N C H W), as `{}`",
+            "there is no layer `{}` here: all layers have two dimensions, rows and columns (N C H W), like `{}`",
             name.word,
             example(op)
         ),
         (_, Some(near)) => format!("there is no layer `{}`: did you mean `{near}`?", name.word),
         _ => {
             let names = NAMES.map(|(op, _)| op.name()).join(", ");
-            format!("there is no layer `{}`: layers are {names}", name.word)
+            format!("there is no layer `{}`: the layers are {names}", name.word)
         }
     };
     pointed(text, name.span, &hint)
@@ -291,18 +300,18 @@ fn layer_names() -> impl Iterator<Item = (&'static str, &'static str)> {
 fn layer_options(op: Op, found: &str) -> String {
     let takes = op.takes().iter().filter(|name| **name != "in_channels").copied().collect::<Vec<_>>();
     match takes[..] {
-        [] => format!("`{}` takes no options, and found `{found}`", op.name()),
+        [] => format!("`{}` takes no options, found `{found}`", op.name()),
         _ => format!("`{}` has no option `{found}`; it takes {}", op.name(), takes.join(", ")),
     }
 }
 
-/// The name that is nearest to a word, if it is near enough to be meant.
+/// The name that is most similar to a word, if it is similar enough.
 fn nearest<'a>(word: &str, names: impl Iterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
     let word: String = normal(word).chars().take(40).collect();
     let near = |(name, shown): (&'a str, &'a str)| {
-        // A beginning (`max` for `maxpool`) is meant as the whole.
-        let begun = word.len() >= 3 && name.starts_with(&word);
-        let away = if begun { 1 } else { distance(&word, name) };
+        // A prefix (`max`) counts as the whole name (`maxpool`).
+        let is_prefix = word.len() >= 3 && name.starts_with(&word);
+        let away = if is_prefix { 1 } else { distance(&word, name) };
         (away <= 2 && away * 2 < name.len().max(3)).then_some((away, shown))
     };
     names.filter_map(near).min_by_key(|(away, _)| *away).map(|(_, shown)| shown)

@@ -1,4 +1,4 @@
-//! `N C=3 H=32 W=32`: what a shape should be, and in words how another differs.
+//! `N C=3 H=32 W=32`: the expected shape of a tensor, and messages about how a shape differs.
 
 use super::shape::{count, number, times};
 use super::words::{Span, half_width, pointed, words};
@@ -7,8 +7,8 @@ use std::{fmt, str::FromStr};
 
 /// The expected sizes of a tensor, axis by axis.
 ///
-/// An axis is a name (any size, and the same size wherever the name stands
-/// again), a name with its size, a bare size, or `_` for any size.
+/// An axis is a name (any size, but the same size wherever the name is used
+/// again), a name with its size, a size alone, or `_` for any size.
 ///
 /// ```
 /// use nchw::shapes::Pattern;
@@ -26,12 +26,12 @@ pub struct Pattern {
 
 #[derive(Clone, PartialEq)]
 struct Axis {
-    /// `_` and bare sizes have none.
+    /// `None` for `_` and for a size alone.
     name: Option<String>,
     size: Option<u64>,
 }
 
-/// What the names stand for, and where each was met first.
+/// The size of each name, and where the name was first used.
 #[derive(Clone, Default)]
 pub struct Bound(Vec<(String, u64, String)>);
 
@@ -42,81 +42,81 @@ impl Bound {
 }
 
 impl Pattern {
-    /// Whether these sizes are as expected.
+    /// Checks that these sizes are as expected.
     ///
     /// # Errors
-    /// Axis by axis what was expected and what came; the first wrong one is
-    /// marked, and where a rearrangement would fit, it is named.
+    /// When they are not. The message lists what was expected and given for each
+    /// axis, marks the first wrong one, and suggests a rearrangement that would fit.
     pub fn check(&self, sizes: &[u64]) -> Result<()> {
         self.check_with(sizes, &mut Bound::default(), "")
     }
 
-    /// The same with the names met before. `place` says in an error where these sizes belong.
-    pub fn check_with(&self, sizes: &[u64], bound: &mut Bound, place: &str) -> Result<()> {
+    /// Like [`Pattern::check`], with the names from earlier checks. Messages call the tensor `tensor`.
+    pub fn check_with(&self, sizes: &[u64], bound: &mut Bound, tensor: &str) -> Result<()> {
         let before = bound.clone();
-        if self.fits(sizes, bound, place) {
+        if self.fits(sizes, bound, tensor) {
             return Ok(());
         }
         *bound = before;
-        Err(Error::new(self.report(sizes, bound, place)))
+        Err(Error::new(self.report(sizes, bound, tensor)))
     }
 
-    fn fits(&self, sizes: &[u64], bound: &mut Bound, place: &str) -> bool {
-        let expected = self.expected(sizes, bound, place);
+    fn fits(&self, sizes: &[u64], bound: &mut Bound, tensor: &str) -> bool {
+        let expected = self.expected(sizes, bound, tensor);
         sizes.len() == self.axes.len() && sizes.iter().zip(expected).all(|(got, want)| want.fits(*got))
     }
 
-    /// What each axis must be; binds the names that are new.
-    fn expected(&self, sizes: &[u64], bound: &mut Bound, place: &str) -> Vec<Expected> {
+    /// What is expected of each axis; adds new names to `bound`.
+    fn expected(&self, sizes: &[u64], bound: &mut Bound, tensor: &str) -> Vec<Expected> {
         let mut expected = Vec::new();
         for (at, axis) in self.axes.iter().enumerate() {
-            let met = bound.find(&axis.name).cloned();
-            let want = match (axis.size, &met) {
-                (Some(size), Some((_, met, place))) if size != *met => {
-                    Expected { size: Some(size), met: Some((*met, place.clone())) }
+            let earlier = bound.find(&axis.name).cloned();
+            let want = match (axis.size, &earlier) {
+                (Some(size), Some((_, earlier, origin))) if size != *earlier => {
+                    Expected { size: Some(size), earlier: Some((*earlier, origin.clone())) }
                 }
-                (Some(size), _) => Expected { size: Some(size), met: None },
-                (None, Some((_, met, place))) => {
-                    Expected { size: Some(*met), met: Some((*met, place.clone())) }
+                (Some(size), _) => Expected { size: Some(size), earlier: None },
+                (None, Some((_, earlier, origin))) => {
+                    Expected { size: Some(*earlier), earlier: Some((*earlier, origin.clone())) }
                 }
-                (None, None) => Expected { size: None, met: None },
+                (None, None) => Expected { size: None, earlier: None },
             };
             let new = axis.size.or(sizes.get(at).copied());
-            if let (None, Some(name), Some(size)) = (met, &axis.name, new) {
-                let place = if place.is_empty() { String::new() } else { format!(" of {place}") };
-                bound.0.push((name.clone(), size, format!("axis {at}{place}")));
+            if let (None, Some(name), Some(size)) = (earlier, &axis.name, new) {
+                let of_tensor = if tensor.is_empty() { String::new() } else { format!(" of {tensor}") };
+                bound.0.push((name.clone(), size, format!("axis {at}{of_tensor}")));
             }
             expected.push(want);
         }
         expected
     }
 
-    fn report(&self, sizes: &[u64], bound: &Bound, place: &str) -> String {
-        let place_in_head = if place.is_empty() { String::new() } else { format!("{place}: ") };
+    fn report(&self, sizes: &[u64], bound: &Bound, tensor: &str) -> String {
+        let subject = if tensor.is_empty() { String::new() } else { format!("{tensor}: ") };
         let (want, got) = (self.axes.len(), sizes.len());
         let axes = |n: usize| if n == 1 { "1 axis".to_string() } else { format!("{n} axes") };
         let mut text = if want == got {
-            format!("{place_in_head}expected {self}, and got {}", shown(sizes))
+            format!("{subject}expected {self}, got {}", shown(sizes))
         } else {
-            format!("{place_in_head}expected {}, {self}, and got {}: {}", axes(want), axes(got), shown(sizes))
+            format!("{subject}expected {}, {self}, got {}: {}", axes(want), axes(got), shown(sizes))
         };
-        let expected = self.expected(sizes, &mut bound.clone(), place);
+        let expected = self.expected(sizes, &mut bound.clone(), tensor);
         let mut first = true;
         let widest = self.axes.iter().map(|axis| axis.label().chars().count()).max().unwrap_or(1);
         for at in 0..want.max(got) {
             let label = self.axes.get(at).map_or(String::new(), Axis::label);
-            let (said, right) = match (expected.get(at), sizes.get(at)) {
+            let (line, right) = match (expected.get(at), sizes.get(at)) {
                 (Some(want), Some(got)) => (format!("expected {want}, got {got}"), want.fits(*got)),
                 (Some(want), None) => (format!("expected {want}, missing"), false),
-                (None, got) => (format!("not expected, got {}", got.unwrap_or(&0)), false),
+                (None, got) => (format!("expected no such axis, got {}", got.unwrap_or(&0)), false),
             };
             let mark = match (right, first) {
                 (true, _) => "",
-                (false, true) => "  <-- the first that is wrong",
+                (false, true) => "  <-- the first wrong axis",
                 (false, false) => "  <-- wrong",
             };
             first &= right;
-            text += &format!("\n  axis {at}  {label:widest$}  {said}{mark}");
+            text += &format!("\n  axis {at}  {label:widest$}  {line}{mark}");
         }
         if let Some(guess) = self.guess(sizes, bound) {
             text += &format!("\nlikely cause: {}\ninstead: {}", guess.cause, guess.fix);
@@ -132,19 +132,19 @@ impl Pattern {
         rearranged.into_iter().flatten().chain(self.channels(sizes)).find(fits)
     }
 
-    /// Axes in another order.
+    /// The axes in another order.
     fn moved(&self, sizes: &[u64]) -> Vec<Guess> {
         let name = |at: usize| self.axes.get(at).map_or(String::new(), Axis::label);
         let orders: &[(&[usize], &str)] = match sizes.len() {
             4 => &[
-                (&[0, 3, 1, 2], "the channels stand last (N H W C), as in picture files"),
-                (&[0, 2, 3, 1], "the channels stand second (N C H W), and are expected last"),
+                (&[0, 3, 1, 2], "the channels come last (N H W C), as in image files"),
+                (&[0, 2, 3, 1], "the channels come second (N C H W), and are expected last"),
                 (&[0, 1, 3, 2], ""),
                 (&[1, 0, 2, 3], ""),
             ],
             3 => &[
-                (&[2, 0, 1], "the channels stand last (H W C), as in picture files"),
-                (&[1, 2, 0], "the channels stand first (C H W), and are expected last"),
+                (&[2, 0, 1], "the channels come last (H W C), as in image files"),
+                (&[1, 2, 0], "the channels come first (C H W), and are expected last"),
                 (&[0, 2, 1], ""),
                 (&[1, 0, 2], ""),
             ],
@@ -154,7 +154,7 @@ impl Pattern {
         let guess = |(order, cause): &(&[usize], &str)| {
             let moved: Vec<usize> = (0..order.len()).filter(|at| order[*at] != *at).collect();
             let swapped = || match moved[..] {
-                [a, b] => format!("axes {a} and {b} ({} and {}) changed places", name(a), name(b)),
+                [a, b] => format!("axes {a} and {b} ({} and {}) are swapped", name(a), name(b)),
                 _ => String::new(),
             };
             let cause = if cause.is_empty() { swapped() } else { cause.to_string() };
@@ -167,39 +167,39 @@ impl Pattern {
         orders.iter().map(guess).collect()
     }
 
-    /// An axis of one put in.
+    /// With an axis of size 1 inserted.
     fn added(&self, sizes: &[u64]) -> Vec<Guess> {
         let name = |at: usize| self.axes.get(at).map_or(String::new(), Axis::label);
         let with = |at: usize, sizes: &[u64]| [&sizes[..at], &[1], &sizes[at..]].concat();
         let mut all: Vec<Guess> = (0..=sizes.len())
             .map(|at| {
                 let cause = match at {
-                    0 => "the batch axis is missing: this is one, not a batch".to_string(),
+                    0 => "the batch axis is missing: this is a single item, not a batch".to_string(),
                     _ => format!("the axis {} is missing", name(at)),
                 };
                 Guess::new(cause, format!(".unsqueeze({at})"), with(at, sizes))
             })
             .collect();
         if let [h, w, c] = *sizes {
-            let cause = "the channels stand last (H W C), and the batch axis is missing";
+            let cause = "the channels come last (H W C), and the batch axis is missing";
             all.push(Guess::new(cause, ".permute([2, 0, 1]).unsqueeze(0)", vec![1, c, h, w]));
         }
         if let [h, w] = *sizes {
-            let cause = "the axes of the batch and the channels are missing: this is one map";
+            let cause = "the batch axis and the channel axis are missing: this is a single map";
             all.push(Guess::new(cause, ".unsqueeze(0).unsqueeze(0)", vec![1, 1, h, w]));
         }
         all
     }
 
-    /// An axis taken out.
+    /// With an axis removed.
     fn dropped(&self, sizes: &[u64]) -> Vec<Guess> {
         let without = |at: usize| [&sizes[..at], &sizes[at + 1..]].concat();
         let ones = (0..sizes.len()).filter(|at| sizes[*at] == 1).map(|at| {
-            let cause = format!("axis {at} of size 1 is one too many");
+            let cause = format!("axis {at} of size 1 is superfluous");
             Guess::new(cause, format!(".squeeze_dim({at})"), without(at))
         });
         let batch = (!sizes.is_empty() && sizes[0] != 0)
-            .then(|| Guess::new("this is a batch, and one of it is expected", ".i(0)", without(0)));
+            .then(|| Guess::new("this is a batch, and a single item is expected", ".i(0)", without(0)));
         ones.chain(batch).collect()
     }
 
@@ -208,7 +208,7 @@ impl Pattern {
         let mut guesses = Vec::new();
         if sizes.len() > 2 && self.axes.len() == 2 {
             let features = count(&sizes[1..]).unwrap_or(0);
-            let cause = "these are maps, not flattened yet";
+            let cause = "these are maps that have not been flattened";
             guesses.push(Guess::new(cause, ".flatten(1, -1)", vec![sizes[0], features]));
         }
         if sizes.is_empty() || sizes.len() > 2 || self.axes.len() <= sizes.len() {
@@ -227,13 +227,13 @@ impl Pattern {
         }
         let folded: Vec<u64> = folded.into_iter().flatten().collect();
         if folded.len() == self.axes.len() && count(&folded) == Some(all) {
-            let cause = "the values were flattened: rows and columns are not told apart any more";
+            let cause = "the values were flattened: they no longer have rows and columns";
             guesses.push(Guess::new(cause, format!(".view({folded:?})"), folded));
         }
         guesses
     }
 
-    /// Grey, coloured and transparent pictures.
+    /// Grey images, colour images, and images with transparency.
     fn channels(&self, sizes: &[u64]) -> Option<Guess> {
         let at = self.axes.iter().position(|axis| axis.name.as_deref() == Some("C"))?;
         let (got, want) = (*sizes.get(at)?, self.axes[at].size?);
@@ -241,11 +241,13 @@ impl Pattern {
             (1, 3) => {
                 let mut times = vec![1; sizes.len()];
                 times[at] = 3;
-                ("the pictures are grey", format!(".repeat({times:?})"))
+                ("these are grey images", format!(".repeat({times:?})"))
             }
-            (4, 3) => ("the fourth channel says how transparent a pixel is", format!(".narrow({at}, 0, 3)")),
+            (4, 3) => {
+                ("the fourth channel is the transparency of each pixel", format!(".narrow({at}, 0, 3)"))
+            }
             (3, 1) => {
-                ("the pictures have colours", format!(".mean_dim([{at}i64].as_slice(), true, Kind::Float)"))
+                ("these are colour images", format!(".mean_dim([{at}i64].as_slice(), true, Kind::Float)"))
             }
             _ => return None,
         };
@@ -255,31 +257,32 @@ impl Pattern {
     }
 }
 
-/// What one axis must be.
+/// What is expected of one axis.
 struct Expected {
     size: Option<u64>,
-    /// What its name stood for before, and where.
-    met: Option<(u64, String)>,
+    /// The size that its name had before, and where.
+    earlier: Option<(u64, String)>,
 }
 
 impl Expected {
     fn fits(&self, got: u64) -> bool {
-        self.size.is_none_or(|size| size == got) && self.met.as_ref().is_none_or(|(met, _)| *met == got)
+        self.size.is_none_or(|size| size == got)
+            && self.earlier.as_ref().is_none_or(|(earlier, _)| *earlier == got)
     }
 }
 
 impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.size, &self.met) {
+        match (self.size, &self.earlier) {
             (None, _) => f.write_str("any"),
             (Some(size), None) => write!(f, "{size}"),
-            (Some(size), Some((met, place))) if size == *met => write!(f, "{size} (as {place})"),
-            (Some(size), Some((met, place))) => write!(f, "{size} (but {place} was {met})"),
+            (Some(size), Some((earlier, origin))) if size == *earlier => write!(f, "{size} (as {origin})"),
+            (Some(size), Some((earlier, origin))) => write!(f, "{size} (but {origin} was {earlier})"),
         }
     }
 }
 
-/// A likely cause, what to type, and the sizes that it gives.
+/// A likely cause, what to type, and the resulting sizes.
 struct Guess {
     cause: String,
     fix: String,
@@ -316,7 +319,7 @@ impl FromStr for Pattern {
         let axes = words(text, gap).map(|(word, span)| axis(text, word, span)).collect::<Result<Vec<_>>>()?;
         if axes.is_empty() {
             return Err(Error::new(
-                "expected the axes of a shape, and found none: write, say, `N C=3 H=32 W=32`",
+                "expected the axes of a shape, found none: write, for example, `N C=3 H=32 W=32`",
             ));
         }
         let text = words(text, gap).map(|(word, _)| word).collect::<Vec<_>>().join(" ");
@@ -324,7 +327,7 @@ impl FromStr for Pattern {
     }
 }
 
-/// One axis of a pattern, from this place of the text.
+/// Reads one axis of a pattern, at this position of the text.
 fn axis(text: &str, word: &str, span: Span) -> Result<Axis> {
     if word == "_" {
         return Ok(Axis { name: None, size: None });
@@ -332,22 +335,21 @@ fn axis(text: &str, word: &str, span: Span) -> Result<Axis> {
     if word.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+') {
         if word.contains(['x', 'X', '×', '*']) {
             let message =
-                format!("write the axes with spaces between: `{}`", word.replace(['x', 'X', '×', '*'], " "));
+                format!("write spaces between the axes: `{}`", word.replace(['x', 'X', '×', '*'], " "));
             return Err(pointed(text, span, &message));
         }
         return Ok(Axis { name: None, size: Some(number(text, word, span)?) });
     }
     let (name, size) = match word.split_once('=') {
         Some((name, size)) => {
-            let behind = span.0 + name.len() + 1;
-            (name, Some(number(text, size, (behind, span.1))?))
+            let start = span.0 + name.len() + 1;
+            (name, Some(number(text, size, (start, span.1))?))
         }
         None => (word, None),
     };
     let letters = |c: char| c.is_alphanumeric() || c == '_';
     if name.is_empty() || !name.chars().all(letters) {
-        let message =
-            format!("expected a name, a name with its size (`C=3`), a size or `_`, and found `{word}`");
+        let message = format!("expected a name, a name with its size (`C=3`), a size or `_`, found `{word}`");
         return Err(pointed(text, span, &message));
     }
     Ok(Axis { name: Some(name.to_string()), size })

@@ -1,47 +1,47 @@
-//! Where a chain breaks, why, and what would fit.
+//! The first layer of a chain that does not fit, why it does not, and what would fit.
 
 use super::layer::{Layer, joined};
 use super::shape::Shape;
 use crate::error::debug_as_display;
 use std::fmt;
 
-/// Where a chain breaks, why, and what would fit.
+/// The first layer of a chain that does not fit, why it does not, and what would fit.
 #[derive(Clone, PartialEq)]
 pub struct Problem {
-    /// Which layer it is; the first is 1.
+    /// The number of the layer; the first is 1.
     pub position: usize,
     /// The layer that does not fit.
     pub layer: Layer,
-    /// What came to it.
+    /// The input of this layer.
     pub input: Shape,
-    /// What was expected and what came, with the axis.
+    /// What was expected and what was given, with the axis.
     pub what: String,
     /// The likely cause.
     pub why: String,
-    /// What to do.
+    /// What to write instead.
     pub fix: String,
-    /// Layers that fit in its place; empty when it is the input that is wrong.
+    /// Layers that would fit instead; empty when the input is wrong.
     pub instead: Vec<Layer>,
 }
 
 impl Problem {
-    /// What stands behind the layer's name.
-    fn says(&self) -> String {
+    /// The message after the name of the layer.
+    fn message(&self) -> String {
         let Problem { input, what, why, fix, instead, .. } = self;
         let fits =
             if instead.is_empty() { String::new() } else { format!("; `{}` would fit", joined(instead)) };
         format!("does not fit on {}\n  {what}\n  likely cause: {why}\n  instead: {fix}{fits}", input.named())
     }
 
-    /// The same of a layer that belongs to no chain.
+    /// The message for a layer that is not part of a chain.
     pub fn alone(&self) -> String {
-        format!("`{}` {}", self.layer, self.says())
+        format!("`{}` {}", self.layer, self.message())
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "layer {}, `{}`, {}", self.position, self.layer, self.says())
+        write!(f, "layer {}, `{}`, {}", self.position, self.layer, self.message())
     }
 }
 

@@ -1,11 +1,11 @@
-//! PyTorch's way to write a layer, `nn.Conv2d(3, 10, kernel_size=3)`, turned into the words of a chain's text.
+//! Translates PyTorch's notation, `nn.Conv2d(3, 10, kernel_size=3)`, into the words of a chain's text.
 
 use super::layer::Op;
 use super::names::{normal, option_named};
 use super::words::{Word, is_arrow, joined, loose, pointed};
 use crate::Result;
 
-/// The arguments of PyTorch's layer, in order; `Linear`'s features are called channels here.
+/// The parameters of PyTorch's layer, in order; the features of `Linear` are called channels here.
 fn signature(op: Op) -> &'static [&'static str] {
     match op {
         Op::Conv => &[
@@ -50,7 +50,7 @@ fn signature(op: Op) -> &'static [&'static str] {
     }
 }
 
-/// The name in the signature that a keyword means.
+/// The name in the signature for a keyword.
 fn keyword(op: Op, word: &str) -> Option<&'static str> {
     let word = match normal(word).as_str() {
         "infeatures" | "numfeatures" => "inchannels".to_string(),
@@ -63,12 +63,12 @@ fn keyword(op: Op, word: &str) -> Option<&'static str> {
 /// One argument: its name in the signature, and the words of its value.
 type Argument<'a> = (&'static str, Vec<Word<'a>>);
 
-/// What stands in the brackets of a call, and behind them, as the words of a chain's text.
+/// Translates the arguments of a call, and the options after it, into the words of a chain's text.
 ///
-/// `call` begins with the opening bracket. With two numbers, a convolution's are
-/// filters and size, as in the course's own `conv(10, 3)`.
+/// `call` begins with the opening bracket. Two numbers for a convolution are the
+/// number and size of the filters, as in the course's own `conv(10, 3)`.
 pub(super) fn in_words<'a>(text: &'a str, op: Op, call: &[Word<'a>]) -> Result<Vec<Word<'a>>> {
-    let (inside, behind) = call[1..].split_at(closing(call) - 1);
+    let (inside, after) = call[1..].split_at(closing(call) - 1);
     let (mut positional, mut arguments, mut options) = (vec![], vec![], vec![]);
     for argument in arguments_of(inside) {
         match argument[..] {
@@ -81,19 +81,20 @@ pub(super) fn in_words<'a>(text: &'a str, op: Op, call: &[Word<'a>]) -> Result<V
         }
     }
     let names = names(op, &positional, &arguments);
-    for (place, value) in positional.into_iter().enumerate() {
+    for (index, value) in positional.into_iter().enumerate() {
         let Some(first) = value.first().copied() else { continue };
-        let Some(name) = names.get(place) else {
-            let most = format!("one value too many: expected at most {}, {}", names.len(), names.join(", "));
-            return Err(pointed(text, first.span, &most));
+        let Some(name) = names.get(index) else {
+            let message =
+                format!("one value too many: expected at most {}, {}", names.len(), names.join(", "));
+            return Err(pointed(text, first.span, &message));
         };
         add(text, &mut arguments, name, value, first)?;
     }
-    options.extend(loose(text, behind.get(1..).unwrap_or(&[])));
+    options.extend(loose(text, after.get(1..).unwrap_or(&[])));
     words(text, op, arguments, options)
 }
 
-/// Where the first bracket is closed; parser.rs lets no bracket stay open.
+/// Where the first bracket is closed; [`statements`](super::words::statements) has rejected open brackets.
 fn closing(call: &[Word]) -> usize {
     let mut depth = 0;
     let closes = |word: &Word| {
@@ -103,7 +104,7 @@ fn closing(call: &[Word]) -> usize {
     call.iter().position(closes).unwrap_or(call.len() - 1).max(1)
 }
 
-/// What stands between the commas that are in no brackets of their own.
+/// The arguments, separated by the commas outside inner brackets.
 fn arguments_of<'b, 'a>(inside: &'b [Word<'a>]) -> Vec<&'b [Word<'a>]> {
     let mut depth = 0;
     let arguments = inside.split(|word| {
@@ -113,7 +114,7 @@ fn arguments_of<'b, 'a>(inside: &'b [Word<'a>]) -> Vec<&'b [Word<'a>]> {
     arguments.filter(|argument| !argument.is_empty()).collect()
 }
 
-/// What the arguments without a name are: PyTorch's order, or the course's.
+/// The names of the positional arguments: in the order of PyTorch, or of the course.
 fn names(op: Op, positional: &[Vec<Word>], named: &[Argument]) -> &'static [&'static str] {
     let given = |name: &str| named.iter().any(|(known, _)| *known == name);
     let arrow = positional.first().is_some_and(|first| first.iter().any(|word| is_arrow(word.word)));
@@ -137,7 +138,7 @@ fn add<'a>(
     at: Word,
 ) -> Result<()> {
     if arguments.iter().any(|(given, _)| *given == name) {
-        return Err(pointed(text, at.span, &format!("`{name}` is given twice: leave one out")));
+        return Err(pointed(text, at.span, &format!("`{name}` is given twice: delete one of them")));
     }
     if value.is_empty() {
         return Err(pointed(text, at.span, &format!("expected a value for `{name}`")));
@@ -161,7 +162,7 @@ fn words<'a>(
             if right.contains(&first.word.to_lowercase().as_str()) {
                 return Ok(());
             }
-            let message = format!("`{name}` is {} here, and `{}` was found: {why}", right[0], first.word);
+            let message = format!("expected {} for `{name}`, found `{}`: {why}", right[0], first.word);
             Err(pointed(text, first.span, &message))
         };
         match name {
@@ -179,24 +180,24 @@ fn words<'a>(
             }
             "output_size" => only(
                 &["1", "1x1", "(1)", "(1,)", "(1, 1)", "(1,1)"],
-                "a global pooling leaves one value for each channel; for other sizes write the window, as in `avgpool 2`",
+                "global pooling returns one value for each channel; for other sizes write the window, as in `avgpool 2`",
             )?,
-            "start_dim" => only(&["1"], "the pictures of a batch stay apart")?,
-            "end_dim" => only(&["-1", "3"], "everything behind the batch is flattened")?,
-            "affine" => only(&["true"], "scale and shift are always learned")?,
-            "return_indices" => only(&["false"], "a chain hands on one result from layer to layer")?,
-            // The others change no shape and no number of parameters.
+            "start_dim" => only(&["1"], "the images of a batch are not merged")?,
+            "end_dim" => only(&["-1", "3"], "all axes after the batch are flattened")?,
+            "affine" => only(&["true"], "scale and shift are always parameters here")?,
+            "return_indices" => only(&["false"], "a layer of a chain returns one tensor")?,
+            // The others change neither shapes nor the number of parameters.
             _ => {}
         }
     }
     if out.is_empty() && !input.is_empty() && op != Op::BatchNorm {
-        let says = match op {
-            Op::Linear => "expected the nodes behind the features that come in, as in `Linear(2048, 10)`",
+        let message = match op {
+            Op::Linear => "expected the output features after the input features, as in `Linear(2048, 10)`",
             _ => {
-                "expected the filters behind the channels that come in, as in `Conv2d(3, 10, kernel_size=3)`"
+                "expected the output channels after the input channels, as in `Conv2d(3, 10, kernel_size=3)`"
             }
         };
-        return Err(pointed(text, input[0].span, says));
+        return Err(pointed(text, input[0].span, message));
     }
     if !input.is_empty() && !out.is_empty() {
         input.push(Word { word: "->", span: out[0].span });
@@ -210,7 +211,7 @@ fn truth(text: &str, name: &str, word: Word) -> Result<bool> {
         "true" => Ok(true),
         "false" => Ok(false),
         _ => {
-            let message = format!("expected `{name}=True` or `{name}=False`, and found `{}`", word.word);
+            let message = format!("expected `{name}=True` or `{name}=False`, found `{}`", word.word);
             Err(pointed(text, word.span, &message))
         }
     }

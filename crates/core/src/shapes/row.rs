@@ -1,4 +1,4 @@
-//! One layer on one input: what PyTorch accepts, and every number that follows.
+//! One layer applied to one input: what PyTorch accepts, and every number that follows.
 
 use super::fault::Fault;
 use super::field::{Field, Growing, Path, Seen};
@@ -13,25 +13,26 @@ use crate::{Error, Result};
 pub struct Row {
     /// The layer.
     pub layer: Layer,
-    /// What went in.
+    /// The input.
     pub input: Shape,
-    /// What comes out.
+    /// The output.
     pub output: Shape,
-    /// The sizes of the weight; empty where there is none. The batch is never in it.
+    /// The sizes of the weight; empty if there is none. The batch size is never among them.
     pub weight: Vec<u64>,
-    /// The sizes of the bias; empty where there is none.
+    /// The sizes of the bias; empty if there is none.
     pub bias: Vec<u64>,
-    /// How many numbers are learned: weights and biases.
+    /// The number of parameters: weights and biases.
     pub parameters: u64,
-    /// Multiplications with an addition, for the whole batch; padding counts as values.
+    /// Multiply-add operations for the whole batch; those with padding are included.
     ///
-    /// Batch normalisation counts one for each value; pooling, relu and bias
-    /// count none. (torchinfo counts the bias, too, and batch normalisation by
-    /// its parameters.)
+    /// Batch normalisation counts one for each value; pooling, relu and biases
+    /// count none. (torchinfo also counts the biases, and counts batch
+    /// normalisation by its parameters.)
     pub multiply_adds: u64,
-    /// Bytes of the output, at four (fp32) a value, for the whole batch.
+    /// Bytes of the output for the whole batch, at four per value (fp32).
     pub bytes: u64,
-    /// What one output value sees of the chain's input; nothing if that had no rows and columns.
+    /// The receptive field of one output value in the input of the chain; `None` if that input has no
+    /// rows and columns.
     pub field: Option<Field>,
     pub(super) before: Option<Field>,
     pub(super) slides: Option<[Slide; 2]>,
@@ -39,25 +40,26 @@ pub struct Row {
 }
 
 impl Layer {
-    /// All numbers of this layer on this input.
+    /// Every number of this layer for this input.
     ///
-    /// Valid exactly when PyTorch's CPU operations accept it, oneDNN's and its
-    /// own, with these exceptions, all on the strict side:
-    /// - An empty batch (N=0) or empty maps are checked like full ones, since a
-    ///   model is defined for one picture; PyTorch skips some checks.
-    /// - A `conv` of a picture without channels is refused; PyTorch gives 0
-    ///   channels, whatever the filters.
-    /// - Global average pooling of flattened values is refused; PyTorch would
-    ///   average over the batch.
-    /// - `linear` on maps is refused unless its `in_channels` is W; PyTorch
-    ///   applies it to the last axis, which is hardly ever meant.
+    /// A layer is valid exactly when PyTorch's CPU operations (its own and those
+    /// of oneDNN) accept it, except that this function is stricter in four cases:
+    /// - An empty batch (N=0) and empty maps are checked like others, since a
+    ///   model is defined for one image; PyTorch skips some checks.
+    /// - `conv` rejects an image without channels; PyTorch returns 0 channels
+    ///   for any filters.
+    /// - Global average pooling rejects flattened values; PyTorch would average
+    ///   over the batch.
+    /// - `linear` rejects maps unless its `in_channels` is W; PyTorch applies it
+    ///   to the last axis, which is rarely intended.
     ///
     /// # Shapes
-    /// Maps N C H W, or flattened N features; N=1 where it is left out.
+    /// Maps N C H W, or flattened N features; N=1 if it is omitted.
     ///
     /// # Errors
-    /// What was expected, what came, on which axis, the likely cause, and what
-    /// to write instead; also when a number would exceed 63 bits.
+    /// When the layer does not fit, or a number would exceed 63 bits. The message
+    /// says what was expected, what was given, on which axis, the likely cause,
+    /// and what to write instead.
     ///
     /// ```
     /// use nchw::shapes::conv;
@@ -77,7 +79,7 @@ impl Layer {
         Ok(row)
     }
 
-    /// The row, still without its path, and the receptive field after it.
+    /// The row, which does not have its path yet, and the receptive field after it.
     pub(super) fn row(
         &self,
         input: Shape,
@@ -112,7 +114,7 @@ impl Layer {
         Ok((row, after))
     }
 
-    /// The window's steps along rows and columns; nothing where every value stays in its place.
+    /// The windows along rows and columns; `None` if every value keeps its position.
     fn slides(&self, input: Shape, before: Option<&Growing>) -> Result<Option<[Slide; 2]>, Fault> {
         let along = |axis, size| Slide::of(self, axis, size);
         let (slides, maps) = match (input, self.op) {
@@ -175,17 +177,17 @@ impl Layer {
         match self.op {
             // Every output value is a dot product as long as one filter.
             Op::Conv | Op::Linear => product(&[output.elements()?, product(&weight[1..])?]),
-            // Every input value is spread with all that its filters hold.
+            // Every input value is multiplied by all weights of its filters.
             Op::ConvTranspose => product(&[input.elements()?, product(&weight[1..])?]),
             Op::BatchNorm => output.elements(),
             _ => Some(0),
         }
     }
 
-    /// What can be wrong whatever the rows and columns are.
+    /// What can be wrong for any number of rows and columns.
     fn check_numbers(&self, input: Shape) -> Result<(), Fault> {
-        if let Some(stranger) = self.given().into_iter().find(|name| !self.op.takes().contains(name)) {
-            return Err(self.stranger(stranger));
+        if let Some(unknown) = self.given().into_iter().find(|name| !self.op.takes().contains(name)) {
+            return Err(self.unknown_option(unknown));
         }
         let pairs = [self.stride, self.padding, self.dilation, self.output_padding];
         let pairs = pairs.into_iter().flatten().chain([self.kernel]).flat_map(|p| [p.h, p.w]);
@@ -197,15 +199,14 @@ impl Layer {
             return Err(Fault::too_large("the values of the input"));
         }
         if self.op == Op::Dropout && !(0.0..=1.0).contains(&self.rate) {
-            return Err(self.rate_outside());
+            return Err(self.rate_out_of_range());
         }
         self.check_zeros()?;
         self.check_channels(input)
     }
 
     fn check_zeros(&self) -> Result<(), Fault> {
-        let one = |n: u64| n.max(1);
-        let ones = |p: Pair| Pair { h: one(p.h), w: one(p.w) };
+        let ones = |p: Pair| Pair { h: p.h.max(1), w: p.w.max(1) };
         let zero = |p: Option<Pair>| p.is_some_and(|p| p.h == 0 || p.w == 0);
         if self.op.convolves() && self.out == 0 {
             return Err(self.zero("filters", Layer { out: 1, ..*self }));
@@ -236,7 +237,7 @@ impl Layer {
         if matches!(input, Shape::Flat(_)) && self.op.convolves() {
             return Err(self.on_flat(input));
         }
-        if self.input.is_some_and(|said| said != channels) {
+        if self.input.is_some_and(|given| given != channels) {
             return Err(self.wrong_channels(channels, input.n()));
         }
         if channels == 0 {
@@ -252,12 +253,12 @@ impl Layer {
     fn check_features(&self, input: Shape, last: u64) -> Result<(), Fault> {
         match input {
             Shape::Maps(maps) if self.input != Some(last) => Err(self.not_flattened(maps)),
-            _ if self.input.is_some_and(|said| said != last) => Err(self.wrong_features(last)),
+            _ if self.input.is_some_and(|given| given != last) => Err(self.wrong_features(last)),
             _ => Ok(()),
         }
     }
 
-    /// What can be wrong between the window and the maps, short of the output's size.
+    /// Checks the window against the maps, except for the size of the output.
     fn check_maps(&self, maps: Nchw) -> Result<(), Fault> {
         let strides = self.strides();
         if self.same && strides != Pair::from(1) {
@@ -270,7 +271,7 @@ impl Layer {
         }
         let padding = self.padding.unwrap_or(0.into());
         if self.op.pools() && (padding.h > self.kernel.h / 2 || padding.w > self.kernel.w / 2) {
-            return Err(self.padded_over_half(padding));
+            return Err(self.padding_over_half(padding));
         }
         let (extra, dilation) = (self.output_padding.unwrap_or(0.into()), self.dilation.unwrap_or(1.into()));
         let most = Pair { h: strides.h.max(dilation.h) - 1, w: strides.w.max(dilation.w) - 1 };
@@ -280,15 +281,15 @@ impl Layer {
         Ok(())
     }
 
-    /// The problem that a fault is, with the layers that would fit.
+    /// The fault as a problem of this layer, with the layers that would fit.
     pub(super) fn problem(&self, position: usize, input: Shape, fault: Fault) -> Problem {
-        let instead = self.mended(input, &fault);
+        let instead = self.corrected(input, &fault);
         let Fault { what, why, fix, .. } = fault;
         Problem { position, layer: *self, input, what, why, fix, instead }
     }
 
-    /// What to write instead: mended until it holds. Empty when no change of the layer helps.
-    fn mended(&self, input: Shape, fault: &Fault) -> Vec<Layer> {
+    /// What to write instead: corrected until it fits. Empty when no change of the layer helps.
+    fn corrected(&self, input: Shape, fault: &Fault) -> Vec<Layer> {
         let mut instead = fault.instead.clone();
         for _ in 0..16 {
             let Some(&last) = instead.last() else { return vec![] };
@@ -306,7 +307,7 @@ impl Layer {
     }
 }
 
-/// The size of axis 1, and that of the last axis.
+/// The size of axis 1 and that of the last axis.
 pub(super) fn channels_and_last(input: Shape) -> (u64, u64) {
     match input {
         Shape::Maps(m) => (m.c, m.w),
@@ -314,7 +315,7 @@ pub(super) fn channels_and_last(input: Shape) -> (u64, u64) {
     }
 }
 
-/// Gives every row the windows that lead to it.
+/// Gives every row the path of windows that leads to it.
 pub(super) fn connect(input: Shape, rows: &mut [Row]) {
     let Shape::Maps(maps) = input else { return };
     let slides: Vec<_> = rows.iter().map(|row| row.slides).collect();
@@ -324,14 +325,14 @@ pub(super) fn connect(input: Shape, rows: &mut [Row]) {
 }
 
 impl Row {
-    /// The rows and columns of the chain's input that the value in this row
-    /// and column (from 0) of the output depends on, exactly. After a flatten
-    /// the place is the one in the last maps. Both are empty where a value
-    /// sees only padding, or stands between those that a `conv_transpose` spreads.
+    /// The exact rows and columns of the chain's input that the output value at
+    /// this position (row and column, from 0) depends on. After a flatten, the
+    /// position is one of the maps before it. Both lists are empty for a value
+    /// that sees only padding, or that no input value of a `conv_transpose` reaches.
     ///
     /// # Errors
-    /// When the output has no such place, there never were rows and columns, or
-    /// the maps are too large to go through (more than 2^24 steps).
+    /// When the output has no such position, the chain's input had no rows and
+    /// columns, or the maps are too large to search (more than 2^24 steps).
     ///
     /// ```
     /// use nchw::shapes::{chain, conv, max_pool};
@@ -343,18 +344,17 @@ impl Row {
     pub fn sees(&self, row: u64, col: u64) -> Result<Seen> {
         let Some(path) = &self.path else {
             return Err(Error::new(format!(
-                "`{}` sees no rows and columns: the chain began with flattened values ({})",
+                "`{}` has no receptive field: the input of the chain has no rows and columns ({})",
                 self.layer, self.input
             )));
         };
-        let [rows, cols] = path.places();
+        let [rows, cols] = path.size();
         if row >= rows || col >= cols {
             return Err(Error::new(format!(
-                "there is no row {row}, column {col} in {rows} rows x {cols} columns: they count from 0"
+                "there is no row {row}, column {col} in {rows} rows x {cols} columns: they are counted from 0"
             )));
         }
-        let too_large =
-            || Error::new(format!("the maps before `{}` are too large to go through", self.layer));
+        let too_large = || Error::new(format!("the maps before `{}` are too large to search", self.layer));
         let rows = path.trace(0, row).ok_or_else(too_large)?;
         let cols = path.trace(1, col).ok_or_else(too_large)?;
         if rows.is_empty() || cols.is_empty() {

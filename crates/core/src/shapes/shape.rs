@@ -1,4 +1,4 @@
-//! Sizes in N, C, H, W order, and what is left of them after a flatten.
+//! Sizes in the order N, C, H, W, and the two that remain after a flatten.
 
 use super::words::{Span, half_width, pointed, words};
 use crate::text::commas;
@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 
 /// One number for the rows and one for the columns: a kernel, a stride, a padding.
 ///
-/// Wherever a layer takes one, `3` means 3 by 3 and `(3, 5)` means 3 rows by 5 columns.
+/// For every layer, `3` means 3 by 3 and `(3, 5)` means 3 rows by 5 columns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Pair {
     /// Along the rows (the height).
@@ -18,7 +18,7 @@ pub struct Pair {
 
 /// The four sizes of a batch of maps: 개채행열.
 ///
-/// N counts the pictures, C the channels of each, H the rows, W the columns.
+/// N counts the images, C the channels of each, H the rows, W the columns.
 ///
 /// ```
 /// use nchw::shapes::Nchw;
@@ -30,30 +30,30 @@ pub struct Pair {
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Nchw {
-    /// How many pictures (개).
+    /// The number of images (개).
     pub n: u64,
-    /// How many channels each has (채).
+    /// The number of channels of each image (채).
     pub c: u64,
-    /// How many rows (행).
+    /// The number of rows (행).
     pub h: u64,
-    /// How many columns (열).
+    /// The number of columns (열).
     pub w: u64,
-    /// False when it was written without N, as `3x7x7`: one picture, counted as N=1.
+    /// False when it was written without N, as in `3x7x7`: one image, which counts as N=1.
     pub batched: bool,
 }
 
-/// The two sizes that are left after a flatten: places are forgotten.
+/// The two sizes that remain after a flatten, which discards positions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Flat {
-    /// How many pictures.
+    /// The number of images.
     pub n: u64,
-    /// How many values each has.
+    /// The number of values of each image.
     pub features: u64,
     /// False when it was written without N.
     pub batched: bool,
 }
 
-/// What a layer takes and gives: maps, or flattened values.
+/// The input or output of a layer: maps, or flattened values.
 ///
 /// ```
 /// use nchw::shapes::Shape;
@@ -70,22 +70,22 @@ pub enum Shape {
 }
 
 impl Pair {
-    /// Rows and columns as tch wants them; what is beyond 63 bits is the largest there is.
+    /// Rows and columns as tch expects them; a size over 63 bits becomes the largest `i64`.
     pub fn axes(self) -> [i64; 2] {
         [self.h, self.w].map(|size| i64::try_from(size).unwrap_or(i64::MAX))
     }
 }
 
 impl Nchw {
-    /// A batch of `n` pictures.
+    /// A batch of `n` images.
     pub fn new(n: u64, c: u64, h: u64, w: u64) -> Nchw {
         Nchw { n, c, h, w, batched: true }
     }
 
-    /// One picture without a batch axis; it counts as N=1.
+    /// One image without a batch axis; it counts as N=1.
     ///
-    /// Most PyTorch layers take it as it is; `BatchNorm2d` and `Flatten` want
-    /// the N in front (`unsqueeze(0)`).
+    /// Most PyTorch layers accept it as it is; `BatchNorm2d` and `Flatten` require
+    /// the batch axis (`unsqueeze(0)`).
     pub fn image(c: u64, h: u64, w: u64) -> Nchw {
         Nchw { n: 1, c, h, w, batched: false }
     }
@@ -98,7 +98,7 @@ impl Nchw {
 }
 
 impl Shape {
-    /// The shape of these sizes; nothing when they are none or more than four.
+    /// The shape with these sizes; `None` for no sizes or more than four.
     pub fn of(sizes: &[u64]) -> Option<Shape> {
         Some(match *sizes {
             [features] => [features].into(),
@@ -109,7 +109,7 @@ impl Shape {
         })
     }
 
-    /// How many pictures; 1 when there is no batch axis.
+    /// The number of images; 1 if there is no batch axis.
     pub fn n(&self) -> u64 {
         match self {
             Shape::Maps(m) => m.n,
@@ -125,7 +125,7 @@ impl Shape {
         }
     }
 
-    /// The sizes, as many as the tensor has axes.
+    /// The sizes, one for each axis of the tensor.
     pub fn sizes(&self) -> Vec<u64> {
         let (batched, sizes) = match *self {
             Shape::Maps(m) => (m.batched, vec![m.n, m.c, m.h, m.w]),
@@ -143,7 +143,7 @@ impl Shape {
         }
     }
 
-    /// How many numbers it holds; nothing when that is beyond [`LIMIT`].
+    /// The number of values; `None` if it exceeds [`LIMIT`].
     pub(super) fn elements(&self) -> Option<u64> {
         product(&self.sizes())
     }
@@ -152,7 +152,7 @@ impl Shape {
 /// The largest size and count: PyTorch's are signed 64-bit numbers.
 pub(super) const LIMIT: u64 = i64::MAX as u64;
 
-/// The product, or nothing when it is beyond [`LIMIT`].
+/// The product; `None` if it exceeds [`LIMIT`].
 pub(super) fn product(numbers: &[u64]) -> Option<u64> {
     if numbers.contains(&0) {
         return Some(0);
@@ -165,30 +165,30 @@ pub(super) fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// How many numbers a weight of these sizes holds; none when there is no weight.
+/// The number of values of a weight with these sizes; 0 if there is no weight.
 pub fn count(sizes: &[u64]) -> Option<u64> {
     if sizes.is_empty() { Some(0) } else { product(sizes) }
 }
 
-/// The most numbers that may be made for a learner's layers: 400 MB.
+/// The most numbers that a learner's layer may hold: 400 MB.
 pub const AFFORDABLE: u64 = 100_000_000;
 
-/// Refuses what would not fit into a learner's memory, before libtorch asks for it.
+/// Refuses a tensor that would not fit in the learner's memory, before libtorch allocates it.
 ///
 /// # Errors
-/// How large it would be, and how large it may be.
+/// When it has more than `most` numbers; the message says how large it would be.
 pub fn affordable(what: &str, numbers: Option<u64>, most: u64) -> Result<()> {
     let bytes = |numbers: u64| match numbers as f64 * 4.0 {
         large if large >= 1e9 => format!("{:.1} GB", large / 1e9),
         small => format!("{:.0} MB", small / 1e6),
     };
-    let came = match numbers {
+    let size = match numbers {
         Some(numbers) if numbers <= most => return Ok(()),
         Some(numbers) => format!("{} numbers ({})", commas(numbers), bytes(numbers)),
         None => "more numbers than can be counted".to_string(),
     };
     Err(Error::new(format!(
-        "{what} would hold {came}: expected at most {} ({})\nlikely cause: a digit too many\n\
+        "{what} would hold {size}: expected at most {} ({})\nlikely cause: a number has too many digits\n\
          instead: fewer filters, a smaller window or less padding",
         commas(most),
         bytes(most)
@@ -293,8 +293,8 @@ impl FromStr for Nchw {
         match text.parse()? {
             Shape::Maps(maps) => Ok(maps),
             Shape::Flat(flat) => Err(Error::new(format!(
-                "expected three sizes (channels x rows x columns, `3x7x7`) or four (`32x3x7x7`), and `{text}` \
-                 has {}: a grey picture still has its channel, `1x7x7`",
+                "expected three sizes (channels x rows x columns, `3x7x7`) or four (`32x3x7x7`), got {} in \
+                 `{text}`: a grey image still has a channel axis, `1x7x7`",
                 flat.sizes_count()
             ))),
         }
@@ -318,15 +318,15 @@ impl FromStr for Shape {
         let sizes = sizes.collect::<Result<Vec<u64>>>()?;
         Shape::of(&sizes).ok_or_else(|| {
             Error::new(format!(
-                "expected a shape of three sizes (channels x rows x columns, `3x7x7`) or four with the batch in \
-                 front (`32x3x7x7`), and `{text}` has {}",
+                "expected a shape of three sizes (channels x rows x columns, `3x7x7`) or four with the batch size \
+                 first (`32x3x7x7`), got {} in `{text}`",
                 sizes.len()
             ))
         })
     }
 }
 
-/// A whole number that is not negative, from this place of the text.
+/// Reads a whole number that is not negative, at this position of the text.
 pub(super) fn number(text: &str, word: &str, span: Span) -> Result<u64> {
     if let Ok(number) = word.parse::<u64>()
         && number <= LIMIT
@@ -337,14 +337,14 @@ pub(super) fn number(text: &str, word: &str, span: Span) -> Result<u64> {
     let digits = |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_digit());
     let message = match word {
         "" => "expected a number here".to_string(),
-        w if digits(w) => format!("`{word}` is too large: the largest number here is {LIMIT}"),
+        w if digits(w) => format!("`{word}` is too large: expected at most {LIMIT}"),
         w if w.strip_prefix('-').is_some_and(digits) => {
-            format!("`{word}` is negative: sizes count something, so they begin at 0")
+            format!("`{word}` is negative: a size is a count, so it is at least 0")
         }
         w if w.parse::<f64>().is_ok_and(f64::is_finite) => {
-            format!("expected a whole number, and found `{word}`")
+            format!("expected a whole number, found `{word}`")
         }
-        _ => format!("expected a number, and found `{word}`"),
+        _ => format!("expected a number, found `{word}`"),
     };
     Err(pointed(text, span, &message))
 }

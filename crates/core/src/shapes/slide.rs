@@ -1,4 +1,4 @@
-//! A window sliding along one axis: its size formula, and what it reads.
+//! A window sliding along one axis: the formula for the output size, and what each position reads.
 
 use super::layer::{Layer, Op};
 
@@ -28,7 +28,7 @@ impl Axis {
     }
 }
 
-/// A window along one axis. Its numbers are below 2^63, so that the sum or product of any two fits `i128`.
+/// A window along one axis. Its numbers are below 2^63, so the sum or product of any two fits in `i128`.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) struct Slide {
     pub axis: Axis,
@@ -39,7 +39,7 @@ pub(super) struct Slide {
     pub after: i128,
     pub dilation: i128,
     pub ceil: bool,
-    /// A convolution backwards, with its output padding.
+    /// The output padding, for a transposed convolution.
     pub transposed: Option<i128>,
 }
 
@@ -48,7 +48,7 @@ impl Slide {
         let pick = |pair: super::Pair| i128::from(if axis == Axis::H { pair.h } else { pair.w });
         let (kernel, dilation) = (pick(layer.kernel), pick(layer.dilation.unwrap_or(1.into())));
         let padding = pick(layer.padding.unwrap_or(0.into()));
-        // PyTorch puts the odd one of an uneven `same` behind.
+        // If `same` needs an odd amount, PyTorch adds the extra one at the end.
         let total = dilation * (kernel - 1);
         let (before, after) = if layer.same { (total / 2, total - total / 2) } else { (padding, padding) };
         let transposed =
@@ -67,30 +67,28 @@ impl Slide {
         }
     }
 
-    /// One window over everything; over nothing, there still is one (PyTorch's mean of it is NaN).
+    /// One window over all positions; also over an empty axis (PyTorch's mean of it is NaN).
     pub(super) fn all(input: u64) -> Slide {
         let kernel = i128::from(input.max(1));
         Slide { kernel, stride: kernel, after: i128::from(input == 0), ..Slide::stay(input) }
     }
 
-    /// Every place for itself.
+    /// A window of one position.
     pub(super) fn stay(input: u64) -> Slide {
-        let input = i128::from(input);
-        let (kernel, stride, before, after) = (1, 1, 0, 0);
         Slide {
             axis: Axis::H,
-            input,
-            kernel,
-            stride,
-            before,
-            after,
+            input: input.into(),
+            kernel: 1,
+            stride: 1,
+            before: 0,
+            after: 0,
             dilation: 1,
             ceil: false,
             transposed: None,
         }
     }
 
-    /// From the window's first to its last value.
+    /// The distance from the first to the last value of the window.
     pub(super) fn reach(&self) -> i128 {
         self.dilation * (self.kernel - 1)
     }
@@ -99,7 +97,7 @@ impl Slide {
         self.input + self.before + self.after
     }
 
-    /// How far the window can move; negative when it does not fit at all.
+    /// How far the window can move; negative when it does not fit.
     pub(super) fn room(&self) -> i128 {
         self.padded() - self.reach() - 1
     }
@@ -113,51 +111,51 @@ impl Slide {
         (self.room() + up).div_euclid(self.stride) + 1
     }
 
-    /// With ceil, a last window that would start in the padding behind is left out.
+    /// With ceil, PyTorch drops a last window that would start in the padding at the end.
     pub(super) fn drops_last(&self) -> bool {
         self.ceil && (self.raw_size() - 1) * self.stride >= self.input + self.before
     }
 
-    /// The output's size; zero or less where there is none.
+    /// The output's size; zero or less if there is no output.
     pub(super) fn size(&self) -> i128 {
         self.raw_size() - i128::from(self.drops_last())
     }
 
-    /// The input places that these output places read, in order. Nothing when that is too much work.
-    pub(super) fn reads(&self, places: &[u64]) -> Option<Vec<u64>> {
+    /// The input positions that these output positions read, in order; `None` when there are too many.
+    pub(super) fn reads(&self, positions: &[u64]) -> Option<Vec<u64>> {
         const MOST: i128 = 1 << 24;
-        if self.input > MOST || self.kernel.checked_mul(places.len() as i128)? > MOST {
+        if self.input > MOST || self.kernel.checked_mul(positions.len() as i128)? > MOST {
             return None;
         }
         let mut read = vec![false; self.input as usize];
-        for &place in places {
-            for tap in 0..self.kernel {
-                if let Some(at) = self.reads_at(place.into(), tap)
+        for &position in positions {
+            for k in 0..self.kernel {
+                if let Some(at) = self.reads_at(position.into(), k)
                     && (0..self.input).contains(&at)
                 {
                     read[at as usize] = true;
                 }
             }
         }
-        Some((0..).zip(read).filter(|(_, read)| *read).map(|(place, _)| place).collect())
+        Some((0..).zip(read).filter(|(_, read)| *read).map(|(position, _)| position).collect())
     }
 
-    /// The input position that this output reads through this position of the window.
-    pub(super) fn reads_at(&self, place: i128, tap: i128) -> Option<i128> {
+    /// The input position that this output position reads through position `k` of the kernel.
+    pub(super) fn reads_at(&self, position: i128, k: i128) -> Option<i128> {
         if self.transposed.is_none() {
-            return Some(place * self.stride - self.before + tap * self.dilation);
+            return Some(position * self.stride - self.before + k * self.dilation);
         }
-        let spread = place + self.before - tap * self.dilation;
+        let spread = position + self.before - k * self.dilation;
         (spread % self.stride == 0).then(|| spread / self.stride)
     }
 
-    /// The rows or columns that no window ever looks at. Nothing when there are too many to go through.
+    /// The rows or columns that no window reads; `None` when there are too many to search.
     pub(super) fn unread(&self) -> Option<Vec<u64>> {
         if self.transposed.is_some() || self.size() > 1 << 20 || self.input > 1 << 20 {
             return None;
         }
         let read = self.reads(&(0..self.size() as u64).collect::<Vec<_>>())?;
         let mut read = read.into_iter().peekable();
-        Some((0..self.input as u64).filter(|place| read.next_if_eq(place).is_none()).collect())
+        Some((0..self.input as u64).filter(|position| read.next_if_eq(position).is_none()).collect())
     }
 }

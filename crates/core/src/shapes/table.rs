@@ -1,6 +1,6 @@
-//! The table of a chain: one row a layer, to read or to print.
+//! The table of a chain, with one row per layer.
 
-use super::field::Sight;
+use super::field::AxisField;
 use super::problem::Problem;
 use super::row::Row;
 use super::shape::{Shape, times};
@@ -9,38 +9,38 @@ use crate::{Error, Result, error::debug_as_display};
 use serde_json::json;
 use std::fmt;
 
-/// What every layer of a chain does, and where the chain breaks if it does.
+/// The shapes and costs of every layer of a chain, up to the first that does not fit.
 ///
-/// It prints as a table; `to_markdown` and `to_json` are for pages and machines.
+/// It prints as a table; `to_markdown` and `to_json` are for web pages and programs.
 #[derive(Clone)]
 pub struct Table {
-    /// What the chain was laid on.
+    /// The input of the chain.
     pub input: Shape,
     /// One row for each layer that fits.
     pub rows: Vec<Row>,
-    /// The rows added up.
+    /// The totals of the rows.
     pub totals: Totals,
     /// The first layer that does not fit; the rows stop before it.
     pub problem: Option<Problem>,
 }
 
-/// The rows of a table added up.
+/// The totals of a table's rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Learned numbers; the batch does not count.
+    /// The number of parameters; it does not depend on the batch size.
     pub parameters: u64,
     /// Multiply-adds for the whole batch.
     pub multiply_adds: u64,
-    /// Bytes of all layers' outputs for the whole batch (fp32), the input not counted.
+    /// Bytes of all layers' outputs for the whole batch (fp32), without the input.
     pub bytes: u64,
 }
 
-/// The columns of a table; that of a network that has run ends with the parameters.
+/// The columns of a table; the summary of a network ends with the parameters.
 pub const HEAD: [&str; 9] =
     ["layer", "개 N", "채 C", "행 H", "열 W", "weight", "parameters", "multiply-adds", "sees (H x W)"];
 
 impl Table {
-    /// What comes out of the last layer that fits.
+    /// The output of the last layer that fits.
     pub fn output(&self) -> Shape {
         self.rows.last().map_or(self.input, |row| row.output)
     }
@@ -48,12 +48,12 @@ impl Table {
     /// The table itself if every layer fits.
     ///
     /// # Errors
-    /// With the rows up to the layer that does not fit, and what is wrong with it.
+    /// When a layer does not fit. The message holds the rows before it, and what is wrong with it.
     pub fn ok(self) -> Result<Table> {
         if self.problem.is_some() { Err(Error::new(self.to_string())) } else { Ok(self) }
     }
 
-    /// The rows as cells: the head, the input, the layers, the totals.
+    /// The rows as cells: the header, the input, the layers, the totals.
     pub fn cells(&self) -> Vec<[String; 9]> {
         let empty = String::new;
         let row = |name: String, shape: Shape| {
@@ -106,7 +106,7 @@ impl Table {
 
     /// As JSON: `input`, `rows`, `totals`, and `problem`, which is null when every layer fits.
     pub fn to_json(&self) -> String {
-        let field = |s: Sight| json!({"size": s.size, "jump": s.jump, "first_centre": s.first});
+        let field = |s: AxisField| json!({"size": s.size, "jump": s.jump, "first_centre": s.first});
         let rows = self.rows.iter().map(|row| {
             json!({
                 "layer": row.layer.to_string(),
@@ -139,7 +139,7 @@ impl Table {
     }
 }
 
-/// The four columns: a missing batch axis counts as 1, and flattened values stand under C (axis 1).
+/// The four columns: a missing batch axis counts as 1, and flattened values are in column C (axis 1).
 fn axes(shape: Shape) -> [String; 4] {
     match shape {
         Shape::Maps(m) => [m.n, m.c, m.h, m.w].map(|size| size.to_string()),

@@ -1,16 +1,16 @@
-//! The words of a text, where each stands, and which belong to one layer.
+//! The words of a text, the position of each, and which words belong to the same layer.
 
 use crate::text::width;
 use crate::{Error, Result};
 
-/// From which byte to which.
+/// The first byte, and the byte after the last.
 pub(super) type Span = (usize, usize);
 
-/// The line with a caret under the place, then what is wrong there.
+/// An error that shows the line with carets under the words that are wrong.
 pub(super) fn pointed(text: &str, (from, to): Span, message: &str) -> Error {
     let start = text[..from].rfind('\n').map_or(0, |end| end + 1);
     let line = text[start..].lines().next().unwrap_or("");
-    // A caret line under tabs and line ends would slip.
+    // Tabs and line ends would shift the carets.
     let shown = line.replace(char::is_control, " ");
     let number = text[..from].matches('\n').count() + 1;
     let column = text[start..from].chars().count() + 1;
@@ -19,21 +19,21 @@ pub(super) fn pointed(text: &str, (from, to): Span, message: &str) -> Error {
     Error::new(format!("line {number}, column {column}: {message}\n  {shown}\n  {blank}{carets}"))
 }
 
-/// The words between separators, and where each stands.
+/// The words between separators, each with its position.
 pub(super) fn words(text: &str, separates: impl Fn(char) -> bool) -> impl Iterator<Item = (&str, Span)> {
-    let placed = move |word: &'_ str| word.as_ptr() as usize - text.as_ptr() as usize;
-    let spans = text.split(separates).map(move |word| (word, (placed(word), placed(word) + word.len())));
+    let start = move |word: &'_ str| word.as_ptr() as usize - text.as_ptr() as usize;
+    let spans = text.split(separates).map(move |word| (word, (start(word), start(word) + word.len())));
     spans.filter(|(word, _)| !word.is_empty())
 }
 
-/// A word of a layer, and where it stands.
+/// A word of a layer, with its position.
 #[derive(Clone, Copy)]
 pub(super) struct Word<'a> {
     pub word: &'a str,
     pub span: Span,
 }
 
-/// Full-width signs, as a Korean keyboard can give, as the ASCII ones: `；１２` as `;12`.
+/// Replaces full-width characters, which Korean keyboards can produce, with ASCII: `；１２` becomes `;12`.
 pub fn half_width(text: &str) -> String {
     let half = |c: char| match c {
         '\u{3000}' => ' ',
@@ -44,16 +44,16 @@ pub fn half_width(text: &str) -> String {
     text.chars().map(half).collect()
 }
 
-/// A bracket that is open: where, and whether layers are listed in it.
+/// An open bracket: its position, and whether it encloses a list of layers.
 struct Open {
     at: usize,
     layers: bool,
 }
 
-/// The words of every layer; brackets, commas and `=` are words of their own.
+/// The words of every layer; each bracket, comma and `=` is a word of its own.
 ///
-/// An arrow before a number belongs to the layer (`3->10`), any other separates.
-/// In brackets nothing separates, but for the commas of `Sequential(…)`.
+/// An arrow before a number belongs to a layer (`3->10`); any other separates layers.
+/// Inside brackets nothing separates layers, except the commas of `Sequential(…)`.
 pub(super) fn statements(text: &str) -> Result<Vec<Vec<Word<'_>>>> {
     let mut all = vec![];
     let mut words: Vec<Word> = vec![];
@@ -90,13 +90,13 @@ pub(super) fn statements(text: &str) -> Result<Vec<Vec<Word<'_>>>> {
                     words.push(Word { word: ")", ..word });
                     false
                 }
-                None => return pointed(at, "this bracket closes nothing: leave it out"),
+                None => return pointed(at, "this bracket has no opening bracket: delete it"),
             },
             ';' if listed == Some(false) => break,
             ';' => true,
             '\n' => listed != Some(false),
             ',' if listed == Some(true) => true,
-            // Lines copied out of a `Sequential(…)`.
+            // Lines copied from a `Sequential(…)`.
             ',' if listed.is_none() && words.last().is_some_and(|last| last.word == ")") => true,
             _ if is_gap(c) => false,
             _ if separates(word.word, &rest[length..]) && listed != Some(false) => true,
@@ -117,15 +117,15 @@ pub(super) fn statements(text: &str) -> Result<Vec<Vec<Word<'_>>>> {
     Ok(all)
 }
 
-/// The length of `(0):` or `(conv1):`, which PyTorch prints before a layer.
+/// The length of a label like `(0):` or `(conv1):`, which PyTorch prints before a layer.
 fn label(rest: &str) -> Option<usize> {
     let end = rest.find("):")?;
     rest[1..end].chars().all(|c| c.is_alphanumeric() || "_.".contains(c)).then_some(end + 2)
 }
 
 /// Whether this is an arrow between layers.
-fn separates(word: &str, behind: &str) -> bool {
-    is_arrow(word) && !behind.trim_start_matches([' ', '\t']).starts_with(|c: char| c.is_ascii_digit())
+fn separates(word: &str, after: &str) -> bool {
+    is_arrow(word) && !after.trim_start_matches([' ', '\t']).starts_with(|c: char| c.is_ascii_digit())
 }
 
 pub(super) fn is_arrow(word: &str) -> bool {
@@ -136,7 +136,7 @@ pub(super) fn is_gap(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\'' | '"')
 }
 
-/// How long the word is that begins here.
+/// The length of the word that begins here.
 fn length(rest: &str, first: char) -> usize {
     let ends = |(at, c): (usize, char)| {
         let alone = is_gap(c) || "()[],=;#→".contains(c) || rest[at..].starts_with("->");
@@ -150,7 +150,7 @@ fn length(rest: &str, first: char) -> usize {
     }
 }
 
-/// Words in which brackets with all that is in them are one word: `(2, 1)`.
+/// Joins each pair of brackets and everything inside them into one word: `(2, 1)`.
 pub(super) fn joined<'a>(text: &'a str, words: &[Word<'a>]) -> Vec<Word<'a>> {
     let (mut all, mut depth, mut begin): (Vec<Word>, u32, usize) = (vec![], 0, 0);
     for word in words {
@@ -171,7 +171,7 @@ pub(super) fn joined<'a>(text: &'a str, words: &[Word<'a>]) -> Vec<Word<'a>> {
     all
 }
 
-/// The same without commas and `=`: `stride=2` reads like `stride 2`.
+/// Like [`joined`], without commas and `=`: `stride=2` reads like `stride 2`.
 pub(super) fn loose<'a>(text: &'a str, words: &[Word<'a>]) -> Vec<Word<'a>> {
     joined(text, words).into_iter().filter(|word| ![",", "="].contains(&word.word)).collect()
 }

@@ -1,16 +1,16 @@
-//! The pixels of a figure as a viewer shows them, for the tests of every crate that draws.
+//! Decodes the pixels of a figure, for the tests of every crate that draws.
 
-#![allow(dead_code, reason = "each crate uses a part of it")]
+#![allow(dead_code, reason = "each crate uses only some of the functions")]
 
 use crate::figure::Figure;
 
-/// What tests look at: the pixels of a figure as a viewer shows them.
+/// The pixels of a figure as a viewer shows them.
 pub fn drawn(figure: &Figure) -> image::RgbImage {
     image::load_from_memory(figure.png()).unwrap().to_rgb8()
 }
 
-/// How many pixels of a figure have this colour (but for the rounding), and the box
-/// around them: left, top, right and bottom, the last two exclusive.
+/// The number of pixels with this colour (except for rounding), and the box around them: left, top, right and
+/// bottom, the last two exclusive.
 pub fn area(figure: &Figure, colour: [u8; 3]) -> (usize, [u32; 4]) {
     let mut found = (0, [u32::MAX, u32::MAX, 0, 0]);
     for (x, y, pixel) in drawn(figure).enumerate_pixels() {
@@ -22,17 +22,16 @@ pub fn area(figure: &Figure, colour: [u8; 3]) -> (usize, [u32; 4]) {
     found
 }
 
-/// The frames of an animation as a viewer shows them: what is transparent leaves the
-/// frame before.
+/// The frames of an animation as a viewer shows them: transparent pixels keep those of the previous frame.
 pub fn frames(figure: &Figure) -> Vec<image::RgbImage> {
     let decoder = image::codecs::png::PngDecoder::new(std::io::Cursor::new(figure.png())).unwrap();
     let frames = image::AnimationDecoder::into_frames(decoder.apng().unwrap());
     frames.map(|frame| image::DynamicImage::from(frame.unwrap().into_buffer()).to_rgb8()).collect()
 }
 
-/// How many pixels of text colour there are inside a box: left, top, right, bottom.
+/// The number of dark pixels (text) inside a box: left, top, right, bottom.
 pub fn ink(figure: &Figure, [left, top, right, bottom]: [u32; 4]) -> usize {
-    let picture = drawn(figure);
+    let image = drawn(figure);
     let inside = (top..bottom).flat_map(|y| (left..right).map(move |x| (x, y)));
-    inside.filter(|(x, y)| picture.get_pixel(*x, *y).0.iter().all(|v| *v < 120)).count()
+    inside.filter(|(x, y)| image.get_pixel(*x, *y).0.iter().all(|v| *v < 120)).count()
 }

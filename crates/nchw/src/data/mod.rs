@@ -1,4 +1,4 @@
-//! CIFAR-10: where it is looked for, and what it is once it is in memory.
+//! CIFAR-10: where the course looks for it, and the data set in memory.
 
 mod album;
 mod binary;
@@ -20,7 +20,7 @@ use tch::{Device, Tensor};
 
 /// The folder that the archive unpacks to.
 pub const FOLDER: &str = "cifar-10-batches-bin";
-/// The files of the set: five to train on, one to test with.
+/// The files of the data set: five with training images, one with test images.
 pub const FILES: [&str; 6] = [
     "data_batch_1.bin",
     "data_batch_2.bin",
@@ -29,10 +29,10 @@ pub const FILES: [&str; 6] = [
     "data_batch_5.bin",
     "test_batch.bin",
 ];
-/// Pictures in each file.
+/// The number of images in each file.
 pub const PER_FILE: usize = 10_000;
 
-/// Pictures, and what is on each.
+/// Images and their labels.
 ///
 /// # Shapes
 /// `images` `[N, 3, 32, 32]`, `labels` `[N]`
@@ -45,7 +45,7 @@ pub const PER_FILE: usize = 10_000;
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub struct Examples {
-    /// The pictures, `[N, C=3, H=32, W=32]`, kind `Uint8`.
+    /// The images, `[N, C=3, H=32, W=32]`, kind `Uint8`.
     pub images: Tensor,
     /// The class of each, `[N]`, kind `Int64`, from 0 to 9.
     pub labels: Tensor,
@@ -61,14 +61,14 @@ pub struct Examples {
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub struct Dataset {
-    /// What it is; figures show this, so that a stand-in is never taken for
-    /// the real one.
+    /// The name; figures show it, so that a stand-in is never mistaken for the
+    /// real data set.
     pub name: String,
-    /// What the labels 0 to 9 stand for.
+    /// The class names for the labels 0 to 9.
     pub classes: [&'static str; 10],
-    /// What a network learns from.
+    /// The training examples.
     pub train: Examples,
-    /// What it has never seen.
+    /// The test examples, which are not used for training.
     pub test: Examples,
 }
 
@@ -80,7 +80,7 @@ pub struct Dataset {
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let samples = Cifar10::samples()?; // built in; `Cifar10::find()?` is the whole set
+/// let samples = Cifar10::samples()?; // built in; `Cifar10::find()?` reads all images
 /// assert_eq!(samples.images.size(), [20, 3, 32, 32]);
 /// assert_eq!(Cifar10::NAMES[3], "cat");
 /// # Ok::<(), nchw::Error>(())
@@ -88,7 +88,7 @@ pub struct Dataset {
 pub struct Cifar10;
 
 impl Examples {
-    /// The pictures of a file, as tensors.
+    /// The records of a file as tensors.
     fn from_records(records: &Records) -> Result<Examples> {
         let (count, side) = (records.labels.len() as i64, SIDE as i64);
         let labels: Vec<i64> = records.labels.iter().map(|&label| i64::from(label)).collect();
@@ -98,23 +98,23 @@ impl Examples {
         })
     }
 
-    /// N, the number of pictures.
+    /// N, the number of images.
     pub fn len(&self) -> usize {
         self.labels.size().first().map_or(0, |&n| n as usize)
     }
 
-    /// Whether there is no picture.
+    /// Whether there is no image.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The same in the memory of `device`.
+    /// Copies the examples to the memory of `device`.
     ///
     /// # Shapes
-    /// as before
+    /// Unchanged.
     ///
     /// # Errors
-    /// When the device is not there, or its memory is full.
+    /// When the device is not available, or its memory is full.
     pub fn to_device(&self, device: Device) -> Result<Examples> {
         Ok(Examples { images: self.images.f_to_device(device)?, labels: self.labels.f_to_device(device)? })
     }
@@ -124,7 +124,7 @@ impl fmt::Display for Examples {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} pictures: images {:?}, labels {:?}",
+            "{} examples: images {:?}, labels {:?}",
             commas(self.len() as u64),
             self.images.size(),
             self.labels.size()
@@ -133,8 +133,8 @@ impl fmt::Display for Examples {
 }
 
 impl Dataset {
-    /// The pictures that the course draws itself, where there is no CIFAR-10:
-    /// the same shapes of tensors, ten other classes, and far easier.
+    /// Images drawn by the course, as a stand-in for CIFAR-10: tensors of the same
+    /// shape, ten other classes, and much easier to classify.
     ///
     /// # Shapes
     /// → `train.images` `[train, 3, 32, 32]`, `test.images` `[test, 3, 32, 32]`
@@ -144,7 +144,7 @@ impl Dataset {
     pub fn shapes10(train: usize, test: usize, seed: u64) -> Result<Dataset> {
         if train == 0 || test == 0 {
             return Err(Error::new(format!(
-                "expected at least one picture to train on and one to test with, got train = {train} and test = {test}; \
+                "expected at least one training image and one test image, got train = {train} and test = {test}; \
                  try Dataset::shapes10(10_000, 2_000, {seed})?"
             )));
         }
@@ -161,14 +161,15 @@ impl Dataset {
         })
     }
 
-    /// CIFAR-10 where it is found, else the stand-in, with a printed line that
-    /// says so and how to get the real one.
+    /// CIFAR-10 if it is found, otherwise the stand-in; then a message says so, and
+    /// how to get the real data set.
     ///
     /// # Shapes
-    /// as [`Cifar10::find`], or 10,000 and 2,000 pictures of [`Dataset::shapes10`]
+    /// Like [`Cifar10::find`], or 10,000 and 2,000 images of [`Dataset::shapes10`].
     ///
     /// # Errors
-    /// When `NCHW_DATA` names a folder without the set: that was meant to be used.
+    /// When the environment variable `NCHW_DATA` is set but its folder does not contain
+    /// the data set.
     pub fn cifar10_or_stand_in() -> Result<Dataset> {
         let looked = match look(candidates()) {
             Ok(found) => return Ok(found),
@@ -177,17 +178,17 @@ impl Dataset {
             }
             Err(looked) => looked,
         };
-        println!("{}", stands_in(&looked));
+        println!("{}", stand_in_message(&looked));
         Dataset::shapes10(10_000, 2_000, 1)
     }
 
-    /// The same in the memory of `device`.
+    /// Copies the data set to the memory of `device`.
     ///
     /// # Shapes
-    /// as before
+    /// Unchanged.
     ///
     /// # Errors
-    /// When the device is not there, or its memory is full (CIFAR-10 takes 185 MB).
+    /// When the device is not available, or its memory is full (CIFAR-10 takes 185 MB).
     pub fn to_device(&self, device: Device) -> Result<Dataset> {
         let (train, test) = (self.train.to_device(device)?, self.test.to_device(device)?);
         Ok(Dataset { name: self.name.clone(), classes: self.classes, train, test })
@@ -201,7 +202,7 @@ impl fmt::Display for Dataset {
         let shape = size.get(1..).unwrap_or(&[]);
         write!(
             f,
-            "{}: {train} pictures to train on, {test} to test with, each {shape:?} (C, H, W); ten classes: {}",
+            "{}: {train} training images, {test} test images, each {shape:?} (C, H, W); ten classes: {}",
             self.name,
             self.classes.join(", ")
         )
@@ -211,7 +212,7 @@ impl fmt::Display for Dataset {
 debug_as_display!(Examples, Dataset);
 
 impl Cifar10 {
-    /// What the labels 0 to 9 stand for.
+    /// The class names for the labels 0 to 9.
     pub const NAMES: [&str; 10] =
         ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
@@ -221,45 +222,46 @@ impl Cifar10 {
     /// → `train.images` `[50000, 3, 32, 32]`, `test.images` `[10000, 3, 32, 32]`
     ///
     /// # Errors
-    /// When a file is missing, has another size, or a label above 9: the message
-    /// gives the file, the record and the byte.
+    /// When a file is missing, has the wrong size, or has a label above 9; the
+    /// message gives the file, the record and the byte.
     pub fn open(folder: impl AsRef<Path>) -> Result<Dataset> {
         let folder = folder.as_ref();
         read_set(folder, &folder.display().to_string(), PER_FILE)
     }
 
-    /// Reads CIFAR-10 from where it is kept: the folder that `NCHW_DATA` names,
-    /// and no other when it names one; else `datasets/cifar-10-batches-bin` of
-    /// the course, or the user's cache folder.
+    /// Finds and reads CIFAR-10. If the environment variable `NCHW_DATA` is set, only
+    /// its folder is searched; otherwise `datasets/cifar-10-batches-bin` of the course,
+    /// then the user's cache folder.
     ///
     /// # Shapes
-    /// as [`Cifar10::open`]
+    /// Like [`Cifar10::open`].
     ///
     /// # Errors
-    /// When it is in none of the places (the message lists them), or damaged.
+    /// When it is in none of these folders (the message lists them), or damaged.
     pub fn find() -> Result<Dataset> {
         look(candidates()).map_err(|looked| not_found(&looked))
     }
 
-    /// The first 20 test pictures, which are part of the program: exact, for a
-    /// look without any download.
+    /// The first 20 test images, which are part of the program and need no
+    /// download.
     ///
     /// # Shapes
     /// → `images` `[20, 3, 32, 32]`, `labels` `[20]`
     ///
     /// # Errors
-    /// None is expected.
+    /// When libtorch fails, which is not expected.
     pub fn samples() -> Result<Examples> {
         Examples::from_records(&samples::samples()?)
     }
 
-    /// The 10,000 test pictures where CIFAR-10 is found, else the 20 that are built in.
+    /// The 10,000 test images if CIFAR-10 is found, otherwise the 20 built-in ones.
     ///
     /// # Shapes
     /// → `images` `[N, 3, 32, 32]`, `labels` `[N]`
     ///
     /// # Errors
-    /// When `NCHW_DATA` names a folder without the set: that was meant to be used.
+    /// When the environment variable `NCHW_DATA` is set but its folder does not contain
+    /// the data set.
     pub fn photos() -> Result<Examples> {
         match look(candidates()) {
             Ok(found) => Ok(found.test),
@@ -271,32 +273,33 @@ impl Cifar10 {
     }
 }
 
-/// A place where CIFAR-10 is looked for.
+/// A folder in which the course looks for CIFAR-10.
 pub struct Candidate {
-    /// How messages call it: notebooks are published with what cells print, and
-    /// the folders of one's home are nobody's business.
+    /// The name in messages. Notebooks are published with their output, which should
+    /// not reveal the user's folders.
     pub name: String,
-    /// The folder that would hold the six files.
+    /// The folder for the six files.
     pub folder: PathBuf,
 }
 
-/// The places where CIFAR-10 is looked for, in this order.
+/// The folders in which the course looks for CIFAR-10, in this order.
 pub fn candidates() -> Vec<Candidate> {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(folder) = set("NCHW_DATA") {
-        return vec![Candidate { name: "the folder that NCHW_DATA names".into(), folder }];
+        return vec![Candidate { name: "the folder of NCHW_DATA".into(), folder }];
     }
     let mut found = Vec::new();
-    // From a notebook's own folder, the course's `datasets` is one level up.
+    // Seen from the folder of a notebook, `datasets` is one level up.
     let here = env::current_dir().unwrap_or_default();
     let above = here.ancestors().find(|folder| folder.join("datasets").is_dir());
     let clone = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
     for root in above.into_iter().chain(clone.filter(|&clone| above != Some(clone))) {
         let folder = root.join("datasets").join(FOLDER);
-        let whose = if Some(root) == clone { "of the course" } else { "above the folder of this process" };
-        found.push(Candidate { name: format!("datasets/{FOLDER} {whose}"), folder });
+        let location =
+            if Some(root) == clone { "of the course" } else { "in a parent of the current folder" };
+        found.push(Candidate { name: format!("datasets/{FOLDER} {location}"), folder });
     }
-    // As `cargo xtask` has it.
+    // The same order as in `cargo xtask`.
     let caches = [
         set("NCHW_CACHE").map(|cache| ("NCHW_CACHE", cache)),
         set("XDG_CACHE_HOME").map(|cache| ("XDG_CACHE_HOME/nchw", cache.join("nchw"))),
@@ -308,47 +311,47 @@ pub fn candidates() -> Vec<Candidate> {
     found
 }
 
-/// A place where there is no whole set, and what is wrong with what is there.
+/// A folder without a complete data set, and what is wrong with its content; `None` if there is none.
 type Looked = (Candidate, Option<Error>);
 
-/// The set from the first place that has it whole; else what each place has.
-fn look(places: Vec<Candidate>) -> std::result::Result<Dataset, Vec<Looked>> {
+/// The data set from the first folder that has it completely, or what is wrong with each folder.
+fn look(candidates: Vec<Candidate>) -> std::result::Result<Dataset, Vec<Looked>> {
     let mut looked = Vec::new();
-    for place in places {
-        let read = match place.folder.try_exists() {
+    for candidate in candidates {
+        let read = match candidate.folder.try_exists() {
             Ok(false) => Err(None),
-            _ => read_set(&place.folder, &place.name, PER_FILE).map_err(Some),
+            _ => read_set(&candidate.folder, &candidate.name, PER_FILE).map_err(Some),
         };
         match read {
             Ok(set) => return Ok(set),
-            Err(error) => looked.push((place, error)),
+            Err(error) => looked.push((candidate, error)),
         }
     }
     Err(looked)
 }
 
 fn not_found(looked: &[Looked]) -> Error {
-    let line = |(place, error): &Looked| match error {
+    let line = |(candidate, error): &Looked| match error {
         Some(error) => format!("\n  {error}"),
-        None => format!("\n  {}: not there", place.name),
+        None => format!("\n  {}: not found", candidate.name),
     };
     Error::new(format!(
-        "CIFAR-10 is in no place where it is looked for:{}\n\
-         `nchw data fetch` in a terminal downloads it (170 MB), `nchw data import FILE` takes it from a stick; \
-         NCHW_DATA=FOLDER names a folder that has it",
+        "CIFAR-10 was not found:{}\n\
+         `nchw data fetch` in a terminal downloads it (170 MB), `nchw data import FILE` imports it from a USB stick; \
+         NCHW_DATA=FOLDER selects a folder that contains it",
         looked.iter().map(line).collect::<String>()
     ))
 }
 
-fn stands_in(looked: &[Looked]) -> String {
+fn stand_in_message(looked: &[Looked]) -> String {
     let why = match looked.iter().find_map(|(_, error)| error.as_ref()) {
         Some(error) => format!("CIFAR-10 cannot be used ({error})"),
-        None => "CIFAR-10 is not here".into(),
+        None => "CIFAR-10 was not found".into(),
     };
     format!(
-        "{why}: Shapes-10, drawn by this course, stands in.\n\
-         It is far easier: what it reaches says nothing about CIFAR-10.\n\
-         For the real one: `nchw data fetch` in a terminal (170 MB), then this cell again."
+        "{why}: Shapes-10, drawn by this course, is used instead.\n\
+         It is much easier: its accuracy says nothing about CIFAR-10.\n\
+         For CIFAR-10, run `nchw data fetch` in a terminal (170 MB), then this cell again."
     )
 }
 
@@ -356,13 +359,13 @@ fn stands_in(looked: &[Looked]) -> String {
 fn read_set(folder: &Path, name: &str, per_file: usize) -> Result<Dataset> {
     let mut missing = Vec::new();
     for file in FILES {
-        let there = folder.join(file).try_exists();
-        if !there.map_err(|e| Error::new(format!("{name}/{file} could not be read: {e}")))? {
+        let exists = folder.join(file).try_exists();
+        if !exists.map_err(|e| Error::new(format!("{name}/{file} could not be read: {e}")))? {
             missing.push(file);
         }
     }
     if !missing.is_empty() {
-        // The folder in which the archive was unpacked does as well.
+        // It may also be the folder in which the archive was unpacked.
         let inside = folder.join(FOLDER);
         if inside.is_dir() {
             return read_set(&inside, &format!("{name}/{FOLDER}"), per_file);
@@ -382,28 +385,28 @@ fn read_set(folder: &Path, name: &str, per_file: usize) -> Result<Dataset> {
     })
 }
 
-/// What a folder is that lacks some of the files.
+/// The message for a folder in which some of the files are missing.
 fn incomplete(folder: &Path, missing: &[&str]) -> String {
     let why = if !folder.exists() {
-        "there is no such folder".into()
+        "this folder does not exist".into()
     } else if folder.join("cifar-10-binary.tar.gz").exists() {
-        "the archive lies there packed: `nchw data import` with its path unpacks it".into()
+        "it contains the archive: `nchw data import` with its path unpacks it".into()
     } else if let Some(other) = Other::inside(folder) {
         format!("this is {} ({}): the binary version of CIFAR-10 is needed", other.is, other.archive)
     } else {
-        format!("missing there: {}", missing.join(", "))
+        format!("missing: {}", missing.join(", "))
     };
     format!("expected the six files data_batch_1.bin to data_batch_5.bin and test_batch.bin; {why}")
 }
 
-/// The pictures of one file in CIFAR-10's binary format, any number of them.
+/// Reads one file in CIFAR-10's binary format, with any number of images.
 ///
 /// # Shapes
 /// → `images` `[N, 3, 32, 32]`, `labels` `[N]`
 ///
 /// # Errors
-/// When there is no such file, its size is no multiple of 3,073, or a label is
-/// above 9: the message gives the record and the byte.
+/// When the file does not exist, its size is not a multiple of 3,073, or a label is
+/// above 9; the message gives the record and the byte.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -418,14 +421,14 @@ pub fn open_batch(path: impl AsRef<Path>) -> Result<Examples> {
     Examples::from_records(&read_records(&bytes, &path.display().to_string())?)
 }
 
-/// A file that must hold just `count` records.
+/// Reads a file that must contain exactly `count` records.
 fn read_file(path: &Path, what: &str, count: usize) -> Result<Records> {
     let bytes = fs::read(path).map_err(|e| Error::new(format!("could not read {what}: {e}")))?;
     let records = read_records(&bytes, what)?;
     if records.labels.len() != count {
         return Err(Error::new(format!(
-            "{what}: expected {} records ({} bytes), got {} ({} bytes): the file was cut off or is another one; \
-             move its folder away, and `nchw data fetch` downloads the set again",
+            "{what}: expected {} records ({} bytes), got {} ({} bytes): the file is incomplete, or it is a different file; \
+             move its folder away, then `nchw data fetch` downloads the data set again",
             commas(count as u64),
             commas((count * RECORD) as u64),
             commas(records.labels.len() as u64),
@@ -449,12 +452,12 @@ mod tests {
     }
 
     #[test]
-    fn six_files_are_one_set_in_their_order() {
+    fn six_files_are_read_in_order_as_one_data_set() {
         let folder = TempFolder::new("data-six");
         let inside = folder.path().join(FOLDER);
         fs::create_dir(&inside).unwrap();
         files(&inside, 2);
-        // The folder itself, or the one in which the archive was unpacked.
+        // The folder in which the archive was unpacked, and the folder of the files itself.
         for from in [folder.path(), &inside] {
             let set = read_set(from, "here", 2).unwrap();
             let labels = Vec::<i64>::try_from(&set.train.labels).unwrap();
@@ -466,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_missing_or_short_is_told() {
+    fn a_missing_or_short_file_is_reported() {
         let folder = TempFolder::new("data-short");
         files(folder.path(), 2);
         fs::write(folder.path().join(FILES[3]), [0; 3073]).unwrap();
@@ -477,43 +480,42 @@ mod tests {
         );
         fs::remove_file(folder.path().join(FILES[3])).unwrap();
         let error = read_set(folder.path(), "here", 2).unwrap_err().to_string();
-        assert!(error.contains("missing there: data_batch_4.bin"), "{error}");
+        assert!(error.contains("missing: data_batch_4.bin"), "{error}");
         fs::write(folder.path().join("data_batch_1"), "").unwrap();
         let error = Cifar10::open(folder.path()).unwrap_err().to_string();
         assert!(error.contains("the Python version"), "{error}");
         let error = Cifar10::open(folder.path().join("none")).unwrap_err().to_string();
-        assert!(error.contains("there is no such folder"), "{error}");
+        assert!(error.contains("this folder does not exist"), "{error}");
         let error = open_batch(folder.path().join("none.bin")).unwrap_err().to_string();
         assert!(error.contains("could not read") && error.contains("none.bin"), "{error}");
     }
 
     #[test]
-    fn the_samples_are_the_first_of_the_test_set() {
+    fn the_samples_are_the_first_test_images() {
         let samples = Cifar10::samples().unwrap();
         let labels = Vec::<i64>::try_from(&samples.labels).unwrap();
         assert_eq!(labels, [3, 8, 8, 0, 6, 6, 1, 6, 3, 1, 0, 9, 5, 7, 9, 8, 5, 7, 8, 6]);
         assert_eq!(samples.images.size(), [20, 3, 32, 32]);
-        // Read another way, as a photo: every corner the same.
+        // Read in another way, as a photo, all pixels are the same.
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/samples/cifar10_01_8.png");
         let photo = crate::image::Image::open(file).unwrap();
         assert_eq!(samples.images.narrow(0, 1, 1), photo.tensor_u8());
         assert_ne!(samples.images.narrow(0, 1, 1).transpose(2, 3), photo.tensor_u8());
-        // The first test picture begins with these bytes of red, green and blue.
+        // The first pixel of the first test image.
         let first = |channel| samples.images.int64_value(&[0, channel, 0, 0]);
         assert_eq!([first(0), first(1), first(2)], [158, 112, 49]);
     }
 
     #[test]
-    fn the_stand_in_says_what_it_is() {
+    fn the_stand_in_is_labelled_as_one() {
         let set = Dataset::shapes10(20, 10, 7).unwrap();
         assert_eq!((set.train.len(), set.test.len()), (20, 10));
-        let said = format!("{set:?}");
         assert_eq!(
-            said,
-            "Shapes-10 (stand-in: drawn by this course): 20 pictures to train on, 10 to test with, each [3, 32, 32] \
+            format!("{set:?}"),
+            "Shapes-10 (stand-in: drawn by this course): 20 training images, 10 test images, each [3, 32, 32] \
              (C, H, W); ten classes: circle, ring, square, frame, triangle, cross, star, heart, moon, arrow"
         );
-        // None of the pictures to test with was trained on.
+        // No test image is a training image.
         let whole = Shapes10::draw(30, 7).unwrap();
         assert_eq!(set.test.images, whole.images.narrow(0, 20, 10));
         assert_eq!(set.to_device(Device::Cpu).unwrap().train.labels, set.train.labels);
@@ -522,31 +524,35 @@ mod tests {
     }
 
     #[test]
-    fn every_place_that_was_looked_at_is_told() {
+    fn the_message_lists_every_folder_that_was_searched() {
         let folder = TempFolder::new("data-places");
         files(folder.path(), 2);
-        let place = |name: &str, folder: PathBuf| Candidate { name: name.into(), folder };
-        let places = vec![place("one", folder.path().join("none")), place("two", folder.path().into())];
-        let looked = look(places).unwrap_err();
-        let said = not_found(&looked).to_string();
-        let lines: Vec<&str> = said.lines().collect();
-        assert_eq!(lines[1], "  one: not there");
-        assert!(lines[2].starts_with("  two/data_batch_1.bin: expected 10,000 records"), "{said}");
-        assert!(lines[3].contains("`nchw data fetch`") && lines[3].contains("NCHW_DATA=FOLDER"), "{said}");
-        // What is broken is told where something else stands in for it, too.
-        let said = stands_in(&looked);
-        assert!(said.starts_with("CIFAR-10 cannot be used (two/data_batch_1.bin: "), "{said}");
-        let said = stands_in(&looked[..1]);
+        let candidate = |name: &str, folder: PathBuf| Candidate { name: name.into(), folder };
+        let looked =
+            look(vec![candidate("one", folder.path().join("none")), candidate("two", folder.path().into())])
+                .unwrap_err();
+        let message = not_found(&looked).to_string();
+        let lines: Vec<&str> = message.lines().collect();
+        assert_eq!(lines[1], "  one: not found");
+        assert!(lines[2].starts_with("  two/data_batch_1.bin: expected 10,000 records"), "{message}");
+        assert!(lines[3].contains("`nchw data fetch`") && lines[3].contains("NCHW_DATA=FOLDER"), "{message}");
+        // The message about the stand-in also says what is damaged.
+        let message = stand_in_message(&looked);
+        assert!(message.starts_with("CIFAR-10 cannot be used (two/data_batch_1.bin: "), "{message}");
+        let message = stand_in_message(&looked[..1]);
         assert!(
-            said.starts_with("CIFAR-10 is not here: Shapes-10, drawn by this course, stands in."),
-            "{said}"
+            message.starts_with("CIFAR-10 was not found: Shapes-10, drawn by this course, is used instead."),
+            "{message}"
         );
-        assert!(said.contains("`nchw data fetch`") && said.lines().all(|line| line.len() < 90), "{said}");
+        assert!(
+            message.contains("`nchw data fetch`") && message.lines().all(|line| line.len() < 90),
+            "{message}"
+        );
     }
 
     #[test]
-    fn the_whole_set_where_there_is_one() {
-        // A folder in the real format, for those who have it.
+    fn the_real_data_set_if_it_is_available() {
+        // Runs only where NCHW_DATA is set.
         let Some(folder) = env::var_os("NCHW_DATA").filter(|set| !set.is_empty()) else { return };
         let set = Cifar10::open(&folder).unwrap();
         assert_eq!(
@@ -559,7 +565,7 @@ mod tests {
         }
         let batch = open_batch(Path::new(&folder).join(FILES[5])).unwrap();
         assert_eq!(batch.images, set.test.images);
-        assert!(format!("{set:?}").starts_with("CIFAR-10: 50,000 pictures to train on, 10,000 to test with"));
+        assert!(format!("{set:?}").starts_with("CIFAR-10: 50,000 training images, 10,000 test images"));
         assert_eq!(Cifar10::find().unwrap().test.labels, set.test.labels);
     }
 }

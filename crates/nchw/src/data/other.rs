@@ -1,22 +1,22 @@
-//! Data sets that are easily taken for the binary version of CIFAR-10, and how they are recognised.
+//! Data sets that are easily mistaken for the binary version of CIFAR-10, and how to recognise them.
 
 use std::path::Path;
 
-/// A set that this course does not read.
+/// A data set that this course does not read.
 pub struct Other {
-    /// What it is, for messages.
+    /// The name of the data set in messages.
     pub is: &'static str,
-    /// The archive in which it is published.
+    /// The archive that it is published in.
     pub archive: &'static str,
-    /// The archive's size; `None` where only its content tells.
+    /// The size of the archive; `None` if only its content identifies it.
     bytes: Option<u64>,
     /// The folder that the archive unpacks to.
     folder: &'static str,
-    /// Files that only this set has.
+    /// Files that only this data set has.
     files: &'static [&'static str],
 }
 
-/// Source of the names and sizes: <https://www.cs.toronto.edu/~kriz/cifar.html>.
+/// The source of the names and sizes is <https://www.cs.toronto.edu/~kriz/cifar.html>.
 static OTHERS: [Other; 5] = [
     Other {
         is: "the Python version of CIFAR-10",
@@ -56,17 +56,17 @@ static OTHERS: [Other; 5] = [
 ];
 
 impl Other {
-    /// The set whose archive has this size.
+    /// The data set whose archive has this size.
     pub fn of_size(bytes: u64) -> Option<&'static Other> {
         OTHERS.iter().find(|other| other.bytes == Some(bytes))
     }
 
-    /// The set whose archive unpacks to this folder.
+    /// The data set whose archive unpacks to this folder.
     pub fn of_folder(name: &str) -> Option<&'static Other> {
         OTHERS.iter().find(|other| other.folder == name)
     }
 
-    /// The set that a folder holds: unpacked, in a folder of its own, or as its archive.
+    /// The data set that a folder contains: its files, its own folder, or its archive.
     pub fn inside(folder: &Path) -> Option<&'static Other> {
         let has = |name: &str| folder.join(name).exists();
         OTHERS

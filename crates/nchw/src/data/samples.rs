@@ -1,11 +1,11 @@
-//! The first 20 test pictures of CIFAR-10, in the program itself; and how a PNG
-//! becomes C-H-W.
+//! The first 20 test images of CIFAR-10, which are part of the program; and the
+//! conversion of a PNG to C-H-W.
 
 use super::binary::{PIXELS, Records, SIDE};
 use crate::{Error, Result};
 use image::ImageFormat;
 
-/// A sample's label and its PNG (see `datasets/README.md`).
+/// The label and the PNG of each sample (see `datasets/README.md`).
 macro_rules! samples {
     ($($index:literal $label:literal),*) => {
         [$((
@@ -19,7 +19,7 @@ const SAMPLES: [(u8, &[u8]); 20] = samples![
     "00" 3, "01" 8, "02" 8, "03" 0, "04" 6, "05" 6, "06" 1, "07" 6, "08" 3, "09" 1, "10" 0, "11" 9, "12" 5, "13" 7, "14" 9, "15" 8, "16" 5, "17" 7, "18" 8, "19" 6
 ];
 
-/// The 20 pictures in the order of the test set.
+/// The 20 images in the order of the test set.
 pub(super) fn samples() -> Result<Records> {
     let mut records = Records::default();
     for (index, (label, png)) in SAMPLES.iter().enumerate() {
@@ -29,20 +29,20 @@ pub(super) fn samples() -> Result<Records> {
     Ok(records)
 }
 
-/// The pixels of a PNG, channel after channel, each row after row.
+/// The pixels of a PNG in C-H-W order.
 pub fn planes(png: &[u8]) -> std::result::Result<Vec<u8>, String> {
-    let picture = image::load_from_memory_with_format(png, ImageFormat::Png)
-        .map_err(|e| format!("the picture cannot be read: {e}"))?
+    let image = image::load_from_memory_with_format(png, ImageFormat::Png)
+        .map_err(|e| format!("the image cannot be read: {e}"))?
         .to_rgb8();
-    let (height, width) = (picture.height() as usize, picture.width() as usize);
+    let (height, width) = (image.height() as usize, image.width() as usize);
     if (height, width) != (SIDE, SIDE) {
-        return Err(format!("expected a picture of H={SIDE} W={SIDE}, got H={height} W={width}"));
+        return Err(format!("expected an image of H={SIDE} W={SIDE}, got H={height} W={width}"));
     }
-    // A PNG holds the three colours of a pixel together (H, W, C).
+    // A PNG stores the three colours of a pixel together (H, W, C).
     let mut pixels = vec![0; PIXELS];
-    for (place, pixel) in picture.pixels().enumerate() {
+    for (position, pixel) in image.pixels().enumerate() {
         for (channel, &value) in pixel.0.iter().enumerate() {
-            pixels[channel * SIDE * SIDE + place] = value;
+            pixels[channel * SIDE * SIDE + position] = value;
         }
     }
     Ok(pixels)

@@ -1,31 +1,31 @@
-//! Shapes-10: a data set that the crate draws itself.
+//! Shapes-10: a data set drawn by the crate.
 //!
-//! Small colour pictures of ten shapes that differ in form and in nothing
-//! else: place, size, tilt, colours and noise are drawn by lot for every
-//! picture, whatever its shape. Made for the experiments of lecture part 1
-//! (why not fully connected), which need no download.
+//! Small colour images of ten shapes. Only the form depends on the class:
+//! position, size, tilt, colours and noise are random for every image. The
+//! experiments of lecture part 1 (why not fully connected) use it, so that they
+//! need no download.
 
-use crate::random::Dice;
+use crate::random::Rng;
 use crate::{Error, Result};
 use std::fmt;
 use tch::Tensor;
 
-/// Rows and columns of a picture.
+/// Rows and columns of an image.
 const SIDE: usize = 32;
-/// Bytes of one picture: channels, rows, columns.
+/// Bytes of one image: channels, rows, columns.
 const BYTES: usize = 3 * SIDE * SIDE;
-/// 3 GB of pictures; more would rather end the kernel than fit.
+/// 3 GB of images; more could run out of memory and end the kernel.
 const MOST: usize = 1_000_000;
-/// Sample points per pixel side: edges get 4 x 4 + 1 shades.
+/// Sample points along each side of a pixel: edges have 4 x 4 + 1 shades.
 const SAMPLES: usize = 4;
-/// Left and right lie this many columns apart.
+/// The distance of `Left` and `Right` in columns.
 const MOVE: f32 = 10.0;
 
-/// Pictures and what is on them.
+/// Images of shapes and their labels.
 ///
 /// # Shapes
-/// N pictures: `images` is `[N, 3, 32, 32]` (bytes from 0 to 255), `labels` is
-/// `[N]` (whole numbers from 0 to 9, places in [`Shapes10::NAMES`]).
+/// N images: `images` is `[N, 3, 32, 32]` (bytes from 0 to 255), `labels` is
+/// `[N]` (whole numbers from 0 to 9, indices of [`Shapes10::NAMES`]).
 ///
 /// # Source
 /// Drawn for lecture part 1.
@@ -38,17 +38,17 @@ const MOVE: f32 = 10.0;
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub struct Shapes10 {
-    /// The pictures, `[N, 3, 32, 32]`, kind `Uint8`.
+    /// The images, `[N, 3, 32, 32]`, kind `Uint8`.
     pub images: Tensor,
-    /// The number of the shape on each picture, `[N]`, kind `Int64`.
+    /// The class of each image, `[N]`, kind `Int64`, from 0 to 9.
     pub labels: Tensor,
 }
 
-/// Where on the picture a shape is put.
+/// The position of a shape in its image.
 ///
-/// The middle of a shape lies in rows 9 to 23 in every case; the place says in
-/// which columns. `Left` and `Right` have no column in common: a network that
-/// is trained on one of them has never seen a shape in the other.
+/// The centre of a shape is always in rows 9 to 23; this selects the columns.
+/// `Left` and `Right` have no column in common: a network that is trained on one
+/// of them has never seen a shape at the other.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -58,25 +58,25 @@ pub struct Shapes10 {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The middle of the shape lies in columns 9 to 23.
+    /// The centre of the shape is in columns 9 to 23.
     Anywhere,
-    /// The middle of the shape lies in columns 9 to 13.
+    /// The centre of the shape is in columns 9 to 13.
     Left,
-    /// The middle of the shape lies in columns 19 to 23: ten to the right of
-    /// where `Left` puts the same shape.
+    /// The centre of the shape is in columns 19 to 23: ten columns to the right of
+    /// the same shape with `Left`.
     Right,
 }
 
 impl Shapes10 {
-    /// What is on a picture with label 0, 1, …, 9.
+    /// The class names for the labels 0, 1, …, 9.
     pub const NAMES: [&str; 10] =
         ["circle", "ring", "square", "frame", "triangle", "cross", "star", "heart", "moon", "arrow"];
 
-    /// Draws `count` pictures, shapes anywhere.
+    /// Draws `count` images with the shapes anywhere.
     ///
-    /// The same seed gives the same pictures on every machine, and a larger
-    /// count only appends to them. Labels go round, 0, 1, …, 9, 0, 1, …, so
-    /// every shape comes equally often: mix before training in batches.
+    /// The same seed gives the same images on every machine, and a larger
+    /// count only appends to them. The labels repeat 0, 1, …, 9, so that every
+    /// shape is equally frequent: shuffle them before training in batches.
     ///
     /// # Shapes
     /// → `images` `[count, 3, 32, 32]`, `labels` `[count]`
@@ -90,11 +90,11 @@ impl Shapes10 {
         Shapes10::draw_at(Place::Anywhere, count, seed)
     }
 
-    /// Draws `count` pictures with the shapes at `place`.
+    /// Draws `count` images with the shapes at `place`.
     ///
     /// For the same seed, `Place::Left` and `Place::Right` give the same
     /// shapes in the same colours on the same backgrounds with the same
-    /// noise; only the shape is ten columns further to the right.
+    /// noise, except that with `Right` the shape is ten columns further to the right.
     ///
     /// # Shapes
     /// → `images` `[count, 3, 32, 32]`, `labels` `[count]`
@@ -107,13 +107,13 @@ impl Shapes10 {
     pub fn draw_at(place: Place, count: usize, seed: u64) -> Result<Shapes10> {
         if !(1..=MOST).contains(&count) {
             return Err(Error::new(format!(
-                "expected a count from 1 to {MOST} pictures, got {count}. \
+                "expected a count from 1 to {MOST} images, got {count}. \
                  Axis 0 (N) of the images is this count; try Shapes10::draw(1000, {seed})?"
             )));
         }
         let mut bytes = vec![0; count * BYTES];
-        for (index, picture) in bytes.chunks_exact_mut(BYTES).enumerate() {
-            draw_picture(picture, index, seed, place);
+        for (index, image) in bytes.chunks_exact_mut(BYTES).enumerate() {
+            draw_image(image, index, seed, place);
         }
         let labels: Vec<i64> = (0..count).map(label).collect();
         let side = SIDE as i64;
@@ -129,18 +129,18 @@ impl Shapes10 {
     /// `images` `[N, 3, H, W]` with the N of `self`
     ///
     /// # Errors
-    /// When `images` is not a batch of as many pictures as there are labels.
+    /// When `images` does not contain one image for each label.
     pub fn with_images(&self, images: Tensor) -> Result<Shapes10> {
         let (shape, labels) = (images.size(), self.labels.size());
         let &[count] = labels.as_slice() else {
             return Err(Error::new(format!(
-                "expected labels of shape [N], one for each picture; got {labels:?}: `.view([-1])` puts them in a row"
+                "expected labels of shape [N], one for each image; got {labels:?}: `.view([-1])` flattens them"
             )));
         };
         if shape.len() != 4 || shape[0] != count {
             return Err(Error::new(format!(
                 "expected images of shape [N, C, H, W] with N = {count}, one for each label; got {shape:?}. \
-                 Axis 0 (N) must stay as it was: change what is on the pictures, not how many there are"
+                 Axis 0 (N) must not change: change the content of the images, not their number"
             )));
         }
         Ok(Shapes10 { images, labels: self.labels.shallow_clone() })
@@ -157,82 +157,82 @@ fn label(index: usize) -> i64 {
     (index % Shapes10::NAMES.len()) as i64
 }
 
-/// What is drawn by lot for one picture, but for its noise.
+/// The random properties of one image, except for its noise.
 struct Sketch {
-    middle: (f32, f32),
+    centre: (f32, f32),
     radius: f32,
     cos: f32,
     sin: f32,
     colour: [f32; 3],
-    ground: Ground,
+    background: Background,
 }
 
-/// A background that goes evenly from one colour to another.
-struct Ground {
+/// A background that changes linearly from one colour to another.
+struct Background {
     from: [f32; 3],
     to: [f32; 3],
     direction: (f32, f32),
 }
 
-fn draw_picture(picture: &mut [u8], index: usize, seed: u64, place: Place) {
-    let mut dice = Dice::new(seed, index as u64);
-    let sketch = Sketch::by_lot(&mut dice, place);
-    let cover = sketch.cover(label(index));
-    let strength = dice.between(0.03, 0.12);
-    let mut lots = [0; 4 * BYTES];
-    dice.fill(&mut lots);
-    for (at, (byte, lots)) in picture.iter_mut().zip(lots.chunks_exact(4)).enumerate() {
+fn draw_image(image: &mut [u8], index: usize, seed: u64, place: Place) {
+    let mut rng = Rng::new(seed, index as u64);
+    let sketch = Sketch::random(&mut rng, place);
+    let coverage = sketch.coverage(label(index));
+    let strength = rng.between(0.03, 0.12);
+    let mut random = [0; 4 * BYTES];
+    rng.fill(&mut random);
+    for (at, (byte, random)) in image.iter_mut().zip(random.chunks_exact(4)).enumerate() {
         let (channel, pixel) = (at / (SIDE * SIDE), at % (SIDE * SIDE));
-        let ground = sketch.ground.at(channel, pixel / SIDE, pixel % SIDE);
-        let clean = ground + cover[pixel] * (sketch.colour[channel] - ground);
-        // Four random bytes added up are nearly bell-shaped, and need no
-        // logarithm, whose last bit differs from machine to machine.
-        let noise: f32 = lots.iter().map(|&lot| f32::from(lot) - 127.5).sum();
-        *byte = (clean + strength * noise + 0.5) as u8; // stops at 0 and 255
+        let background = sketch.background.at(channel, pixel / SIDE, pixel % SIDE);
+        let clean = background + coverage[pixel] * (sketch.colour[channel] - background);
+        // The sum of four random bytes is nearly Gaussian, and needs no logarithm, whose last bit
+        // differs between machines.
+        let noise: f32 = random.iter().map(|&byte| f32::from(byte) - 127.5).sum();
+        *byte = (clean + strength * noise + 0.5) as u8; // saturates at 0 and 255
     }
 }
 
 impl Sketch {
-    fn by_lot(dice: &mut Dice, place: Place) -> Sketch {
-        let radius = dice.between(6.0, 8.0);
-        // tan of half the angle, up to 15 degrees either way: gives the sine
-        // and cosine by division alone, the same on every machine.
-        let t = dice.between(-0.13, 0.13);
-        let middle = (place.column(dice.between(0.0, 1.0)), eighths(dice.between(9.0, 23.0)));
-        let ground = Ground::by_lot(dice);
+    fn random(rng: &mut Rng, place: Place) -> Sketch {
+        let radius = rng.between(6.0, 8.0);
+        // The tangent of half the angle, for up to 15 degrees in both directions: sine and cosine
+        // follow by division alone, with the same result on every machine.
+        let t = rng.between(-0.13, 0.13);
+        let centre = (place.column(rng.between(0.0, 1.0)), eighths(rng.between(9.0, 23.0)));
+        let background = Background::random(rng);
         Sketch {
-            middle,
+            centre,
             radius,
             cos: (1.0 - t * t) / (1.0 + t * t),
             sin: 2.0 * t / (1.0 + t * t),
-            colour: ground.contrast(dice),
-            ground,
+            colour: background.contrasting_colour(rng),
+            background,
         }
     }
 
-    /// How much of each pixel the shape covers, 0 to 1: rows from the top.
-    fn cover(&self, label: i64) -> [f32; SIDE * SIDE] {
-        let mut cover = [0.0; SIDE * SIDE];
-        let (columns, rows) = (self.extent(self.middle.0), self.extent(self.middle.1));
+    /// The fraction of each pixel that the shape covers, from 0 to 1, row by row from the top.
+    fn coverage(&self, label: i64) -> [f32; SIDE * SIDE] {
+        let mut coverage = [0.0; SIDE * SIDE];
+        let (columns, rows) = (self.extent(self.centre.0), self.extent(self.centre.1));
         for row in rows {
             for column in columns.clone() {
-                cover[row * SIDE + column] = self.cover_of_pixel(label, row, column);
+                coverage[row * SIDE + column] = self.coverage_of_pixel(label, row, column);
             }
         }
-        cover
+        coverage
     }
 
-    /// The pixels along one side that a shape around `middle` can touch.
-    fn extent(&self, middle: f32) -> std::ops::Range<usize> {
-        (middle - self.radius) as usize..((middle + self.radius) as usize + 1).min(SIDE)
+    /// The rows or columns that a shape around `centre` can touch.
+    fn extent(&self, centre: f32) -> std::ops::Range<usize> {
+        (centre - self.radius) as usize..((centre + self.radius) as usize + 1).min(SIDE)
     }
 
-    fn cover_of_pixel(&self, label: i64, row: usize, column: usize) -> f32 {
+    fn coverage_of_pixel(&self, label: i64, row: usize, column: usize) -> f32 {
         let mut hits = 0;
         for sample in 0..SAMPLES * SAMPLES {
             let part = |k: usize| (k as f32 + 0.5) / SAMPLES as f32;
-            let x = (column as f32 + part(sample % SAMPLES) - self.middle.0) / self.radius;
-            let y = (row as f32 + part(sample / SAMPLES) - self.middle.1) / self.radius;
+            let x = (column as f32 + part(sample % SAMPLES) - self.centre.0) / self.radius;
+            let y = (row as f32 + part(sample / SAMPLES) - self.centre.1) / self.radius;
             let (u, v) = (self.cos * x + self.sin * y, self.cos * y - self.sin * x);
             hits += usize::from(inside(label, u, v));
         }
@@ -241,7 +241,7 @@ impl Sketch {
 }
 
 impl Place {
-    /// A column for the middle of a shape; `unit` lies between 0 and 1.
+    /// A column for the centre of a shape; `unit` is between 0 and 1.
     fn column(self, unit: f32) -> f32 {
         match self {
             Place::Anywhere => eighths(9.0 + 14.0 * unit),
@@ -251,31 +251,31 @@ impl Place {
     }
 }
 
-/// To whole eighths of a pixel, so that moving a shape by whole pixels gives
+/// Rounds down to eighths of a pixel, so that a shape moved by whole pixels has
 /// exactly the same edges.
 fn eighths(x: f32) -> f32 {
     (x * 8.0).floor() / 8.0
 }
 
-impl Ground {
-    fn by_lot(dice: &mut Dice) -> Ground {
-        let from = [0; 3].map(|_| dice.between(0.0, 255.0));
-        let to = from.map(|c| (c + dice.between(-40.0, 40.0)).clamp(0.0, 255.0));
-        Ground { from, to, direction: (dice.between(-1.0, 1.0), dice.between(-1.0, 1.0)) }
+impl Background {
+    fn random(rng: &mut Rng) -> Background {
+        let from = [0; 3].map(|_| rng.between(0.0, 255.0));
+        let to = from.map(|c| (c + rng.between(-40.0, 40.0)).clamp(0.0, 255.0));
+        Background { from, to, direction: (rng.between(-1.0, 1.0), rng.between(-1.0, 1.0)) }
     }
 
     fn at(&self, channel: usize, row: usize, column: usize) -> f32 {
         let part = |k: usize| (k as f32 + 0.5) / SIDE as f32 - 0.5;
-        let way = 0.5 + 0.5 * (self.direction.0 * part(column) + self.direction.1 * part(row));
-        self.from[channel] + way * (self.to[channel] - self.from[channel])
+        let blend = 0.5 + 0.5 * (self.direction.0 * part(column) + self.direction.1 * part(row));
+        self.from[channel] + blend * (self.to[channel] - self.from[channel])
     }
 
-    /// A colour clearly lighter or darker than the whole background, so that
-    /// the shape shows in grey, too, and to eyes that tell few colours apart.
-    fn contrast(&self, dice: &mut Dice) -> [f32; 3] {
+    /// A random colour that is clearly lighter or darker than the whole background, so that the
+    /// shape is visible in grey, too, and to people who distinguish few colours.
+    fn contrasting_colour(&self, rng: &mut Rng) -> [f32; 3] {
         loop {
-            let colour = [0; 3].map(|_| dice.between(0.0, 255.0));
-            let differs = |ground| (grey(colour) - grey(ground)).abs() >= 70.0;
+            let colour = [0; 3].map(|_| rng.between(0.0, 255.0));
+            let differs = |background| (grey(colour) - grey(background)).abs() >= 70.0;
             if differs(self.from) && differs(self.to) {
                 return colour;
             }
@@ -287,8 +287,8 @@ fn grey([r, g, b]: [f32; 3]) -> f32 {
     0.299 * r + 0.587 * g + 0.114 * b
 }
 
-/// Whether a point is part of the shape. `u` goes right and `v` down; every
-/// shape lies within the circle of radius 1 around 0.
+/// Whether a point is part of the shape. `u` points right and `v` down; every
+/// shape lies within the circle of radius 1 around the origin.
 fn inside(label: i64, u: f32, v: f32) -> bool {
     let within = |radius: f32| u * u + v * v <= radius * radius;
     let square = |half: f32| u.abs() <= half && v.abs() <= half;
@@ -297,7 +297,7 @@ fn inside(label: i64, u: f32, v: f32) -> bool {
         1 => within(0.95) && !within(0.52),
         2 => square(0.7),
         3 => square(0.7) && !square(0.36),
-        // Three sides at half a radius from the middle, one corner up.
+        // Three sides at a distance of 0.5 from the centre, one corner at the top.
         4 => v <= 0.5 && 0.866 * u.abs() - 0.5 * v <= 0.5,
         5 => u.abs().min(v.abs()) <= 0.27 && u.abs().max(v.abs()) <= 0.93,
         6 => star(u, v),
@@ -307,8 +307,8 @@ fn inside(label: i64, u: f32, v: f32) -> bool {
     }
 }
 
-/// Five lines make a five-pointed star: a point is in it when it lies on the
-/// inner side of at least four of them.
+/// Five lines form a five-pointed star: a point is inside the star when it is on
+/// the inner side of at least four of them.
 fn star(u: f32, v: f32) -> bool {
     const POINTS: [(f32, f32); 5] =
         [(0.0, -1.0), (0.9511, -0.3090), (0.5878, 0.8090), (-0.5878, 0.8090), (-0.9511, -0.3090)];
@@ -322,7 +322,7 @@ fn heart(u: f32, v: f32) -> bool {
     round * round * round <= x * x * y * y * y
 }
 
-/// Points right, as the triangle already points up.
+/// Points right, since the triangle points up.
 fn arrow(u: f32, v: f32) -> bool {
     let shaft = (-0.95..=0.1).contains(&u) && v.abs() <= 0.25;
     let head = u >= 0.1 && v.abs() <= 0.85 * (0.98 - u);
@@ -338,13 +338,13 @@ mod tests {
         Vec::try_from(data.images.flatten(0, -1)).unwrap()
     }
 
-    /// FNV-1a: enough to notice that one bit differs.
+    /// FNV-1a: sufficient to notice a difference of one bit.
     fn hash(bytes: &[u8]) -> u64 {
         bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, &b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
     }
 
     #[test]
-    fn a_seed_gives_these_bytes_on_every_machine() {
+    fn a_seed_gives_the_same_bytes_on_every_machine() {
         let places = [Place::Anywhere, Place::Left, Place::Right];
         let hashes = places.map(|place| hash(&bytes(&Shapes10::draw_at(place, 50, 7).unwrap())));
         assert_eq!(hashes, [4678356374999563796, 7633203805538489136, 14422956283254445614]);
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn more_pictures_only_append() {
+    fn a_larger_count_only_appends() {
         let (few, many) = (Shapes10::draw(15, 3).unwrap(), Shapes10::draw(40, 3).unwrap());
         assert_eq!(few.images.size(), [15, 3, 32, 32]);
         assert_eq!(few.images.kind(), Kind::Uint8);
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_comes_equally_often() {
+    fn every_shape_is_equally_frequent() {
         let data = Shapes10::draw(1000, 1).unwrap();
         assert_eq!(data.labels.kind(), Kind::Int64);
         let counts: Vec<i64> = Vec::try_from(data.labels.bincount::<&Tensor>(None, 10)).unwrap();
@@ -370,30 +370,30 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_shows_and_lies_inside_the_picture() {
+    fn every_shape_is_visible_and_inside_the_image() {
         for index in 0..3000 {
             let place = [Place::Anywhere, Place::Left, Place::Right][index / 1000];
-            let sketch = Sketch::by_lot(&mut Dice::new(5, index as u64), place);
-            let cover = sketch.cover(label(index));
+            let sketch = Sketch::random(&mut Rng::new(5, index as u64), place);
+            let coverage = sketch.coverage(label(index));
             let name = Shapes10::NAMES[index % 10];
-            let whole = cover.iter().filter(|&&c| c == 1.0).count();
-            assert!(whole >= 15, "{name} {index} fills {whole} pixels");
+            let covered = coverage.iter().filter(|&&c| c == 1.0).count();
+            assert!(covered >= 15, "{name} {index} covers {covered} pixels");
             for k in 0..SIDE {
                 for edge in [k, (SIDE - 1) * SIDE + k, k * SIDE, k * SIDE + SIDE - 1] {
-                    assert!(cover[edge] == 0.0, "{name} {index} touches the edge");
+                    assert!(coverage[edge] == 0.0, "{name} {index} touches the edge");
                 }
             }
             for (row, column) in [(0, 0), (0, SIDE - 1), (SIDE - 1, 0), (SIDE - 1, SIDE - 1)] {
-                let ground = [0, 1, 2].map(|channel| sketch.ground.at(channel, row, column));
-                let contrast = (grey(ground) - grey(sketch.colour)).abs();
-                assert!(contrast > 40.0, "{name} {index} differs from its ground by {contrast}");
+                let background = [0, 1, 2].map(|channel| sketch.background.at(channel, row, column));
+                let contrast = (grey(background) - grey(sketch.colour)).abs();
+                assert!(contrast > 40.0, "{name} {index} differs from its background by {contrast}");
             }
         }
     }
 
-    /// What is cut off outside the circle would be missing in the pictures.
+    /// `coverage` looks only inside this circle, so anything outside would be cut off.
     #[test]
-    fn every_shape_lies_in_the_circle_of_radius_1() {
+    fn every_shape_is_inside_the_circle_of_radius_1() {
         for label in 0..10 {
             let mut area = 0;
             for k in 0..300 * 300 {
@@ -408,31 +408,30 @@ mod tests {
     }
 
     #[test]
-    fn right_is_left_ten_columns_further() {
+    fn right_is_left_moved_by_ten_columns() {
         for index in 0..20 {
-            let cover = |place| {
-                let cover = Sketch::by_lot(&mut Dice::new(1, index), place).cover(label(index as usize));
-                Tensor::from_slice(&cover).view([32, 32])
+            let coverage = |place| {
+                let coverage = Sketch::random(&mut Rng::new(1, index), place).coverage(label(index as usize));
+                Tensor::from_slice(&coverage).view([32, 32])
             };
-            let (left, right) = (cover(Place::Left), cover(Place::Right));
+            let (left, right) = (coverage(Place::Left), coverage(Place::Right));
             assert_eq!(left.roll([10], [1]), right);
             assert_ne!(left, right);
         }
     }
 
-    /// Rows must not have become columns: the picture is square, so only
-    /// what is on it can tell.
+    /// The image is square, so only its content shows whether rows and columns are swapped.
     #[test]
-    fn rows_are_rows() {
+    fn rows_and_columns_are_not_swapped() {
         let sketch = Sketch {
-            middle: (10.0, 20.0),
+            centre: (10.0, 20.0),
             radius: 6.0,
             cos: 1.0,
             sin: 0.0,
             colour: [255.0; 3],
-            ground: Ground { from: [0.0; 3], to: [0.0; 3], direction: (0.0, 0.0) },
+            background: Background { from: [0.0; 3], to: [0.0; 3], direction: (0.0, 0.0) },
         };
-        let arrow = sketch.cover(9);
+        let arrow = sketch.coverage(9);
         assert_eq!(arrow[20 * SIDE + 5], 1.0, "the tail, row 20, column 5");
         assert_eq!(arrow[15 * SIDE + 8], 0.0, "above the shaft, row 15, column 8");
         assert_eq!(arrow[10 * SIDE + 20], 0.0, "row 10, column 20");
@@ -447,11 +446,11 @@ mod tests {
     }
 
     #[test]
-    fn errors_teach() {
+    fn errors_say_what_to_type_instead() {
         let error = Shapes10::draw(0, 4).unwrap_err().to_string();
         assert_eq!(
             error,
-            "expected a count from 1 to 1000000 pictures, got 0. Axis 0 (N) of the images is this count; \
+            "expected a count from 1 to 1000000 images, got 0. Axis 0 (N) of the images is this count; \
              try Shapes10::draw(1000, 4)?"
         );
         let data = Shapes10::draw(10, 1).unwrap();
@@ -459,7 +458,7 @@ mod tests {
         assert_eq!(
             error,
             "expected images of shape [N, C, H, W] with N = 10, one for each label; got [4, 3, 32, 32]. \
-             Axis 0 (N) must stay as it was: change what is on the pictures, not how many there are"
+             Axis 0 (N) must not change: change the content of the images, not their number"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! A small matrix of numbers that a class can read, cell by cell.
+//! A small matrix whose numbers can be read cell by cell.
 
 use crate::{
     Error, Result,
@@ -8,7 +8,7 @@ use crate::{
     figure::Figure,
     grid::Grid,
     notebook::{Output, shows},
-    panels::{Look, Panel, Sheet},
+    panels::{Highlights, Layout, Panel},
 };
 use std::fmt;
 use tch::{Kind, Tensor};
@@ -31,11 +31,11 @@ use tch::{Kind, Tensor};
 #[derive(Clone)]
 pub struct Matrix {
     grid: Grid,
-    /// Whether these are results of a filter: 0 is then white, as everywhere, and not as dark as in an image.
+    /// Whether this is the result of a convolution, which is drawn on the signed palette (0 is white).
     result: bool,
 }
 
-/// Only the numbers count, and not how they are drawn.
+/// Compares the numbers, not how they are drawn.
 impl PartialEq for Matrix {
     fn eq(&self, other: &Matrix) -> bool {
         self.grid == other.grid
@@ -44,9 +44,9 @@ impl PartialEq for Matrix {
 
 impl<T: Into<f64> + Copy, const H: usize, const W: usize> From<[[T; W]; H]> for Matrix {
     fn from(rows: [[T; W]; H]) -> Matrix {
-        const { assert!(H > 0 && W > 0, "a matrix has at least 1 row and at least 1 column") }
+        const { assert!(H > 0 && W > 0, "a matrix needs at least 1 row and 1 column") }
         let values = rows.iter().flatten().map(|v| (*v).into() as f32).collect();
-        Matrix::new(H, W, values).expect("H times W values, and neither is 0")
+        Matrix::new(H, W, values).expect("there are H * W values, and neither is 0")
     }
 }
 
@@ -59,18 +59,18 @@ impl Matrix {
         Ok(Matrix { grid: Grid::new(height, width, values)?, result: false })
     }
 
-    /// The numbers of a tensor that has one picture with one channel.
+    /// A matrix from a tensor that holds one image with one channel.
     ///
     /// # Shapes
     /// `[H, W]`, `[1, H, W]` or `[1, 1, H, W]`.
     ///
     /// # Errors
-    /// When the tensor has more than one map; the message says how to take one.
+    /// When the tensor holds more than one map; the message says how to select one.
     pub fn from_tensor(tensor: &Tensor) -> Result<Matrix> {
         Ok(Matrix { grid: grid_of(tensor)?, result: false })
     }
 
-    /// As a tensor that convolutions take.
+    /// Converts the matrix to a tensor of the shape that convolutions expect.
     ///
     /// # Shapes
     /// `[N=1, C=1, H, W]`, `f32`.
@@ -98,42 +98,42 @@ impl Matrix {
         self.grid.row(row).to_vec()
     }
 
-    /// Rows become columns.
+    /// Transposes the matrix: rows become columns.
     pub fn transpose(&self) -> Matrix {
         Matrix { grid: self.grid.transpose(), result: self.result }
     }
 
-    /// The numbers, for a panel.
+    /// The grid that panels draw.
     pub(crate) fn grid(&self) -> &Grid {
         &self.grid
     }
 
-    /// The same numbers, drawn as results of a filter.
+    /// Marks the matrix as the result of a convolution.
     pub(crate) fn into_result(self) -> Matrix {
         Matrix { result: true, ..self }
     }
 
-    /// The matrix as a picture: every number in its cell. Grey while no number
-    /// is negative; else, and for what a filter gives, blue below zero, red above.
+    /// Draws the matrix with its numbers: in grey if none is negative; otherwise, and for results of
+    /// convolutions, blue below 0 and red above.
     ///
     /// # Errors
-    /// When it has more than 400 numbers, which nobody can read.
+    /// When it has more than 25 rows or 16 columns: the numbers would be too small to read.
     pub fn figure(&self, title: &str) -> Result<Figure> {
         side_by_side(title, &[("", self)])
     }
 
-    /// Grey for an image, signed for results; zeros alone are white as among results.
+    /// Signed for results, negative numbers and a matrix of zeros (which is white then); otherwise grey.
     pub(crate) fn palette(&self) -> Palette {
         let signed = self.result || Palette::fitting(self.values()) == Palette::Signed;
         if signed { Palette::Signed } else { Palette::Grey }
     }
 
-    /// An error when the numbers would be too small to read.
+    /// Refuses a matrix whose numbers would be too small to read.
     pub(crate) fn require_readable(&self) -> Result<()> {
         if self.width() > 16 || self.height() > 25 {
             return Err(Error::new(format!(
-                "a matrix is drawn with its numbers up to 25 rows and 16 columns, got {} rows and {} columns: \
-                 for a larger map use `feature_maps(&tensor, &[\"name\"])`",
+                "a matrix can be drawn with its numbers up to 25 rows and 16 columns, got {} rows and {} \
+                 columns: for a larger map use `feature_maps(&tensor, &[\"name\"])`",
                 self.height(),
                 self.width()
             )));
@@ -142,7 +142,7 @@ impl Matrix {
     }
 }
 
-/// The numbers of a tensor that has one image with one channel, for a panel.
+/// The numbers of a tensor that holds one image with one channel, for a panel.
 ///
 /// # Shapes
 /// `[H, W]`, `[1, H, W]` or `[1, 1, H, W]`.
@@ -151,26 +151,26 @@ pub(crate) fn grid_of(tensor: &Tensor) -> Result<Grid> {
     if let Some(empty) = empty_axis(&size) {
         return Err(Error::new(format!("a matrix needs at least one number, got {size:?}: {empty}")));
     }
-    let (front, plane) = size.split_at(size.len().saturating_sub(2));
-    let (&[height, width], true) = (plane, front.iter().all(|n| *n == 1) && front.len() <= 2) else {
-        let take = match size.len() {
-            4 => "`.i((0, 0))` takes the first picture's first channel",
-            3 => "`.i(0)` takes the first channel",
+    let (leading, plane) = size.split_at(size.len().saturating_sub(2));
+    let (&[height, width], true) = (plane, leading.iter().all(|n| *n == 1) && leading.len() <= 2) else {
+        let fix = match size.len() {
+            4 => "`.i((0, 0))` selects the first channel of the first image",
+            3 => "`.i(0)` selects the first channel",
             2 => "",
             _ => "`.view([H, W])` arranges its numbers in rows",
         };
         return Err(Error::new(format!(
-            "a matrix needs one map: a tensor of shape [H, W] or [1, 1, H, W], got {size:?}; {take}"
+            "a matrix needs one map: a tensor of shape [H, W] or [1, 1, H, W], got {size:?}; {fix}"
         )));
     };
     Grid::new(height as usize, width as usize, values_of(tensor)?)
 }
 
-/// Several small matrices beside each other, each with its title, wrapped into
-/// rows that fit the page. Each has a colour scale of its own.
+/// Draws small matrices side by side, wrapped to the width of the page. Each has its title and its own
+/// colour scale.
 ///
 /// # Errors
-/// When there is none, or one is too large to read.
+/// When no matrix is given, or one is too large to read.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -186,7 +186,7 @@ pub fn side_by_side(title: &str, matrices: &[(&str, &Matrix)]) -> Result<Figure>
     let mut used = 0.0;
     for (name, matrix) in matrices {
         matrix.require_readable()?;
-        let panel = Panel::cells(*name, matrix.grid(), matrix.palette(), Look::default());
+        let panel = Panel::cells(*name, matrix.grid(), matrix.palette(), Highlights::default());
         let width = panel.width + 60.0;
         if used + width > 940.0 && used > 0.0 {
             rows.push(Vec::new());
@@ -201,34 +201,34 @@ pub fn side_by_side(title: &str, matrices: &[(&str, &Matrix)]) -> Result<Figure>
         |(name, m): &(&str, &Matrix)| format!("{name}{}{m}", if name.is_empty() { "" } else { ":\n" });
     let text: Vec<String> = matrices.iter().map(described).collect();
     let alt = format!("{title}. {}", text.join("; ").replace('\n', " / "));
-    Sheet { title: title.to_owned(), rows, lines: Vec::new() }.figure(alt, text.join("\n\n"))
+    Layout { title: title.to_owned(), rows, lines: Vec::new() }.figure(alt, text.join("\n\n"))
 }
 
-/// The most numbers that are copied out of a tensor: 400 MB. An expanded tensor
-/// can claim far more than there is memory for.
-const MOST_NUMBERS: i64 = 100_000_000;
+/// The most elements that are copied out of a tensor (400 MB as `f32`). An expanded tensor can have far
+/// more elements than fit into memory.
+const MAX_NUMBERS: i64 = 100_000_000;
 
-/// How many numbers a tensor of this size has, where a figure can hold them.
+/// The number of elements of a tensor of this size; an error if they are too many to draw.
 pub(crate) fn count_of_numbers(size: &[i64]) -> Result<usize> {
     let count = size.iter().try_fold(1_i64, |count, n| count.checked_mul(*n));
-    match count.filter(|count| *count <= MOST_NUMBERS) {
+    match count.filter(|count| *count <= MAX_NUMBERS) {
         Some(count) => Ok(count as usize),
         None => Err(Error::new(format!(
-            "a tensor of shape {size:?} is too large to be drawn: expected at most {} million numbers. \
+            "a tensor of shape {size:?} is too large to draw: expected at most {} million numbers. \
              `.narrow(axis, 0, 100)` takes the first 100 along an axis",
-            MOST_NUMBERS / 1_000_000
+            MAX_NUMBERS / 1_000_000
         ))),
     }
 }
 
-/// All numbers of a tensor, whatever its kind, device and strides.
+/// The elements of a tensor of any kind, device and strides, as `f32`.
 pub(crate) fn values_of(tensor: &Tensor) -> Result<Vec<f32>> {
     count_of_numbers(&tensor.size())?;
     let flat = tensor.f_detach()?.f_to_kind(Kind::Float)?.f_to_device(tch::Device::Cpu)?.f_reshape([-1])?;
     Ok(Vec::<f32>::try_from(&flat.f_contiguous()?)?)
 }
 
-/// The first axis of N C H W that is 0, in words; the last axis is W.
+/// Describes the first axis of length 0. The axes are N, C, H, W, aligned at W.
 pub(crate) fn empty_axis(size: &[i64]) -> Option<String> {
     const AXES: [&str; 4] = [
         "N is 0, there is no image in the batch",
@@ -237,12 +237,12 @@ pub(crate) fn empty_axis(size: &[i64]) -> Option<String> {
         "W is 0, it has no columns",
     ];
     let known = size.len().min(AXES.len());
-    let (axes, words) = (&size[size.len() - known..], &AXES[AXES.len() - known..]);
-    let found = axes.iter().zip(words).find(|(n, _)| **n == 0);
-    found.map(|(_, empty)| (*empty).to_owned())
+    let (axes, messages) = (&size[size.len() - known..], &AXES[AXES.len() - known..]);
+    let found = axes.iter().zip(messages).find(|(n, _)| **n == 0);
+    found.map(|(_, message)| (*message).to_owned())
 }
 
-/// From where to where numbers go, in words. What is not finite is counted, not compared.
+/// Describes the range of the finite numbers; NaN and infinities are only counted.
 pub(crate) fn extent(values: &[f32]) -> String {
     let finite = || values.iter().copied().filter(|value| value.is_finite());
     let (least, most) = (finite().fold(f32::INFINITY, f32::min), finite().fold(f32::NEG_INFINITY, f32::max));
@@ -255,8 +255,8 @@ pub(crate) fn extent(values: &[f32]) -> String {
     if others == 0 { range } else { format!("{range} where finite; {others} of {all} are NaN or infinite") }
 }
 
-/// The place of the largest number; none when all are the same, or one is not finite.
-pub(crate) fn place_of_most(values: &[f32]) -> Option<usize> {
+/// The index of the largest number; `None` if all are equal or one is not finite.
+pub(crate) fn argmax(values: &[f32]) -> Option<usize> {
     let first = *values.first()?;
     if values.iter().all(|value| *value == first) || !values.iter().all(|value| value.is_finite()) {
         return None;
@@ -283,7 +283,7 @@ mod tests {
     };
 
     #[test]
-    fn a_tensor_comes_back_the_same_and_not_transposed() {
+    fn a_tensor_round_trips_without_transposing() {
         let matrix = Matrix::from([[1, 2, 3], [4, 5, 6]]);
         assert_eq!(matrix.tensor().size(), [1, 1, 2, 3]);
         assert_eq!(Matrix::from_tensor(&matrix.tensor()).unwrap(), matrix);
@@ -292,20 +292,20 @@ mod tests {
     }
 
     #[test]
-    fn more_than_one_map_is_refused_with_what_to_type() {
+    fn more_than_one_map_is_refused_with_a_fix() {
         let error = Matrix::from_tensor(&Tensor::zeros([2, 3, 4, 5], (Kind::Float, tch::Device::Cpu)));
         let error = error.unwrap_err().to_string();
         assert!(error.contains("[2, 3, 4, 5]") && error.contains(".i((0, 0))"), "{error}");
         let error = Matrix::new(2, 3, vec![1.0]).unwrap_err().to_string();
         assert!(error.contains("2 rows and 3 columns needs 6 values") && error.contains("got 1"), "{error}");
-        let told = |height, width| Matrix::new(height, width, vec![1.0]).unwrap_err().to_string();
-        assert!(told(usize::MAX, 2).contains("more values than a computer can count, got 1"));
-        assert!(told(0, 5).contains("expected at least 1 row and 1 column"));
+        let message = |height, width| Matrix::new(height, width, vec![1.0]).unwrap_err().to_string();
+        assert!(message(usize::MAX, 2).contains("more values than a computer can count, got 1"));
+        assert!(message(0, 5).contains("expected at least 1 row and 1 column"));
     }
 
     #[test]
     fn each_empty_axis_is_named() {
-        let told = |size: &[i64]| {
+        let message = |size: &[i64]| {
             let error = Matrix::from_tensor(&Tensor::zeros(size, (Kind::Float, tch::Device::Cpu)));
             error.unwrap_err().to_string()
         };
@@ -315,12 +315,16 @@ mod tests {
             (&[0, 7], "H is 0"),
             (&[1, 5, 0], "W is 0"),
         ] {
-            assert!(told(size).contains(axis) && told(size).contains(&format!("{size:?}")), "{}", told(size));
+            assert!(
+                message(size).contains(axis) && message(size).contains(&format!("{size:?}")),
+                "{}",
+                message(size)
+            );
         }
     }
 
     #[test]
-    fn a_row_that_is_not_there_is_empty() {
+    fn a_row_out_of_range_is_empty() {
         let matrix = Matrix::from([[1, 2, 3], [4, 5, 6]]);
         assert_eq!([0, 1, 2, usize::MAX].map(|row| matrix.row(row).len()), [3, 3, 0, 0]);
     }
@@ -333,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_claimed_about_constants_and_what_is_no_number() {
+    fn constants_and_nans_have_no_largest_number() {
         let nan = f32::NAN;
         for (values, words, most) in [
             (&[1.0, -2.0, 3.0, 0.0][..], "from \u{2212}2 to 3", Some(2)),
@@ -343,15 +347,15 @@ mod tests {
             (&[nan, f32::INFINITY], "no finite number (NaN or infinite everywhere)", None),
             (&[], "no finite number (NaN or infinite everywhere)", None),
         ] {
-            assert_eq!((extent(values).as_str(), place_of_most(values)), (words, most));
+            assert_eq!((extent(values).as_str(), argmax(values)), (words, most));
         }
     }
 
     #[test]
-    fn zeros_are_white_and_a_nan_has_a_colour_of_its_own() {
+    fn zeros_are_white_and_nan_has_its_own_colour() {
         let zeros = Matrix::from([[0, 0], [0, 0]]).figure("").unwrap();
         let dark = drawn(&zeros).pixels().filter(|pixel| pixel.0.iter().all(|v| *v < 128)).count();
-        assert!(dark < 3000, "{dark} dark pixels: more than the frame and four digits have");
+        assert!(dark < 3000, "{dark} dark pixels: more than a frame and four digits");
         // A cell is 44 high on the page and a little wider than its text, two pixels each.
         let nan = Matrix::from([[1.0, 2.0], [f64::NAN, 0.0]]).figure("").unwrap();
         let (count, [left, top, right, bottom]) = area(&nan, [255, 0, 255]);
@@ -361,13 +365,13 @@ mod tests {
     }
 
     #[test]
-    fn a_zero_in_a_result_is_white_whatever_else_is_there() {
+    fn zeros_in_a_result_are_white_beside_any_numbers() {
         let image = Matrix::from([[0; 6], [0; 6], [0; 6], [1; 6], [1; 6], [1; 6]]);
         let [vertical, horizontal] = [Filter::vertical_edge(), Filter::horizontal_edge()]
             .map(|filter| filter.convolve(&image).unwrap());
         let white = Palette::Signed.rgb(0.0, (-3.0, 3.0));
         let cells = |matrix: &Matrix| area(&matrix.figure("").unwrap(), white).0 as f64 / 16.0;
-        // 16 zeros, and the same with 8 threes among them.
+        // 16 zeros; and 8 zeros beside 8 threes.
         let (all, half) = (cells(&vertical), cells(&horizontal));
         assert!(
             all > 5000.0 && (half / all - 0.5).abs() < 0.05,
@@ -377,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_matrix_names_the_way_to_show_it() {
+    fn a_large_matrix_is_refused_and_feature_maps_suggested() {
         let large = Matrix::new(30, 40, vec![0.0; 1200]).unwrap();
         let error = large.figure("").unwrap_err().to_string();
         assert!(error.contains("30 rows and 40 columns") && error.contains("feature_maps"), "{error}");

@@ -1,4 +1,4 @@
-//! Filters: what they are, what they find in a matrix and in a photo.
+//! Filters (kernels), and their convolution with a small matrix or a photo.
 
 pub mod matrix;
 mod steps;
@@ -11,21 +11,21 @@ use crate::{
     image::Image,
     matrix::{Matrix, extent, grid_of, values_of},
     notebook::{Output, shows},
-    panels::{Content, Look, Panel, Sheet},
+    panels::{Content, Highlights, Layout, Panel},
 };
 use std::fmt;
 use tch::{Kind, Tensor};
 
-/// A filter (also: kernel, weight set) with its bias, and a name for titles.
+/// A filter (also called kernel) with its bias, and a name for titles.
 ///
-/// As everywhere in deep learning, "convolution" lays the filter on without
-/// flipping it (mathematics calls that cross-correlation).
+/// As usual in deep learning, "convolution" does not flip the filter (mathematics calls this
+/// cross-correlation).
 ///
 /// ```
 /// use nchw::prelude::*;
 /// let image = Matrix::from([[0, 0, 0, 1, 1, 1]; 6]);
-/// let answer = Filter::vertical_edge().convolve(&image)?;
-/// assert_eq!(answer.row(0), [0.0, 3.0, 3.0, 0.0]);
+/// let result = Filter::vertical_edge().convolve(&image)?;
+/// assert_eq!(result.row(0), [0.0, 3.0, 3.0, 0.0]);
 /// # Ok::<(), nchw::Error>(())
 /// ```
 #[derive(Clone, PartialEq)]
@@ -36,60 +36,59 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// A filter of your own numbers: `Filter::new("mine", [[1, 0], [0, -1]])`.
+    /// A filter with your own weights: `Filter::new("mine", [[1, 0], [0, -1]])`.
     pub fn new(name: impl Into<String>, kernel: impl Into<Matrix>) -> Filter {
         Filter { name: name.into(), kernel: kernel.into(), bias: 0.0 }
     }
 
-    /// Answers where it gets brighter from left to right (the lecture's
-    /// filter 1).
+    /// Responds where the image gets brighter from left to right (the lecture's filter 1).
     pub fn vertical_edge() -> Filter {
         Filter::new("vertical edge", [[-1, 0, 1]; 3])
     }
 
-    /// Answers where it gets brighter from top to bottom (the lecture's
-    /// filter 2: filter 1 transposed).
+    /// Responds where the image gets brighter from top to bottom (the lecture's filter 2: filter 1
+    /// transposed).
     pub fn horizontal_edge() -> Filter {
         let kernel = Filter::vertical_edge().kernel.transpose();
         Filter::new("horizontal edge", kernel)
     }
 
-    /// Answers to edges that fall from the top left to the bottom right, `\`.
+    /// Responds to edges that fall from the top left to the bottom right, `\`.
     pub fn falling_diagonal() -> Filter {
         Filter::new("falling diagonal", [[0, 1, 1], [-1, 0, 1], [-1, -1, 0]])
     }
 
-    /// Answers to edges that rise from the bottom left to the top right, `/`.
+    /// Responds to edges that rise from the bottom left to the top right, `/`.
     pub fn rising_diagonal() -> Filter {
         Filter::new("rising diagonal", [[-1, -1, 0], [-1, 0, 1], [0, 1, 1]])
     }
 
-    /// The mean of 5 × 5 places.
+    /// The mean of a 5 × 5 window.
     pub fn blur() -> Filter {
         Filter::new("blur", [[1.0 / 25.0; 5]; 5])
     }
 
-    /// Each place against its four neighbours: what differs, differs more.
+    /// Amplifies the difference between each pixel and its four neighbours.
     pub fn sharpen() -> Filter {
         Filter::new("sharpen", [[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
     }
 
-    /// Light from the bottom right: the picture seems pressed in metal.
+    /// Makes the image look like a relief lit from the bottom right.
     pub fn emboss() -> Filter {
         Filter::new("emboss", [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])
     }
 
-    /// Changes nothing.
+    /// Leaves every value unchanged.
     pub fn identity() -> Filter {
         Filter::new("identity", [[0, 0, 0], [0, 1, 0], [0, 0, 0]])
     }
 
-    /// The same filter with another bias.
+    /// The same filter with this bias.
     pub fn with_bias(&self, bias: f32) -> Filter {
         Filter { bias, ..self.clone() }
     }
 
-    /// Rows become columns: a vertical filter becomes a horizontal one.
+    /// Transposes the kernel: a vertical edge filter becomes a horizontal one.
     pub fn transpose(&self) -> Filter {
         Filter {
             name: format!("{}, transposed", self.name),
@@ -98,22 +97,22 @@ impl Filter {
         }
     }
 
-    /// The name that titles show.
+    /// The name shown in titles.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The numbers.
+    /// The weights.
     pub fn kernel(&self) -> &Matrix {
         &self.kernel
     }
 
-    /// What is added to every dot product.
+    /// The number added to every dot product.
     pub fn bias(&self) -> f32 {
         self.bias
     }
 
-    /// As a convolution's weight.
+    /// The weight of a convolution with this filter.
     ///
     /// # Shapes
     /// `[N=1, C=1, H, W]`, `f32`: one filter, for one channel.
@@ -121,37 +120,39 @@ impl Filter {
         self.kernel.tensor()
     }
 
-    /// The filter laid on every place of a small matrix: no padding, stride 1.
+    /// Convolves a small matrix with this filter: no padding, stride 1.
     ///
     /// # Errors
     /// When the filter is larger than the matrix.
     pub fn convolve(&self, image: &Matrix) -> Result<Matrix> {
-        Ok(Matrix::from_tensor(&self.over(&image.tensor())?)?.into_result())
+        Ok(Matrix::from_tensor(&self.convolve_channels(&image.tensor())?)?.into_result())
     }
 
-    /// The filter laid on every place of a photo: no padding, stride 1.
+    /// Convolves a photo with this filter: no padding, stride 1.
     ///
-    /// On a colour photo the same filter is laid on each channel by itself
-    /// and gives one map per channel (`groups = 3`).
+    /// On a colour photo the filter is applied to each channel separately, which gives one feature map
+    /// per channel (`groups = 3`).
     ///
     /// # Errors
     /// When the filter is larger than the photo.
     pub fn apply(&self, photo: &Image) -> Result<Filtered> {
-        let map = self.over(&photo.tensor())?;
+        let map = self.convolve_channels(&photo.tensor())?;
         Ok(Filtered { filter: self.clone(), photo: photo.clone(), map })
     }
 
+    /// Applies the filter to each channel separately.
+    ///
     /// # Shapes
     /// `[1, C, H, W]` to `[1, C, H - h + 1, W - w + 1]`.
-    fn over(&self, maps: &Tensor) -> Result<Tensor> {
+    fn convolve_channels(&self, maps: &Tensor) -> Result<Tensor> {
         let size = maps.size();
         let (c, h, w) = (size[1], size[2], size[3]);
         let (kh, kw) = (self.kernel.height() as i64, self.kernel.width() as i64);
         if kh > h || kw > w {
             let axis = if kh > h { "rows (H)" } else { "columns (W)" };
             return Err(Error::new(format!(
-                "the filter \"{}\" ({kh} x {kw}) has more {axis} than what it is laid on ({h} x {w}): \
-                 take a smaller filter or a larger picture",
+                "the filter \"{}\" ({kh} x {kw}) has more {axis} than the input ({h} x {w}): \
+                 use a smaller filter or a larger image",
                 self.name
             )));
         }
@@ -160,27 +161,27 @@ impl Filter {
         Ok(maps.f_conv2d(&weight, Some(&bias), 1, 0, 1, c)?)
     }
 
-    /// The filter's numbers as a picture.
+    /// Draws the filter's weights.
     ///
     /// # Errors
-    /// When it is too large to be read.
+    /// When the filter is too large to read.
     pub fn figure(&self) -> Result<Figure> {
         self.kernel.require_readable()?;
         let rows = vec![vec![self.panel()]];
         let text = format!("{self:?}");
         let alt = format!("The filter {}: {}", self.name, self.kernel.to_string().replace('\n', " / "));
-        Sheet { title: "Filter".into(), rows, lines: Vec::new() }.figure(alt, text)
+        Layout { title: "Filter".into(), rows, lines: Vec::new() }.figure(alt, text)
     }
 
     pub(crate) fn panel(&self) -> Panel<'_> {
-        let panel = Panel::cells(&self.name, self.kernel.grid(), Palette::Signed, Look::default());
+        let panel = Panel::cells(&self.name, self.kernel.grid(), Palette::Signed, Highlights::default());
         if self.bias == 0.0 { panel } else { panel.caption(format!("bias {}", number(self.bias))) }
     }
 
-    /// Whether the result is a picture again (blur, sharpen, emboss, identity)
-    /// and not an answer to "how much does this place look like the filter?":
-    /// the weights add up to 1, so that an even surface keeps its brightness.
-    fn makes_a_picture(&self) -> bool {
+    /// Whether the weights add up to 1 (blur, sharpen, emboss, identity). Such a filter keeps the
+    /// brightness of an even surface, and its result is drawn as an image. The result of any other filter
+    /// says how well it matches each window, and is drawn as a heat map.
+    fn keeps_brightness(&self) -> bool {
         (self.kernel.values().iter().sum::<f32>() - 1.0).abs() < 1e-3
     }
 }
@@ -191,7 +192,7 @@ impl fmt::Debug for Filter {
     }
 }
 
-/// A photo under a filter. Shows photo, filter and result side by side.
+/// A photo convolved with a filter. Displays photo, filter and result side by side.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -207,7 +208,7 @@ pub struct Filtered {
 }
 
 impl Filtered {
-    /// The result's numbers.
+    /// The result of the convolution.
     ///
     /// # Shapes
     /// `[N=1, C, H, W]`, `f32`.
@@ -215,45 +216,45 @@ impl Filtered {
         self.map.shallow_clone()
     }
 
-    /// Photo, filter and result side by side. A filter whose weights add up to
-    /// 1 gives a picture again; any other result is drawn as a heat map.
+    /// Draws photo, filter and result side by side. The result of a filter whose weights add up to 1 is
+    /// drawn as an image, any other as a heat map.
     ///
     /// # Errors
-    /// When it cannot be drawn.
+    /// When drawing fails.
     pub fn figure(&self) -> Result<Figure> {
         self.filter.kernel.require_readable()?;
         let size = self.map.size();
         let width = self.photo.page_width(285.0);
         let range = extent(&values_of(&self.map)?);
         let shape = format!("C={} H={} W={}", size[1], size[2], size[3]);
-        // An image has no colour for a NaN or for numbers far from 0 to 1.
-        let picture = Image::from_tensor(&self.map).ok().filter(|_| self.filter.makes_a_picture());
-        let result = if let Some(picture) = picture {
-            Panel::new("result", Content::Picture(picture.pixels()), width)
-                .caption(format!("{shape}, drawn from 0 to 1"))
+        // An image cannot show NaN or numbers far outside 0 to 1.
+        let image = Image::from_tensor(&self.map).ok().filter(|_| self.filter.keeps_brightness());
+        let result = if let Some(image) = image {
+            Panel::new("result", Content::Picture(image.pixels()), width)
+                .caption(format!("{shape}, shown from 0 to 1"))
         } else {
-            let answer = self.map.f_sum_dim_intlist([1_i64].as_slice(), true, Kind::Float)?;
-            let how = if size[1] > 1 { ", channels added for the drawing" } else { "" };
-            Panel::heat("result", grid_of(&answer)?, width).caption(format!("{shape}, {range}{how}"))
+            let sum = self.map.f_sum_dim_intlist([1_i64].as_slice(), true, Kind::Float)?;
+            let note = if size[1] > 1 { ", sum over the channels" } else { "" };
+            Panel::heat("result", grid_of(&sum)?, width).caption(format!("{shape}, {range}{note}"))
         };
         let (c, h, w) = (self.photo.channels(), self.photo.height(), self.photo.width());
         let photo = Panel::new(self.photo.name(), Content::Picture(self.photo.pixels()), width)
             .caption(format!("C={c} H={h} W={w}"));
         let row = vec![photo, Panel::sign("\u{2217}"), self.filter.panel(), Panel::sign("="), result];
-        let title = format!("{} under the filter \"{}\"", self.photo.name(), self.filter.name);
+        let title = format!("{} filtered with \"{}\"", self.photo.name(), self.filter.name);
         let text = format!("{title}: {shape}, {range}");
         let alt = format!(
-            "{title}: the photo, the filter's {} x {} numbers, and the result, {range}",
+            "{title}: the photo, the filter's {} x {} weights, and the result, {range}",
             self.filter.kernel.height(),
             self.filter.kernel.width()
         );
-        Sheet { title, rows: vec![row], lines: Vec::new() }.figure(alt, text)
+        Layout { title, rows: vec![row], lines: Vec::new() }.figure(alt, text)
     }
 }
 
 impl fmt::Debug for Filtered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} under \"{}\": {:?}", self.photo, self.filter.name, self.map.size())
+        write!(f, "{:?} filtered with \"{}\": {:?}", self.photo, self.filter.name, self.map.size())
     }
 }
 
@@ -266,7 +267,7 @@ shows!(
 mod tests {
     use super::*;
 
-    /// The class's example: dark on the left, bright on the right.
+    /// The lecture's example: dark on the left, bright on the right.
     fn dark_and_bright() -> Matrix {
         Matrix::from([[0, 0, 0, 1, 1, 1]; 6])
     }
@@ -274,11 +275,11 @@ mod tests {
     #[test]
     fn the_lectures_example_is_0_3_3_0_in_every_row() {
         let vertical = Filter::vertical_edge();
-        let answer = vertical.convolve(&dark_and_bright()).unwrap();
-        assert_eq!(answer, Matrix::from([[0, 3, 3, 0]; 4]));
+        let result = vertical.convolve(&dark_and_bright()).unwrap();
+        assert_eq!(result, Matrix::from([[0, 3, 3, 0]; 4]));
         let zero = Matrix::from([[0; 4]; 4]);
         assert_eq!(Filter::horizontal_edge().convolve(&dark_and_bright()).unwrap(), zero);
-        // The image transposed: now the other way round.
+        // With the transposed image the filters swap roles.
         let image = dark_and_bright().transpose();
         assert_eq!(vertical.convolve(&image).unwrap(), zero);
         let across = Filter::horizontal_edge().convolve(&image).unwrap();
@@ -287,24 +288,24 @@ mod tests {
     }
 
     #[test]
-    fn diagonals_answer_to_their_own_direction() {
+    fn diagonal_filters_respond_to_their_own_direction() {
         // Bright above the falling diagonal.
         let falling = Matrix::from([[0, 1, 1], [0, 0, 1], [0, 0, 0]]);
-        let answer = |filter: Filter| filter.convolve(&falling).unwrap().values()[0];
-        assert_eq!(answer(Filter::falling_diagonal()), 3.0);
-        assert_eq!(answer(Filter::rising_diagonal()), 0.0);
+        let response = |filter: Filter| filter.convolve(&falling).unwrap().values()[0];
+        assert_eq!(response(Filter::falling_diagonal()), 3.0);
+        assert_eq!(response(Filter::rising_diagonal()), 0.0);
     }
 
     #[test]
-    fn identity_and_blur_keep_an_even_surface_and_a_bias_is_added() {
+    fn weights_that_add_up_to_1_keep_brightness_and_a_bias_is_added() {
         let even = Matrix::from([[0.5; 7]; 6]);
         for filter in [Filter::identity(), Filter::blur(), Filter::sharpen(), Filter::emboss()] {
-            assert!(filter.makes_a_picture(), "{filter:?}");
-            let answer = filter.convolve(&even).unwrap();
-            assert!(answer.values().iter().all(|v| (v - 0.5).abs() < 1e-6), "{filter:?}");
+            assert!(filter.keeps_brightness(), "{filter:?}");
+            let result = filter.convolve(&even).unwrap();
+            assert!(result.values().iter().all(|v| (v - 0.5).abs() < 1e-6), "{filter:?}");
         }
-        let answer = Filter::vertical_edge().with_bias(-2.0).convolve(&dark_and_bright()).unwrap();
-        assert_eq!(answer.row(3), [-2.0, 1.0, 1.0, -2.0]);
+        let result = Filter::vertical_edge().with_bias(-2.0).convolve(&dark_and_bright()).unwrap();
+        assert_eq!(result.row(3), [-2.0, 1.0, 1.0, -2.0]);
     }
 
     #[test]

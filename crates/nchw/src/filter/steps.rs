@@ -7,102 +7,106 @@ use crate::{
     figure::{Figure, PIXEL_RATIO, Pixels},
     filter::Filter,
     matrix::Matrix,
-    panels::{Look, Panel, Sheet},
+    panels::{Highlights, Layout, Panel},
 };
 
-/// How long each step stays, and the last one, in seconds.
-const STAY: f32 = 2.0;
-const LAST: f32 = 5.0;
-/// Bytes of all frames of an animation.
-const MOST_BYTES: usize = 600_000_000;
+/// Seconds that each step is shown, and the last one.
+const STEP_SECONDS: f32 = 2.0;
+const LAST_SECONDS: f32 = 5.0;
+/// The most bytes of all frames of an animation.
+const MAX_BYTES: usize = 600_000_000;
 
 impl Filter {
-    /// The whole convolution as an animation: the filter slides over a small
-    /// matrix, and each dot product is written out.
+    /// The whole convolution as an animation: the filter slides over a small matrix, and each dot
+    /// product is written out.
     ///
     /// # Errors
-    /// When the filter is larger than the matrix, or there are more than 49
-    /// places, which nobody would watch.
+    /// When the filter is larger than the matrix, or there are more than 49 positions, which would take
+    /// too long to watch.
     pub fn steps(&self, image: &Matrix) -> Result<Figure> {
         let steps = Steps::new(self, image)?;
-        let count = steps.answer.values().len();
+        let count = steps.result.values().len();
         if count > 49 {
             return Err(Error::new(format!(
-                "an animation shows at most 49 places, here are {count}: \
-                 take a smaller matrix, or one place with `.step(&image, 0)`"
+                "an animation shows at most 49 positions, got {count}: \
+                 use a smaller matrix, or show one position with `.step(&image, 0)`"
             )));
         }
         let mut frames: Vec<(Pixels, f32)> = Vec::new();
-        for place in 0..count {
-            if place == 1 && frames[0].0.rgb.len() * count > MOST_BYTES {
+        for position in 0..count {
+            if position == 1 && frames[0].0.rgb.len() * count > MAX_BYTES {
                 return Err(Error::new(format!(
-                    "an animation of {count} steps with a {} x {} matrix and a {} x {} filter is too large: take \
-                     smaller ones, or one place with `.step(&image, 0)`",
+                    "an animation of {count} steps with a {} x {} matrix and a {} x {} filter is too large: \
+                     use smaller ones, or show one position with `.step(&image, 0)`",
                     image.height(),
                     image.width(),
                     self.kernel().height(),
                     self.kernel().width()
                 )));
             }
-            frames.push((steps.sheet(place).draw()?, if place + 1 == count { LAST } else { STAY }));
+            frames.push((
+                steps.layout(position).draw()?,
+                if position + 1 == count { LAST_SECONDS } else { STEP_SECONDS },
+            ));
         }
         let alt = format!(
-            "Animation of {count} steps: the filter \"{}\" slides over the {} x {} matrix; the results are {}",
+            "Animation of {count} steps: the filter \"{}\" slides over the {} x {} matrix; the results are \
+             {}",
             self.name(),
             image.height(),
             image.width(),
-            steps.answer.to_string().replace('\n', " / ")
+            steps.result.to_string().replace('\n', " / ")
         );
         Figure::animation(&same_size(frames), alt, steps.in_words(0..count))
     }
 
-    /// One step of [`Filter::steps`] as a still picture, counted from 0 at the
-    /// top left.
+    /// One step of [`Filter::steps`] as a still figure. Positions are counted from 0 at the top left, row
+    /// by row.
     ///
     /// # Errors
     /// When there is no such step, or the filter is larger than the matrix.
-    pub fn step(&self, image: &Matrix, place: usize) -> Result<Figure> {
+    pub fn step(&self, image: &Matrix, position: usize) -> Result<Figure> {
         let steps = Steps::new(self, image)?;
-        let count = steps.answer.values().len();
-        if place >= count {
+        let count = steps.result.values().len();
+        if position >= count {
             return Err(Error::new(format!(
-                "there are {count} steps, counted from 0 to {}; there is no step {place}",
+                "there are {count} steps, counted from 0 to {}; there is no step {position}",
                 count - 1
             )));
         }
-        let text = steps.in_words(place..place + 1);
-        steps.sheet(place).figure(format!("The filter \"{}\" at {text}", self.name()), text)
+        let text = steps.in_words(position..position + 1);
+        steps.layout(position).figure(format!("The filter \"{}\" at {text}", self.name()), text)
     }
 }
 
 struct Steps<'a> {
     filter: &'a Filter,
     image: &'a Matrix,
-    answer: Matrix,
+    result: Matrix,
 }
 
 impl<'a> Steps<'a> {
     fn new(filter: &'a Filter, image: &'a Matrix) -> Result<Steps<'a>> {
         image.require_readable()?;
-        Ok(Steps { filter, image, answer: filter.convolve(image)? })
+        Ok(Steps { filter, image, result: filter.convolve(image)? })
     }
 
-    /// Row and column of a place.
-    fn at(&self, place: usize) -> (usize, usize) {
-        (place / self.answer.width(), place % self.answer.width())
+    /// Row and column of a position.
+    fn at(&self, position: usize) -> (usize, usize) {
+        (position / self.result.width(), position % self.result.width())
     }
 
     /// The products of each row of the filter, and the sum.
-    fn products(&self, place: usize) -> (Vec<String>, String) {
-        let (row, column) = self.at(place);
+    fn products(&self, position: usize) -> (Vec<String>, String) {
+        let (row, column) = self.at(position);
         let kernel = self.filter.kernel();
         let mut lines: Vec<String> = (0..kernel.height())
             .map(|k| {
-                let seen = &self.image.row(row + k)[column..];
+                let pixels = &self.image.row(row + k)[column..];
                 let products: Vec<String> = kernel
                     .row(k)
                     .iter()
-                    .zip(seen)
+                    .zip(pixels)
                     .map(|(weight, pixel)| format!("{}\u{00D7}{}", in_brackets(*pixel), in_brackets(*weight)))
                     .collect();
                 products.join(" + ")
@@ -111,64 +115,69 @@ impl<'a> Steps<'a> {
         if self.filter.bias() != 0.0 {
             lines.push(format!("{} (bias)", in_brackets(self.filter.bias())));
         }
-        (lines, number(self.answer.values()[place]))
+        (lines, number(self.result.values()[position]))
     }
 
-    fn sheet(&self, place: usize) -> Sheet<'_> {
-        let (row, column) = self.at(place);
+    fn layout(&self, position: usize) -> Layout<'_> {
+        let (row, column) = self.at(position);
         let kernel = self.filter.kernel();
         let window = Some((row, column, kernel.height(), kernel.width()));
-        let here = Look { window: Some((row, column, 1, 1)), known: Some(place + 1) };
-        let (products, sum) = self.products(place);
+        let computed = Highlights { window: Some((row, column, 1, 1)), known: Some(position + 1) };
+        let (products, sum) = self.products(position);
         let last = products.len() - 1;
         let lines = products
             .iter()
             .enumerate()
             .map(|(i, line)| {
-                let front = if i == 0 { "" } else { "+ " };
-                let back = if i == last { format!("  =  {sum}") } else { String::new() };
-                format!("{front}{line}{back}")
+                let prefix = if i == 0 { "" } else { "+ " };
+                let suffix = if i == last { format!("  =  {sum}") } else { String::new() };
+                format!("{prefix}{line}{suffix}")
             })
             .collect();
         let panels = vec![
-            Panel::cells("image", self.image.grid(), self.image.palette(), Look { window, known: None }),
+            Panel::cells(
+                "image",
+                self.image.grid(),
+                self.image.palette(),
+                Highlights { window, known: None },
+            ),
             Panel::sign("\u{2217}"),
             self.filter.panel(),
             Panel::sign("="),
-            Panel::cells("result", self.answer.grid(), Palette::Signed, here),
+            Panel::cells("result", self.result.grid(), Palette::Signed, computed),
         ];
-        let count = self.answer.values().len();
-        let title = format!("Step {} of {count}: row {row}, column {column}", place + 1);
-        Sheet { title, rows: vec![panels], lines }
+        let count = self.result.values().len();
+        let title = format!("Step {} of {count}: row {row}, column {column}", position + 1);
+        Layout { title, rows: vec![panels], lines }
     }
 
-    fn in_words(&self, places: std::ops::Range<usize>) -> String {
-        let line = |place: usize| {
-            let (row, column) = self.at(place);
-            let (products, sum) = self.products(place);
+    fn in_words(&self, positions: std::ops::Range<usize>) -> String {
+        let line = |position: usize| {
+            let (row, column) = self.at(position);
+            let (products, sum) = self.products(position);
             format!("row {row}, column {column}: {} = {sum}", products.join(" + "))
         };
-        places.map(line).collect::<Vec<_>>().join("\n")
+        positions.map(line).collect::<Vec<_>>().join("\n")
     }
 }
 
-/// A negative factor in brackets, as on a blackboard.
+/// A factor, in brackets if it is negative.
 fn in_brackets(value: f32) -> String {
     if value < 0.0 { format!("({})", number(value)) } else { number(value) }
 }
 
-/// The written-out products differ in length, and so do the frames' widths:
-/// the narrower ones get white at the sides.
+/// Pads narrower frames with white on both sides: the written-out products, and therefore the frames,
+/// differ in width.
 fn same_size(mut frames: Vec<(Pixels, f32)>) -> Vec<(Pixels, f32)> {
     let width = frames.iter().map(|(p, _)| p.width).max().unwrap_or(0).next_multiple_of(PIXEL_RATIO);
-    for (picture, _) in &mut frames {
-        let (old, new) = (picture.width as usize * 3, width as usize * 3);
-        let before = (new - old) / 6 * 3;
-        let mut rgb = vec![255; new * picture.height as usize];
-        for (to, from) in rgb.chunks_mut(new).zip(picture.rgb.chunks(old)) {
-            to[before..before + old].copy_from_slice(from);
+    for (frame, _) in &mut frames {
+        let (old, new) = (frame.width as usize * 3, width as usize * 3);
+        let margin = (new - old) / 6 * 3;
+        let mut rgb = vec![255; new * frame.height as usize];
+        for (to, from) in rgb.chunks_mut(new).zip(frame.rgb.chunks(old)) {
+            to[margin..margin + old].copy_from_slice(from);
         }
-        *picture = Pixels { width, height: picture.height, rgb };
+        *frame = Pixels { width, height: frame.height, rgb };
     }
     frames
 }
@@ -201,25 +210,25 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_frame_for_every_place() {
+    fn there_is_a_frame_for_every_position() {
         let (filter, image) = two_by_two();
         let figure = filter.steps(&image).unwrap();
         let frames = frames(&figure);
         assert_eq!(frames.len(), 4);
-        // Each shows another place: the window of the last step is right of and below the first.
+        // Each frame marks another window; the last one is right of and below the first.
         let window = |frame: &image::RgbImage| {
             let marked = frame.enumerate_pixels().filter(|(x, _, pixel)| {
-                // In the left third stands the image; colours of animations are moved by 4 at most.
+                // The image is in the left third; the palette of an animation changes colours by 4 at most.
                 *x < frame.width() / 3 && pixel.0.iter().zip(MARK).all(|(a, b)| a.abs_diff(b) <= 4)
             });
             marked.fold((u32::MAX, u32::MAX), |(left, top), (x, y, _)| (left.min(x), top.min(y)))
         };
-        let places: Vec<(u32, u32)> = frames.iter().map(window).collect();
+        let windows: Vec<(u32, u32)> = frames.iter().map(window).collect();
         // A cell is 44 wide and high on the page, two pixels each.
-        let (x, y) = places[0];
-        for (found, expected) in places.iter().zip([(x, y), (x + 88, y), (x, y + 88), (x + 88, y + 88)]) {
+        let (x, y) = windows[0];
+        for (found, expected) in windows.iter().zip([(x, y), (x + 88, y), (x, y + 88), (x + 88, y + 88)]) {
             let off = found.0.abs_diff(expected.0).max(found.1.abs_diff(expected.1));
-            assert!(off <= 2, "{places:?}, expected {expected:?}");
+            assert!(off <= 2, "{windows:?}, expected {expected:?}");
         }
     }
 
@@ -229,6 +238,6 @@ mod tests {
         let error = filter.step(&image, 4).unwrap_err().to_string();
         assert!(error.contains("4 steps, counted from 0 to 3") && error.contains("no step 4"), "{error}");
         let error = filter.steps(&Matrix::from([[0; 9]; 9])).unwrap_err().to_string();
-        assert!(error.contains("at most 49 places, here are 64"), "{error}");
+        assert!(error.contains("at most 49 positions, got 64"), "{error}");
     }
 }

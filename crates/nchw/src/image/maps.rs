@@ -1,4 +1,4 @@
-//! Many at once: the channels of a tensor as heat maps, a batch as pictures.
+//! Grids of images: the channels of a tensor as heat maps, and the images of a batch.
 
 use crate::{
     Error, Result,
@@ -7,22 +7,22 @@ use crate::{
     grid::Grid,
     image::Image,
     matrix::{empty_axis, extent, values_of},
-    panels::{Content, Panel, Sheet},
+    panels::{Content, Layout, Panel},
 };
 use tch::Tensor;
 
-/// More maps than these are too small to look at.
-const MOST: i64 = 512;
+/// The most maps of a figure; more would be too small to see.
+const MAX_CHANNELS: i64 = 512;
 
-/// The channels of one picture's tensor, each as a heat map with its name, all
-/// on one colour scale. Channels without a name get their number.
+/// Draws the channels of one image's tensor as heat maps on one colour scale, each with its name.
+/// Channels without a name get their index.
 ///
 /// # Shapes
 /// `[N=1, C, H, W]` or `[C, H, W]`.
 ///
 /// # Errors
-/// When the tensor has another number of axes, several pictures, or more names
-/// than channels.
+/// When the tensor has another number of axes or holds several images, or when there are more names than
+/// channels.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -35,18 +35,21 @@ pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
     let (channels, height, width) = match size[..] {
         _ if empty_axis(&size).is_some() => {
             let empty = empty_axis(&size).unwrap_or_default();
-            return Err(Error::new(format!("feature_maps needs maps to show, got {size:?}: {empty}")));
+            return Err(Error::new(format!(
+                "feature_maps needs at least one feature map, got {size:?}: {empty}"
+            )));
         }
         [1, c, h, w] | [c, h, w] => (c, h, w),
         [n, _, _, _] => {
             return Err(Error::new(format!(
-                "feature_maps shows one picture's maps, got N={n} in {size:?}: `.i(0)` takes the first picture's"
+                "feature_maps shows the maps of one image, got N={n} in {size:?}: `.i(0)` selects the first \
+                 image"
             )));
         }
         [_, _] => {
             return Err(Error::new(format!(
-                "feature_maps needs a tensor of shape [1, C, H, W] or [C, H, W], got {size:?}: the channel axis is \
-                 missing, `.unsqueeze(0)` adds it"
+                "feature_maps needs a tensor of shape [1, C, H, W] or [C, H, W], got {size:?}: the channel \
+                 axis is missing, `.unsqueeze(0)` adds it"
             )));
         }
         _ => {
@@ -55,10 +58,10 @@ pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
             )));
         }
     };
-    if channels > MOST {
+    if channels > MAX_CHANNELS {
         return Err(Error::new(format!(
-            "feature_maps shows at most {MOST} channels, got C={channels} in {size:?}: `.narrow(-3, 0, 64)` takes \
-             the first 64"
+            "feature_maps shows at most {MAX_CHANNELS} channels, got C={channels} in {size:?}: \
+             `.narrow(-3, 0, 64)` takes the first 64"
         )));
     }
     if names.len() > channels as usize {
@@ -80,7 +83,7 @@ pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
     for (channel, plane) in values.chunks((height * width) as usize).enumerate() {
         let title = names.get(channel).map_or_else(|| channel.to_string(), |name| (*name).to_owned());
         let map = Grid::new(height as usize, width as usize, plane.to_vec())?;
-        // One scale for all: one colour bar a row, at its end.
+        // All maps share one scale: one colour bar at the end of each row.
         let bar = (channel + 1) % columns == 0 || channel + 1 == channels as usize;
         panels.push(Panel::new(
             title,
@@ -98,21 +101,21 @@ pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
     );
     let named = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
     let text = format!("{title}{named}, {}", extent(&values));
-    Sheet { title, rows, lines: Vec::new() }.figure(text.clone(), text)
+    Layout { title, rows, lines: Vec::new() }.figure(text.clone(), text)
 }
 
-/// A batch as a grid of pictures, each with its name; without a name, with its
-/// number. Small pictures are enlarged, pixel by pixel.
+/// Draws a batch as a grid of images, each with its name or, without one, its index. Small images are
+/// enlarged without smoothing.
 ///
 /// # Shapes
 /// `[N, C, H, W]`, C = 1 or 3, N up to 64; bytes, or numbers from 0 to 1.
 ///
 /// # Errors
-/// When the shape is another, or there are more names than pictures.
+/// When the tensor has another shape, or there are more names than images.
 ///
 /// ```
 /// use nchw::prelude::*;
-/// pictures("Two test pictures", &Cifar10::samples()?.images.narrow(0, 0, 2), &["cat", "ship"])?;
+/// pictures("Two test images", &Cifar10::samples()?.images.narrow(0, 0, 2), &["cat", "ship"])?;
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub fn pictures(title: &str, batch: &Tensor, names: &[&str]) -> Result<Figure> {
@@ -120,12 +123,13 @@ pub fn pictures(title: &str, batch: &Tensor, names: &[&str]) -> Result<Figure> {
     let &[count @ 1..=64, channels @ (1 | 3), height, width] = &size[..] else {
         return Err(Error::new(format!(
             "pictures needs a tensor of shape [N, C, H, W] with N from 1 to 64 and C = 1 or 3, got {size:?}: \
-             `.narrow(0, 0, 16)` takes the first 16 of a longer batch, `.unsqueeze(0)` makes a batch of one picture"
+             `.narrow(0, 0, 16)` takes the first 16 of a longer batch, `.unsqueeze(0)` makes a batch of one \
+             image"
         )));
     };
     if names.len() > count as usize {
         return Err(Error::new(format!(
-            "there are {} names for N={count} pictures: give each one name",
+            "there are {} names for N={count} images: give each image one name",
             names.len()
         )));
     }
@@ -134,21 +138,21 @@ pub fn pictures(title: &str, batch: &Tensor, names: &[&str]) -> Result<Figure> {
         7..=32 => 8,
         _ => 12,
     };
-    let each = (860.0 / columns as f64 - 52.0).min(260.0);
+    let width_each = (860.0 / columns as f64 - 52.0).min(260.0);
     let mut rows: Vec<Vec<Panel>> = Vec::new();
     for number in 0..count as usize {
         if number % columns == 0 {
             rows.push(Vec::new());
         }
-        let picture = Image::from_tensor(&batch.f_narrow(0, number as i64, 1)?)?;
+        let image = Image::from_tensor(&batch.f_narrow(0, number as i64, 1)?)?;
         let name = names.get(number).map_or_else(|| number.to_string(), |name| (*name).to_owned());
         if let Some(row) = rows.last_mut() {
-            row.push(Panel::new(name, Content::Picture(picture.pixels()), each));
+            row.push(Panel::new(name, Content::Picture(image.pixels()), width_each));
         }
     }
     let shape = format!("N={count}  C={channels}  H={height}  W={width}");
     let text = format!("{title}: {shape}{}{}", if names.is_empty() { "" } else { ": " }, names.join(", "));
-    Sheet { title: title.to_owned(), rows, lines: vec![shape] }.figure(text.clone(), text)
+    Layout { title: title.to_owned(), rows, lines: vec![shape] }.figure(text.clone(), text)
 }
 
 #[cfg(test)]
@@ -158,7 +162,7 @@ mod tests {
     use tch::{Device, Kind};
 
     #[test]
-    fn wrong_shapes_and_names_are_told() {
+    fn wrong_shapes_and_too_many_names_are_refused() {
         let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
         let error = feature_maps(&zeros(&[4, 3, 5, 7]), &[]).unwrap_err().to_string();
         assert!(error.contains("got N=4") && error.contains("`.i(0)`"), "{error}");
@@ -169,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_of_pictures_wants_four_axes() {
+    fn a_batch_needs_four_axes() {
         let error = pictures("t", &Tensor::zeros([3, 5, 7], (Kind::Uint8, Device::Cpu)), &[]);
         let error = error.unwrap_err().to_string();
         assert!(error.contains("got [3, 5, 7]") && error.contains(".unsqueeze(0)"), "{error}");
@@ -185,48 +189,48 @@ mod tests {
     }
 
     #[test]
-    fn each_map_has_its_colours_at_its_place_and_its_range_in_words() {
-        // Three maps of one number each: they stand from left to right.
+    fn each_map_has_its_colour_and_the_text_gives_the_range() {
+        // Three constant maps, drawn from left to right.
         let maps = Tensor::from_slice(&[0.0_f32, 1.0, 2.0]).view([3, 1, 1]).expand([3, 4, 5], false);
         let figure = feature_maps(&maps, &[]).unwrap();
         assert!(figure.text().ends_with("W=5, from 0 to 2"), "{}", figure.text());
-        let place = |value: f32| area(&figure, Palette::Sequential.rgb(value, (0.0, 2.0)));
-        let [(_, first), (count, second), (_, third)] = [0.0, 1.0, 2.0].map(place);
+        let area_of = |value: f32| area(&figure, Palette::Sequential.rgb(value, (0.0, 2.0)));
+        let [(_, first), (count, second), (_, third)] = [0.0, 1.0, 2.0].map(area_of);
         assert!(first[0] + 300 < second[0] && second[0] + 300 < third[0], "{first:?} {second:?} {third:?}");
         assert!(count > 300 * 200, "{count}");
-        let told =
+        let message =
             |value: f64| feature_maps(&Tensor::full([1, 2, 2], value, (Kind::Float, Device::Cpu)), &[]);
-        assert!(told(0.0).unwrap().text().ends_with("0 everywhere"));
-        let nan = told(f64::NAN).unwrap();
+        assert!(message(0.0).unwrap().text().ends_with("0 everywhere"));
+        let nan = message(f64::NAN).unwrap();
         assert!(nan.alt().ends_with("no finite number (NaN or infinite everywhere)"), "{}", nan.alt());
         assert!(area(&nan, [255, 0, 255]).0 > 10_000);
     }
 
     #[test]
-    fn shapes_that_nobody_could_look_at_say_what_to_crop() {
+    fn shapes_too_long_to_draw_say_what_to_crop() {
         let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
-        let told = |size: &[i64]| feature_maps(&zeros(size), &[]).unwrap_err().to_string();
-        assert!(told(&[1, 1, 3072, 1]).contains("`.narrow(-2, 0, 7)` takes the first 7"));
-        assert!(told(&[1, 600, 2, 2]).contains("at most 512 channels, got C=600"));
+        let message = |size: &[i64]| feature_maps(&zeros(size), &[]).unwrap_err().to_string();
+        assert!(message(&[1, 1, 3072, 1]).contains("`.narrow(-2, 0, 7)` takes the first 7"));
+        assert!(message(&[1, 600, 2, 2]).contains("at most 512 channels, got C=600"));
         for (size, axis) in [
             (&[0, 3, 5, 7][..], "N is 0"),
             (&[1, 0, 5, 7], "C is 0"),
             (&[3, 0, 7], "H is 0"),
             (&[1, 3, 5, 0], "W is 0"),
         ] {
-            assert!(told(size).contains(axis), "{}", told(size));
+            assert!(message(size).contains(axis), "{}", message(size));
         }
         let tall = pictures("", &zeros(&[1, 3, 3072, 1]), &[]).unwrap_err().to_string();
         assert!(tall.contains("Crop the rows"), "{tall}");
     }
 
     #[test]
-    fn each_picture_of_a_batch_is_drawn_in_its_order() {
+    fn a_batch_is_drawn_in_order() {
         let colours = Tensor::from_slice(&[250_u8, 10, 10, 10, 250, 10, 10, 10, 250]).view([3, 3, 1, 1]);
         let figure = pictures("Three", &colours.expand([3, 3, 6, 4], false), &["r", "g", "b"]).unwrap();
-        let places = [[250, 10, 10], [10, 250, 10], [10, 10, 250]].map(|colour| area(&figure, colour));
-        let lefts = places.map(|(_, place)| place[0]);
+        let areas = [[250, 10, 10], [10, 250, 10], [10, 10, 250]].map(|colour| area(&figure, colour));
+        let lefts = areas.map(|(_, bounds)| bounds[0]);
         assert!(lefts[0] + 300 < lefts[1] && lefts[1] + 300 < lefts[2], "{lefts:?}");
-        assert!(places.iter().all(|(count, _)| *count > 100_000), "{places:?}");
+        assert!(areas.iter().all(|(count, _)| *count > 100_000), "{areas:?}");
     }
 }

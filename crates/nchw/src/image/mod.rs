@@ -10,7 +10,7 @@ use crate::{
     figure::{Figure, Pixels},
     matrix::{count_of_numbers, empty_axis},
     notebook::{Output, shows},
-    panels::{Content, Panel, Sheet},
+    panels::{Content, Layout, Panel},
 };
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, imageops::FilterType};
 use std::{
@@ -20,10 +20,10 @@ use std::{
 };
 use tch::{Device, Kind, Tensor};
 
-/// A picture of 8-bit pixels, grey (C = 1) or RGB (C = 3).
+/// An image of 8-bit pixels, grey (C = 1) or RGB (C = 3).
 ///
-/// It owns its pixels, so a cell can keep it in a variable. Every change makes
-/// a new picture.
+/// It owns its pixels, so a notebook cell can keep it in a variable. Methods return a new image and leave
+/// this one unchanged.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -41,19 +41,19 @@ pub struct Image {
 impl Image {
     /// Reads a PNG, JPEG, WebP, GIF or BMP file.
     ///
-    /// The path starts at the notebook's own folder. A photo that a camera
-    /// stored sideways is turned upright; what is transparent becomes white; an
-    /// animation gives its first frame; 16 bits become 8.
+    /// A relative path starts at the notebook's folder. A photo that a camera stored sideways is rotated
+    /// upright; transparent pixels become white; an animation gives its first frame; 16 bits per channel
+    /// become 8.
     ///
     /// # Errors
-    /// When there is no such file (the message lists the pictures beside it),
-    /// or it is no picture that can be read.
+    /// When the file does not exist (the message lists the images in its folder), or is not a readable
+    /// image.
     pub fn open(path: impl AsRef<Path>) -> Result<Image> {
         let path = path.as_ref();
         let reader = ImageReader::open(path).map_err(|e| missing(path, &e))?;
         let unreadable = |e: &dyn fmt::Display| {
             Error::new(format!(
-                "{} is no picture that can be read ({e}): PNG, JPEG, WebP, GIF and BMP files can",
+                "{} is not a readable image ({e}): PNG, JPEG, WebP, GIF and BMP are supported",
                 path.display()
             ))
         };
@@ -72,37 +72,36 @@ impl Image {
             return Err(cut_off(path));
         }
         let mut decoder = reader.into_decoder().map_err(failed)?;
-        if decoder.total_bytes() > MOST_BYTES {
+        if decoder.total_bytes() > MAX_BYTES {
             let (width, height) = decoder.dimensions();
             return Err(Error::new(format!(
-                "{} is too large: {height} rows (H) and {width} columns (W) take {} MB, expected at most {} MB. \
-                 Make it smaller with a drawing program",
+                "{} is too large: {height} rows (H) and {width} columns (W) take {} MB, expected at most {} \
+                 MB. Resize it in an image editor",
                 path.display(),
                 decoder.total_bytes() / 1_000_000,
-                MOST_BYTES / 1_000_000
+                MAX_BYTES / 1_000_000
             )));
         }
-        let turned = decoder.orientation().ok();
+        let orientation = decoder.orientation().ok();
         let mut pixels = DynamicImage::from_decoder(decoder).map_err(failed)?;
-        if let Some(turned) = turned {
-            pixels.apply_orientation(turned);
+        if let Some(orientation) = orientation {
+            pixels.apply_orientation(orientation);
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Image { name, pixels: plain(pixels) })
+        Ok(Image { name, pixels: grey_or_rgb(pixels) })
     }
 
-    /// A picture of a tensor's numbers.
+    /// An image of a tensor's numbers.
     ///
-    /// Bytes (`u8`) are taken as they are; other numbers go from 0 (black) to
-    /// 1 (white), and what lies a little outside is cut off: the response of a
-    /// filter may exceed 1.
+    /// Bytes (`u8`) are used as they are. Other kinds go from 0 (black) to 1 (white); numbers a little
+    /// outside are clamped, because the response of a filter may exceed 1.
     ///
     /// # Shapes
     /// `[N=1, C, H, W]` or `[C, H, W]`, C = 1 (grey) or 3 (RGB).
     ///
     /// # Errors
-    /// When the shape is another (the message says how to get there), when the
-    /// numbers seem to go from 0 to 255, or when one is NaN.
+    /// When the tensor has another shape (the message says how to change it), when its numbers seem to go
+    /// from 0 to 255, or when one is NaN.
     ///
     /// ```
     /// use nchw::prelude::*;
@@ -123,7 +122,7 @@ impl Image {
             Kind::Uint8 => planes,
             kind => {
                 let numbers = planes.f_to_kind(Kind::Float)?;
-                in_range(&numbers, kind)?;
+                check_range(&numbers, kind)?;
                 numbers.f_clamp(0.0, 1.0)?.f_mul_scalar(255.0)?.f_round()?
             }
         };
@@ -136,11 +135,11 @@ impl Image {
             image::RgbImage::from_raw(w, h, raw).map(DynamicImage::ImageRgb8)
         };
         let pixels =
-            pixels.ok_or_else(|| Error::new("the tensor holds fewer numbers than its shape says"))?;
-        Ok(Image { name: "picture".into(), pixels })
+            pixels.ok_or_else(|| Error::new("the tensor holds fewer numbers than its shape requires"))?;
+        Ok(Image { name: "image".into(), pixels })
     }
 
-    /// The picture as the numbers a network sees: 0 is black, 1 is white.
+    /// The image as floats, the input of a network: 0 is black, 1 is white.
     ///
     /// # Shapes
     /// `[N=1, C, H, W]`, `f32`.
@@ -148,13 +147,13 @@ impl Image {
         self.tensor_u8().to_kind(Kind::Float) / 255.0
     }
 
-    /// The picture's bytes, 0 to 255.
+    /// The image as bytes, 0 to 255.
     ///
     /// # Shapes
     /// `[N=1, C, H, W]`, `u8`.
     pub fn tensor_u8(&self) -> Tensor {
         let [c, h, w] = [self.channels(), self.height(), self.width()].map(|n| n as i64);
-        // A file holds the three colours of a pixel together (H, W, C).
+        // In memory, the channels of a pixel are adjacent (H, W, C).
         Tensor::from_slice(self.pixels.as_bytes()).view([1, h, w, c]).permute([0, 3, 1, 2]).contiguous()
     }
 
@@ -173,30 +172,29 @@ impl Image {
         self.pixels.width() as usize
     }
 
-    /// How bright each place is (one channel; Rec. 709's weights of red, green
-    /// and blue).
+    /// Converts the image to grey: one channel, weighted as in Rec. 709.
     pub fn grey(&self) -> Image {
         let pixels = DynamicImage::ImageLuma8(self.pixels.to_luma8());
         Image { name: self.name.clone(), pixels }
     }
 
-    /// Three channels; a grey picture gets its one channel three times.
+    /// Converts the image to RGB; the channel of a grey image is repeated three times.
     pub fn rgb(&self) -> Image {
         let pixels = DynamicImage::ImageRgb8(self.pixels.to_rgb8());
         Image { name: self.name.clone(), pixels }
     }
 
-    /// A part: from row `top` and column `left`, `height` rows, `width` columns.
+    /// Crops `height` rows from row `top` and `width` columns from column `left`.
     ///
     /// # Errors
-    /// When that part is empty or reaches over the edge.
+    /// When the crop is empty or extends beyond the image.
     pub fn crop(&self, top: usize, left: usize, height: usize, width: usize) -> Result<Image> {
         for (axis, from, length, whole) in
             [("rows (H)", top, height, self.height()), ("columns (W)", left, width, self.width())]
         {
             if length == 0 || from.checked_add(length).is_none_or(|end| end > whole) {
                 return Err(Error::new(format!(
-                    "crop(top, left, height, width): {length} {axis} from {from} do not fit into a picture \
+                    "crop(top, left, height, width): {length} {axis} from {from} do not fit into an image \
                      with {whole}; at most {} are left there",
                     whole.saturating_sub(from)
                 )));
@@ -206,42 +204,42 @@ impl Image {
         Ok(Image { name: self.name.clone(), pixels: self.pixels.crop_imm(x, y, w, h) })
     }
 
-    /// Another size, in rows and columns; smoothed (Lanczos) both ways.
+    /// Resizes to `height` rows and `width` columns (Lanczos filter).
     ///
     /// # Errors
-    /// When a side would be empty or longer than 8192.
+    /// When a side is 0 or longer than 8192.
     pub fn resize(&self, height: usize, width: usize) -> Result<Image> {
         check_sides("resize", height, width)?;
         let pixels = self.pixels.resize_exact(width as u32, height as u32, FilterType::Lanczos3);
         Ok(Image { name: self.name.clone(), pixels })
     }
 
-    /// As large as asked for and all filled: what is too long on one axis is cut
-    /// off at both ends of it.
+    /// Resizes without distortion to fill `height` x `width`: the axis that is too long is cropped at both
+    /// ends.
     ///
     /// # Errors
-    /// When a side would be empty or longer than 8192.
+    /// When a side is 0 or longer than 8192.
     pub fn cropped_to(&self, height: usize, width: usize) -> Result<Image> {
         check_sides("cropped_to", height, width)?;
         let (h, w) = (self.height(), self.width());
-        // The largest part of the wanted proportions, from the middle.
+        // The largest centred crop with the aspect ratio of the result.
         let part_h = h.min((w * height).div_ceil(width));
         let part_w = w.min((h * width).div_ceil(height));
         self.crop((h - part_h) / 2, (w - part_w) / 2, part_h, part_w)?.resize(height, width)
     }
 
-    /// As large as asked for with nothing cut off: grey bars fill what is left
-    /// (a letterbox).
+    /// Resizes without distortion or cropping to fit into `height` x `width`: grey bars fill the rest (a
+    /// letterbox).
     ///
     /// # Errors
-    /// When a side would be empty or longer than 8192.
+    /// When a side is 0 or longer than 8192.
     pub fn letterboxed_to(&self, height: usize, width: usize) -> Result<Image> {
         check_sides("letterboxed_to", height, width)?;
         let (h, w) = (self.height() as f64, self.width() as f64);
         let scale = (height as f64 / h).min(width as f64 / w);
-        let fitted = |side: f64, most: usize| ((side * scale).round() as usize).clamp(1, most);
+        let fitted = |side: f64, max: usize| ((side * scale).round() as usize).clamp(1, max);
         let small = self.resize(fitted(h, height), fitted(w, width))?;
-        // The mean colour of CIFAR-10: to the network, nothing at all.
+        // The mean colour of CIFAR-10, which normalization turns into 0.
         let grey = crate::net::MEAN.map(|mean| (255.0 * mean).round() as u8);
         let mut boxed = self.rgb().resize(height, width)?.pixels.into_rgb8();
         boxed.pixels_mut().for_each(|pixel| pixel.0 = grey);
@@ -250,22 +248,22 @@ impl Image {
         Ok(Image { name: self.name.clone(), pixels: DynamicImage::ImageRgb8(boxed) })
     }
 
-    /// The same picture under another name.
+    /// The same image under another name.
     pub fn named(&self, name: impl Into<String>) -> Image {
         Image { name: name.into(), ..self.clone() }
     }
 
-    /// The picture with its name and shape as a figure.
+    /// Draws the image with its name and shape.
     ///
     /// # Errors
-    /// When it cannot be drawn.
+    /// When drawing fails.
     pub fn figure(&self) -> Result<Figure> {
         let (c, h, w) = (self.channels(), self.height(), self.width());
         let title = format!("{}   C={c}  H={h}  W={w}", self.name);
         let panel = Panel::new("", Content::Picture(self.pixels()), self.page_width(620.0));
         let text = format!("{}: {c} x {h} x {w} (C x H x W)", self.name);
-        let alt = format!("The picture {}, {c} channels, {h} rows, {w} columns", self.name);
-        Sheet { title, rows: vec![vec![panel]], lines: Vec::new() }.figure(alt, text)
+        let alt = format!("The image {}, {c} channels, {h} rows, {w} columns", self.name);
+        Layout { title, rows: vec![vec![panel]], lines: Vec::new() }.figure(alt, text)
     }
 
     /// The file's name, for titles.
@@ -279,10 +277,10 @@ impl Image {
         Pixels { width: rgb.width(), height: rgb.height(), rgb: rgb.into_raw() }
     }
 
-    /// As wide as `most`, less for a tall picture: it is to fit the screen.
-    pub(crate) fn page_width(&self, most: f64) -> f64 {
+    /// The width on the page: `max`, or less for a tall image, so that it fits the screen.
+    pub(crate) fn page_width(&self, max: f64) -> f64 {
         let (h, w) = (self.height() as f64, self.width() as f64);
-        most.min(0.75 * most * w / h)
+        max.min(0.75 * max * w / h)
     }
 }
 
@@ -293,8 +291,8 @@ impl fmt::Debug for Image {
     }
 }
 
-/// Grey stays grey; all else becomes RGB, on white.
-fn plain(pixels: DynamicImage) -> DynamicImage {
+/// Converts to 8-bit grey or RGB; transparent pixels are blended with white.
+fn grey_or_rgb(pixels: DynamicImage) -> DynamicImage {
     let colour = pixels.color();
     if colour.has_alpha() {
         let mut rgba = pixels.to_rgba8();
@@ -322,55 +320,56 @@ fn plain(pixels: DynamicImage) -> DynamicImage {
 
 fn cut_off(path: &Path) -> Error {
     Error::new(format!(
-        "{} ends before its image does: it was cut off or damaged on its way; copy or download it again, \
-         or, if a viewer shows all of it, save it anew there",
+        "{} ends before its image does: it was cut off or damaged in transfer. Copy or download it again, \
+         or, if an image viewer shows all of it, save it again from there",
         path.display()
     ))
 }
 
 fn missing(path: &Path, error: &std::io::Error) -> Error {
-    // The folder's name only: notebooks are published with what cells print.
-    let from = env::current_dir().ok().and_then(|d| Some(d.file_name()?.to_string_lossy().into_owned()));
-    let from = from.unwrap_or_default();
+    // Only the folder's name, not its path: the output of notebook cells is published.
+    let current = env::current_dir().ok().and_then(|d| Some(d.file_name()?.to_string_lossy().into_owned()));
+    let current = current.unwrap_or_default();
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut beside: Vec<String> = fs::read_dir(folder)
+    let mut images: Vec<String> = fs::read_dir(folder)
         .into_iter()
         .flatten()
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .filter(|name| image::ImageFormat::from_path(name).is_ok())
         .collect();
-    beside.sort();
-    beside.truncate(8);
-    let hint = match (error.kind() == ErrorKind::NotFound, folder.is_dir(), beside.is_empty()) {
+    images.sort();
+    images.truncate(8);
+    let hint = match (error.kind() == ErrorKind::NotFound, folder.is_dir(), images.is_empty()) {
         (false, ..) => String::new(),
         (_, false, _) => format!(";\nthere is no folder {} either", folder.display()),
-        (_, _, true) => format!(";\nthe folder {} holds no pictures", folder.display()),
-        _ => format!(";\nthe folder {} holds {}", folder.display(), beside.join(", ")),
+        (_, _, true) => format!(";\nthe folder {} contains no images", folder.display()),
+        _ => format!(";\nthe folder {} contains {}", folder.display(), images.join(", ")),
     };
-    Error::new(format!("could not open {} (looked from the folder {from}): {error}{hint}", path.display()))
+    Error::new(format!("could not open {} (relative to the folder {current}): {error}{hint}", path.display()))
 }
 
-/// The longest side of an image that is made, and the most bytes of one that is read.
-const LONGEST: usize = 8192;
-const MOST_BYTES: u64 = 400_000_000;
+/// The longest side of a resized image, and the most bytes of a decoded file.
+const MAX_SIDE: usize = 8192;
+const MAX_BYTES: u64 = 400_000_000;
 
 fn check_sides(function: &str, height: usize, width: usize) -> Result<()> {
-    if (1..=LONGEST).contains(&height) && (1..=LONGEST).contains(&width) {
+    if (1..=MAX_SIDE).contains(&height) && (1..=MAX_SIDE).contains(&width) {
         return Ok(());
     }
     Err(Error::new(format!(
-        "{function}(height, width) takes sides from 1 to {LONGEST}, got {height} rows (H) and {width} columns (W)"
+        "{function}(height, width) expects sides from 1 to {MAX_SIDE}, got {height} rows (H) and {width} \
+         columns (W)"
     )))
 }
 
-/// Above this, numbers are no response of a usual filter to numbers from 0 to 1.
-const MOST: f64 = 20.0;
+/// Usual filters give no larger response to numbers from 0 to 1.
+const MAX_RESPONSE: f64 = 20.0;
 
-/// Refuses numbers that would give a white picture, or none at all.
-fn in_range(numbers: &Tensor, kind: Kind) -> Result<()> {
-    let (least, most) = (numbers.f_min()?.f_double_value(&[])?, numbers.f_max()?.f_double_value(&[])?);
-    if most.is_nan() {
+/// Refuses NaN, and numbers so large that the image would be white.
+fn check_range(numbers: &Tensor, kind: Kind) -> Result<()> {
+    let (min, max) = (numbers.f_min()?.f_double_value(&[])?, numbers.f_max()?.f_double_value(&[])?);
+    if max.is_nan() {
         let count = numbers.f_isnan()?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
         return Err(Error::new(format!(
             "{count} of the tensor's {} numbers are NaN, which has no colour: look for a division by 0 or a \
@@ -378,7 +377,7 @@ fn in_range(numbers: &Tensor, kind: Kind) -> Result<()> {
             numbers.numel()
         )));
     }
-    if most <= MOST {
+    if max <= MAX_RESPONSE {
         return Ok(());
     }
     let instead = match kind {
@@ -388,29 +387,32 @@ fn in_range(numbers: &Tensor, kind: Kind) -> Result<()> {
         _ => "make them bytes, `Image::from_tensor(&tensor.to_kind(Kind::Uint8))?`",
     };
     Err(Error::new(format!(
-        "an image of kind {kind:?} has numbers from 0 (black) to 1 (white), these go from {} to {}. Are they bytes \
-         from 0 to 255? Then {instead}. If they are a feature map, `feature_maps(&tensor, &[])` draws any numbers",
-        number(least as f32),
-        number(most as f32)
+        "an image of kind {kind:?} needs numbers from 0 (black) to 1 (white), got numbers from {} to {}. Are \
+         they bytes from 0 to 255? Then {instead}. Are they a feature map? Then `feature_maps(&tensor, &[])` \
+         draws them",
+        number(min as f32),
+        number(max as f32)
     )))
 }
 
-/// What is wrong with a shape: the number of axes, else the first axis that is wrong.
+/// Explains what is wrong with a shape: the number of axes, or the first axis with a wrong length.
 fn wrong_shape(size: &[i64]) -> String {
     let channels_last = matches!(*size, [.., 1 | 3]) && size.len() > 2 && !size.contains(&0);
     let why = match *size {
         [] => "it is a single number without axes: `.view([1, 1, 1])` makes it one pixel".into(),
-        [_] => "it is flattened: `.view([C, H, W])` gives the axes back".into(),
+        [_] => "it is flattened: `.view([C, H, W])` restores the axes".into(),
         [_, _] => "the channel axis is missing: `.unsqueeze(0)` adds it".into(),
-        [_, _, _, _, _, ..] => format!("it has {} axes: `.i(0)` takes the first part", size.len()),
-        _ if empty_axis(size).is_some() => empty_axis(size).unwrap_or_default(),
-        [n, 1 | 3, _, _] => format!("N is {n}, it holds {n} pictures: `.i(0)` takes the first"),
-        [_, _, _, _] if channels_last => {
-            "the channels stand last: `.permute([0, 3, 1, 2])` puts them second".into()
+        [_, _, _, _, _, ..] => {
+            format!("it has {} axes: `.i(0)` selects the first element along axis 0", size.len())
         }
-        _ if channels_last => "the channels stand last: `.permute([2, 0, 1])` puts them first".into(),
+        _ if empty_axis(size).is_some() => empty_axis(size).unwrap_or_default(),
+        [n, 1 | 3, _, _] => format!("N is {n}, it holds {n} images: `.i(0)` selects the first"),
+        [_, _, _, _] if channels_last => {
+            "the channels are last: `.permute([0, 3, 1, 2])` puts them second".into()
+        }
+        _ if channels_last => "the channels are last: `.permute([2, 0, 1])` puts them first".into(),
         [.., c, _, _] => {
-            format!("a picture has 1 or 3 channels, C is {c}: `feature_maps` draws any number of maps")
+            format!("an image has 1 or 3 channels, C is {c}: `feature_maps` draws any number of maps")
         }
     };
     format!("an image needs a tensor of shape [1, C, H, W] or [C, H, W] with C = 1 or 3, got {size:?}: {why}")
@@ -423,19 +425,19 @@ mod tests {
     use super::*;
     use crate::testing::TempFolder;
 
-    /// 2 rows, 3 columns, another number in each corner and channel.
+    /// 2 rows and 3 columns; all numbers are different.
     fn corners() -> Tensor {
         let bytes: Vec<u8> = (0..18).map(|i| 10 + i * 13).collect();
         Tensor::from_slice(&bytes).view([1, 3, 2, 3])
     }
 
     #[test]
-    fn a_tensor_round_trips_exactly_with_every_corner_in_place() {
+    fn a_tensor_round_trips_exactly() {
         let tensor = corners();
         let image = Image::from_tensor(&tensor).unwrap();
         assert_eq!((image.channels(), image.height(), image.width()), (3, 2, 3));
         assert_eq!(image.tensor_u8(), tensor);
-        // As floating-point numbers too, all 256 of them.
+        // All 256 bytes survive the conversion to floats.
         let all = Tensor::from_slice(&(0..=255).collect::<Vec<u8>>()).view([1, 1, 8, 32]);
         let grey = Image::from_tensor(&all).unwrap();
         assert_eq!(Image::from_tensor(&grey.tensor()).unwrap().tensor_u8(), all);
@@ -465,8 +467,8 @@ mod tests {
     fn crop_and_resize_take_rows_first() {
         let image = Image::from_tensor(&corners()).unwrap();
         let part = image.crop(1, 0, 1, 2).unwrap();
-        let wanted = corners().narrow(2, 1, 1).narrow(3, 0, 2);
-        assert_eq!(part.tensor_u8(), wanted);
+        let expected = corners().narrow(2, 1, 1).narrow(3, 0, 2);
+        assert_eq!(part.tensor_u8(), expected);
         let larger = image.resize(8, 6).unwrap();
         assert_eq!((larger.height(), larger.width()), (8, 6));
         let error = image.crop(1, 0, 2, 2).unwrap_err().to_string();
@@ -483,7 +485,7 @@ mod tests {
     }
 
     #[test]
-    fn transparent_16_bit_and_palette_pictures_are_read() {
+    fn transparent_and_16_bit_images_are_read() {
         let folder = TempFolder::new("image-kinds");
         let clear = image::RgbaImage::from_pixel(3, 2, image::Rgba([255, 0, 0, 0]));
         clear.save(folder.path().join("clear.png")).unwrap();
@@ -496,8 +498,8 @@ mod tests {
     }
 
     #[test]
-    fn cmyk_and_animations_are_read_and_upright() {
-        // A red picture, white in the corner at the top left, in the colours of printers.
+    fn cmyk_images_and_animations_are_read() {
+        // A red image with a white top left corner, in CMYK.
         let printed = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/see/cmyk.jpg");
         let printed = Image::open(printed).unwrap();
         assert_eq!((printed.channels(), printed.height(), printed.width()), (3, 12, 20));
@@ -518,20 +520,20 @@ mod tests {
     }
 
     #[test]
-    fn cropped_or_letterboxed_and_upright() {
+    fn cropping_and_letterboxing_do_not_swap_axes() {
         let photo = Image::from_tensor(&corners()).unwrap();
         let (h, w) = (photo.height(), photo.width());
         assert_ne!(h, w);
-        for made in [photo.cropped_to(8, 12).unwrap(), photo.letterboxed_to(8, 12).unwrap()] {
-            assert_eq!((made.height(), made.width()), (8, 12));
+        for resized in [photo.cropped_to(8, 12).unwrap(), photo.letterboxed_to(8, 12).unwrap()] {
+            assert_eq!((resized.height(), resized.width()), (8, 12));
         }
-        // A wide picture in a square: bars above and below, of the colour that means nothing.
+        // A wide image in a square: bars of the mean colour above and below.
         let white = Image::from_tensor(&Tensor::ones([3, 10, 40], (Kind::Float, Device::Cpu))).unwrap();
         let boxed = white.letterboxed_to(32, 32).unwrap().tensor_u8();
         assert_eq!([0, 1, 2].map(|c| boxed.int64_value(&[0, c, 0, 16])), [125, 123, 114]);
         assert_eq!([0, 1, 2].map(|c| boxed.int64_value(&[0, c, 31, 16])), [125, 123, 114]);
         assert_eq!(boxed.narrow(2, 12, 8).min().int64_value(&[]), 255);
-        // What is cut off is the same at both ends.
+        // Both ends lose the same number of columns.
         let ramp =
             Tensor::arange(40, (Kind::Float, Device::Cpu)).view([1, 1, 40]).expand([3, 10, 40], false) / 40.0;
         let cut = Image::from_tensor(&ramp).unwrap().cropped_to(10, 10).unwrap().tensor_u8();
@@ -542,10 +544,10 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_shape_says_what_to_type() {
+    fn a_wrong_shape_comes_with_a_fix() {
         let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
-        for (size, help) in [
-            (&[4, 3, 5, 7][..], "holds 4 pictures: `.i(0)`"),
+        for (size, fix) in [
+            (&[4, 3, 5, 7][..], "holds 4 images: `.i(0)`"),
             (&[1, 5, 7, 3], ".permute([0, 3, 1, 2])"),
             (&[5, 7, 3], ".permute([2, 0, 1])"),
             (&[5, 7], ".unsqueeze(0)"),
@@ -561,27 +563,27 @@ mod tests {
             (&[1, 1, 3, 5, 7], "it has 5 axes"),
         ] {
             let error = Image::from_tensor(&zeros(size)).unwrap_err().to_string();
-            assert!(error.contains(help) && error.contains(&format!("got {size:?}")), "{error}");
+            assert!(error.contains(fix) && error.contains(&format!("got {size:?}")), "{error}");
         }
     }
 
     #[test]
-    fn numbers_from_0_to_255_are_bytes_and_say_so() {
+    fn numbers_from_0_to_255_are_refused_with_a_fix() {
         let bytes = corners();
-        for (kind, help) in [
+        for (kind, fix) in [
             (Kind::Float, "divide by 255, `Image::from_tensor(&(tensor / 255.0))?`"),
             (Kind::Double, "divide by 255"),
             (Kind::Int64, "make them bytes, `Image::from_tensor(&tensor.to_kind(Kind::Uint8))?`"),
         ] {
             let error = Image::from_tensor(&bytes.to_kind(kind)).unwrap_err().to_string();
-            assert!(error.contains(help) && error.contains("from 10 to 231"), "{error}");
+            assert!(error.contains(fix) && error.contains("from 10 to 231"), "{error}");
         }
-        // What the message says to type gives the picture.
+        // The suggested fixes give the image.
         let scaled = Image::from_tensor(&(bytes.to_kind(Kind::Float) / 255.0)).unwrap();
         assert_eq!(scaled.tensor_u8(), bytes);
         let back = bytes.to_kind(Kind::Int64).to_kind(Kind::Uint8);
         assert_eq!(Image::from_tensor(&back).unwrap().tensor_u8(), bytes);
-        // The response of a filter may lie outside: it is cut off. A mask is black and white.
+        // The response of a filter may lie outside and is clamped. A mask is black and white.
         let response = Tensor::from_slice(&[-5.0_f32, 0.0, 0.2, 1.0, 3.0, 9.0]).view([1, 2, 3]);
         let pixels: Vec<u8> =
             Vec::try_from(Image::from_tensor(&response).unwrap().tensor_u8().view([-1])).unwrap();
@@ -593,15 +595,15 @@ mod tests {
     }
 
     #[test]
-    fn sides_that_cannot_be_are_refused_by_name() {
+    fn impossible_sides_are_refused() {
         let image = Image::from_tensor(&corners()).unwrap();
         for side in [0, 8193, usize::MAX] {
-            for (name, made) in [
+            for (name, resized) in [
                 ("resize", image.resize(side, 5)),
                 ("cropped_to", image.cropped_to(5, side)),
                 ("letterboxed_to", image.letterboxed_to(side, side)),
             ] {
-                let error = made.unwrap_err().to_string();
+                let error = resized.unwrap_err().to_string();
                 assert!(error.starts_with(name) && error.contains(&side.to_string()), "{error}");
             }
         }
@@ -612,7 +614,7 @@ mod tests {
     fn a_file_that_claims_gigabytes_is_refused() {
         let folder = TempFolder::new("image-bomb");
         let path = folder.path().join("bomb.bmp");
-        // 60,000 x 60,000 pixels of three bytes, and none of them there.
+        // The header of 60,000 x 60,000 pixels of three bytes, without any pixel.
         let mut bytes = b"BM".to_vec();
         for number in [54_u32, 0, 54, 40, 60_000, 60_000, 24 << 16 | 1, 0, 0, 0, 0, 0, 0] {
             bytes.extend(number.to_le_bytes());
@@ -623,19 +625,19 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_lists_what_is_there_and_a_broken_one_says_so() {
+    fn a_missing_file_lists_the_folder_and_a_broken_one_is_refused() {
         let folder = TempFolder::new("image-errors");
         Image::from_tensor(&corners()).unwrap().pixels.save(folder.path().join("cat.png")).unwrap();
         let error = Image::open(folder.path().join("dog.png")).unwrap_err().to_string();
-        assert!(error.contains("could not open") && error.contains("holds cat.png"), "{error}");
+        assert!(error.contains("could not open") && error.contains("contains cat.png"), "{error}");
         let error = Image::open(folder.path().join("none/dog.png")).unwrap_err().to_string();
         assert!(error.contains("no folder"), "{error}");
         let text = folder.path().join("text.png");
         fs::write(&text, "not found").unwrap();
         let error = Image::open(&text).unwrap_err().to_string();
-        assert!(error.contains("is no picture that can be read"), "{error}");
-        // What cannot be opened, though it is there, is not called missing.
+        assert!(error.contains("is not a readable image"), "{error}");
+        // A file that exists but cannot be opened is not reported as missing.
         let error = Image::open(text.join("dog.png")).unwrap_err().to_string();
-        assert!(error.contains("Not a directory") && !error.contains("holds"), "{error}");
+        assert!(error.contains("Not a directory") && !error.contains("contains"), "{error}");
     }
 }

@@ -1,18 +1,18 @@
-//! A place in a deep map, traced back to the part of the photo it sees.
+//! Receptive fields: the part of a photo that a value in a deep feature map sees.
 
 use crate::{
     Error, Result,
     figure::Figure,
     image::Image,
-    panels::{Content, Panel, Sheet},
+    panels::{Content, Layout, Panel},
     shapes::Chain,
 };
 
-/// The receptive field on a photo: what the value at `row` and `column` behind
-/// the last layer sees of it, framed, and enlarged beside it.
+/// Draws a receptive field: the part of the photo that the value at `row` and `column` after the last
+/// layer sees, framed in the photo and enlarged beside it.
 ///
 /// # Errors
-/// When the layers do not fit the photo, or there is no such place.
+/// When the layers do not fit the photo, or there is no such position.
 ///
 /// # Source
 /// Lecture part 5: a value after two steps stands for a region of the input.
@@ -25,17 +25,17 @@ use crate::{
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub fn receptive_field(photo: &Image, layers: &Chain, row: usize, column: usize) -> Result<Figure> {
-    trace(photo, layers, &format!("Behind {} layers", layers.layers.len()), row, column)
+    trace(photo, layers, &format!("After {} layers", layers.layers.len()), row, column)
 }
 
-/// The same for the maps of a layer with a name.
+/// As [`receptive_field`], after a layer called `name`.
 pub(crate) fn trace(photo: &Image, layers: &Chain, name: &str, row: usize, column: usize) -> Result<Figure> {
     let sizes = [photo.channels(), photo.height(), photo.width()].map(|n| n as u64);
     let table = layers.on(sizes).ok()?;
     let last = table.rows.last().ok_or_else(|| Error::new("a receptive field needs at least one layer"))?;
     let seen = last.sees(row as u64, column as u64)?;
-    // Padding can be seen, too, and is no part of the photo.
-    let span = |places: &[u64]| Some((*places.first()? as usize, *places.last()? as usize + 1));
+    // A receptive field can also cover padding, which is not part of the photo.
+    let span = |indices: &[u64]| Some((*indices.first()? as usize, *indices.last()? as usize + 1));
     let (Some((top, bottom)), Some((left, right))) = (span(&seen.rows), span(&seen.cols)) else {
         return Err(Error::new(format!("row {row}, column {column} sees nothing but padding")));
     };
@@ -43,14 +43,14 @@ pub(crate) fn trace(photo: &Image, layers: &Chain, name: &str, row: usize, colum
     let crop = photo.crop(top, left, height, width)?;
     let mut whole = Panel::new(photo.name(), Content::Picture(photo.pixels()), photo.page_width(480.0));
     whole.mark = Some((top, left, height, width));
-    let part = Panel::new("what it sees", Content::Picture(crop.pixels()), crop.page_width(300.0))
+    let part = Panel::new("its receptive field", Content::Picture(crop.pixels()), crop.page_width(300.0))
         .caption(format!("rows {top} to {}, columns {left} to {}", bottom - 1, right - 1));
     let title = format!("{name}, row {row}, column {column}");
     let text = format!("{title}: sees {height} x {width} pixels, from row {top} and column {left}");
-    Sheet {
+    Layout {
         title,
         rows: vec![vec![whole, part]],
-        lines: vec![format!("It sees {height} \u{d7} {width} pixels")],
+        lines: vec![format!("Receptive field: {height} \u{d7} {width} pixels")],
     }
     .figure(text.clone(), text)
 }
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_box_is_where_the_value_looks() {
+    fn the_field_of_a_known_position_is_named() {
         let figure = receptive_field(&photo(), &chain([conv(2, 3), max_pool(2)]), 1, 3).unwrap();
         assert!(figure.text().ends_with("sees 4 x 4 pixels, from row 2 and column 6"), "{}", figure.text());
     }
@@ -85,7 +85,7 @@ mod tests {
         let unit = 2.0 * 480.0 / 18.0;
         let (_, [left, top, ..]) = area(&figure, [40, 160, 90]);
         let (_, [x, y, right, bottom]) = area(&figure, MARK);
-        // The frame is 3 thick and stands outside; that of the photo covers its first pixel.
+        // The mark is 3 thick and drawn outside; the photo's frame covers its first pixel.
         let expected = [6.0 * unit - 6.0, 2.0 * unit - 6.0, 4.0 * unit + 12.0, 4.0 * unit + 12.0];
         let found = [x - left, y - top, right - x, bottom - y].map(f64::from);
         for (found, expected) in found.iter().zip(expected) {
@@ -94,13 +94,13 @@ mod tests {
     }
 
     #[test]
-    fn at_the_edge_only_the_photo_counts() {
+    fn padding_is_not_counted() {
         let figure = receptive_field(&photo(), &chain([conv(2, 5).padding(2)]), 0, 16).unwrap();
         assert!(figure.text().ends_with("sees 3 x 3 pixels, from row 0 and column 14"), "{}", figure.text());
     }
 
     #[test]
-    fn a_place_that_is_not_there_and_layers_that_do_not_fit() {
+    fn missing_positions_and_layers_that_do_not_fit_are_refused() {
         assert!(receptive_field(&photo(), &chain([conv(2, 3)]), 10, 0).is_err());
         let error = receptive_field(&photo(), &chain([conv(2, 13)]), 0, 0).unwrap_err().to_string();
         assert!(error.contains("13"), "{error}");

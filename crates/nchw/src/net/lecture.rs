@@ -1,16 +1,16 @@
 //! The lecture's network for CIFAR-10 (part 7).
 //!
-//! Three blocks of 3 × 3 convolutions, each ended by max pooling, and a head
-//! that looks at everything: `[conv ×2, pool] [conv ×3, pool] [conv ×3, pool]`.
+//! Three blocks of 3 × 3 convolutions, each followed by max pooling, and a fully connected head:
+//! `[conv ×2, pool] [conv ×3, pool] [conv ×3, pool]`.
 
 use crate::{
     Error, Result, check,
     check::check_finite,
     device::cpu_has_bf16,
     error::debug_as_display,
-    random::Dice,
+    random::Rng,
     shapes::{Chain, Layer, Op, batch_norm, chain, conv, flatten, linear, max_pool, relu},
-    small_net::start_as_pytorch,
+    small_net::init_like_pytorch,
     summary::{Layered, Layers},
     weights::Weights,
 };
@@ -18,61 +18,65 @@ use serde_json::{Value, json};
 use std::{collections::HashMap, fmt, path::Path};
 use tch::{Device, Kind, Tensor, nn};
 
-/// Mean and standard deviation of the training pictures' red, green and blue,
-/// for bytes between 0 and 1: what the network sees is `(picture - MEAN) / DEVIATION`.
+/// The mean of the red, green and blue of CIFAR-10's training images, scaled to 0 to 1. The
+/// network's input is `(image - MEAN) / STD`.
 pub const MEAN: [f32; 3] = [0.4914, 0.4822, 0.4465];
-/// See [`MEAN`].
-pub const DEVIATION: [f32; 3] = [0.2470, 0.2435, 0.2616];
+/// The standard deviation of the same values; see [`MEAN`].
+pub const STD: [f32; 3] = [0.2470, 0.2435, 0.2616];
 
-/// How many classes there are.
+/// The number of classes.
 pub const CLASSES: i64 = 10;
-/// How many convolutions the three blocks have.
+/// The number of convolutions in each of the three blocks.
 const CONVOLUTIONS: [usize; 3] = [2, 3, 3];
-/// The stream of lots for first weights.
-const FIRST_WEIGHTS: u64 = u64::MAX;
+/// The stream of random numbers for the initial weights.
+const INITIAL_WEIGHTS: u64 = u64::MAX;
+/// The key of the configuration in a weight file's metadata, and its name in older files.
+const CONFIG: &str = "config";
+const OLD_CONFIG: &str = "plan";
 
-/// What an experiment changes about the network; the default is the lecture's.
+/// The configuration of a [`LectureNet`]; the default is the lecture's network.
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let plan = Plan { maps: [8, 16, 32], ..Plan::default() };
-/// println!("{:?}", plan.chain().on([1, 3, 32, 32]));
+/// let config = LectureNetConfig { maps: [8, 16, 32], ..LectureNetConfig::default() };
+/// println!("{:?}", config.chain().on([1, 3, 32, 32]));
 /// # Ok::<(), nchw::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// How many maps each of the three blocks gives.
+pub struct LectureNetConfig {
+    /// The number of feature maps (output channels) of each of the three blocks.
     pub maps: [i64; 3],
     /// Whether each block ends with max pooling.
     pub pooling: bool,
 }
 
-impl Default for Plan {
-    fn default() -> Plan {
-        Plan { maps: [32, 64, 128], pooling: true }
+impl Default for LectureNetConfig {
+    fn default() -> LectureNetConfig {
+        LectureNetConfig { maps: [32, 64, 128], pooling: true }
     }
 }
 
-impl Plan {
-    /// Whether the maps of a training are left to oneDNN, the library behind libtorch's
-    /// convolutions on a CPU, from the first layer to the last, in its own tensors: batch
-    /// normalisation, ReLU and pooling, too, are then its own, and faster than libtorch's
-    /// (in bf16; where the maps are no multiples of 16 it takes twice as long). Its ReLU makes 0 of what is
-    /// no number: that shows in the weights alone.
-    fn onednn_keeps(&self, pictures: &Tensor) -> bool {
-        let fits = self.maps.iter().all(|maps| maps % 16 == 0);
-        let has_kind = pictures.kind() == Kind::Float || cpu_has_bf16();
-        let on_cpu = cfg!(target_arch = "x86_64") && pictures.device() == Device::Cpu;
-        fits && has_kind && on_cpu && tch::utils::has_mkldnn()
+impl LectureNetConfig {
+    /// Whether training keeps the feature maps in tensors of oneDNN, the library that computes
+    /// libtorch's convolutions on a CPU, from the first layer to the last.
+    ///
+    /// Batch normalisation, ReLU and pooling are then also oneDNN's, and faster than libtorch's;
+    /// but with channels that are not multiples of 16, bf16 takes twice as long. oneDNN's ReLU
+    /// turns NaN into 0, so after a divergence only the weights contain NaN.
+    fn onednn_keeps(&self, images: &Tensor) -> bool {
+        let has_multiples_of_16 = self.maps.iter().all(|maps| maps % 16 == 0);
+        let has_kind = images.kind() == Kind::Float || cpu_has_bf16();
+        let on_cpu = cfg!(target_arch = "x86_64") && images.device() == Device::Cpu;
+        has_multiples_of_16 && has_kind && on_cpu && tch::utils::has_mkldnn()
     }
 
-    /// The layers with their names, in order, as the shape checker knows them.
+    /// The layers with their names, in order, for the shape arithmetic of [`crate::shapes`].
     pub fn layers(&self) -> Vec<(String, Layer)> {
         let mut layers = Vec::new();
         for (block, (maps, convolutions)) in (1..).zip(self.maps.into_iter().zip(CONVOLUTIONS)) {
             for number in 1..=convolutions {
                 let name = |kind: &str| format!("block{block}.{kind}{number}");
-                // Batch normalisation has a bias of its own.
+                // No bias, because batch normalisation adds one.
                 layers.push((name("conv"), conv(maps as u64, 3).same().nobias()));
                 layers.push((name("norm"), batch_norm()));
                 layers.push((name("relu"), relu()));
@@ -86,7 +90,7 @@ impl Plan {
         layers
     }
 
-    /// Names and sizes of all that the network learns and remembers.
+    /// Names and shapes of the parameters and the running statistics.
     fn variables(&self) -> Result<Vec<(String, Vec<i64>)>> {
         if self.maps.iter().any(|maps| !(1..=4096).contains(maps)) {
             return Err(Error::new(format!(
@@ -105,21 +109,22 @@ impl Plan {
                 ("running_mean", &row.bias, norm),
                 ("running_var", &row.bias, norm),
             ];
-            let there = parts.iter().filter(|(_, sizes, there)| *there && !sizes.is_empty());
-            variables.extend(there.map(|(part, sizes, _)| (format!("{name}.{part}"), size(sizes))));
+            let parts = parts.iter().filter(|(_, sizes, is_used)| *is_used && !sizes.is_empty());
+            variables.extend(parts.map(|(part, sizes, _)| (format!("{name}.{part}"), size(sizes))));
         }
         Ok(variables)
     }
 
-    /// As it stands in a file of weights.
-    fn in_words(&self) -> String {
+    /// The configuration as JSON, for the metadata of a weight file.
+    fn to_json(&self) -> String {
         json!({ "maps": self.maps, "pooling": self.pooling }).to_string()
     }
 
-    fn parse(text: &str) -> Option<Plan> {
+    /// Reads what [`LectureNetConfig::to_json`] wrote.
+    fn from_json(text: &str) -> Option<LectureNetConfig> {
         let value: Value = serde_json::from_str(text).ok()?;
         let maps: Vec<i64> = value["maps"].as_array()?.iter().map(Value::as_i64).collect::<Option<_>>()?;
-        Some(Plan { maps: maps.try_into().ok()?, pooling: value["pooling"].as_bool()? })
+        Some(LectureNetConfig { maps: maps.try_into().ok()?, pooling: value["pooling"].as_bool()? })
     }
 
     /// The layers as a chain, for `chain.on([32, 3, 32, 32])`.
@@ -132,22 +137,22 @@ impl Plan {
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let net = LectureNet::new(Plan::default(), 7, Device::Cpu)?;
-/// let pictures = Tensor::zeros([5, 3, 32, 32], (Kind::Uint8, Device::Cpu));
-/// assert_eq!(net.logits(&pictures)?.size(), [5, 10]);
-/// assert_eq!(net.map(&pictures, "block2")?.size(), [5, 64, 8, 8]);
+/// let net = LectureNet::new(LectureNetConfig::default(), 7, Device::Cpu)?;
+/// let images = Tensor::zeros([5, 3, 32, 32], (Kind::Uint8, Device::Cpu));
+/// assert_eq!(net.logits(&images)?.size(), [5, 10]);
+/// assert_eq!(net.map(&images, "block2")?.size(), [5, 64, 8, 8]);
 /// # Ok::<(), nchw::Error>(())
 /// ```
 ///
 /// # Source
 /// Lecture part 7.
 pub struct LectureNet {
-    plan: Plan,
+    config: LectureNetConfig,
     variables: nn::VarStore,
     steps: Vec<(String, Step)>,
 }
 
-/// A layer with what it learned.
+/// A layer with its parameters.
 enum Step {
     Conv { weight: Tensor },
     Norm { weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor },
@@ -158,29 +163,29 @@ enum Step {
 }
 
 impl LectureNet {
-    /// A network that has learned nothing, started as PyTorch starts it: weights
-    /// drawn evenly from ±1/√(inputs of a filter). The same seed gives the same
-    /// weights on every machine.
+    /// An untrained network, initialised as in PyTorch: the weights are uniformly distributed in
+    /// ±1/√(inputs of a filter). The same seed gives the same weights on every machine.
     ///
     /// # Errors
-    /// When the plan has a block without maps, or the device is not there.
-    pub fn new(plan: Plan, seed: u64, device: Device) -> Result<LectureNet> {
-        let sizes: HashMap<String, Vec<i64>> = plan.variables()?.into_iter().collect();
-        // tch's variables panic on a device that is not there; this is an error.
+    /// If the number of feature maps of a block is not from 1 to 4096, or the device is not
+    /// available.
+    pub fn new(config: LectureNetConfig, seed: u64, device: Device) -> Result<LectureNet> {
+        let sizes: HashMap<String, Vec<i64>> = config.variables()?.into_iter().collect();
+        // An error if the device is not available, where tch's variables would panic.
         let _ = Tensor::f_zeros([1], (Kind::Float, device))?;
         let variables = nn::VarStore::new(device);
-        let mut dice = Dice::new(seed, FIRST_WEIGHTS);
+        let mut rng = Rng::new(seed, INITIAL_WEIGHTS);
         let mut steps = Vec::new();
-        for (name, layer) in plan.layers() {
+        for (name, layer) in config.layers() {
             let path = name.split('.').fold(variables.root(), |path, part| path / part);
-            let size = |what: &str| sizes.get(&format!("{name}.{what}")).map_or(&[][..], Vec::as_slice);
+            let size = |part: &str| sizes.get(&format!("{name}.{part}")).map_or(&[][..], Vec::as_slice);
             let (weight, maps) = (size("weight"), size("bias"));
             steps.push((
                 name,
                 match layer.op {
                     Op::Conv => {
                         let weight = path.zeros("weight", weight);
-                        start_as_pytorch(&mut dice, &weight, None);
+                        init_like_pytorch(&mut rng, &weight, None);
                         Step::Conv { weight }
                     }
                     Op::BatchNorm => Step::Norm {
@@ -191,7 +196,7 @@ impl LectureNet {
                     },
                     Op::Linear => {
                         let (weight, bias) = (path.zeros("weight", weight), path.zeros("bias", maps));
-                        start_as_pytorch(&mut dice, &weight, Some(&bias));
+                        init_like_pytorch(&mut rng, &weight, Some(&bias));
                         Step::Linear { weight, bias }
                     }
                     Op::Relu => Step::Relu,
@@ -200,13 +205,13 @@ impl LectureNet {
                 },
             ));
         }
-        Ok(LectureNet { plan, variables, steps })
+        Ok(LectureNet { config, variables, steps })
     }
 
     /// The network that comes with the course, trained on CIFAR-10 for 120 epochs.
     ///
     /// # Errors
-    /// Never, as long as the course is whole.
+    /// Never, unless the course's files are damaged.
     ///
     /// ```
     /// use nchw::prelude::*;
@@ -216,49 +221,50 @@ impl LectureNet {
     /// ```
     pub fn shipped() -> Result<LectureNet> {
         let Weights { tensors, .. } = Weights::parse(include_bytes!("../../assets/lecture-net.safetensors"))?;
-        LectureNet::from_tensors(Plan::default(), &tensors, Device::Cpu)
+        LectureNet::from_tensors(LectureNetConfig::default(), &tensors, Device::Cpu)
     }
 
-    /// A network with weights that were kept, in a file of [`LectureNet::save`] or of PyTorch.
+    /// A network with weights from a file that [`LectureNet::save`] or PyTorch wrote.
     ///
     /// # Errors
-    /// When the file cannot be read or was damaged, or its tensors have other
-    /// names or shapes than the network's: the message lists what differs.
+    /// If the file cannot be read or is damaged, or if its tensors have other names or shapes
+    /// than the network's: the message lists the differences.
     pub fn load(path: impl AsRef<Path>) -> Result<LectureNet> {
         let path = path.as_ref();
         let Weights { tensors, notes } = Weights::read(path)?;
-        let plan = match notes.get("plan") {
-            Some(text) => Plan::parse(text)
-                .ok_or_else(|| Error::new(format!("{}: its plan `{text}` cannot be read", path.display())))?,
-            None => Plan::default(),
+        let config = match notes.get(CONFIG).or_else(|| notes.get(OLD_CONFIG)) {
+            Some(text) => LectureNetConfig::from_json(text).ok_or_else(|| {
+                Error::new(format!("{}: its config `{text}` cannot be read", path.display()))
+            })?,
+            None => LectureNetConfig::default(),
         };
-        let loaded = LectureNet::from_tensors(plan, &tensors, Device::Cpu);
+        let loaded = LectureNet::from_tensors(config, &tensors, Device::Cpu);
         loaded.map_err(|e| Error::new(format!("{}: {e}", path.display())))
     }
 
-    /// Keeps the weights in a file (safetensors), with their hash and the plan.
+    /// Writes the weights to a safetensors file, with their hash and the configuration.
     ///
     /// # Errors
-    /// When the file cannot be written; what was there before is untouched then.
+    /// If the file cannot be written; an existing file is then unchanged.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.save_with(HashMap::new(), path.as_ref())
     }
 
-    /// The same with notes on where the weights come from.
+    /// Like [`LectureNet::save`], with metadata on the origin of the weights.
     pub(crate) fn save_with(&self, mut notes: HashMap<String, String>, path: &Path) -> Result<()> {
-        notes.insert("plan".to_owned(), self.plan.in_words());
+        notes.insert(CONFIG.to_owned(), self.config.to_json());
         Weights { tensors: self.variables(), notes }.write(path)
     }
 
     /// A network with these weights.
     pub(crate) fn from_tensors(
-        plan: Plan,
+        config: LectureNetConfig,
         tensors: &[(String, Tensor)],
         device: Device,
     ) -> Result<LectureNet> {
         let given: HashMap<&str, &Tensor> = tensors.iter().map(|(name, t)| (name.as_str(), t)).collect();
-        // Before anything is made: a damaged file may ask for more memory than there is.
-        let expected = plan.variables()?;
+        // Checked before memory is allocated: a damaged file may request more than there is.
+        let expected = config.variables()?;
         let mut differs = Vec::new();
         for (name, size) in &expected {
             match given.get(name.as_str()) {
@@ -273,7 +279,7 @@ impl LectureNet {
                 Some(_) => {}
             }
         }
-        // PyTorch counts the batches that batch normalisation has seen.
+        // PyTorch stores how many batches batch normalisation has seen.
         let known = |name: &str| {
             expected.iter().any(|(own, _)| own == name) || name.ends_with(".num_batches_tracked")
         };
@@ -285,27 +291,27 @@ impl LectureNet {
             differs.push(format!("and {more} more"));
         }
         if !differs.is_empty() {
-            let [one, two, three] = plan.maps;
+            let [one, two, three] = config.maps;
             return Err(Error::new(format!(
-                "these are not the weights of a LectureNet of {one}, {two} and {three} maps: {}",
+                "these are not the weights of a LectureNet with {one}, {two} and {three} feature maps: {}",
                 differs.join("; ")
             )));
         }
-        let net = LectureNet::new(plan, 0, device)?;
-        for (name, mut place) in net.variables() {
+        let net = LectureNet::new(config, 0, device)?;
+        for (name, mut variable) in net.variables() {
             if let Some(tensor) = given.get(name.as_str()) {
-                tch::no_grad(|| place.f_copy_(tensor))?;
+                tch::no_grad(|| variable.f_copy_(tensor))?;
             }
         }
         net.check_weights()?;
         Ok(net)
     }
 
-    /// An error when a weight is not finite or a variance is negative: every score would then be NaN.
+    /// Refuses weights that are not finite and negative variances, because all logits would be NaN.
     fn check_weights(&self) -> Result<()> {
         for (name, tensor) in self.variables() {
             let advice = "A training that diverged leaves such weights: use those of an earlier epoch, or train \
-                          again with a smaller `peak_rate`";
+                          again with a smaller `max_lr`";
             check_finite(&format!("`{name}`"), &tensor, advice)?;
             if name.ends_with("running_var") && tensor.f_min()?.f_double_value(&[])? < 0.0 {
                 return Err(Error::new(format!(
@@ -319,64 +325,63 @@ impl LectureNet {
     /// The same network on another device.
     ///
     /// # Errors
-    /// When the device is not there.
+    /// If the device is not available.
     pub fn to_device(&self, device: Device) -> Result<LectureNet> {
-        LectureNet::from_tensors(self.plan, &self.variables(), device)
+        LectureNet::from_tensors(self.config, &self.variables(), device)
     }
 
-    /// Where the network computes.
+    /// The device of the network.
     pub fn device(&self) -> Device {
         self.variables.device()
     }
 
-    /// What the network was made by.
-    pub fn plan(&self) -> Plan {
-        self.plan
+    /// The configuration of the network.
+    pub fn config(&self) -> LectureNetConfig {
+        self.config
     }
 
-    /// How many weights and biases it learns.
+    /// The number of parameters: weights and biases.
     pub fn parameters(&self) -> i64 {
         self.variables.trainable_variables().iter().map(|v| v.numel() as i64).sum()
     }
 
-    /// A score for each class; the largest is the answer, `softmax(-1, Kind::Float)`
-    /// makes probabilities of them.
+    /// The logits: one score per class. The largest one is the prediction;
+    /// `softmax(-1, Kind::Float)` converts them to probabilities.
     ///
     /// # Shapes
     /// `[N, 3, 32, 32]`, bytes or numbers from 0 to 1 → `[N, 10]`
     ///
     /// # Errors
-    /// When the shape or the kind is another.
-    pub fn logits(&self, pictures: &Tensor) -> Result<Tensor> {
-        let size = pictures.size();
+    /// If the images have another shape or kind.
+    pub fn logits(&self, images: &Tensor) -> Result<Tensor> {
+        let size = images.size();
         if size.len() != 4 || size[2..] != [32, 32] {
-            let _ = check(pictures, "N C=3 H=32 W=32")?;
+            let _ = check(images, "N C=3 H=32 W=32")?;
         }
-        let logits =
-            tch::no_grad(|| self.forward(&normalised(pictures, self.device(), Kind::Float)?, false))?;
+        let logits = tch::no_grad(|| self.forward(&normalised(images, self.device(), Kind::Float)?, false))?;
         check_output(&logits)?;
         Ok(logits)
     }
 
-    /// The maps after one layer, such as `block1.conv2`, or after a block, such as `block1`.
+    /// The feature maps after a layer, such as `block1.conv2`, or after a block, such as `block1`.
     ///
     /// # Shapes
-    /// `[N, 3, H, W]`, bytes or numbers from 0 to 1 → `[N, C, H', W']`. H and W are
-    /// free up to the last block; what comes after it needs 32 × 32.
+    /// `[N, 3, H, W]`, bytes or numbers from 0 to 1 → `[N, C, H', W']`. Up to the last block, H and
+    /// W are free; the head needs 32 × 32.
     ///
     /// # Errors
-    /// When there is no such layer (the message lists them), or the shape is another.
-    pub fn map(&self, pictures: &Tensor, name: &str) -> Result<Tensor> {
+    /// If there is no such layer (the message lists all), or the images have another shape or kind.
+    pub fn map(&self, images: &Tensor, name: &str) -> Result<Tensor> {
         let last = self.position(name)?;
-        Ok(self.run(pictures, last + 1)?.swap_remove(last).1)
+        Ok(self.run(images, last + 1)?.swap_remove(last).1)
     }
 
-    /// The place of a layer in the order of all, or of a block's last one.
+    /// The index of a layer, or of the last layer of a block.
     ///
     /// # Errors
-    /// When there is no such layer: the message lists them.
+    /// If there is no such layer: the message lists all.
     pub(crate) fn position(&self, name: &str) -> Result<usize> {
-        let last = self.names().rposition(|layer| layer == name || within(layer, name));
+        let last = self.names().rposition(|layer| layer == name || is_in_block(layer, name));
         last.ok_or_else(|| {
             let names: Vec<&str> = self.names().collect();
             Error::new(format!(
@@ -392,7 +397,7 @@ impl LectureNet {
     /// → `[N filters, C, 3, 3]`
     ///
     /// # Errors
-    /// When the layer is no convolution: the message lists them.
+    /// If the layer is not a convolution: the message lists all convolutions.
     pub fn filters(&self, name: &str) -> Result<Tensor> {
         let found = self.steps.iter().find(|(layer, _)| layer == name);
         match found {
@@ -408,20 +413,20 @@ impl LectureNet {
         }
     }
 
-    /// The same network with one map switched off: this channel of this block or
-    /// layer is 0 everywhere, whatever is on the picture.
+    /// The same network with one feature map switched off: this channel of this block or layer is
+    /// 0 everywhere, for every image.
     ///
-    /// The weights that make the map are set to 0. For ReLU and pooling these are the ones of the
-    /// batch normalization before them: both keep 0 at 0.
+    /// The weights that compute the map are set to 0. For ReLU and pooling, these are the ones of
+    /// the batch normalisation before them, because both turn 0 into 0.
     ///
     /// # Errors
-    /// When there is no such layer, or it has no such channel.
+    /// If there is no such layer, or it has no such channel.
     ///
     /// ```
     /// use nchw::prelude::*;
-    /// let net = LectureNet::new(Plan::default(), 7, Device::Cpu)?;
-    /// let pictures = Tensor::ones([2, 3, 32, 32], (Kind::Float, Device::Cpu));
-    /// let map = net.without("block2", 41)?.map(&pictures, "block2")?.i((.., 41));
+    /// let net = LectureNet::new(LectureNetConfig::default(), 7, Device::Cpu)?;
+    /// let images = Tensor::ones([2, 3, 32, 32], (Kind::Float, Device::Cpu));
+    /// let map = net.without("block2", 41)?.map(&images, "block2")?.i((.., 41));
     /// assert_eq!(map.abs().max().double_value(&[]), 0.0);
     /// # Ok::<(), nchw::Error>(())
     /// ```
@@ -430,29 +435,29 @@ impl LectureNet {
         let last = net.position(name)?;
         if is_head(name) {
             return Err(Error::new(format!(
-                "`{name}` has no maps any more; the last layer that has is block3"
+                "`{name}` has no maps any more; the last layer with feature maps is block3"
             )));
         }
-        let makers = net.steps[..=last].iter().rev().find_map(|(_, step)| match step {
+        let tensors = net.steps[..=last].iter().rev().find_map(|(_, step)| match step {
             Step::Conv { weight } => Some(vec![weight]),
             Step::Norm { weight, bias, .. } => Some(vec![weight, bias]),
             _ => None,
         });
-        let makers = makers.unwrap_or_default();
-        let channels = makers.first().map_or(0, |weight| weight.size()[0] as usize);
+        let tensors = tensors.unwrap_or_default();
+        let channels = tensors.first().map_or(0, |weight| weight.size()[0] as usize);
         if channel >= channels {
             return Err(Error::new(format!(
                 "there is no channel {channel} in `{name}`: expected 0 to {}",
                 channels.saturating_sub(1)
             )));
         }
-        for numbers in makers {
-            let _ = tch::no_grad(|| numbers.f_select(0, channel as i64)?.f_fill_(0.0))?;
+        for tensor in tensors {
+            let _ = tch::no_grad(|| tensor.f_select(0, channel as i64)?.f_fill_(0.0))?;
         }
         Ok(net)
     }
 
-    /// What the layers after this place make of these maps.
+    /// Continues the forward pass: the output of the network, given the output of layer `after`.
     pub(crate) fn go_on(&self, after: usize, maps: &Tensor) -> Result<Tensor> {
         let mut maps = maps.shallow_clone();
         for (_, step) in &self.steps[after + 1..] {
@@ -461,20 +466,20 @@ impl LectureNet {
         Ok(maps)
     }
 
-    /// What tells these weights from others.
+    /// A hash of the weights.
     pub(crate) fn fingerprint(&self) -> Result<String> {
         crate::weights::fingerprint(&self.variables())
     }
 
-    /// The maps after every layer, with the layers' names, in order.
+    /// The output of every layer, with the layers' names, in order.
     ///
     /// # Shapes
     /// `[N, 3, 32, 32]`, bytes or numbers from 0 to 1 → from `[N, 32, 32, 32]` to `[N, 10]`
     ///
     /// # Errors
-    /// When the shape or the kind is another.
-    pub fn maps(&self, pictures: &Tensor) -> Result<Vec<(String, Tensor)>> {
-        self.run(pictures, self.steps.len())
+    /// If the images have another shape or kind.
+    pub fn maps(&self, images: &Tensor) -> Result<Vec<(String, Tensor)>> {
+        self.run(images, self.steps.len())
     }
 
     /// The layers' names, in order.
@@ -482,10 +487,10 @@ impl LectureNet {
         self.steps.iter().map(|(name, _)| name.as_str())
     }
 
-    /// What the first `count` layers give.
-    pub(crate) fn run(&self, pictures: &Tensor, count: usize) -> Result<Vec<(String, Tensor)>> {
+    /// The outputs of the first `count` layers.
+    pub(crate) fn run(&self, images: &Tensor, count: usize) -> Result<Vec<(String, Tensor)>> {
         tch::no_grad(|| {
-            let mut maps = normalised(pictures, self.device(), Kind::Float)?;
+            let mut maps = normalised(images, self.device(), Kind::Float)?;
             let mut all = Vec::with_capacity(count);
             for (name, step) in &self.steps[..count] {
                 maps = step.apply(&maps, false)?;
@@ -496,20 +501,20 @@ impl LectureNet {
         })
     }
 
-    /// The scores for pictures that are normalised already, computed in their kind
-    /// (the head always in fp32). In training, batch normalisation takes the
-    /// batch's own mean and remembers it.
+    /// The logits of images that are already normalised, computed in the kind of the images (the
+    /// head always in fp32). In training, batch normalisation uses the statistics of the batch
+    /// and updates the running ones.
     ///
     /// # Shapes
     /// `[N, 3, 32, 32]` → `[N, 10]`, fp32
-    pub(crate) fn forward(&self, pictures: &Tensor, training: bool) -> Result<Tensor> {
-        let mut maps = match training && self.plan.onednn_keeps(pictures) {
-            true => pictures.f_to_mkldnn(None)?,
-            false => pictures.shallow_clone(),
+    pub(crate) fn forward(&self, images: &Tensor, training: bool) -> Result<Tensor> {
+        let mut maps = match training && self.config.onednn_keeps(images) {
+            true => images.f_to_mkldnn(None)?,
+            false => images.shallow_clone(),
         };
         let mut steps = self.steps.iter().map(|(_, step)| step).peekable();
         while let Some(step) = steps.next() {
-            // Pooling first comes to the same, and leaves ReLU a quarter of the places.
+            // Pooling before ReLU gives the same result, and ReLU has a quarter of the positions.
             if matches!(step, Step::Relu)
                 && let Some(pool) = steps.next_if(|next| matches!(next, Step::Pool))
             {
@@ -520,20 +525,19 @@ impl LectureNet {
         Ok(maps)
     }
 
-    /// All that it learned, batch normalisation's means and variances too, by
-    /// name and in the order of the names.
+    /// The parameters and the running statistics of batch normalisation, sorted by name.
     pub(crate) fn variables(&self) -> Vec<(String, Tensor)> {
         let mut all: Vec<(String, Tensor)> = self.variables.variables().into_iter().collect();
         all.sort_by(|(a, _), (b, _)| a.cmp(b));
         all
     }
 
-    /// Puts all variables beside each other in memory, those that learn first: one
-    /// operation then reaches them all, where a GPU would wait for the next of many.
+    /// Moves all variables into one tensor, parameters first, so that one operation updates them
+    /// all: with many small operations, a GPU would wait for the next one to be launched.
     ///
     /// # Shapes
-    /// → `[numbers]`, and the variables, each of them a part of it, in their order
-    /// there; between them gaps as of [`with_gap`]
+    /// → `[numbers]`, and the variables as views of it, in the same order, with the gaps of
+    /// [`with_gap`] between them
     pub(crate) fn in_one(&self) -> Result<(Tensor, Vec<(String, Tensor)>)> {
         let mut parts = self.variables();
         parts.sort_by_key(|(_, variable)| !variable.requires_grad());
@@ -556,16 +560,15 @@ impl LectureNet {
     }
 }
 
-/// A tensor's numbers in a line (those of filters with the channels last, as the maps
-/// have them), and as many zeros as it takes for the next tensor to begin where a GPU
-/// likes to read: at a multiple of 128 bytes.
+/// A flattened tensor (see [`in_line`]), and as many zeros as it takes to align the next tensor
+/// at a multiple of 128 bytes, as a GPU needs it for fast reads.
 pub(crate) fn with_gap(tensor: Tensor) -> Result<[Tensor; 2]> {
     let gap = (tensor.numel() as i64).wrapping_neg().rem_euclid(32);
     let gap = Tensor::f_zeros([gap], (Kind::Float, tensor.device()))?;
     Ok([in_line(&tensor)?, gap])
 }
 
-/// The line of [`with_gap`].
+/// A tensor as one row of numbers; filters with the channels last, like the feature maps.
 pub(crate) fn in_line(tensor: &Tensor) -> Result<Tensor> {
     if tensor.dim() != 4 {
         return Ok(tensor.f_reshape([-1])?);
@@ -577,7 +580,7 @@ impl Step {
     fn apply(&self, maps: &Tensor, training: bool) -> Result<Tensor> {
         Ok(match self {
             Step::Conv { weight } => {
-                // oneDNN's own maps take the weights as they are.
+                // With oneDNN's tensors, the weights stay in fp32.
                 let kind = if maps.is_mkldnn() { weight.kind() } else { maps.kind() };
                 maps.f_conv2d(&weight.f_to_kind(kind)?, None::<&Tensor>, 1, 1, 1, 1)?
             }
@@ -595,58 +598,59 @@ impl Step {
     }
 }
 
-/// Pictures as the network sees them: around 0, with a spread of about 1, and in
-/// memory with the channels last, which is how convolutions are fastest.
+/// Normalised images: mean 0 and standard deviation 1 over the training set. In memory, the
+/// channels come last, because convolutions are then fastest.
 ///
 /// # Shapes
 /// `[N, 3, H, W]`, bytes or numbers from 0 to 1 → `[N, 3, H, W]`
-fn normalised(pictures: &Tensor, device: Device, kind: Kind) -> Result<Tensor> {
-    let _ = check(pictures, "N C=3 H W")?;
-    let scale = match pictures.kind() {
+fn normalised(images: &Tensor, device: Device, kind: Kind) -> Result<Tensor> {
+    let _ = check(images, "N C=3 H W")?;
+    let scale = match images.kind() {
         Kind::Uint8 => 255.0,
         kind if is_float(kind) => {
-            check_finite("the batch of images", pictures, "Expected numbers from 0 to 1")?;
+            check_finite("the batch of images", images, "Expected numbers from 0 to 1")?;
             1.0
         }
         other => {
             return Err(Error::new(format!(
-                "expected pictures as bytes from 0 to 255 (kind Uint8) or as numbers from 0 to 1 (kind Float), \
-                 got kind {other:?}: `pictures.to_kind(Kind::Uint8)`"
+                "expected images as bytes from 0 to 255 (kind Uint8) or as numbers from 0 to 1 (kind Float), \
+                 got kind {other:?}: `images.to_kind(Kind::Uint8)`"
             )));
         }
     };
-    let along = |numbers: [f32; 3]| Tensor::f_from_slice(&numbers)?.f_view([1, 3, 1, 1])?.f_to_device(device);
-    let pictures = pictures.f_to_device(device)?.f_to_kind(Kind::Float)? / scale;
-    let pictures = (pictures - along(MEAN)?) / along(DEVIATION)?;
-    channels_last(&pictures.f_to_kind(kind)?)
+    let per_channel =
+        |numbers: [f32; 3]| Tensor::f_from_slice(&numbers)?.f_view([1, 3, 1, 1])?.f_to_device(device);
+    let images = images.f_to_device(device)?.f_to_kind(Kind::Float)? / scale;
+    let images = (images - per_channel(MEAN)?) / per_channel(STD)?;
+    channels_last(&images.f_to_kind(kind)?)
 }
 
-/// The floating-point kinds that weights and images may have; all are computed with as fp32.
+/// The floating-point kinds that weights and images may have; all are converted to fp32.
 fn is_float(kind: Kind) -> bool {
     matches!(kind, Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16)
 }
 
-/// An error when what a network computed is not finite, though its weights and images are.
+/// Refuses an output that is not finite although the weights and the images are.
 pub(crate) fn check_output(output: &Tensor) -> Result<()> {
     check_finite(
         "the output of the network",
         output,
-        "Its weights are finite, but so large that sums overflow: train again with a smaller `peak_rate`",
+        "Its weights are finite, but so large that sums overflow: train again with a smaller `max_lr`",
     )
 }
 
-/// The same maps, with the channels of a place beside each other in memory.
+/// The same feature maps, with the channels of a position next to each other in memory.
 pub(crate) fn channels_last(maps: &Tensor) -> Result<Tensor> {
     Ok(maps.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
 }
 
-/// Whether a layer has no rows and columns any more.
+/// Whether the output of a layer has no rows and columns.
 pub(crate) fn is_head(name: &str) -> bool {
     matches!(name, "flatten" | "head")
 }
 
 /// Whether a layer belongs to a block: `block1.pool` to `block1`.
-fn within(layer: &str, block: &str) -> bool {
+fn is_in_block(layer: &str, block: &str) -> bool {
     layer.strip_prefix(block).is_some_and(|rest| rest.starts_with('.'))
 }
 
@@ -655,16 +659,20 @@ impl Layered for LectureNet {
         Ok(Layers::named(self.names(), Some(&self.variables)))
     }
 
-    fn outputs(&self, pictures: &Tensor, count: usize) -> Result<Vec<Tensor>> {
-        Ok(self.run(pictures, count)?.into_iter().map(|(_, maps)| maps).collect())
+    fn outputs(&self, images: &Tensor, count: usize) -> Result<Vec<Tensor>> {
+        Ok(self.run(images, count)?.into_iter().map(|(_, maps)| maps).collect())
     }
 }
 
 impl fmt::Display for LectureNet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [one, two, three] = self.plan.maps;
-        let pooling = if self.plan.pooling { "" } else { ", without pooling" };
-        write!(f, "LectureNet of {one}, {two} and {three} maps{pooling}: {} parameters", self.parameters())
+        let [one, two, three] = self.config.maps;
+        let pooling = if self.config.pooling { "" } else { ", without pooling" };
+        write!(
+            f,
+            "LectureNet with {one}, {two} and {three} feature maps{pooling}: {} parameters",
+            self.parameters()
+        )
     }
 }
 
@@ -675,16 +683,16 @@ mod tests {
     use super::*;
     use crate::testing::TempFolder;
 
-    fn pictures(count: i64) -> Tensor {
+    fn images(count: i64) -> Tensor {
         let numbers: Vec<u8> = (0..count * 3072).map(|i| (i * 37 % 251) as u8).collect();
         Tensor::from_slice(&numbers).view([count, 3, 32, 32])
     }
 
     #[test]
-    fn the_plan_s_table_is_what_the_layers_give() {
-        let net = LectureNet::new(Plan::default(), 3, Device::Cpu).unwrap();
-        let table = net.plan().chain().on([5, 3, 32, 32]).ok().unwrap();
-        let maps = net.maps(&pictures(5)).unwrap();
+    fn the_layers_have_the_shapes_of_the_config_s_table() {
+        let net = LectureNet::new(LectureNetConfig::default(), 3, Device::Cpu).unwrap();
+        let table = net.config().chain().on([5, 3, 32, 32]).ok().unwrap();
+        let maps = net.maps(&images(5)).unwrap();
         assert_eq!(maps.len(), table.rows.len());
         for ((name, maps), row) in maps.iter().zip(&table.rows) {
             let size: Vec<u64> = maps.size().iter().map(|n| *n as u64).collect();
@@ -696,14 +704,14 @@ mod tests {
             assert_eq!(shape, row.output, "{name}");
         }
         assert_eq!((net.parameters() as u64, net.parameters()), (table.totals.parameters, 492_650));
-        let summary = crate::summary(&net, pictures(5)).unwrap();
+        let summary = crate::summary(&net, images(5)).unwrap();
         assert_eq!(summary.parameters, Some(492_650));
-        assert_eq!(net.logits(&pictures(5)).unwrap(), maps.last().unwrap().1);
+        assert_eq!(net.logits(&images(5)).unwrap(), maps.last().unwrap().1);
     }
 
     #[test]
-    fn maps_have_names_and_pictures_any_size_up_to_the_head() {
-        let net = LectureNet::new(Plan::default(), 3, Device::Cpu).unwrap();
+    fn maps_have_names_and_images_any_size_up_to_the_head() {
+        let net = LectureNet::new(LectureNetConfig::default(), 3, Device::Cpu).unwrap();
         let wide = Tensor::zeros([1, 3, 48, 80], (Kind::Float, Device::Cpu));
         assert_eq!(net.map(&wide, "block3").unwrap().size(), [1, 128, 6, 10]);
         assert_eq!(net.map(&wide, "block1.conv2").unwrap().size(), [1, 32, 48, 80]);
@@ -711,31 +719,33 @@ mod tests {
         assert!(error.contains("no layer `block4`") && error.contains("block2.conv3"), "{error}");
         let error = net.logits(&wide).unwrap_err().to_string();
         assert!(error.contains("H  expected 32, got 48"), "{error}");
-        let error = net.logits(&pictures(1).to_kind(Kind::Int)).unwrap_err().to_string();
+        let error = net.logits(&images(1).to_kind(Kind::Int)).unwrap_err().to_string();
         assert!(error.contains("got kind Int"), "{error}");
     }
 
     #[test]
-    fn weights_come_back_and_others_are_told_apart() {
+    fn saved_weights_are_loaded_and_others_refused() {
         let folder = TempFolder::new("net-weights");
         let file = folder.path().join("a.safetensors");
-        let plan = Plan { maps: [2, 3, 4], pooling: false };
-        let net = LectureNet::new(plan, 9, Device::Cpu).unwrap();
+        let config = LectureNetConfig { maps: [2, 3, 4], pooling: false };
+        let net = LectureNet::new(config, 9, Device::Cpu).unwrap();
         net.save(&file).unwrap();
         let loaded = LectureNet::load(&file).unwrap();
         assert_eq!(
-            (loaded.plan(), loaded.logits(&pictures(2)).unwrap()),
-            (plan, net.logits(&pictures(2)).unwrap())
+            (loaded.config(), loaded.logits(&images(2)).unwrap()),
+            (config, net.logits(&images(2)).unwrap())
         );
 
         let given: Vec<(String, Tensor)> = net.variables();
-        let error =
-            LectureNet::from_tensors(Plan::default(), &given, Device::Cpu).map(drop).unwrap_err().to_string();
+        let error = LectureNet::from_tensors(LectureNetConfig::default(), &given, Device::Cpu)
+            .map(drop)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("`block1.conv1.weight`: expected [32, 3, 3, 3], got [2, 3, 3, 3]"), "{error}");
         assert!(error.contains("and 36 more"), "{error}");
         let mut given = given;
         given[0].0 = "conv".into();
-        let error = LectureNet::from_tensors(plan, &given, Device::Cpu).map(drop).unwrap_err().to_string();
+        let error = LectureNet::from_tensors(config, &given, Device::Cpu).map(drop).unwrap_err().to_string();
         assert!(
             error.contains("`block1.conv1.weight` [2, 3, 3, 3] is missing; `conv` is unknown"),
             "{error}"
@@ -757,47 +767,47 @@ mod tests {
         assert!(error.contains("is its folder there?"), "{error}");
     }
 
-    /// A network whose every number is drawn, so that no mistake hides behind a 0 or a 1.
-    fn drawn(plan: Plan) -> LectureNet {
-        let net = LectureNet::new(plan, 5, Device::Cpu).unwrap();
-        let mut dice = Dice::new(11, 0);
+    /// A network in which every number is random, so that no mistake hides behind a 0 or a 1.
+    fn random_net(config: LectureNetConfig) -> LectureNet {
+        let net = LectureNet::new(config, 5, Device::Cpu).unwrap();
+        let mut rng = Rng::new(11, 0);
         for (name, mut variable) in net.variables() {
             let (low, high) = if name.ends_with("running_var") { (0.5, 1.5) } else { (-0.6, 0.7) };
-            let numbers: Vec<f32> = (0..variable.numel()).map(|_| dice.between(low, high)).collect();
+            let numbers: Vec<f32> = (0..variable.numel()).map(|_| rng.between(low, high)).collect();
             tch::no_grad(|| variable.copy_(&Tensor::from_slice(&numbers).view_as(&variable)));
         }
         net
     }
 
-    /// Every channel of every layer and block, against the maps with that channel set to 0 by hand.
+    /// Compares every channel of every layer and block with maps in which that channel is set to 0.
     #[test]
-    fn without_a_channel_is_the_network_with_that_map_masked() {
+    fn without_gives_the_same_as_a_masked_feature_map() {
         for pooling in [true, false] {
-            let net = drawn(Plan { maps: [2, 3, 5], pooling });
-            let all = net.maps(&pictures(2)).unwrap();
+            let net = random_net(LectureNetConfig { maps: [2, 3, 5], pooling });
+            let all = net.maps(&images(2)).unwrap();
             let layers: Vec<String> = net.names().filter(|name| !is_head(name)).map(String::from).collect();
             assert_eq!(layers.len(), if pooling { 27 } else { 24 });
             let blocks = ["block1", "block2", "block3"].map(String::from);
             for name in layers.iter().chain(&blocks) {
-                let place = net.position(name).unwrap();
-                let channels = all[place].1.size()[1] as usize;
+                let index = net.position(name).unwrap();
+                let channels = all[index].1.size()[1] as usize;
                 for channel in 0..channels {
                     let without = net.without(name, channel).unwrap();
-                    let masked = all[place].1.copy();
+                    let masked = all[index].1.copy();
                     let _ = masked.select(1, channel as i64).fill_(0.0);
-                    let maps = without.maps(&pictures(2)).unwrap();
-                    assert_eq!(maps[place].1, masked, "{name} {channel}");
+                    let maps = without.maps(&images(2)).unwrap();
+                    assert_eq!(maps[index].1, masked, "{name} {channel}");
                     assert_eq!(
                         maps.last().unwrap().1,
-                        net.go_on(place, &masked).unwrap(),
+                        net.go_on(index, &masked).unwrap(),
                         "what follows {name} {channel}"
                     );
-                    // No earlier layer changes; before ReLU and pooling, no earlier one than normalization.
-                    let maker = all[..=place]
+                    // Layers before the one whose weights are set to 0 do not change.
+                    let changed = all[..=index]
                         .iter()
                         .rposition(|(layer, _)| layer.contains(".conv") || layer.contains(".norm"))
                         .unwrap();
-                    for (before, after) in all[..maker].iter().zip(&maps) {
+                    for (before, after) in all[..changed].iter().zip(&maps) {
                         assert_eq!(before, after, "before {name} {channel}");
                     }
                 }
@@ -806,22 +816,22 @@ mod tests {
                 assert!(error.contains(&expected), "{error}");
             }
         }
-        let net = drawn(Plan { maps: [2, 3, 5], pooling: true });
+        let net = random_net(LectureNetConfig { maps: [2, 3, 5], pooling: true });
         let error = net.without("head", 0).map(drop).unwrap_err().to_string();
         assert!(error.contains("`head` has no maps"), "{error}");
         // A default network: block2's layers have 64 channels, not block1's 32.
-        let net = LectureNet::new(Plan::default(), 3, Device::Cpu).unwrap();
-        let silent = net.without("block2.conv1", 41).unwrap().map(&pictures(1), "block2.conv1").unwrap();
+        let net = LectureNet::new(LectureNetConfig::default(), 3, Device::Cpu).unwrap();
+        let silent = net.without("block2.conv1", 41).unwrap().map(&images(1), "block2.conv1").unwrap();
         let of = |maps: &Tensor, channel| maps.select(1, channel).abs().max().double_value(&[]);
         assert!(of(&silent, 41) == 0.0 && of(&silent, 40) > 0.0);
     }
 
-    /// Each kind of floating-point numbers is converted, every other is refused by name.
+    /// Floating-point weights are converted to fp32; other kinds are refused by name.
     #[test]
     fn weights_of_other_kinds_are_converted_or_refused() {
         let folder = TempFolder::new("net-kinds");
         let file = folder.path().join("a.safetensors");
-        let net = drawn(Plan { maps: [2, 3, 4], pooling: true });
+        let net = random_net(LectureNetConfig { maps: [2, 3, 4], pooling: true });
         let save = |change: &dyn Fn(&str, Tensor) -> Tensor| {
             let tensors: Vec<(String, Tensor)> = net
                 .variables()
@@ -830,10 +840,10 @@ mod tests {
                 .collect();
             Tensor::write_safetensors(&tensors, &file).unwrap();
         };
-        // Files of PyTorch have no notes: the plan is that of the tensors' names.
+        // Files of PyTorch have no metadata: the configuration is given separately.
         let load = || {
             let Weights { tensors, .. } = Weights::read(&file)?;
-            LectureNet::from_tensors(net.plan(), &tensors, Device::Cpu)
+            LectureNet::from_tensors(net.config(), &tensors, Device::Cpu)
         };
         for kind in [Kind::Float, Kind::Half, Kind::BFloat16, Kind::Double] {
             save(&|_, tensor| tensor.to_kind(kind));
@@ -854,7 +864,7 @@ mod tests {
                 assert!(error.contains(words), "expected `{words}` in: {error}");
             }
         }
-        // What PyTorch counts is no weight.
+        // PyTorch's counter of batches is ignored.
         let mut tensors = net.variables();
         tensors.push(("block1.norm1.num_batches_tracked".into(), Tensor::from(7i64)));
         Tensor::write_safetensors(&tensors, &file).unwrap();
@@ -862,9 +872,23 @@ mod tests {
     }
 
     #[test]
+    fn a_file_with_the_old_name_of_the_config_is_read() {
+        let folder = TempFolder::new("net-old-config");
+        let file = folder.path().join("old.safetensors");
+        let config = LectureNetConfig { maps: [2, 3, 4], pooling: false };
+        let net = LectureNet::new(config, 9, Device::Cpu).unwrap();
+        let notes = HashMap::from([("plan".to_owned(), r#"{"maps":[2,3,4],"pooling":false}"#.to_owned())]);
+        Weights { tensors: net.variables(), notes }.write(&file).unwrap();
+        assert_eq!(LectureNet::load(&file).unwrap().config(), config);
+        net.save(&file).unwrap();
+        let notes = Weights::read(&file).unwrap().notes;
+        assert!(notes.contains_key("config") && !notes.contains_key("plan"), "{notes:?}");
+    }
+
+    #[test]
     fn weights_and_images_that_are_not_finite_are_refused_by_name() {
-        let plan = Plan { maps: [2, 3, 4], pooling: true };
-        let net = drawn(plan);
+        let config = LectureNetConfig { maps: [2, 3, 4], pooling: true };
+        let net = random_net(config);
         let (nan, inf) = (f64::NAN, f64::INFINITY);
         for (name, value, says) in [
             ("block2.conv3.weight", nan, "`block2.conv3.weight` [3, 3, 3, 3] holds NaN: 1 of its 81 numbers"),
@@ -883,7 +907,7 @@ mod tests {
             });
             let spoilt: Vec<(String, Tensor)> = spoilt.collect();
             let error =
-                LectureNet::from_tensors(plan, &spoilt, Device::Cpu).map(drop).unwrap_err().to_string();
+                LectureNet::from_tensors(config, &spoilt, Device::Cpu).map(drop).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }
         for (value, says) in [(nan, "holds NaN"), (inf, "holds infinite numbers")] {
@@ -905,7 +929,7 @@ mod tests {
             };
             let _ = tch::no_grad(|| variable.fill_(value));
         }
-        let error = net.logits(&pictures(1)).unwrap_err().to_string();
+        let error = net.logits(&images(1)).unwrap_err().to_string();
         assert!(error.contains("the output of the network") && error.contains("overflow"), "{error}");
     }
 }

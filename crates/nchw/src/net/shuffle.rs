@@ -1,10 +1,10 @@
-//! The shuffled-pixels experiment of lecture part 1, really run.
+//! The shuffled-pixels experiment of lecture part 1.
 //!
-//! Shuffle the places of all pixels, the same way on every picture, and train
-//! again. A fully connected network does no worse: it never knew which pixels
-//! are neighbours. A convolutional network loses what it lives on.
+//! It shuffles the pixels of all images with one fixed permutation and trains again. A fully
+//! connected network does no worse, because it never knew which pixels are neighbours. A
+//! convolutional network does worse, because it relies on neighbourhoods.
 
-use crate::random::Dice;
+use crate::random::Rng;
 use crate::shapes10::Shapes10;
 use crate::small_net::{Curve, ShuffleSettings, SmallNet, check, hint_for_axes};
 use crate::{Error, Result, error::debug_as_display};
@@ -12,49 +12,48 @@ use nchw_core::text::count_of;
 use std::{fmt, time::Instant};
 use tch::Tensor;
 
-/// A fixed order of the places of a picture.
+/// A fixed permutation of the positions of an image.
 ///
-/// Place `p` of a shuffled picture (counted along the rows: p = row × W +
-/// column) holds the pixel that was at place `places()[p]`.
+/// Position `p` of a shuffled image (counted along the rows: p = row × W + column) has the pixel
+/// that was at position `positions()[p]`.
 ///
 /// # Source
 /// Lecture part 1.
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let order = Permutation::random(32 * 32, 7)?;
+/// let permutation = Permutation::random(32 * 32, 7)?;
 /// let data = Shapes10::draw(4, 1)?;
-/// let shuffled = order.apply(&data.images)?;
-/// assert_eq!(order.inverse().apply(&shuffled)?, data.images);
+/// let shuffled = permutation.apply(&data.images)?;
+/// assert_eq!(permutation.inverse().apply(&shuffled)?, data.images);
 /// # Ok::<(), nchw::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Permutation(Vec<i64>);
 
 impl Permutation {
-    /// An order of `len` places (H × W of the pictures) drawn by lot; the same
-    /// seed gives the same order on every machine.
+    /// A random permutation of `len` positions (H × W of the images). The same seed gives the same
+    /// permutation on every machine.
     ///
     /// # Errors
-    /// When `len` is less than 1, or more than 100 million.
+    /// If `len` is less than 1 or more than 100 million.
     pub fn random(len: i64, seed: u64) -> Result<Permutation> {
         if !(1..=100_000_000).contains(&len) {
             return Err(Error::new(format!(
-                "expected the number of places of a picture, H x W, such as 32 * 32; got {len}"
+                "expected the number of positions of an image, H x W, such as 32 * 32; got {len}"
             )));
         }
-        Ok(Permutation(Dice::new(seed, 0).order(len as usize)))
+        Ok(Permutation(Rng::new(seed, 0).order(len as usize)))
     }
 
-    /// Moves the pixels of every picture in the same way. The channels of a
-    /// pixel move together: a pixel keeps its colour.
+    /// Shuffles the pixels of every image in the same way. The channels of a pixel move together, so
+    /// it keeps its colour.
     ///
     /// # Shapes
-    /// `[N, C, H, W]` with H × W = the number of places → `[N, C, H, W]`, of
-    /// the same kind
+    /// `[N, C, H, W]` with H × W = the number of positions → `[N, C, H, W]`, of the same kind
     ///
     /// # Errors
-    /// When `images` has not four axes, or H × W is another number.
+    /// If `images` does not have four axes, or H × W is another number.
     ///
     /// # Source
     /// Lecture part 1.
@@ -62,14 +61,14 @@ impl Permutation {
         let shape = images.size();
         let &[n, c, h, w] = shape.as_slice() else {
             return Err(Error::new(format!(
-                "expected pictures of shape [N, C, H, W], four axes; got {shape:?}, {}. {}",
+                "expected images of shape [N, C, H, W], four axes; got {shape:?}, {}. {}",
                 count_of(shape.len(), "axis", "axes"),
                 hint_for_axes(shape.len())
             )));
         };
         if h.checked_mul(w) != Some(self.0.len() as i64) {
             return Err(Error::new(format!(
-                "this permutation has {} places, but the pictures {shape:?} have H x W = {h} x {w} = {} \
+                "this permutation has {} positions, but the images {shape:?} have H x W = {h} x {w} = {} \
                  (axes 2 and 3). Make one that fits: Permutation::random({h} * {w}, 1)?",
                 self.0.len(),
                 i128::from(h) * i128::from(w)
@@ -79,17 +78,17 @@ impl Permutation {
         Ok(images.f_reshape([n, c, h * w])?.f_index_select(2, &order)?.f_view([n, c, h, w])?)
     }
 
-    /// The order that undoes this one.
+    /// The permutation that undoes this one.
     pub fn inverse(&self) -> Permutation {
-        let mut back = vec![0; self.0.len()];
+        let mut inverse = vec![0; self.0.len()];
         for (to, &from) in self.0.iter().enumerate() {
-            back[from as usize] = to as i64;
+            inverse[from as usize] = to as i64;
         }
-        Permutation(back)
+        Permutation(inverse)
     }
 
-    /// For each place of a shuffled picture, the place its pixel came from.
-    pub fn places(&self) -> Vec<i64> {
+    /// For each position of a shuffled image, the position in the original image.
+    pub fn positions(&self) -> Vec<i64> {
         self.0.clone()
     }
 }
@@ -98,11 +97,11 @@ impl fmt::Debug for Permutation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let first: Vec<String> = self.0.iter().take(8).map(i64::to_string).collect();
         let more = if self.0.len() > 8 { ", …" } else { "" };
-        write!(f, "Permutation of {} places: {}{more}", self.0.len(), first.join(", "))
+        write!(f, "Permutation of {} positions: {}{more}", self.0.len(), first.join(", "))
     }
 }
 
-/// What [`shuffled_pixels`] found out.
+/// The results of [`shuffled_pixels`].
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -114,30 +113,30 @@ impl fmt::Debug for Permutation {
 /// ```
 #[derive(Clone)]
 pub struct ShuffledPixels {
-    /// The fully connected network on the pictures as they are.
+    /// The fully connected network on plain images.
     pub mlp_plain: Curve,
-    /// The fully connected network on shuffled pictures.
+    /// The fully connected network on shuffled images.
     pub mlp_shuffled: Curve,
-    /// The convolutional network on the pictures as they are.
+    /// The convolutional network on plain images.
     pub cnn_plain: Curve,
-    /// The convolutional network on shuffled pictures.
+    /// The convolutional network on shuffled images.
     pub cnn_shuffled: Curve,
     /// Accuracy of the fully connected network of `mlp_plain` on the moved set.
     pub mlp_moved: f64,
     /// Accuracy of the convolutional network of `cnn_plain` on the moved set.
     pub cnn_moved: f64,
-    /// Weights and biases of the fully connected network.
+    /// The number of parameters of the fully connected network.
     pub mlp_parameters: i64,
-    /// Weights and biases of the convolutional network.
+    /// The number of parameters of the convolutional network.
     pub cnn_parameters: i64,
-    /// The order that all shuffled pictures share.
+    /// The permutation of all shuffled images.
     pub permutation: Permutation,
-    /// How long the whole experiment took.
+    /// How long the whole experiment took, in seconds.
     pub seconds: f64,
 }
 
 impl ShuffledPixels {
-    /// The four curves, fully connected first, plain before shuffled.
+    /// The four curves: fully connected before convolutional, plain before shuffled.
     pub fn curves(&self) -> [Curve; 4] {
         [&self.mlp_plain, &self.mlp_shuffled, &self.cnn_plain, &self.cnn_shuffled].map(Curve::clone)
     }
@@ -145,7 +144,7 @@ impl ShuffledPixels {
 
 impl fmt::Display for ShuffledPixels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let percent = |fraction: f64| format!("{:.1} %", 100.0 * fraction);
         writeln!(f, "test accuracy   plain  shuffled     moved  parameters")?;
         let rows = [
             ("MLP", &self.mlp_plain, &self.mlp_shuffled, self.mlp_moved, self.mlp_parameters),
@@ -161,19 +160,19 @@ impl fmt::Display for ShuffledPixels {
 
 debug_as_display!(ShuffledPixels);
 
-/// Trains a fully connected and a convolutional network, each on plain and on
-/// shuffled pictures, from the same start; then shows the two that learned
-/// plain pictures the `moved` ones, whose shapes lie where none lay before.
+/// Trains a fully connected and a convolutional network, each on plain and on shuffled images,
+/// with the same initial weights. Then tests the two that were trained on plain images on the
+/// `moved` ones, whose shapes are where no shape was in training.
 ///
-/// Prints a line an epoch. The same settings give the same curves again on
-/// the same machine; another machine adds up in another order, and its curves
-/// differ by chance, as with another seed.
+/// Prints a line per epoch. On the same machine, the same settings give the same curves. Another
+/// machine may add numbers in another order; its curves differ slightly, as with another seed.
 ///
 /// # Shapes
 /// `images` `[N, 3, 32, 32]` bytes, `labels` `[N]`, in all three; N may differ
 ///
 /// # Errors
-/// When a shape, a kind or a label is another, or a setting makes no sense.
+/// If the images or the labels have another shape or kind, a label is not from 0 to 9, or a
+/// setting is out of range.
 ///
 /// # Source
 /// Lecture part 1: "shuffle all pixels with one fixed permutation, train
@@ -232,7 +231,7 @@ mod tests {
     use tch::{Device, Kind};
 
     #[test]
-    fn shuffling_and_its_inverse_give_the_picture_back() {
+    fn a_permutation_and_its_inverse_give_the_same_image() {
         let images = Tensor::arange(2 * 3 * 5 * 7, (Kind::Int64, Device::Cpu)).view([2, 3, 5, 7]);
         let permutation = Permutation::random(5 * 7, 4).unwrap();
         let shuffled = permutation.apply(&images).unwrap();
@@ -240,38 +239,38 @@ mod tests {
         assert_ne!(shuffled, images);
         assert_eq!(permutation.inverse().apply(&shuffled).unwrap(), images);
         assert_eq!(permutation.inverse().inverse(), permutation);
-        // Also where the channels come last in memory.
+        // Also with the channels last in memory.
         let strided = images.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
         assert_eq!(permutation.apply(&strided).unwrap(), shuffled);
     }
 
     #[test]
-    fn every_pixel_comes_from_its_place_with_all_its_channels() {
+    fn every_pixel_moves_with_all_its_channels() {
         let images = Tensor::arange(2 * 3 * 4 * 6, (Kind::Int64, Device::Cpu)).view([2, 3, 4, 6]);
         let permutation = Permutation::random(4 * 6, 1).unwrap();
         let shuffled = permutation.apply(&images).unwrap();
-        for (to, from) in (0..).zip(permutation.places()) {
+        for (to, from) in (0..).zip(permutation.positions()) {
             assert_eq!(shuffled.i((.., .., to / 6, to % 6)), images.i((.., .., from / 6, from % 6)));
         }
     }
 
     #[test]
-    fn a_seed_gives_this_order_on_every_machine() {
+    fn a_seed_gives_the_same_permutation_on_every_machine() {
         let permutation = Permutation::random(10, 1).unwrap();
-        assert_eq!(format!("{permutation:?}"), "Permutation of 10 places: 1, 4, 9, 8, 0, 5, 7, 6, …");
+        assert_eq!(format!("{permutation:?}"), "Permutation of 10 positions: 1, 4, 9, 8, 0, 5, 7, 6, …");
         assert_eq!(permutation, Permutation::random(10, 1).unwrap());
         assert_ne!(permutation, Permutation::random(10, 2).unwrap());
-        let mut places = Permutation::random(1024, 1).unwrap().places();
-        places.sort_unstable();
-        assert_eq!(places, (0..1024).collect::<Vec<i64>>());
+        let mut positions = Permutation::random(1024, 1).unwrap().positions();
+        positions.sort_unstable();
+        assert_eq!(positions, (0..1024).collect::<Vec<i64>>());
     }
 
     #[test]
-    fn a_tiny_experiment_learns_and_repeats_itself() {
+    fn a_small_experiment_learns_and_is_repeatable() {
         let train = Shapes10::draw_at(Place::Left, 1000, 1).unwrap();
         let test = Shapes10::draw_at(Place::Left, 200, 2).unwrap();
         let moved = Shapes10::draw_at(Place::Right, 200, 2).unwrap();
-        let settings = ShuffleSettings { epochs: 3, batch: 25, ..Default::default() };
+        let settings = ShuffleSettings { epochs: 3, batch_size: 25, ..Default::default() };
         let result = shuffled_pixels(&train, &test, &moved, &settings).unwrap();
         for curve in result.curves() {
             assert_eq!([curve.loss.len(), curve.train_accuracy.len(), curve.accuracy.len()], [3; 3]);
@@ -295,7 +294,7 @@ mod tests {
         assert_eq!(net.accuracy(&moved).unwrap(), result.mlp_moved);
     }
 
-    fn complaint<T: fmt::Debug>(result: Result<T>) -> String {
+    fn error_text<T: fmt::Debug>(result: Result<T>) -> String {
         result.unwrap_err().to_string()
     }
 
@@ -304,18 +303,18 @@ mod tests {
         let permutation = Permutation::random(32 * 32, 1).unwrap();
         let zeros = |shape: &[i64]| Tensor::zeros(shape, (Kind::Uint8, Device::Cpu));
         assert_eq!(
-            complaint(permutation.apply(&zeros(&[2, 3, 20, 30]))),
-            "this permutation has 1024 places, but the pictures [2, 3, 20, 30] have H x W = 20 x 30 = 600 \
+            error_text(permutation.apply(&zeros(&[2, 3, 20, 30]))),
+            "this permutation has 1024 positions, but the images [2, 3, 20, 30] have H x W = 20 x 30 = 600 \
              (axes 2 and 3). Make one that fits: Permutation::random(20 * 30, 1)?"
         );
         assert_eq!(
-            complaint(permutation.apply(&zeros(&[3, 32, 32]))),
-            "expected pictures of shape [N, C, H, W], four axes; got [3, 32, 32], 3 axes. \
-             A single picture? Make it a batch of one: images.unsqueeze(0)"
+            error_text(permutation.apply(&zeros(&[3, 32, 32]))),
+            "expected images of shape [N, C, H, W], four axes; got [3, 32, 32], 3 axes. \
+             A single image? Make it a batch of one: images.unsqueeze(0)"
         );
         assert_eq!(
-            complaint(Permutation::random(0, 1)),
-            "expected the number of places of a picture, H x W, such as 32 * 32; got 0"
+            error_text(Permutation::random(0, 1)),
+            "expected the number of positions of an image, H x W, such as 32 * 32; got 0"
         );
     }
 }

@@ -1,10 +1,9 @@
 //! The two small networks of notebook 01, and how they are trained.
 //!
-//! Everything here computes on the CPU: small enough for it, and the same
-//! seed gives the same curves again.
+//! Both train on the CPU, where the same seed gives the same curves again.
 
 use crate::gradient::check_graph;
-use crate::random::Dice;
+use crate::random::Rng;
 use crate::shapes10::Shapes10;
 use crate::summary::{Layered, Layers};
 use crate::{Error, Result};
@@ -13,14 +12,15 @@ use std::{fmt, time::Instant};
 use tch::nn::{self, Module, OptimizerConfig};
 use tch::{Device, Kind, Reduction, Tensor};
 
-/// Pictures at a time where nothing is learned: few enough for any memory.
-const ASK_BATCH: i64 = 500;
-/// More epochs than anybody waits for.
-const MOST_EPOCHS: usize = 10_000;
-/// The stream of lots for weights; the epochs' orders have 1, 2, 3, …
-const FIRST_WEIGHTS: u64 = u64::MAX;
+/// The batch size for predictions, small enough for any memory.
+const PREDICT_BATCH: i64 = 500;
+/// More epochs would take hours.
+const MAX_EPOCHS: usize = 10_000;
+/// The stream of random numbers for the initial weights; those for the order of the epochs have
+/// the numbers 1, 2, 3, …
+const INITIAL_WEIGHTS: u64 = u64::MAX;
 
-/// How to train. `ShuffleSettings::default()` is what the notebook runs.
+/// The settings of the shuffled-pixels experiment. The notebook uses `ShuffleSettings::default()`.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -29,33 +29,33 @@ const FIRST_WEIGHTS: u64 = u64::MAX;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct ShuffleSettings {
-    /// How often every picture is seen.
+    /// How many times the training sees every image.
     pub epochs: usize,
-    /// Pictures to a step.
-    pub batch: usize,
-    /// Adam's step size at the start; it falls to 0 in a straight line.
+    /// How many images a step uses.
+    pub batch_size: usize,
+    /// Adam's learning rate at the start; it falls linearly to 0.
     pub learning_rate: f64,
-    /// Decides the first weights, the order of the pictures and the permutation.
+    /// The seed of the initial weights, the order of the images and the permutation.
     pub seed: u64,
 }
 
 impl Default for ShuffleSettings {
     fn default() -> ShuffleSettings {
-        ShuffleSettings { epochs: 12, batch: 64, learning_rate: 3e-3, seed: 1 }
+        ShuffleSettings { epochs: 12, batch_size: 64, learning_rate: 3e-3, seed: 1 }
     }
 }
 
 impl ShuffleSettings {
     pub(crate) fn check(&self) -> Result<()> {
-        if self.epochs == 0 || self.batch == 0 {
+        if self.epochs == 0 || self.batch_size == 0 {
             return Err(Error::new(format!(
-                "expected at least 1 epoch and 1 picture to a batch; got epochs = {}, batch = {}",
-                self.epochs, self.batch
+                "expected at least 1 epoch and a batch size of at least 1; got epochs = {}, batch_size = {}",
+                self.epochs, self.batch_size
             )));
         }
-        if self.epochs > MOST_EPOCHS {
+        if self.epochs > MAX_EPOCHS {
             return Err(Error::new(format!(
-                "expected at most {MOST_EPOCHS} epochs, which take hours; got epochs = {}",
+                "expected at most {MAX_EPOCHS} epochs, which take hours; got epochs = {}",
                 self.epochs
             )));
         }
@@ -69,7 +69,7 @@ impl ShuffleSettings {
     }
 }
 
-/// What one training showed, a number per epoch.
+/// The results of one training, a value per epoch.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -81,15 +81,15 @@ impl ShuffleSettings {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
-    /// What was trained on what, such as "CNN, plain pixels".
+    /// The network and the data, such as "CNN, plain pixels".
     pub name: String,
-    /// Mean cross-entropy on the training pictures, while they were learned.
+    /// Mean cross-entropy on the training images, measured during the epoch.
     pub loss: Vec<f64>,
-    /// Share of training pictures answered rightly, while they were learned.
+    /// Fraction of the training images that were classified correctly, measured during the epoch.
     pub train_accuracy: Vec<f64>,
-    /// Share of test pictures answered rightly after the epoch, 0 to 1.
+    /// Fraction of the test images that are classified correctly after the epoch, 0 to 1.
     pub accuracy: Vec<f64>,
-    /// How long the training took.
+    /// How long the training took, in seconds.
     pub seconds: f64,
 }
 
@@ -100,10 +100,10 @@ impl Curve {
     }
 }
 
-/// A small network for 32 × 32 RGB pictures of ten classes.
+/// A small network for 32 × 32 RGB images of ten classes.
 ///
 /// # Source
-/// Lecture part 1: a fully connected network against a convolutional one.
+/// Lecture part 1: a fully connected network compared with a convolutional one.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -115,47 +115,46 @@ impl Curve {
 pub struct SmallNet {
     pub(crate) name: &'static str,
     weights: nn::VarStore,
-    /// One for each of the layers.
+    /// The names of the layers.
     names: &'static [&'static str],
     layers: nn::Sequential,
 }
 
 impl SmallNet {
-    /// A fully connected network: every pixel to 128 units, to 64, to 10.
+    /// A fully connected network (multilayer perceptron): 3,072 inputs, layers of 128, 64 and 10 units.
     ///
-    /// The same seed gives the same first weights, whatever else draws lots.
+    /// The same seed gives the same initial weights.
     pub fn mlp(seed: u64) -> SmallNet {
-        let mut dice = Dice::new(seed, FIRST_WEIGHTS);
+        let mut rng = Rng::new(seed, INITIAL_WEIGHTS);
         let weights = nn::VarStore::new(Device::Cpu);
         let root = weights.root();
         let layers = nn::seq()
-            .add_fn(|pictures| pictures.flatten(1, -1))
-            .add(linear(&root / "linear1", &mut dice, 3 * 32 * 32, 128))
+            .add_fn(|images| images.flatten(1, -1))
+            .add(linear(&root / "linear1", &mut rng, 3 * 32 * 32, 128))
             .add_fn(Tensor::relu)
-            .add(linear(&root / "linear2", &mut dice, 128, 64))
+            .add(linear(&root / "linear2", &mut rng, 128, 64))
             .add_fn(Tensor::relu)
-            .add(linear(&root / "linear3", &mut dice, 64, 10));
+            .add(linear(&root / "linear3", &mut rng, 64, 10));
         let names = &["flatten", "linear1", "relu1", "linear2", "relu2", "linear3"];
         SmallNet { name: "MLP", weights, names, layers }
     }
 
-    /// A convolutional network: three times 3 × 3 convolution and pooling,
-    /// with 16, 32 and 64 filters; then the mean of each map (global average
-    /// pooling), and 64 numbers to 10.
+    /// A convolutional network: three 3 × 3 convolutions with 16, 32 and 64 filters, max pooling after
+    /// the first two, global average pooling after the third, and a linear layer from 64 to 10.
     ///
-    /// The same seed gives the same first weights, whatever else draws lots.
+    /// The same seed gives the same initial weights.
     pub fn cnn(seed: u64) -> SmallNet {
-        let mut dice = Dice::new(seed, FIRST_WEIGHTS);
+        let mut rng = Rng::new(seed, INITIAL_WEIGHTS);
         let weights = nn::VarStore::new(Device::Cpu);
         let root = weights.root();
         let layers = nn::seq()
-            .add(conv(&root / "conv1", &mut dice, 3, 16))
+            .add(conv(&root / "conv1", &mut rng, 3, 16))
             .add_fn(|maps| maps.relu().max_pool2d_default(2))
-            .add(conv(&root / "conv2", &mut dice, 16, 32))
+            .add(conv(&root / "conv2", &mut rng, 16, 32))
             .add_fn(|maps| maps.relu().max_pool2d_default(2))
-            .add(conv(&root / "conv3", &mut dice, 32, 64))
+            .add(conv(&root / "conv3", &mut rng, 32, 64))
             .add_fn(|maps| maps.relu().mean_dim([2i64, 3].as_slice(), false, Kind::Float))
-            .add(linear(&root / "linear", &mut dice, 64, 10));
+            .add(linear(&root / "linear", &mut rng, 64, 10));
         let names = &[
             "conv1",
             "relu1, max pool",
@@ -168,21 +167,22 @@ impl SmallNet {
         SmallNet { name: "CNN", weights, names, layers }
     }
 
-    /// How many weights and biases it learns.
+    /// The number of parameters: weights and biases.
     pub fn parameters(&self) -> i64 {
         self.weights.trainable_variables().iter().map(|v| v.numel() as i64).sum()
     }
 
-    /// Trains on `train` and asks for `test` after every epoch; prints a line
-    /// an epoch. `name` is the curve's.
+    /// Trains on `train`, tests on `test` after every epoch, and prints a line per epoch. `name` is
+    /// the name of the curve.
     ///
-    /// Called again, it goes on with the weights it has.
+    /// If it is called again, it continues with the present weights.
     ///
     /// # Shapes
     /// `images` `[N, 3, 32, 32]` bytes, `labels` `[N]`, in both
     ///
     /// # Errors
-    /// When a shape, a kind or a label is another, or a setting makes no sense.
+    /// If the images or the labels have another shape or kind, a label is not from 0 to 9, or a
+    /// setting is out of range.
     ///
     /// # Source
     /// Lecture part 1.
@@ -206,7 +206,7 @@ impl SmallNet {
             seconds: 0.0,
         };
         for epoch in 0..settings.epochs {
-            // Also inside `tch::no_grad`: learning needs gradients.
+            // Training needs gradients, even if it is called inside `tch::no_grad`.
             let (loss, right) = tch::with_grad(|| self.epoch(train, epoch, settings, &mut optimizer))?;
             if !loss.is_finite() {
                 return Err(Error::new(format!(
@@ -232,8 +232,7 @@ impl SmallNet {
         Ok(curve)
     }
 
-    /// Every picture once, in an order of this epoch's own → mean loss and
-    /// share of right answers.
+    /// One epoch: every image once, in random order → mean loss and accuracy.
     fn epoch(
         &self,
         train: &Shapes10,
@@ -242,68 +241,67 @@ impl SmallNet {
         optimizer: &mut nn::Optimizer,
     ) -> Result<(f64, f64)> {
         let count = train.labels.size()[0] as usize;
-        let order = Dice::new(settings.seed, 1 + epoch as u64).order(count);
-        let steps = count.div_ceil(settings.batch) * settings.epochs;
+        let order = Rng::new(settings.seed, 1 + epoch as u64).order(count);
+        let steps = count.div_ceil(settings.batch_size) * settings.epochs;
         let (mut loss_sum, mut right) = (0.0, 0.0);
-        for (step, places) in order.chunks(settings.batch).enumerate() {
-            let done = (epoch * count.div_ceil(settings.batch) + step) as f64 / steps as f64;
+        for (step, indices) in order.chunks(settings.batch_size).enumerate() {
+            let done = (epoch * count.div_ceil(settings.batch_size) + step) as f64 / steps as f64;
             optimizer.set_lr(settings.learning_rate * (1.0 - done));
-            let places = Tensor::f_from_slice(places)?;
-            let labels = train.labels.f_index_select(0, &places)?;
-            let scores = self.scores(&train.images.f_index_select(0, &places)?)?;
-            let loss = scores.f_cross_entropy_loss(&labels, None::<Tensor>, Reduction::Mean, -100, 0.0)?;
+            let indices = Tensor::f_from_slice(indices)?;
+            let labels = train.labels.f_index_select(0, &indices)?;
+            let logits = self.logits(&train.images.f_index_select(0, &indices)?)?;
+            let loss = logits.f_cross_entropy_loss(&labels, None::<Tensor>, Reduction::Mean, -100, 0.0)?;
             check_graph(&loss)?;
             optimizer.backward_step(&loss);
             loss_sum += loss.f_double_value(&[])? * labels.size()[0] as f64;
-            right += agreeing(&scores.f_argmax(1, false)?, &labels)?;
+            right += count_equal(&logits.f_argmax(1, false)?, &labels)?;
         }
         Ok((loss_sum / count as f64, right / count as f64))
     }
 
-    /// The class it takes each picture for.
+    /// The predicted class of each image.
     ///
     /// # Shapes
     /// `[N, 3, 32, 32]` bytes → `[N]`, whole numbers from 0 to 9
     ///
     /// # Errors
-    /// When the shape or the kind is another.
+    /// If the images have another shape or kind.
     pub fn predict(&self, images: &Tensor) -> Result<Tensor> {
-        check_images("the pictures", images)?;
+        check_images("the images", images)?;
         tch::no_grad(|| {
             let parts: Result<Vec<Tensor>> = images
-                .f_split(ASK_BATCH, 0)?
+                .f_split(PREDICT_BATCH, 0)?
                 .iter()
-                .map(|part| Ok(self.scores(part)?.f_argmax(1, false)?))
+                .map(|part| Ok(self.logits(part)?.f_argmax(1, false)?))
                 .collect();
             Ok(Tensor::f_cat(&parts?, 0)?)
         })
     }
 
-    /// The share of pictures that it takes for what they are, 0 to 1.
+    /// The fraction of images that are classified correctly, 0 to 1.
     ///
     /// # Shapes
     /// `images` `[N, 3, 32, 32]` bytes, `labels` `[N]`
     ///
     /// # Errors
-    /// When a shape, a kind or a label is another.
+    /// If the images or the labels have another shape or kind, or a label is not from 0 to 9.
     pub fn accuracy(&self, data: &Shapes10) -> Result<f64> {
         check("the data", data)?;
-        Ok(agreeing(&self.predict(&data.images)?, &data.labels)? / data.labels.size()[0] as f64)
+        Ok(count_equal(&self.predict(&data.images)?, &data.labels)? / data.labels.size()[0] as f64)
     }
 
-    /// A score for each class.
-    fn scores(&self, images: &Tensor) -> Result<Tensor> {
-        Ok(self.layers.forward(&evened(images)?))
+    fn logits(&self, images: &Tensor) -> Result<Tensor> {
+        Ok(self.layers.forward(&standardised(images)?))
     }
 }
 
-/// Every picture without its mean colour and with a contrast of 1: what is left
-/// is the same whatever the order of its pixels, so neither network is favoured.
-fn evened(images: &Tensor) -> Result<Tensor> {
+/// Subtracts the mean colour of each image and scales it to a contrast (standard deviation) of 1.
+/// Both are the same for every order of the pixels, so neither network has an advantage.
+fn standardised(images: &Tensor) -> Result<Tensor> {
     let numbers = images.f_to_kind(Kind::Float)?;
     let centred = numbers.f_sub(&numbers.f_mean_dim([2i64, 3].as_slice(), true, Kind::Float)?)?;
     let contrast = centred.f_square()?.f_mean_dim([1i64, 2, 3].as_slice(), true, Kind::Float)?.f_sqrt()?;
-    // An even picture has no contrast to divide by.
+    // The contrast of an image in one colour is 0.
     Ok(centred.f_div(&contrast.f_clamp_min(1.0)?)?)
 }
 
@@ -313,10 +311,11 @@ impl Layered for SmallNet {
     }
 
     fn outputs(&self, images: &Tensor, count: usize) -> Result<Vec<Tensor>> {
-        check_images("the pictures", images)?;
-        let evened = evened(images)?;
-        let behind = if count > 1 { self.layers.forward_all(&evened, Some(count - 1)) } else { vec![] };
-        Ok(std::iter::once(evened).chain(behind).collect())
+        check_images("the images", images)?;
+        let standardised = standardised(images)?;
+        let outputs =
+            if count > 1 { self.layers.forward_all(&standardised, Some(count - 1)) } else { vec![] };
+        Ok(std::iter::once(standardised).chain(outputs).collect())
     }
 }
 
@@ -326,35 +325,35 @@ impl fmt::Debug for SmallNet {
     }
 }
 
-/// A fully connected layer that starts as PyTorch's does; tch's starts wider.
-fn linear(path: nn::Path, dice: &mut Dice, inputs: i64, outputs: i64) -> nn::Linear {
+/// A fully connected layer, initialised as in PyTorch; tch's own initial weights are larger.
+fn linear(path: nn::Path, rng: &mut Rng, inputs: i64, outputs: i64) -> nn::Linear {
     let layer = nn::linear(path, inputs, outputs, Default::default());
-    start_as_pytorch(dice, &layer.ws, layer.bs.as_ref());
+    init_like_pytorch(rng, &layer.ws, layer.bs.as_ref());
     layer
 }
 
-/// A 3 × 3 convolution that keeps rows and columns, started as PyTorch's.
-fn conv(path: nn::Path, dice: &mut Dice, inputs: i64, outputs: i64) -> nn::Conv2D {
+/// A 3 × 3 convolution with padding 1, initialised as in PyTorch.
+fn conv(path: nn::Path, rng: &mut Rng, inputs: i64, outputs: i64) -> nn::Conv2D {
     let layer = nn::conv2d(path, inputs, outputs, 3, nn::ConvConfig { padding: 1, ..Default::default() });
-    start_as_pytorch(dice, &layer.ws, layer.bs.as_ref());
+    init_like_pytorch(rng, &layer.ws, layer.bs.as_ref());
     layer
 }
 
-/// Weights and biases drawn evenly from ±1/√(inputs of a unit): Kaiming-uniform
-/// with a = √5, worked out. Not from libtorch's generator, which is one for the
-/// whole program: another thread's lots would change the weights.
-pub(crate) fn start_as_pytorch(dice: &mut Dice, weight: &Tensor, bias: Option<&Tensor>) {
+/// Initialises weights and biases uniformly in ±1/√(inputs of a unit), which is what PyTorch's
+/// Kaiming-uniform with a = √5 amounts to. It does not use libtorch's random numbers, because all
+/// threads share one generator, and another thread's draws would change the weights.
+pub(crate) fn init_like_pytorch(rng: &mut Rng, weight: &Tensor, bias: Option<&Tensor>) {
     let inputs = weight.numel() / weight.size()[0] as usize;
     let bound = 1.0 / (inputs as f32).sqrt();
-    for numbers in [Some(weight), bias].into_iter().flatten() {
-        let drawn: Vec<f32> = (0..numbers.numel()).map(|_| dice.between(-bound, bound)).collect();
-        let drawn = Tensor::from_slice(&drawn).view_as(numbers);
-        tch::no_grad(|| numbers.shallow_clone().copy_(&drawn));
+    for tensor in [Some(weight), bias].into_iter().flatten() {
+        let values: Vec<f32> = (0..tensor.numel()).map(|_| rng.between(-bound, bound)).collect();
+        let values = Tensor::from_slice(&values).view_as(tensor);
+        tch::no_grad(|| tensor.shallow_clone().copy_(&values));
     }
 }
 
-/// How many places of two lists agree.
-fn agreeing(a: &Tensor, b: &Tensor) -> Result<f64> {
+/// How many elements of two tensors are equal.
+fn count_equal(a: &Tensor, b: &Tensor) -> Result<f64> {
     Ok(a.f_eq_tensor(b)?.f_sum(Kind::Double)?.f_double_value(&[])?)
 }
 
@@ -363,8 +362,8 @@ pub(crate) fn check(what: &str, data: &Shapes10) -> Result<()> {
     let (images, labels) = (data.images.size(), data.labels.size());
     if labels.len() != 1 || labels[0] != images[0] {
         return Err(Error::new(format!(
-            "{what} has images {images:?}, so labels of shape [{n}] were expected, one for each picture \
-             (axis 0, N = {n}); got {labels:?}. Were only the images, or only the labels, cut or mixed?",
+            "{what} has images {images:?}, so labels of shape [{n}] were expected, one for each image \
+             (axis 0, N = {n}); got {labels:?}. Were only the images, or only the labels, cut or shuffled?",
             n = images[0]
         )));
     }
@@ -374,10 +373,10 @@ pub(crate) fn check(what: &str, data: &Shapes10) -> Result<()> {
             data.labels.kind()
         )));
     }
-    let (least, most) = (data.labels.f_min()?.f_int64_value(&[])?, data.labels.f_max()?.f_int64_value(&[])?);
-    if least < 0 || most > 9 {
+    let (min, max) = (data.labels.f_min()?.f_int64_value(&[])?, data.labels.f_max()?.f_int64_value(&[])?);
+    if min < 0 || max > 9 {
         return Err(Error::new(format!(
-            "{what} has labels from {least} to {most}; expected 0 to 9, as there are ten classes. \
+            "{what} has labels from {min} to {max}; expected 0 to 9, as there are ten classes. \
              Do the labels count from 1? Then: labels - 1"
         )));
     }
@@ -386,7 +385,7 @@ pub(crate) fn check(what: &str, data: &Shapes10) -> Result<()> {
 
 fn check_images(what: &str, images: &Tensor) -> Result<()> {
     let shape = images.size();
-    let expected = "expected pictures of shape [N, 3, 32, 32] (how many, channels, rows, columns)";
+    let expected = "expected images of shape [N, 3, 32, 32] (count, channels, rows, columns)";
     let &[n, c, h, w] = shape.as_slice() else {
         return Err(Error::new(format!(
             "{what}: {expected}; got {shape:?}, {}. {}",
@@ -397,10 +396,10 @@ fn check_images(what: &str, images: &Tensor) -> Result<()> {
     let wrong = [("0 (N)", n > 0, n), ("1 (C)", c == 3, c), ("2 (H)", h == 32, h), ("3 (W)", w == 32, w)];
     if let Some((axis, _, got)) = wrong.into_iter().find(|(_, fits, _)| !fits) {
         let hint = match shape[1..] {
-            _ if n == 0 => "There is no picture in it: was it cut to nothing?",
+            _ if n == 0 => "It contains no image: was it cut to nothing?",
             [32, 32, 3] => "The channels seem to come last: images.permute([0, 3, 1, 2])",
-            [1, _, _] => "Grey pictures? Repeat the one channel: images.expand([-1, 3, -1, -1], false)",
-            [3, _, _] => "These networks are made for 32 x 32: resize the pictures first",
+            [1, _, _] => "Grey images? Repeat the one channel: images.expand([-1, 3, -1, -1], false)",
+            [3, _, _] => "These networks are made for 32 x 32: resize the images first",
             _ => "Which axis is which? Put them in the order N, C, H, W with permute",
         };
         return Err(Error::new(format!("{what}: {expected}; got {shape:?}: axis {axis} is {got}. {hint}")));
@@ -418,8 +417,8 @@ fn check_images(what: &str, images: &Tensor) -> Result<()> {
 
 pub(crate) fn hint_for_axes(axes: usize) -> &'static str {
     match axes {
-        3 => "A single picture? Make it a batch of one: images.unsqueeze(0)",
-        _ => "N pictures, C channels, H rows, W columns: bring them into this form with view",
+        3 => "A single image? Make it a batch of one: images.unsqueeze(0)",
+        _ => "N images, C channels, H rows, W columns: bring them into this form with view",
     }
 }
 
@@ -428,8 +427,8 @@ mod tests {
     use super::*;
     use tch::IndexOp;
 
-    /// The numbers of a fully connected layer and of a convolution, counted
-    /// by hand: inputs x outputs + outputs; channels x 3 x 3 x filters + filters.
+    /// Parameters of a fully connected layer: inputs x outputs + outputs; of a convolution: channels x
+    /// 3 x 3 x filters + filters.
     #[test]
     fn parameters_add_up() {
         let mlp = 3072 * 128 + 128 + (128 * 64 + 64) + (64 * 10 + 10);
@@ -439,23 +438,23 @@ mod tests {
         assert_eq!(format!("{:?}", SmallNet::cnn(1)), "CNN with 24234 parameters");
     }
 
-    /// torch.nn.Conv2d and Linear: weight and bias within 1/sqrt(fan-in),
-    /// standard deviation that divided by sqrt(3).
+    /// As in torch.nn.Conv2d and Linear: weight and bias are at most 1/sqrt(fan-in), and their standard
+    /// deviation is that divided by sqrt(3).
     #[test]
-    fn weights_start_as_pytorchs_do() {
-        let conv = conv(nn::VarStore::new(Device::Cpu).root(), &mut Dice::new(1, 0), 32, 64);
+    fn initial_weights_are_distributed_as_in_pytorch() {
+        let conv = conv(nn::VarStore::new(Device::Cpu).root(), &mut Rng::new(1, 0), 32, 64);
         let bound = 1.0 / (32.0 * 9.0_f64).sqrt();
         assert!(conv.ws.abs().max().double_value(&[]) <= bound);
-        let spread = conv.ws.std(true).double_value(&[]);
-        assert!((spread / (bound / 3.0_f64.sqrt()) - 1.0).abs() < 0.03, "{spread}");
+        let std = conv.ws.std(true).double_value(&[]);
+        assert!((std / (bound / 3.0_f64.sqrt()) - 1.0).abs() < 0.03, "{std}");
         let bias = conv.bs.unwrap();
         assert!(bias.abs().max().double_value(&[]) <= bound && bias.std(true).double_value(&[]) > 0.0);
     }
 
     #[test]
-    fn it_learns_the_same_where_gradients_are_off() {
+    fn training_gives_the_same_inside_no_grad() {
         let data = Shapes10::draw(30, 1).unwrap();
-        let settings = ShuffleSettings { epochs: 2, batch: 8, ..ShuffleSettings::default() };
+        let settings = ShuffleSettings { epochs: 2, batch_size: 8, ..ShuffleSettings::default() };
         let train = || SmallNet::mlp(3).train("MLP", &data, &data, &settings).unwrap().loss;
         let expected = train();
         assert!(expected[1] < expected[0], "{expected:?}");
@@ -471,56 +470,57 @@ mod tests {
         for mut variable in net.weights.trainable_variables() {
             let _ = tch::no_grad(|| variable.fill_(f64::INFINITY));
         }
-        let error = complaint(net.train("MLP", &data, &data, &ShuffleSettings::default()));
+        let error = error_text(net.train("MLP", &data, &data, &ShuffleSettings::default()));
         assert!(error.contains("the loss became NaN in epoch 1 of 12"), "{error}");
         assert!(error.contains("the learning rate of 0.003 is too high, try 0.00075"), "{error}");
     }
 
     #[test]
-    fn answers_are_one_class_a_picture() {
+    fn predictions_are_one_class_per_image() {
         let data = Shapes10::draw(7, 1).unwrap();
         let classes = SmallNet::cnn(1).predict(&data.images).unwrap();
         assert_eq!((classes.size(), classes.kind()), (vec![7], Kind::Int64));
     }
 
-    fn complaint<T: fmt::Debug>(result: Result<T>) -> String {
+    fn error_text<T: fmt::Debug>(result: Result<T>) -> String {
         result.unwrap_err().to_string()
     }
 
     #[test]
     fn a_network_says_which_axis_is_wrong_and_why() {
         let net = SmallNet::cnn(1);
-        let ask = |shape: &[i64]| complaint(net.predict(&Tensor::zeros(shape, (Kind::Uint8, Device::Cpu))));
+        let predict =
+            |shape: &[i64]| error_text(net.predict(&Tensor::zeros(shape, (Kind::Uint8, Device::Cpu))));
         assert_eq!(
-            ask(&[8, 32, 32, 3]),
-            "the pictures: expected pictures of shape [N, 3, 32, 32] (how many, channels, rows, columns); \
+            predict(&[8, 32, 32, 3]),
+            "the images: expected images of shape [N, 3, 32, 32] (count, channels, rows, columns); \
              got [8, 32, 32, 3]: axis 1 (C) is 32. \
              The channels seem to come last: images.permute([0, 3, 1, 2])"
         );
         let ends = [
             (
                 vec![8, 1, 32, 32],
-                "axis 1 (C) is 1. Grey pictures? Repeat the one channel: images.expand([-1, 3, -1, -1], false)",
+                "axis 1 (C) is 1. Grey images? Repeat the one channel: images.expand([-1, 3, -1, -1], false)",
             ),
             (
                 vec![8, 3, 28, 32],
-                "axis 2 (H) is 28. These networks are made for 32 x 32: resize the pictures first",
+                "axis 2 (H) is 28. These networks are made for 32 x 32: resize the images first",
             ),
             (
                 vec![8, 3, 32, 48],
-                "axis 3 (W) is 48. These networks are made for 32 x 32: resize the pictures first",
+                "axis 3 (W) is 48. These networks are made for 32 x 32: resize the images first",
             ),
-            (vec![0, 3, 32, 32], "axis 0 (N) is 0. There is no picture in it: was it cut to nothing?"),
-            (vec![3, 32, 32], "3 axes. A single picture? Make it a batch of one: images.unsqueeze(0)"),
+            (vec![0, 3, 32, 32], "axis 0 (N) is 0. It contains no image: was it cut to nothing?"),
+            (vec![3, 32, 32], "3 axes. A single image? Make it a batch of one: images.unsqueeze(0)"),
         ];
         for (shape, end) in ends {
-            let text = ask(&shape);
+            let text = predict(&shape);
             assert!(text.ends_with(end), "{text}");
         }
         let floats = Tensor::zeros([2, 3, 32, 32], (Kind::Float, Device::Cpu));
-        let text = complaint(net.predict(&floats));
+        let text = error_text(net.predict(&floats));
         assert!(
-            text.starts_with("the pictures: expected bytes, 0 to 255 (kind Uint8); got kind Float."),
+            text.starts_with("the images: expected bytes, 0 to 255 (kind Uint8); got kind Float."),
             "{text}"
         );
     }
@@ -531,12 +531,12 @@ mod tests {
         let settings = ShuffleSettings { epochs: 1, ..Default::default() };
         let train = |labels: Tensor, settings: &ShuffleSettings| {
             let train = Shapes10 { images: data.images.shallow_clone(), labels };
-            complaint(SmallNet::mlp(1).train("x", &train, &data, settings))
+            error_text(SmallNet::mlp(1).train("x", &train, &data, settings))
         };
         assert_eq!(
             train(data.labels.i(..12), &settings),
             "the training set has images [20, 3, 32, 32], so labels of shape [20] were expected, one for each \
-             picture (axis 0, N = 20); got [12]. Were only the images, or only the labels, cut or mixed?"
+             image (axis 0, N = 20); got [12]. Were only the images, or only the labels, cut or shuffled?"
         );
         assert_eq!(
             train(&data.labels + 1, &settings),
@@ -551,7 +551,7 @@ mod tests {
         let none = ShuffleSettings { epochs: 0, ..Default::default() };
         assert_eq!(
             train(data.labels.shallow_clone(), &none),
-            "expected at least 1 epoch and 1 picture to a batch; got epochs = 0, batch = 64"
+            "expected at least 1 epoch and a batch size of at least 1; got epochs = 0, batch_size = 64"
         );
         let many = ShuffleSettings { epochs: usize::MAX, ..Default::default() };
         assert!(train(data.labels.shallow_clone(), &many).starts_with("expected at most 10000 epochs"));

@@ -1,4 +1,4 @@
-//! Files of weights: safetensors that know their own hash, written whole or not at all.
+//! Weight files: safetensors with a hash of the tensors, written completely or not at all.
 
 use crate::{Error, Result, files};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -6,18 +6,18 @@ use sha2::{Digest, Sha256};
 use std::{collections::HashMap, fs, path::Path};
 use tch::{Device, Kind, Tensor};
 
-/// Tensors by name, with notes about them.
+/// Tensors by name, with metadata.
 pub(crate) struct Weights {
     pub tensors: Vec<(String, Tensor)>,
     pub notes: HashMap<String, String>,
 }
 
-/// The note that holds the hash of all tensors.
+/// The key of the hash in the metadata.
 const HASH: &str = "sha256";
 
 impl Weights {
-    /// Writes the file in one step, so that nobody ever reads half a file: not after a
-    /// crash, a full disk or a `kill -9` either.
+    /// Writes the file in one step: even after a crash, a full disk or `kill -9`, nobody reads an
+    /// incomplete file.
     pub fn write(&self, path: &Path) -> Result<()> {
         let stored: Vec<Stored> = self.tensors.iter().map(Stored::from_tensor).collect::<Result<_>>()?;
         let mut notes = self.notes.clone();
@@ -29,25 +29,25 @@ impl Weights {
             .collect::<std::result::Result<_, safetensors::SafeTensorError>>()
             .map_err(|e| cannot(&e))?;
         let mut bytes = safetensors::serialize(views, &Some(notes)).map_err(|e| cannot(&e))?;
-        put_in_order(&mut bytes).map_err(|e| cannot(&e))?;
+        sort_header(&mut bytes).map_err(|e| cannot(&e))?;
         files::write(path, &bytes).map_err(|e| files::not_written(path, &e))
     }
 
-    /// Reads a file and compares its hash.
+    /// Reads a file and checks its hash.
     ///
     /// # Errors
-    /// When there is no such file, it is no safetensors file, or it was damaged.
+    /// If the file does not exist, is not a safetensors file, or is damaged.
     pub fn read(path: &Path) -> Result<Weights> {
         let bytes = fs::read(path)
             .map_err(|e| Error::new(format!("the weights {} could not be read: {e}", path.display())))?;
         Weights::parse(&bytes).map_err(|e| Error::new(format!("{}: {e}", path.display())))
     }
 
-    /// Reads the bytes of a file.
+    /// Reads a file that is already in memory.
     pub fn parse(bytes: &[u8]) -> Result<Weights> {
         let broken = |e: safetensors::SafeTensorError| {
             Error::new(format!(
-                "this is not a whole safetensors file ({} bytes; {e:?}). Was it cut off, or is it another kind of file?",
+                "this is not a whole safetensors file ({} bytes; {e:?}). Is it incomplete, or is it another kind of file?",
                 bytes.len()
             ))
         };
@@ -61,7 +61,7 @@ impl Weights {
             Some(expected) if *expected != found => {
                 return Err(Error::new(format!(
                     "the file was damaged or changed: expected the SHA-256 {expected} over its tensors, got {found}. \
-                     Take the file from where it came from once more"
+                     Copy or download the file again"
                 )));
             }
             _ => {}
@@ -69,7 +69,7 @@ impl Weights {
         let tensor = |name: &str, view: &TensorView| -> Result<Tensor> {
             let kind = kind(view.dtype()).ok_or_else(|| {
                 Error::new(format!(
-                    "`{name}` holds numbers of kind {:?}: expected weights of kind F32 (F16, BF16 and F64 are converted)",
+                    "`{name}` contains numbers of kind {:?}: expected weights of kind F32 (F16, BF16 and F64 are converted)",
                     view.dtype()
                 ))
             })?;
@@ -81,20 +81,20 @@ impl Weights {
     }
 }
 
-/// Sorts what stands in a file's head. The notes come in the order of a `HashMap`, another one
-/// each time, and whoever compares two files of the same weights is to find the same bytes.
-fn put_in_order(bytes: &mut [u8]) -> serde_json::Result<()> {
+/// Sorts the JSON header of a file. The order of the metadata comes from a `HashMap` and is different
+/// each time, but files with the same weights should have the same bytes.
+fn sort_header(bytes: &mut [u8]) -> serde_json::Result<()> {
     let (length, rest) = bytes.split_at_mut(8);
-    let length = length.iter().rev().fold(0, |all, byte| all << 8 | usize::from(*byte));
-    let head = &mut rest[..length];
-    let sorted: serde_json::Value = serde_json::from_slice(head)?;
+    let length = length.iter().rev().fold(0, |length, byte| length << 8 | usize::from(*byte));
+    let header = &mut rest[..length];
+    let sorted: serde_json::Value = serde_json::from_slice(header)?;
     let sorted = sorted.to_string();
-    head.fill(b' ');
-    head[..sorted.len()].copy_from_slice(sorted.as_bytes());
+    header.fill(b' ');
+    header[..sorted.len()].copy_from_slice(sorted.as_bytes());
     Ok(())
 }
 
-/// A tensor as its bytes.
+/// A tensor as bytes.
 struct Stored<'a> {
     name: &'a str,
     kind: Dtype,
@@ -110,7 +110,9 @@ impl Stored<'_> {
             Kind::Double => Dtype::F64,
             Kind::Int64 => Dtype::I64,
             other => {
-                return Err(Error::new(format!("`{name}` is of kind {other:?}, which is not kept in files")));
+                return Err(Error::new(format!(
+                    "`{name}` has kind {other:?}, which weight files do not support"
+                )));
             }
         };
         let plain = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
@@ -130,19 +132,19 @@ fn kind(dtype: Dtype) -> Option<Kind> {
         Dtype::F16 => Kind::Half,
         Dtype::BF16 => Kind::BFloat16,
         Dtype::F64 => Kind::Double,
-        // PyTorch counts batches with it (`num_batches_tracked`).
+        // PyTorch's counter of batches (`num_batches_tracked`).
         Dtype::I64 => Kind::Int64,
         _ => return None,
     })
 }
 
-/// The hash of tensors as a file would hold them.
+/// The hash that a file with these tensors has.
 pub(crate) fn fingerprint(tensors: &[(String, Tensor)]) -> Result<String> {
     let stored: Vec<Stored> = tensors.iter().map(Stored::from_tensor).collect::<Result<_>>()?;
     Ok(hash(stored.iter().map(Stored::parts)))
 }
 
-/// Over names, kinds, sizes and numbers, in the order of the names.
+/// SHA-256 over names, kinds, shapes and values, sorted by name.
 fn hash<'a>(tensors: impl Iterator<Item = (&'a str, Dtype, &'a [usize], &'a [u8])>) -> String {
     let mut tensors: Vec<_> = tensors.collect();
     tensors.sort_by_key(|(name, ..)| *name);
@@ -160,7 +162,7 @@ mod tests {
     use crate::testing::TempFolder;
 
     #[test]
-    fn the_same_weights_are_the_same_bytes() {
+    fn the_same_weights_give_the_same_bytes() {
         let folder = TempFolder::new("weights-order");
         let written = |number: usize| {
             let notes = ["한", "b\"", "c", "d", "e", "f"].map(|name| (name.to_owned(), format!("{name} ×")));

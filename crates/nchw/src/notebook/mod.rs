@@ -1,4 +1,4 @@
-//! What a notebook shows of a value: the only module that knows the output format.
+//! How a notebook displays a value. No other module knows the output format.
 
 pub(crate) mod runtime;
 
@@ -12,9 +12,9 @@ use base64::Engine as _;
 use nchw_core::html::escape;
 use std::fmt;
 
-/// What a cell shows when its last expression is this value.
+/// Displays a value when it is the last expression of a cell.
 ///
-/// evcxr calls `evcxr_display` by this name; the prelude brings the trait into every cell.
+/// evcxr calls `evcxr_display` by name; the prelude imports the trait into every cell.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -23,39 +23,39 @@ use std::fmt;
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub trait Show {
-    /// Shows the value as the output of a cell.
+    /// Displays the value as the output of a cell.
     fn evcxr_display(&self);
 }
 
-/// The output of a cell: the same content for everything that may display it.
+/// The output of a cell, in a form for each kind of viewer.
 pub(crate) enum Output {
-    /// A picture, with its alternative text and its content in words.
+    /// A figure, with its alternative text and its content as text.
     Figure(Figure),
-    /// HTML, and the same as text where HTML is not understood. Notebooks that are not trusted
+    /// HTML, and the same content as plain text for viewers without HTML. Untrusted notebooks
     /// drop scripts and style sheets, so neither may carry meaning.
     Html(String, String),
-    /// Only text.
+    /// Plain text.
     Text(String),
 }
 
 impl Output {
-    /// A figure, or the reason why there is none.
+    /// The figure, or the error message.
     pub(crate) fn figure(figure: Result<Figure>) -> Output {
         figure.map_or_else(|error| Output::Text(error.to_string()), Output::Figure)
     }
 
-    /// A figure; where there is none, the value as text.
+    /// The figure, or the value as text if drawing it failed.
     pub(crate) fn figure_or_text(figure: Result<Figure>, value: &dyn fmt::Debug) -> Output {
         figure.map_or_else(|_| Output::Text(format!("{value:?}")), Output::Figure)
     }
 
-    /// HTML, with the value as text.
+    /// HTML, with the value as its plain text.
     pub(crate) fn html(html: String, value: &dyn fmt::Display) -> Output {
         Output::Html(html, value.to_string())
     }
 
-    /// Writes it in evcxr's format: a block for each MIME type, of which the last that the
-    /// notebook knows wins. One write: lines of other threads must not come in between.
+    /// Writes the output in evcxr's format: a block for each MIME type. Everything is written at
+    /// once, so that other threads cannot print a line in between.
     pub(crate) fn print(&self) {
         let block =
             |mime: &str, content: &str| format!("EVCXR_BEGIN_CONTENT {mime}\n{content}\nEVCXR_END_CONTENT\n");
@@ -78,7 +78,7 @@ impl Output {
     }
 }
 
-/// Says what each type shows in a notebook: `shows!(Heat: |heat| Output::figure(heat.figure()))`.
+/// Implements [`Show`] for types: `shows!(Heat: |heat| Output::figure(heat.figure()))`.
 macro_rules! shows {
     ($($type:ty: |$value:ident| $content:expr),* $(,)?) => { $(
         impl $crate::notebook::Show for $type {
@@ -91,14 +91,14 @@ macro_rules! shows {
 }
 pub(crate) use shows;
 
-/// What a type with a `figure()` of its own can do: show it, and save it.
+/// Implements [`Show`] and a method `save` for types with a method `figure()`.
 macro_rules! shows_its_figure {
     ($($type:ty),*) => { $(
         impl $type {
             /// Writes the figure as a PNG file.
             ///
             /// # Errors
-            /// When it cannot be written, or its name does not end in `.png`.
+            /// When the file cannot be written, or its name does not end in `.png`.
             pub fn save(&self, path: impl AsRef<std::path::Path>) -> $crate::Result<()> {
                 self.figure()?.save(path)
             }

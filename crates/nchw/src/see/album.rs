@@ -1,4 +1,4 @@
-//! Right and wrong answers beside where the network found much.
+//! Mistakes and correct predictions, each with the heat maps of its image.
 
 use super::view::View;
 use crate::{
@@ -9,29 +9,29 @@ use crate::{
     figure::Figure,
     net::LectureNet,
     notebook::shows_its_figure,
-    panels::{Content, Panel, Sheet},
+    panels::{Content, Layout, Panel},
     train::Report,
 };
 use std::fmt;
 
-/// Rows that fit a figure.
-const MOST: usize = 12;
+/// The most rows of a figure.
+const MAX_ROWS: usize = 12;
 
-/// Pictures with their answers and heat maps. See [`album`].
+/// Images with predictions and heat maps. See [`album`].
 pub struct Album {
-    /// Place in the data set and view, the surest mistakes first, then the surest right answers.
+    /// Index in the data set, and view: the most confident mistakes, then the most confident right answers.
     views: Vec<(usize, View)>,
     wrong: usize,
 }
 
-/// An album of `count` answers: the surest mistakes, and as many of the surest
-/// right ones; where there are fewer mistakes, more that are right.
+/// An album of `count` answers: half of them the most confident mistakes (or all mistakes, where there are
+/// fewer), the others the most confident right answers.
 ///
 /// # Shapes
-/// `examples`: the ones that the report is about
+/// `examples`: the ones that the report was made from
 ///
 /// # Errors
-/// When these are other pictures, or the count is not from 1 to 12.
+/// When the report was made from other images, or the count is not from 1 to 12.
 ///
 /// # Source
 /// Lecture part 7.
@@ -45,48 +45,47 @@ pub struct Album {
 /// ```
 pub fn album(net: &LectureNet, examples: &Examples, report: &Report, count: usize) -> Result<Album> {
     report.is_about(examples)?;
-    if !(1..=MOST).contains(&count) {
+    if !(1..=MAX_ROWS).contains(&count) {
         return Err(Error::new(format!(
-            "expected 1 to {MOST} pictures, as many as a figure holds, got {count}"
+            "expected 1 to {MAX_ROWS} images, the most that fit into a figure, got {count}"
         )));
     }
-    let mut places = report.mistakes();
-    places.truncate(count.div_ceil(2));
-    let wrong = places.len();
+    let mut indices = report.mistakes();
+    indices.truncate(count.div_ceil(2));
+    let wrong = indices.len();
     let mut right: Vec<usize> =
         (0..report.labels.len()).filter(|&i| report.labels[i] == report.answers[i]).collect();
-    right.sort_by(|a, b| report.sureness[*b].total_cmp(&report.sureness[*a]));
-    // One of each class before the next of the same: the surest are often alike.
+    right.sort_by(|a, b| report.confidence[*b].total_cmp(&report.confidence[*a]));
+    // One image of each class before a second of any class: the most confident answers are often alike.
     let mut seen = [0; 10];
     let mut rounds: Vec<(usize, usize)> = Vec::new();
-    for place in right {
-        let round = &mut seen[report.labels[place]];
-        rounds.push((*round, place));
+    for index in right {
+        let round = &mut seen[report.labels[index]];
+        rounds.push((*round, index));
         *round += 1;
     }
     rounds.sort_by_key(|(round, _)| *round);
-    places.extend(rounds.into_iter().map(|(_, place)| place).take(count - wrong));
-    let views = places.into_iter().map(|place| Ok((place, examples.see(net, place, report.classes)?)));
+    indices.extend(rounds.into_iter().map(|(_, index)| index).take(count - wrong));
+    let views = indices.into_iter().map(|index| Ok((index, examples.see(net, index, report.classes)?)));
     Ok(Album { views: views.collect::<Result<_>>()?, wrong })
 }
 
 impl Album {
-    /// Each picture's place in the data set and what the network made of it, in the
-    /// order of the album.
+    /// The index of each image in the data set and its view, in the order of the album.
     pub fn views(&self) -> &[(usize, View)] {
         &self.views
     }
 
-    /// A row for each picture: itself, the heat after each block, the three likeliest classes.
+    /// Draws one row per image: the image, a heat map after each block, the three most probable classes.
     ///
     /// # Errors
-    /// When it cannot be drawn.
+    /// When drawing fails.
     pub fn figure(&self) -> Result<Figure> {
         let mut rows = Vec::new();
         for (number, (_, view)) in self.views.iter().enumerate() {
             let heading = match number {
-                n if n == self.wrong => "right, the surest of each class",
-                0 => "wrong, the surest first",
+                n if n == self.wrong => "correct predictions: the most confident of each class",
+                0 => "mistakes: the most confident first",
                 _ => "",
             };
             let first = !heading.is_empty();
@@ -100,19 +99,20 @@ impl Album {
             row.extend(view.bars(300.0));
             rows.push(row);
         }
-        let title = format!("{} wrong and {} right", self.wrong, self.views.len() - self.wrong);
-        let ends = ["0".to_owned(), "the most in this picture".to_owned()];
+        let title =
+            format!("{} mistakes and {} correct predictions", self.wrong, self.views.len() - self.wrong);
+        let ends = ["0".to_owned(), "maximum of this image".to_owned()];
         rows.push(vec![Panel::new(
             "",
             Content::Scale { palette: Palette::Sequential, range: (0.0, 1.0), ends },
             420.0,
         )]);
         let lines = vec![
-            "over each picture: all maps of a block added up".to_owned(),
-            "bars: the three likeliest classes; blue and bold is what it is".to_owned(),
+            "heat maps: sum of all feature maps of a block".to_owned(),
+            "bars: the three most probable classes; the label is blue and bold".to_owned(),
         ];
         let alt = format!("{title}. {self}");
-        Sheet { title, rows, lines }.figure(alt, self.to_string())
+        Layout { title, rows, lines }.figure(alt, self.to_string())
     }
 }
 

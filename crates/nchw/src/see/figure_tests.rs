@@ -1,5 +1,5 @@
-//! What the figures of a network show: colours of known numbers where they belong, and
-//! words that claim no more than the numbers do.
+//! The figures of a network show known numbers in the right colour and position, and their texts say no more
+//! than the numbers do.
 
 use super::{Film, FilterBank, View, patches, see};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     data::Cifar10,
     figure::Figure,
     image::Image,
-    net::{LectureNet, Plan},
+    net::{LectureNet, LectureNetConfig},
     pixels::{area, frames, ink},
 };
 use tch::{Device, IndexOp, Kind, Tensor};
@@ -15,7 +15,7 @@ use tch::{Device, IndexOp, Kind, Tensor};
 const BRIGHTEST: [u8; 3] = [253, 231, 37];
 
 fn net() -> LectureNet {
-    LectureNet::new(Plan::default(), 7, Device::Cpu).unwrap()
+    LectureNet::new(LectureNetConfig::default(), 7, Device::Cpu).unwrap()
 }
 
 /// A photo of 24 x 40 in one colour.
@@ -37,12 +37,12 @@ fn spot(size: &[i64], row: i64, column: i64, value: f64) -> Tensor {
 }
 
 #[test]
-fn where_nothing_is_found_the_most_is_nowhere() {
+fn a_heat_map_names_the_largest_number_only_if_there_is_one() {
     let view = view();
-    let told = |map: Tensor| view.heat(map, "heat".into(), "").unwrap();
-    let found = told(spot(&[3, 5], 1, 4, 2.0));
+    let heat = |map: Tensor| view.heat(map, "heat".into(), "").unwrap();
+    let found = heat(spot(&[3, 5], 1, 4, 2.0));
     assert!(
-        found.to_string().contains("From 0 to 2; the most in row 1, column 4 (counted from 0) of 3 \u{d7} 5")
+        found.to_string().contains("From 0 to 2; largest in row 1, column 4 (counted from 0) of 3 \u{d7} 5")
     );
     let (nan, inf) = (f64::NAN, f64::INFINITY);
     for (map, words) in [
@@ -53,20 +53,20 @@ fn where_nothing_is_found_the_most_is_nowhere() {
         (spot(&[3, 5], 1, 4, inf), "0 everywhere where finite; 1 of 15 are NaN or infinite, of 3 \u{d7} 5"),
         (zeros(&[3, 5]) + nan, "No finite number (NaN or infinite everywhere), of 3 \u{d7} 5"),
     ] {
-        let heat = told(map);
+        let heat = heat(map);
         for text in [heat.to_string(), heat.figure().unwrap().alt().to_owned()] {
             assert!(text.contains(words), "expected `{words}` in: {text}");
-            assert!(!text.contains("the most in row") && !text.contains("inf to"), "{text}");
+            assert!(!text.contains("largest in row") && !text.contains("inf to"), "{text}");
         }
     }
-    // Not the darkest colour, which would look like a finding: white over the picture.
-    let nothing = told(zeros(&[3, 5])).figure().unwrap();
+    // White over the image, not the darkest colour, which would look like a result.
+    let nothing = heat(zeros(&[3, 5])).figure().unwrap();
     assert_eq!(area(&nothing, Palette::Sequential.rgb(0.0, (0.0, 1.0))).0, 0);
 }
 
 #[test]
-fn grad_cam_of_a_class_that_nothing_speaks_for_is_nowhere() {
-    // The weights of the head are all below 0 for the ship: nothing is positive there.
+fn grad_cam_is_zero_for_a_class_with_negative_weights_only() {
+    // All weights of the head are negative for the ship.
     let net = net();
     let head = net.variables().into_iter().find(|(name, _)| name == "head.weight").unwrap().1;
     let _ = tch::no_grad(|| head.i(8).fill_(-1.0));
@@ -77,7 +77,7 @@ fn grad_cam_of_a_class_that_nothing_speaks_for_is_nowhere() {
 }
 
 #[test]
-fn the_largest_number_is_the_brightest_where_it_stands() {
+fn the_largest_number_is_the_brightest() {
     let view = view();
     let figure = view.heat(spot(&[6, 10], 1, 7, 3.0), "heat".into(), "").unwrap().figure().unwrap();
     // The panel of numbers: 270 wide on the page, two pixels each, ten columns.
@@ -94,7 +94,7 @@ fn the_largest_number_is_the_brightest_where_it_stands() {
 }
 
 #[test]
-fn maps_of_a_grid_stand_in_their_order() {
+fn maps_of_a_grid_are_in_order() {
     let view = view();
     let grid = |change: fn(super::MapGrid) -> super::MapGrid| {
         let mut grid = view.maps("block1").unwrap();
@@ -112,15 +112,15 @@ fn maps_of_a_grid_stand_in_their_order() {
     assert!(first < second && second < last, "{first} {second} {last}");
     // The channel without a number above 0 is not among the strongest.
     assert!(sorted.alt().contains("The strongest: 1, 2, 0. "), "{}", sorted.alt());
-    // On a scale of its own a map of zeros is white.
+    // On its own scale, a map of zeros is white.
     let own = grid(|grid| grid.own_scale());
     assert!(area(&own, BRIGHTEST).0 > 3 * 5000);
     let dark = Palette::Sequential.rgb(0.0, (0.0, 1.0));
-    assert!(area(&own, dark).0 < 2000, "only the scale has it: {:?}", area(&own, dark));
+    assert!(area(&own, dark).0 < 2000, "only the scale has this colour: {:?}", area(&own, dark));
 }
 
 #[test]
-fn a_grid_where_nothing_answers_names_no_strongest() {
+fn a_grid_without_positive_numbers_names_no_strongest_map() {
     let view = view();
     for value in [0.0, -1.0, f64::NAN] {
         let mut grid = view.maps("block1").unwrap();
@@ -133,16 +133,18 @@ fn a_grid_where_nothing_answers_names_no_strongest() {
 }
 
 #[test]
-fn a_narrow_network_has_a_strip_of_blocks_too() {
-    let net = LectureNet::new(Plan { maps: [2, 3, 1], ..Plan::default() }, 7, Device::Cpu).unwrap();
+fn a_network_with_few_maps_shows_all_blocks() {
+    let net =
+        LectureNet::new(LectureNetConfig { maps: [2, 3, 1], ..LectureNetConfig::default() }, 7, Device::Cpu)
+            .unwrap();
     let view = Cifar10::samples().unwrap().see(&net, 0, Cifar10::NAMES).unwrap();
     let figure = view.blocks().unwrap();
     assert!(figure.text().contains("block3: 3 \u{d7} 8 \u{d7} 8 \u{2192} 1 \u{d7} 4 \u{d7} 4"));
 }
 
 #[test]
-fn a_filter_has_its_colours() {
-    // The first is red only; the other has its least number on green.
+fn a_filter_is_drawn_in_its_colours() {
+    // The first is positive on red only; the other is negative on green.
     let weight = zeros(&[2, 3, 3, 3]);
     let _ = weight.i((0, 0)).fill_(1.0);
     let _ = weight.i((0, 1..3)).fill_(-1.0);
@@ -163,7 +165,7 @@ fn a_filter_has_its_colours() {
 }
 
 #[test]
-fn regions_have_the_colours_of_their_legend() {
+fn regions_have_the_colours_of_the_legend() {
     let view = view();
     let mut semantic = view.semantic_with("block1", std::path::Path::new("none")).unwrap();
     let right = (zeros(&[12, 20]).to_kind(Kind::Int64) + 5).narrow(1, 0, 5);
@@ -172,7 +174,7 @@ fn regions_have_the_colours_of_their_legend() {
     semantic.order = vec![(2, 180), (5, 60)];
     let figure = semantic.figure().unwrap();
     assert!(figure.text().contains("2 (75 %)\n5 (25 %)"), "{}", figure.text());
-    // In the legend as they are; over the picture three quarters of it, on [60, 140, 100].
+    // The legend has the plain colours; over the image [60, 140, 100] they cover three quarters.
     let over = |colour: [u8; 3]| {
         let below = [60.0, 140.0, 100.0];
         std::array::from_fn(|i| (0.75 * f64::from(colour[i]) + 0.25 * below[i]).round() as u8)
@@ -187,12 +189,12 @@ fn regions_have_the_colours_of_their_legend() {
 }
 
 #[test]
-fn patches_of_other_channels_are_others() {
+fn different_channels_have_different_patches() {
     let samples = Cifar10::samples().unwrap();
     let found = patches(&LectureNet::shipped().unwrap(), &samples, "block1.conv1").unwrap();
     let [one, other] = [3, 7].map(|channel| found.figure(&[channel]).unwrap());
     assert_ne!(one.png(), other.png());
-    // Both channels below each other have what each has alone.
+    // The figure of both channels contains what each has alone.
     let both = found.figure(&[3, 7]).unwrap();
     let coloured = |figure: &Figure| {
         let drawn = crate::pixels::drawn(figure);
@@ -203,7 +205,7 @@ fn patches_of_other_channels_are_others() {
 }
 
 #[test]
-fn a_film_moves() {
+fn frames_of_a_film_differ() {
     let film = Film::shipped().unwrap();
     let shown = frames(&film.figure().unwrap());
     assert_eq!(shown.len(), 13);
@@ -216,14 +218,14 @@ fn a_film_moves() {
     for pair in shown.windows(2) {
         assert!(different(&pair[0], &pair[1]) > 2000, "{}", different(&pair[0], &pair[1]));
     }
-    // Each is the frame of that number, but for how colours of animations are rounded.
+    // Each equals the still frame, except for the palette of the animation.
     for number in [0, 5, 12] {
         let still = crate::pixels::drawn(&film.frame(number).unwrap());
         assert!(different(&still, &shown[number]) < 500, "frame {number}");
     }
 }
 
-/// A title, and something below it: `every_figure_says_what_is_to_be_seen_and_fits_a_slide`.
+/// Checks that a figure has a title, and something below it.
 pub(super) fn has_title_and_content(figure: &Figure) {
     let (width, height) = figure.size();
     let title = ink(figure, [0, 20, width, 76]);

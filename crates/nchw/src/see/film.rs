@@ -1,4 +1,4 @@
-//! Learning as a film: filters and one picture's maps after every epoch.
+//! Training as a film: the filters and one image's feature maps after every epoch.
 
 use super::{
     filters::FilterBank,
@@ -14,22 +14,23 @@ use crate::{
     image::Image,
     net::LectureNet,
     notebook::shows_its_figure,
-    panels::{Content, Panel, Sheet},
+    panels::{Content, Layout, Panel},
     train::{Run, snapshots},
     weights::Weights,
 };
 use std::{collections::HashMap, fmt, path::Path};
 use tch::{Kind, Tensor};
 
-/// The layer whose filters are shown, and the blocks whose maps are.
+/// The layer whose filters are shown, and the blocks whose feature maps are shown.
 const FILTERS: &str = "block1.conv1";
 const BLOCKS: [&str; 3] = ["block1", "block2", "block3"];
-/// Maps of each block: those strongest at the end, so that they are seen to arise.
+/// Maps shown of each block: those that are strongest at the end of the training.
 const MAPS: usize = 7;
-/// More frames than these are thinned out: a longer film shows no more.
-const FRAMES: usize = 31;
+/// The most frames; of longer trainings, evenly spaced epochs are shown.
+const MAX_FRAMES: usize = 31;
 
-/// What a training made of its filters and of one picture, from the first weights on. See [`Run::film`].
+/// The filters and one image's feature maps during a training, from the initial weights on. See
+/// [`Run::film`].
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -39,48 +40,49 @@ const FRAMES: usize = 31;
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub struct Film {
-    picture: Image,
+    image: Image,
     frames: Vec<Frame>,
 }
 
-/// After one epoch.
+/// The state after one epoch.
 struct Frame {
     epoch: usize,
-    /// Share of right answers, where it was tested: 0 to 1.
+    /// Test accuracy from 0 to 1, where it was measured.
     accuracy: Option<f64>,
-    /// Of the first layer.
+    /// The filters of the first layer.
     filters: Tensor,
-    /// Of each block.
+    /// The feature maps of each block.
     maps: Vec<Tensor>,
 }
 
 impl Run {
-    /// This training as a film: the first layer's filters and this picture's maps,
-    /// before the first epoch and after each that is over.
+    /// This training as a film: the first layer's filters and this image's feature maps, before the first
+    /// epoch and after each finished one.
     ///
     /// # Shapes
-    /// `picture` 3 × 32 × 32
+    /// `image` 3 × 32 × 32
     ///
     /// # Errors
-    /// When the picture has another size, or the weights of the epochs are not there.
-    pub fn film(&self, picture: &Image) -> Result<Film> {
-        if (picture.height(), picture.width()) != (32, 32) {
+    /// When the image has another size, or the weights of the epochs are missing.
+    pub fn film(&self, image: &Image) -> Result<Film> {
+        if (image.height(), image.width()) != (32, 32) {
             return Err(Error::new(format!(
-                "expected a picture of 32 x 32, as those it learns from, got {} x {}: `photo.cropped_to(32, 32)?`",
-                picture.height(),
-                picture.width()
+                "expected an image of 32 x 32, like the training images, got {} x {}: \
+                 `photo.cropped_to(32, 32)?`",
+                image.height(),
+                image.width()
             )));
         }
         let status = self.status();
         let found = snapshots(&status.folder)?;
-        let every = found.len().div_ceil(FRAMES).max(1);
+        let every = found.len().div_ceil(MAX_FRAMES).max(1);
         let last = found.len().saturating_sub(1);
         let mut frames = Vec::new();
         for (number, (epoch, file)) in found.into_iter().enumerate() {
             if number % every != 0 && number != last {
                 continue;
             }
-            let view = see(&LectureNet::load(file)?, picture, Cifar10::NAMES)?;
+            let view = see(&LectureNet::load(file)?, image, Cifar10::NAMES)?;
             frames.push(Frame {
                 epoch,
                 accuracy: status.log.iter().find(|log| log.epoch == epoch).map(|log| log.accuracy),
@@ -88,74 +90,79 @@ impl Run {
                 maps: BLOCKS.map(|block| view.tensor(block)).into_iter().collect::<Result<_>>()?,
             });
         }
-        Film::new(picture.clone(), frames)
+        Film::new(image.clone(), frames)
     }
 }
 
 impl Film {
-    fn new(picture: Image, frames: Vec<Frame>) -> Result<Film> {
+    fn new(image: Image, frames: Vec<Frame>) -> Result<Film> {
         if frames.len() < 2 {
             return Err(Error::new(
-                "there is no film yet: it begins when the first epoch is over (trainings of earlier versions kept \
-                 no weights of their epochs)",
+                "there is no film yet: it needs at least one finished epoch (earlier versions of the course \
+                 did not save the weights of each epoch)",
             ));
         }
-        Ok(Film { picture, frames })
+        Ok(Film { image, frames })
     }
 
-    /// The film that comes with the course: the `lecture` recipe on CIFAR-10.
+    /// The film that is part of the course: the `lecture` recipe on CIFAR-10.
     ///
     /// # Errors
-    /// Never, as long as the course is whole.
+    /// Only when the film in the program is damaged.
     pub fn shipped() -> Result<Film> {
         Film::from_weights(Weights::parse(include_bytes!("../../assets/learning.safetensors"))?)
     }
 
-    /// Reads a film that was kept with [`Film::keep`].
+    /// Reads a film that was saved with [`Film::keep`].
     ///
     /// # Errors
-    /// When there is no such file, or it is no film.
+    /// When the file does not exist or is not a film.
     pub fn load(path: impl AsRef<Path>) -> Result<Film> {
         let path = path.as_ref();
         Film::from_weights(Weights::read(path)?).map_err(|e| Error::new(format!("{}: {e}", path.display())))
     }
 
     fn from_weights(file: Weights) -> Result<Film> {
-        let no_film = |what: &str| Error::new(format!("this is no film of a training: {what}"));
+        let not_a_film = |what: &str| Error::new(format!("this is not a film of a training: {what}"));
         let tensor = |name: &str, axes: usize, end: &[i64]| -> Result<Tensor> {
-            let found = file.tensors.iter().find(|(own, _)| own == name).map(|(_, tensor)| tensor);
-            let found = found.ok_or_else(|| no_film(&format!("`{name}` is missing")))?;
+            let found = file.tensors.iter().find(|(key, _)| key == name).map(|(_, tensor)| tensor);
+            let found = found.ok_or_else(|| not_a_film(&format!("`{name}` is missing")))?;
             let size = found.size();
             if size.len() != axes || !size.ends_with(end) || size.contains(&0) {
-                return Err(no_film(&format!(
+                return Err(not_a_film(&format!(
                     "`{name}` is {size:?}, expected {axes} axes that end in {end:?}"
                 )));
             }
             Ok(found.f_to_kind(Kind::Float)?)
         };
-        let picture = tensor("picture", 3, &[3, 32, 32])?.f_div_scalar(255.0)?;
-        let name = file.notes.get("picture").cloned().unwrap_or_else(|| "the picture".into());
+        let image = tensor("picture", 3, &[3, 32, 32])?.f_div_scalar(255.0)?;
+        let name = file.notes.get("picture").cloned().unwrap_or_else(|| "the image".into());
         let epochs = numbers(&tensor("epochs", 2, &[2])?)?;
         let filters = tensor("filters", 5, &[3, 3, 3])?;
         let maps = BLOCKS.map(|block| tensor(block, 4, &[]));
         let maps = maps.into_iter().collect::<Result<Vec<Tensor>>>()?;
         let count = (epochs.len() / 2) as i64;
         if maps.iter().chain([&filters]).any(|tensor| tensor.size()[0] != count) {
-            return Err(no_film("its parts have different lengths"));
+            return Err(not_a_film("its tensors have different numbers of frames"));
         }
         let frames = epochs.chunks_exact(2).enumerate().map(|(i, about)| {
-            let of = |tensor: &Tensor| tensor.f_narrow(0, i as i64, 1);
+            let at_frame = |tensor: &Tensor| tensor.f_narrow(0, i as i64, 1);
             let accuracy = Some(f64::from(about[1])).filter(|share| share.is_finite());
-            let maps = maps.iter().map(|maps| Ok(of(maps)?)).collect::<Result<_>>()?;
-            Ok(Frame { epoch: about[0] as usize, accuracy, filters: of(&filters)?.f_squeeze_dim(0)?, maps })
+            let maps = maps.iter().map(|maps| Ok(at_frame(maps)?)).collect::<Result<_>>()?;
+            Ok(Frame {
+                epoch: about[0] as usize,
+                accuracy,
+                filters: at_frame(&filters)?.f_squeeze_dim(0)?,
+                maps,
+            })
         });
-        Film::new(Image::from_tensor(&picture)?.named(name), frames.collect::<Result<_>>()?)
+        Film::new(Image::from_tensor(&image)?.named(name), frames.collect::<Result<_>>()?)
     }
 
-    /// Keeps the film in a file (safetensors, its numbers as bfloat16).
+    /// Saves the film to a file (safetensors, as bfloat16).
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the file cannot be written.
     pub fn keep(&self, path: impl AsRef<Path>) -> Result<()> {
         let about: Vec<f32> = self
             .frames
@@ -163,14 +170,14 @@ impl Film {
             .flat_map(|f| [f.epoch as f32, f.accuracy.map_or(f32::NAN, |a| a as f32)])
             .collect();
         let mut tensors = vec![
-            ("picture".to_owned(), self.picture.tensor_u8().f_squeeze_dim(0)?.f_to_kind(Kind::BFloat16)?),
+            ("picture".to_owned(), self.image.tensor_u8().f_squeeze_dim(0)?.f_to_kind(Kind::BFloat16)?),
             ("epochs".to_owned(), Tensor::f_from_slice(&about)?.f_view([-1, 2])?),
             ("filters".to_owned(), self.filters()?.f_to_kind(Kind::BFloat16)?),
         ];
         for block in BLOCKS {
             tensors.push((block.to_owned(), self.maps(block)?.f_to_kind(Kind::BFloat16)?));
         }
-        let notes = HashMap::from([("picture".to_owned(), self.picture.name().to_owned())]);
+        let notes = HashMap::from([("picture".to_owned(), self.image.name().to_owned())]);
         Weights { tensors, notes }.write(path.as_ref())
     }
 
@@ -180,45 +187,45 @@ impl Film {
     /// → `[frames, N filters, 3, 3, 3]`
     ///
     /// # Errors
-    /// When there is no memory for it.
+    /// When there is not enough memory.
     pub fn filters(&self) -> Result<Tensor> {
         let all: Vec<&Tensor> = self.frames.iter().map(|frame| &frame.filters).collect();
         Ok(Tensor::f_stack(&all, 0)?)
     }
 
-    /// The picture's maps after a block, frame by frame.
+    /// The image's feature maps after a block, frame by frame.
     ///
     /// # Shapes
     /// → `[frames, C, H, W]`
     ///
     /// # Errors
-    /// When the block is none of block1, block2 and block3.
+    /// When the block is not block1, block2 or block3.
     pub fn maps(&self, block: &str) -> Result<Tensor> {
-        let place = BLOCKS.iter().position(|own| *own == block);
-        let place = place.ok_or_else(|| {
+        let index = BLOCKS.iter().position(|name| *name == block);
+        let index = index.ok_or_else(|| {
             Error::new(format!("there is no block `{block}` in a film: expected {}", BLOCKS.join(", ")))
         })?;
-        let all: Vec<&Tensor> = self.frames.iter().map(|frame| &frame.maps[place]).collect();
+        let all: Vec<&Tensor> = self.frames.iter().map(|frame| &frame.maps[index]).collect();
         Ok(Tensor::f_cat(&all, 0)?)
     }
 
-    /// All frames as an animation.
+    /// Draws all frames as an animation.
     ///
     /// # Errors
-    /// When it cannot be drawn.
+    /// When drawing fails.
     pub fn figure(&self) -> Result<Figure> {
         let last = self.frames.len() - 1;
-        let stay = |number| match number {
+        let seconds = |number| match number {
             0 => 1.5,
             n if n == last => 3.0,
             _ => 0.7,
         };
-        let drawn = (0..=last).map(|number| Ok((self.sheet(number)?.draw()?, stay(number))));
+        let drawn = (0..=last).map(|number| Ok((self.layout(number)?.draw()?, seconds(number))));
         let alt = format!("Animation. {self}");
         Figure::animation(&drawn.collect::<Result<Vec<(Pixels, f32)>>>()?, alt, self.to_string())
     }
 
-    /// One frame as a still picture; 0 is before the first epoch.
+    /// Draws one frame; frame 0 shows the initial weights.
     ///
     /// # Errors
     /// When there is no such frame.
@@ -229,28 +236,28 @@ impl Film {
                 self.frames.len() - 1
             )));
         }
-        let sheet = self.sheet(number)?;
-        let title = sheet.title.clone();
-        sheet.figure(format!("{title}. {self}"), title)
+        let layout = self.layout(number)?;
+        let title = layout.title.clone();
+        layout.figure(format!("{title}. {self}"), title)
     }
 
-    fn sheet(&self, number: usize) -> Result<Sheet<'_>> {
+    fn layout(&self, number: usize) -> Result<Layout<'_>> {
         let frame = &self.frames[number];
         let bank = FilterBank::new(FILTERS, frame.filters.shallow_clone())?;
         let mut first = vec![
-            Panel::new(self.picture.name(), Content::Picture(self.picture.pixels()), 140.0).bare(),
-            Panel::new(format!("the filters of {FILTERS}"), Content::Picture(bank.tiles()), 290.0).bare(),
+            Panel::new(self.image.name(), Content::Picture(self.image.pixels()), 140.0).bare(),
+            Panel::new(format!("filters of {FILTERS}"), Content::Picture(bank.tiles()), 290.0).bare(),
         ];
         let share = frame.accuracy.unwrap_or(0.1) as f32;
-        let right = if frame.accuracy.is_some() { "right" } else { "by chance" };
+        let name = if frame.accuracy.is_some() { "accuracy" } else { "guessing" };
         first.push(Panel::new(
             "",
-            Content::Bars { shares: vec![(right.into(), share)], right: Some(0) },
+            Content::Bars { shares: vec![(name.into(), share)], right: Some(0) },
             260.0,
         ));
         let mut rows = vec![first];
-        for (place, block) in BLOCKS.iter().enumerate() {
-            let maps = &frame.maps[place];
+        for (index, block) in BLOCKS.iter().enumerate() {
+            let maps = &frame.maps[index];
             rows.push(vec![Panel::heading(format!("{block}: {}", shape(maps)))]);
             let (h, w) = (maps.size()[2] as usize, maps.size()[3] as usize);
             let all = numbers(maps)?;
@@ -261,25 +268,25 @@ impl Film {
                 let content = Content::Heat { values, palette, range, bar: false, under: None };
                 Ok(Panel::new(channel.to_string(), content, 88.0).bare())
             };
-            rows.push(self.strongest(place)?.into_iter().map(tile).collect::<Result<_>>()?);
+            rows.push(self.strongest(index)?.into_iter().map(tile).collect::<Result<_>>()?);
         }
         let title = match (frame.epoch, frame.accuracy) {
             (0, _) => "Before the first epoch: random filters".to_owned(),
             (epoch, Some(share)) => {
-                format!("After epoch {epoch}: {:.1} % of the test pictures right", 100.0 * share)
+                format!("After epoch {epoch}: test accuracy {:.1} %", 100.0 * share)
             }
             (epoch, None) => format!("After epoch {epoch}"),
         };
-        let lines = vec![format!("the {MAPS} maps that are strongest at the end; each on its own scale")];
-        Ok(Sheet { title, rows, lines })
+        let lines = vec![format!("the {MAPS} strongest maps of the last frame; each on its own scale")];
+        Ok(Layout { title, rows, lines })
     }
 
-    /// The channels of a block that answer most in the last frame.
-    fn strongest(&self, place: usize) -> Result<Vec<usize>> {
+    /// The channels of a block with the largest activations in the last frame.
+    fn strongest(&self, block: usize) -> Result<Vec<usize>> {
         let Some(last) = self.frames.last() else { return Ok(Vec::new()) };
-        let largest = numbers(&last.maps[place].f_amax([0, 2, 3], false)?)?;
+        let largest = numbers(&last.maps[block].f_amax([0, 2, 3], false)?)?;
         let largest: Vec<f32> =
-            largest.into_iter().map(|most| if most.is_nan() { f32::NEG_INFINITY } else { most }).collect();
+            largest.into_iter().map(|max| if max.is_nan() { f32::NEG_INFINITY } else { max }).collect();
         let mut order: Vec<usize> = (0..largest.len()).collect();
         order.sort_by(|a, b| largest[*b].total_cmp(&largest[*a]));
         order.truncate(MAPS);
@@ -291,8 +298,8 @@ impl fmt::Display for Film {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "Learning, frame by frame: the filters of {FILTERS} and the maps of {}",
-            self.picture.name()
+            "Training, frame by frame: the filters of {FILTERS} and the feature maps of {}",
+            self.image.name()
         )?;
         for frame in &self.frames {
             write!(f, "; epoch {}", frame.epoch)?;

@@ -1,4 +1,4 @@
-//! A layer's filters as pictures.
+//! Figures of a layer's filters.
 
 use super::{patches::Patches, view::numbers};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     grid::Grid,
     net::LectureNet,
     notebook::shows_its_figure,
-    panels::{Content, Panel, Sheet},
+    panels::{Content, Layout, Panel},
 };
 use std::fmt;
 use tch::{Kind, Tensor};
@@ -19,10 +19,10 @@ use tch::{Kind, Tensor};
 pub struct FilterBank {
     layer: String,
     weight: Tensor,
-    /// The same, in memory.
+    /// The weights in row-major order.
     values: Vec<f32>,
-    /// The largest number of all, without its sign: the end of the scale.
-    most: f32,
+    /// The largest absolute weight: the end of the colour scale.
+    max: f32,
 }
 
 /// The filters of a convolution, such as `block1.conv1`.
@@ -31,11 +31,11 @@ pub struct FilterBank {
 /// `[N filters, C, 3, 3]`
 ///
 /// # Errors
-/// When the layer is no convolution: the message lists them.
+/// When the layer is not a convolution (the message lists the convolutions).
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let net = LectureNet::new(Plan::default(), 7, Device::Cpu)?;
+/// let net = LectureNet::new(LectureNetConfig::default(), 7, Device::Cpu)?;
 /// assert_eq!(filters(&net, "block1.conv1")?.tensor().size(), [32, 3, 3, 3]);
 /// # Ok::<(), nchw::Error>(())
 /// ```
@@ -43,18 +43,18 @@ pub fn filters(net: &LectureNet, layer: &str) -> Result<FilterBank> {
     FilterBank::new(layer, net.filters(layer)?)
 }
 
-/// Filters of a deep layer that are shown in its bank, and input channels of each.
+/// How many filters of a deep layer are drawn, and how many input channels of each.
 const DEEP: (usize, usize) = (10, 16);
 
 impl FilterBank {
     pub(super) fn new(layer: &str, weight: Tensor) -> Result<FilterBank> {
         let values = numbers(&weight)?;
         let finite = values.iter().filter(|v| v.is_finite());
-        let most = finite.fold(0.0f32, |most, v| most.max(v.abs())).max(f32::MIN_POSITIVE);
-        Ok(FilterBank { layer: layer.to_owned(), weight, values, most })
+        let max = finite.fold(0.0f32, |max, v| max.max(v.abs())).max(f32::MIN_POSITIVE);
+        Ok(FilterBank { layer: layer.to_owned(), weight, values, max })
     }
 
-    /// The numbers.
+    /// The weights.
     ///
     /// # Shapes
     /// `[N filters, C, H, W]`
@@ -68,76 +68,73 @@ impl FilterBank {
         std::array::from_fn(|axis| size[axis] as usize)
     }
 
-    fn named(&self) -> String {
+    fn shape_text(&self) -> String {
         self.size().map(|n| n.to_string()).join(" \u{d7} ")
     }
 
-    /// A filter's numbers for one input channel.
+    /// A filter's weights for one input channel.
     fn slice(&self, filter: usize, channel: usize) -> &[f32] {
         let [_, c, h, w] = self.size();
         &self.values[(filter * c + channel) * h * w..][..h * w]
     }
 
-    /// A filter on three channels as a picture: grey is 0, brighter is above, darker below.
+    /// A filter with three input channels as an RGB image: grey is 0, brighter positive, darker negative.
     fn rgb(&self, filter: usize) -> Pixels {
         let [_, _, h, w] = self.size();
-        let byte = |value: f32| (127.5 * (1.0 + value / self.most)).round() as u8;
+        let byte = |value: f32| (127.5 * (1.0 + value / self.max)).round() as u8;
         let planes = [0, 1, 2].map(|channel| self.slice(filter, channel));
         let rgb = (0..h * w).flat_map(|i| planes.map(|plane| byte(plane[i]))).collect();
         Pixels { width: w as u32, height: h as u32, rgb }
     }
 
-    /// All filters on three channels in one picture, eight to a row, with white between them.
+    /// All filters with three input channels in one image: eight per row, separated by white.
     pub(super) fn tiles(&self) -> Pixels {
         let [n, _, h, w] = self.size();
-        let (down, across) = (n.div_ceil(8) * (h + 1) - 1, 8 * (w + 1) - 1);
-        let mut rgb = vec![255; down * across * 3];
+        let (height, width) = (n.div_ceil(8) * (h + 1) - 1, 8 * (w + 1) - 1);
+        let mut rgb = vec![255; height * width * 3];
         for filter in 0..n {
             let (top, left) = (filter / 8 * (h + 1), filter % 8 * (w + 1));
             for (y, row) in self.rgb(filter).rgb.chunks(w * 3).enumerate() {
-                rgb[((top + y) * across + left) * 3..][..w * 3].copy_from_slice(row);
+                rgb[((top + y) * width + left) * 3..][..w * 3].copy_from_slice(row);
             }
         }
-        Pixels { width: across as u32, height: down as u32, rgb }
+        Pixels { width: width as u32, height: height as u32, rgb }
     }
 
-    /// One input channel of a filter: blue below 0, white, red above.
+    /// One input channel of a filter: blue below 0, white at 0, red above.
     fn heat(&self, filter: usize, channel: usize, title: String, width: f64) -> Result<Panel<'static>> {
         let [_, _, h, w] = self.size();
         let values = Grid::new(h, w, self.slice(filter, channel).to_vec())?;
         let content = Content::Heat {
             values,
             palette: Palette::Signed,
-            range: (-self.most, self.most),
+            range: (-self.max, self.max),
             bar: false,
             under: None,
         };
         Ok(Panel::new(title, content, width).bare())
     }
 
+    /// The colour scale of single channels.
     fn scale(&self) -> Panel<'static> {
-        let ends = [number(-self.most), number(self.most)];
-        Panel::new(
-            "",
-            Content::Scale { palette: Palette::Signed, range: (-self.most, self.most), ends },
-            420.0,
-        )
+        let ends = [number(-self.max), number(self.max)];
+        Panel::new("", Content::Scale { palette: Palette::Signed, range: (-self.max, self.max), ends }, 420.0)
     }
 
-    /// The same for filters on red, green and blue.
+    /// The scale of filters drawn as RGB images.
     fn rgb_scale(&self) -> Panel<'static> {
-        let ends = [format!("{}: black", number(-self.most)), format!("{}: full colour", number(self.most))];
-        Panel::new("", Content::Scale { palette: Palette::Grey, range: (-self.most, self.most), ends }, 420.0)
+        let ends = [format!("{}: black", number(-self.max)), format!("{}: full colour", number(self.max))];
+        Panel::new("", Content::Scale { palette: Palette::Grey, range: (-self.max, self.max), ends }, 420.0)
     }
 
-    /// The whole bank: filters on red, green and blue as small pictures, of others the
-    /// strongest, each with its input channels in a row.
+    /// Draws the filters: with three input channels all of them as small RGB images; of deeper layers those
+    /// with the largest norm, one row per filter and one tile per input channel.
     ///
     /// # Errors
-    /// When it cannot be drawn.
+    /// When drawing fails.
     pub fn figure(&self) -> Result<Figure> {
         let [n, c, ..] = self.size();
-        let title = format!("The filters of {}: {}", self.layer, self.named());
+        let title = format!("Filters of {}: {}", self.layer, self.shape_text());
         let mut rows: Vec<Vec<Panel>> = Vec::new();
         let line = if c == 3 {
             for from in (0..n).step_by(8) {
@@ -147,9 +144,9 @@ impl FilterBank {
             }
             rows.push(vec![self.rgb_scale()]);
             format!(
-                "each filter on red, green and blue: grey is 0, black {}, full colour {}",
-                number(-self.most),
-                number(self.most)
+                "each filter as an RGB image: grey is 0, black {}, full colour {}",
+                number(-self.max),
+                number(self.max)
             )
         } else {
             let order = self.strongest()?;
@@ -164,40 +161,40 @@ impl FilterBank {
             }
             rows.push(vec![self.scale()]);
             format!(
-                "the {filters} strongest of {n} filters, a row each, on the first {channels} of {c} channels; all from {} to {}",
-                number(-self.most),
-                number(self.most)
+                "{filters} of {n} filters, largest norm first; {channels} of {c} input channels; from {} to {}",
+                number(-self.max),
+                number(self.max)
             )
         };
         let alt = format!("{title}. {line}");
-        Sheet { title, rows, lines: vec![line] }.figure(alt, self.to_string())
+        Layout { title, rows, lines: vec![line] }.figure(alt, self.to_string())
     }
 
-    /// The filters by the size of their numbers (the square root of their squares' sum), the largest first.
+    /// The filters by their L2 norm, largest first.
     fn strongest(&self) -> Result<Vec<usize>> {
-        let sizes = numbers(&self.weight.f_norm_scalaropt_dim(2.0, [1, 2, 3], false)?)?;
-        let mut order: Vec<usize> = (0..sizes.len()).collect();
-        order.sort_by(|a, b| sizes[*b].total_cmp(&sizes[*a]));
+        let norms = numbers(&self.weight.f_norm_scalaropt_dim(2.0, [1, 2, 3], false)?)?;
+        let mut order: Vec<usize> = (0..norms.len()).collect();
+        order.sort_by(|a, b| norms[*b].total_cmp(&norms[*a]));
         Ok(order)
     }
 
-    /// One filter, input channel by input channel.
+    /// Draws one filter, input channel by input channel.
     ///
     /// # Errors
     /// When there is no such filter.
     pub fn filter(&self, filter: usize) -> Result<Figure> {
-        self.one(filter, None)
+        self.draw_filter(filter, None)
     }
 
-    /// One filter beside the patches of a data set that excite it most.
+    /// Draws one filter, and the patches of a data set that activate it most.
     ///
     /// # Errors
     /// When there is no such filter.
     pub fn beside(&self, filter: usize, patches: &Patches) -> Result<Figure> {
-        self.one(filter, Some(patches))
+        self.draw_filter(filter, Some(patches))
     }
 
-    fn one(&self, filter: usize, patches: Option<&Patches>) -> Result<Figure> {
+    fn draw_filter(&self, filter: usize, patches: Option<&Patches>) -> Result<Figure> {
         let [n, c, ..] = self.size();
         if filter >= n {
             return Err(Error::new(format!(
@@ -213,8 +210,8 @@ impl FilterBank {
         );
         let mut rows: Vec<Vec<Panel>> = Vec::new();
         if c == 3 {
-            let mut row = vec![Panel::new("as a picture", Content::Picture(self.rgb(filter)), 130.0).bare()];
-            for (channel, name) in ["on red", "on green", "on blue"].into_iter().enumerate() {
+            let mut row = vec![Panel::new("as RGB image", Content::Picture(self.rgb(filter)), 130.0).bare()];
+            for (channel, name) in ["red", "green", "blue"].into_iter().enumerate() {
                 row.push(self.heat(filter, channel, name.into(), 130.0)?);
             }
             rows.push(row);
@@ -225,10 +222,10 @@ impl FilterBank {
             }
         }
         rows.push(vec![self.scale()]);
-        let (least, most) = (number(-self.most), number(self.most));
-        let mut lines = vec![format!("one scale for all channels, from {least} to {most}")];
+        let (min, max) = (number(-self.max), number(self.max));
+        let mut lines = vec![format!("one scale for all channels, from {min} to {max}")];
         if let Some(patches) = patches {
-            rows.push(vec![Panel::heading("what excites it most".into())]);
+            rows.push(vec![Panel::heading("the patches that activate it most".into())]);
             rows.push(patches.panels(filter, 96.0)?);
             lines.push(patches.line());
         }
@@ -239,7 +236,7 @@ impl FilterBank {
             })
             .collect();
         let alt = format!("{title}. {}. {}", numbers.join("; "), lines.join(". "));
-        Sheet { title, rows, lines }.figure(alt, numbers.join("\n"))
+        Layout { title, rows, lines }.figure(alt, numbers.join("\n"))
     }
 }
 
@@ -249,11 +246,11 @@ impl fmt::Display for FilterBank {
             self.weight.f_mean(Kind::Float).and_then(|m| m.f_double_value(&[])).map_err(|_| fmt::Error)?;
         write!(
             f,
-            "The filters of {}: {} (N filters, C, H, W), from {} to {}, mean {}",
+            "Filters of {}: {} (N filters, C, H, W), from {} to {}, mean {}",
             self.layer,
             self.size().map(|n| n.to_string()).join("x"),
-            number(-self.most),
-            number(self.most),
+            number(-self.max),
+            number(self.max),
             number(mean as f32)
         )
     }

@@ -1,4 +1,4 @@
-//! The maps of a layer in a grid, and a strip through all three blocks.
+//! The feature maps of a layer in a grid, and the strongest maps of all three blocks.
 
 use super::view::{View, numbers, shape};
 use crate::{
@@ -9,80 +9,80 @@ use crate::{
     figure::Figure,
     grid::Grid,
     notebook::shows_its_figure,
-    panels::{Content, Panel, Sheet},
+    panels::{Content, Layout, Panel},
 };
 use std::fmt;
 use tch::Tensor;
 
-/// Maps of each block in the strip.
-const STRIP: usize = 7;
-/// Channels that the text names.
+/// Maps of each block in [`View::blocks`].
+const MAPS_PER_BLOCK: usize = 7;
+/// How many channels the text lists.
 const LISTED: usize = 6;
 
-/// The maps of a layer, each in a tile with its number. See [`View::maps`].
+/// The feature maps of a layer, each in a tile with its channel number. See [`View::maps`].
 pub struct MapGrid {
     title: String,
-    verdict: String,
+    answer_line: String,
     pub(super) maps: Tensor,
     own_scale: bool,
     strongest_first: bool,
 }
 
 impl View {
-    /// The maps of a layer or a block, side by side, all on one scale.
+    /// The feature maps of a layer or a block, side by side, on one colour scale.
     ///
     /// # Shapes
     /// `[1, C, H, W]`
     ///
     /// # Errors
-    /// When there is no such layer (the message lists them), or it has no maps.
+    /// When there is no such layer (the message lists them), or it has no feature maps.
     pub fn maps(&self, name: &str) -> Result<MapGrid> {
         let (_, maps) = self.layer(name)?;
         let title = format!("{name}: {} \u{2192} {}", self.before(name)?, shape(maps));
         Ok(MapGrid {
             title,
-            verdict: self.verdict(),
+            answer_line: self.answer_line(),
             maps: maps.shallow_clone(),
             own_scale: false,
             strongest_first: false,
         })
     }
 
-    /// The picture on its way through all three blocks: the strongest maps of each.
+    /// Draws the image and the strongest feature maps of all three blocks.
     ///
     /// # Errors
-    /// When it cannot be drawn.
+    /// When drawing fails.
     pub fn blocks(&self) -> Result<Figure> {
         let mut rows = vec![vec![self.panel(150.0).bare()]];
         rows[0].extend(self.bars(380.0));
         let mut words = vec![self.to_string()];
         for block in ["block1", "block2", "block3"] {
             let grid = self.maps(block)?.strongest_first().own_scale();
-            words.push(format!("{}, the strongest: {}", grid.title, grid.strongest(STRIP)?));
+            words.push(format!("{}, the strongest: {}", grid.title, grid.strongest(MAPS_PER_BLOCK)?));
             rows.push(vec![Panel::heading(grid.title.clone())]);
-            rows.push(grid.tiles(STRIP, 112.0)?);
+            rows.push(grid.tiles(MAPS_PER_BLOCK, 112.0)?);
         }
         let lines = vec![OWN_SCALE.to_owned()];
-        let title = "One picture, three blocks: the strongest maps of each".to_owned();
-        Sheet { title, rows, lines }.figure(words.join(". "), words.join("\n"))
+        let title = "The strongest feature maps of each block".to_owned();
+        Layout { title, rows, lines }.figure(words.join(". "), words.join("\n"))
     }
 }
 
-const OWN_SCALE: &str = "each map on its own scale: dark is its least, bright its most";
+const OWN_SCALE: &str = "each map on its own scale: dark is its minimum, bright its maximum";
 
 impl MapGrid {
-    /// Each map on its own scale, from its least to its most: for seeing shapes. Else
-    /// all are on one, for comparing strengths.
+    /// Draws each map on its own scale, from its minimum to its maximum, which shows shapes. By default all
+    /// maps share one scale, which shows strengths.
     pub fn own_scale(self) -> MapGrid {
         MapGrid { own_scale: true, ..self }
     }
 
-    /// Those that answer most come first: by the largest number of each.
+    /// Sorts the maps by their largest activation, strongest first.
     pub fn strongest_first(self) -> MapGrid {
         MapGrid { strongest_first: true, ..self }
     }
 
-    /// The numbers.
+    /// The feature maps.
     ///
     /// # Shapes
     /// `[1, C, H, W]`
@@ -93,7 +93,7 @@ impl MapGrid {
     /// The channels in the order in which they are shown.
     ///
     /// # Errors
-    /// When there is no memory.
+    /// When there is not enough memory.
     pub fn order(&self) -> Result<Vec<usize>> {
         let count = self.maps.size()[1] as usize;
         let mut order: Vec<usize> = (0..count).collect();
@@ -104,10 +104,10 @@ impl MapGrid {
         Ok(order)
     }
 
-    /// The largest number of each channel; the least there is where it has a NaN.
+    /// The largest number of each channel; negative infinity where it has a NaN.
     fn largest(&self) -> Result<Vec<f32>> {
         let largest = numbers(&self.maps.f_amax([0, 2, 3], false)?)?;
-        Ok(largest.into_iter().map(|most| if most.is_nan() { f32::NEG_INFINITY } else { most }).collect())
+        Ok(largest.into_iter().map(|max| if max.is_nan() { f32::NEG_INFINITY } else { max }).collect())
     }
 
     /// The first `count` maps as panels of this width.
@@ -118,7 +118,7 @@ impl MapGrid {
         let common = palette.clear_range(&all);
         let tile = |channel: usize| {
             let values = Grid::new(h, w, all[channel * h * w..][..h * w].to_vec())?;
-            // On a scale of its own a map of zeros is white, not the darkest of colours.
+            // On its own scale, a map of zeros is white rather than the darkest colour.
             let zeros = self.own_scale && values.values().iter().all(|value| *value == 0.0);
             let palette = if zeros { Palette::Signed } else { palette };
             let range = if self.own_scale { palette.range(values.values()) } else { common };
@@ -128,10 +128,10 @@ impl MapGrid {
         self.order()?.into_iter().take(count).map(tile).collect()
     }
 
-    /// All tiles, under the layer's name and shapes.
+    /// Draws all tiles, under the layer's name and shapes.
     ///
     /// # Errors
-    /// When it cannot be drawn.
+    /// When drawing fails.
     pub fn figure(&self) -> Result<Figure> {
         let size = self.maps.size();
         let (count, h, w) = (size[1] as usize, size[2] as f64, size[3] as f64);
@@ -145,42 +145,46 @@ impl MapGrid {
         }
         let all = numbers(&self.maps)?;
         let palette = Palette::fitting(&all);
-        let (least, most) = palette.clear_range(&all);
+        let (min, max) = palette.clear_range(&all);
         let scale = if self.own_scale {
-            ["its least".to_owned(), "its most".to_owned()]
+            ["its minimum".to_owned(), "its maximum".to_owned()]
         } else {
-            let beyond = |is: bool, sign| if is { sign } else { "" };
+            let sign_if = |clipped: bool, sign| if clipped { sign } else { "" };
             [
-                format!("{}{}", beyond(all.iter().any(|v| *v < least), "\u{2264} "), number(least)),
-                format!("{}{}", beyond(all.iter().any(|v| *v > most), "\u{2265} "), number(most)),
+                format!("{}{}", sign_if(all.iter().any(|v| *v < min), "\u{2264} "), number(min)),
+                format!("{}{}", sign_if(all.iter().any(|v| *v > max), "\u{2265} "), number(max)),
             ]
         };
-        rows.push(vec![Panel::new("", Content::Scale { palette, range: (least, most), ends: scale }, 420.0)]);
+        rows.push(vec![Panel::new("", Content::Scale { palette, range: (min, max), ends: scale }, 420.0)]);
         let mut line = if self.own_scale { OWN_SCALE } else { "all maps on one scale" }.to_owned();
         if self.strongest_first {
-            line += "; the strongest first";
+            line += "; strongest first";
         }
-        let alt =
-            format!("{}. {line}. The strongest: {}. {}", self.title, self.strongest(LISTED)?, self.verdict);
-        Sheet { title: self.title.clone(), rows, lines: vec![line] }.figure(alt, self.to_string())
+        let alt = format!(
+            "{}. {line}. The strongest: {}. {}",
+            self.title,
+            self.strongest(LISTED)?,
+            self.answer_line
+        );
+        Layout { title: self.title.clone(), rows, lines: vec![line] }.figure(alt, self.to_string())
     }
 
-    /// The channels that answer most, at most so many; those without a number above 0
-    /// do not answer.
-    fn strongest(&self, most: usize) -> Result<String> {
+    /// Lists at most `max` channels with the largest activations; channels without a number above 0 are left
+    /// out.
+    fn strongest(&self, max: usize) -> Result<String> {
         let largest = self.largest()?;
         let sorted = MapGrid { strongest_first: true, ..self.shallow() }.order()?;
-        let answer: Vec<usize> = sorted.into_iter().filter(|channel| largest[*channel] > 0.0).collect();
-        Ok(match answer.len() {
+        let active: Vec<usize> = sorted.into_iter().filter(|channel| largest[*channel] > 0.0).collect();
+        Ok(match active.len() {
             0 => "none has a number above 0".into(),
-            all => listed(&answer[..all.min(most)]),
+            all => listed(&active[..all.min(max)]),
         })
     }
 
     fn shallow(&self) -> MapGrid {
         MapGrid {
             title: self.title.clone(),
-            verdict: self.verdict.clone(),
+            answer_line: self.answer_line.clone(),
             maps: self.maps.shallow_clone(),
             ..*self
         }

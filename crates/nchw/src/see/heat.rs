@@ -1,4 +1,4 @@
-//! Heat maps over a picture: maps added up, Grad-CAM, occlusion.
+//! Heat maps over an image: sums of feature maps, Grad-CAM, occlusion.
 
 use super::view::{View, numbers, shape};
 use crate::{
@@ -7,53 +7,53 @@ use crate::{
     error::debug_as_display,
     figure::{Figure, Pixels},
     gradient::gradients,
-    matrix::{extent, grid_of, place_of_most},
+    matrix::{argmax, extent, grid_of},
     net::MEAN,
     notebook::shows_its_figure,
-    panels::{Content, Panel, Sheet},
+    panels::{Content, Layout, Panel},
 };
 use std::fmt;
 use tch::{Kind, Tensor};
 
-/// The side of the square that occlusion hides, and how far it moves at a time.
+/// The side and the stride of the square that occlusion hides.
 const PATCH: i64 = 8;
-const MOVE: i64 = 4;
+const STRIDE: i64 = 4;
 
-/// One number for each place of a picture. See [`View::sum`].
+/// One number for each position of an image. See [`View::sum`].
 pub struct Heat {
-    /// What was computed.
+    /// What the numbers are.
     title: String,
     /// How to read it, in one sentence.
     meaning: String,
-    verdict: String,
+    answer_line: String,
     name: String,
-    picture: Pixels,
-    /// The picture's width on the page.
+    image: Pixels,
+    /// The image's width on the page.
     width: f64,
     map: Tensor,
 }
 
 impl View {
-    /// The maps of a layer added up: where much is found, whatever it is.
+    /// The sum of a layer's feature maps: large where many of them are active, for any class.
     ///
     /// # Shapes
     /// `[1, C, H, W]` → `[H, W]`
     ///
     /// # Errors
-    /// When there is no such layer (the message lists them), or it has no maps.
+    /// When there is no such layer (the message lists them), or it has no feature maps.
     ///
     /// # Source
-    /// Lecture part 7: 128 maps are too many to read, so add them all up.
+    /// Lecture part 7: 128 feature maps are too many to read, so add them up.
     pub fn sum(&self, name: &str) -> Result<Heat> {
         let (_, maps) = self.layer(name)?;
         self.heat(
             maps.f_sum_dim_intlist([0, 1].as_slice(), false, Kind::Float)?,
-            format!("{name}: the {} maps added up", count(maps)),
-            MANY,
+            format!("{name}: sum of {} maps", count(maps)),
+            SUM_MEANING,
         )
     }
 
-    /// The mean of a layer's maps: the sum on the scale of one map.
+    /// The mean of a layer's feature maps: the sum, on the scale of a single map.
     ///
     /// # Shapes
     /// `[1, C, H, W]` → `[H, W]`
@@ -64,12 +64,12 @@ impl View {
         let (_, maps) = self.layer(name)?;
         self.heat(
             maps.f_mean_dim([0, 1].as_slice(), false, Kind::Float)?,
-            format!("{name}: the mean of {} maps", count(maps)),
-            MANY,
+            format!("{name}: mean of {} maps", count(maps)),
+            SUM_MEANING,
         )
     }
 
-    /// At each place the strongest of a layer's maps.
+    /// The maximum of a layer's feature maps at each position.
     ///
     /// # Shapes
     /// `[1, C, H, W]` → `[H, W]`
@@ -78,11 +78,15 @@ impl View {
     /// As [`View::sum`].
     pub fn max(&self, name: &str) -> Result<Heat> {
         let (_, maps) = self.layer(name)?;
-        let title = format!("{name}: the strongest of {} maps at each place", count(maps));
-        self.heat(maps.f_amax([0, 1].as_slice(), false)?, title, "One map is enough to make a place bright.")
+        let title = format!("{name}: maximum of {} maps at each position", count(maps));
+        self.heat(
+            maps.f_amax([0, 1].as_slice(), false)?,
+            title,
+            "A single active map makes a position bright.",
+        )
     }
 
-    /// One channel of a layer.
+    /// The feature map of one channel of a layer.
     ///
     /// # Shapes
     /// `[1, C, H, W]` → `[H, W]`
@@ -91,11 +95,7 @@ impl View {
     /// As [`View::sum`], and when there is no such channel.
     pub fn channel(&self, name: &str, channel: usize) -> Result<Heat> {
         let map = self.map(name, channel)?;
-        self.heat(
-            map,
-            format!("{name}, channel {channel}"),
-            "Bright where this one filter found what it looks for.",
-        )
+        self.heat(map, format!("{name}, channel {channel}"), "Bright where this filter responds strongly.")
     }
 
     /// # Shapes
@@ -111,26 +111,25 @@ impl View {
         Ok(maps.f_select(1, channel as i64)?.f_select(0, 0)?)
     }
 
-    /// Grad-CAM: the maps of a layer added up, each weighted by how much the score
-    /// of this class grows with it (its gradient, averaged over all places); what is
-    /// below 0 is cut off.
+    /// Grad-CAM: the weighted sum of a layer's feature maps, followed by a ReLU. The weight of a map is the
+    /// gradient of the class's score with respect to it, averaged over all positions.
     ///
     /// # Shapes
     /// `[1, C, H, W]` → `[H, W]`
     ///
     /// # Errors
-    /// When there is no such layer or class, or the picture is not 32 × 32.
+    /// When there is no such layer or class, or the image is not 32 × 32.
     ///
     /// # Source
     /// Selvaraju et al., *Grad-CAM*, 2017, arXiv:1610.02391.
     pub fn grad_cam(&self, name: &str, class: usize) -> Result<Heat> {
         self.probabilities()?;
         let class_name = self.class(class)?;
-        let (place, maps) = self.layer(name)?;
+        let (index, maps) = self.layer(name)?;
         let maps = maps.f_detach()?.copy().set_requires_grad(true);
-        // Also inside `tch::no_grad`: what is asked for here are gradients.
+        // Gradients are needed here even inside `tch::no_grad`.
         let score = tch::with_grad(|| -> Result<Tensor> {
-            Ok(self.net.go_on(place, &maps)?.f_select(1, class as i64)?.f_sum(Kind::Float)?)
+            Ok(self.net.go_on(index, &maps)?.f_select(1, class as i64)?.f_sum(Kind::Float)?)
         })?;
         let gradients = gradients(&score, &[&maps])?;
         let gradient =
@@ -141,55 +140,54 @@ impl View {
         self.heat(
             map.f_relu()?,
             format!("Grad-CAM of {name} for {class_name}"),
-            "Bright where the maps speak for this class.",
+            "Bright where the maps raise the score of this class.",
         )
     }
 
-    /// Occlusion: a grey square of 8 × 8 is laid over every part of the picture, and
-    /// each place gets how much less likely that makes the class: the mean over all
-    /// squares that covered it, from -1 to 1.
+    /// Occlusion: hides each part of the image with a grey square of 8 × 8. Each position gets the drop in
+    /// the probability of the class, from -1 to 1: the mean over all squares that cover it.
     ///
     /// # Shapes
     /// `[1, 3, 32, 32]` → `[32, 32]`
     ///
     /// # Errors
-    /// When there is no such class, or the picture is not 32 × 32.
+    /// When there is no such class, or the image is not 32 × 32.
     ///
     /// # Source
     /// Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks*, 2014, arXiv:1311.2901.
     pub fn occlusion(&self, class: usize) -> Result<Heat> {
-        let whole = self.probabilities()?;
+        let probabilities = self.probabilities()?;
         let class_name = self.class(class)?;
-        let likely = whole.get(class).copied().unwrap_or_default();
-        let picture = self.picture().tensor_u8();
-        let side = picture.size()[2];
-        // Squares reach over the edges, so that these are hidden as often as the middle.
-        let starts: Vec<i64> = (MOVE - PATCH..side).step_by(MOVE as usize).collect();
+        let unhidden = probabilities.get(class).copied().unwrap_or_default();
+        let image = self.picture().tensor_u8();
+        let side = image.size()[2];
+        // Squares extend beyond the edges, so that the edges are hidden as often as the middle.
+        let starts: Vec<i64> = (STRIDE - PATCH..side).step_by(STRIDE as usize).collect();
         let span = |start: i64| (start.max(0), (start + PATCH).min(side) - start.max(0));
         let grey = MEAN.map(|mean| (255.0 * mean).round() as u8);
         let grey = Tensor::f_from_slice(&grey)?.f_view([3, 1, 1])?;
-        let places: Vec<[(i64, i64); 2]> =
+        let squares: Vec<[(i64, i64); 2]> =
             starts.iter().flat_map(|&top| starts.iter().map(move |&left| [span(top), span(left)])).collect();
-        let hidden = picture.f_repeat([places.len() as i64, 1, 1, 1])?;
-        let part = |of: &Tensor, [(top, height), (left, width)]: [(i64, i64); 2]| -> Result<Tensor> {
-            Ok(of.f_narrow(-2, top, height)?.f_narrow(-1, left, width)?)
+        let occluded = image.f_repeat([squares.len() as i64, 1, 1, 1])?;
+        let part = |tensor: &Tensor, [(top, height), (left, width)]: [(i64, i64); 2]| -> Result<Tensor> {
+            Ok(tensor.f_narrow(-2, top, height)?.f_narrow(-1, left, width)?)
         };
-        for (number, place) in places.iter().enumerate() {
-            part(&hidden.f_select(0, number as i64)?, *place)?.f_copy_(&grey)?;
+        for (number, square) in squares.iter().enumerate() {
+            part(&occluded.f_select(0, number as i64)?, *square)?.f_copy_(&grey)?;
         }
-        let likely_then = self.net.logits(&hidden)?.f_softmax(1, Kind::Float)?.f_select(1, class as i64)?;
-        let likely_then = numbers(&likely_then)?;
+        let hidden = self.net.logits(&occluded)?.f_softmax(1, Kind::Float)?.f_select(1, class as i64)?;
+        let hidden = numbers(&hidden)?;
         let zeros = || Tensor::f_zeros([side, side], (Kind::Float, tch::Device::Cpu));
         let (drops, covered) = (zeros()?, zeros()?);
-        for (place, then) in places.iter().zip(likely_then) {
-            let _ = part(&drops, *place)?.f_add_scalar_(f64::from(likely - then))?;
-            let _ = part(&covered, *place)?.f_add_scalar_(1.0)?;
+        for (square, hidden) in squares.iter().zip(hidden) {
+            let _ = part(&drops, *square)?.f_add_scalar_(f64::from(unhidden - hidden))?;
+            let _ = part(&covered, *square)?.f_add_scalar_(1.0)?;
         }
-        let title = format!("Occlusion: how much less likely {class_name} is when a place is hidden");
+        let title = format!("Occlusion: drop in the probability of {class_name} when a position is hidden");
         self.heat(
             drops.f_div(&covered)?,
             title,
-            "Red where hiding takes the answer away, blue where it helps.",
+            "Red where hiding lowers the probability, blue where it raises it.",
         )
     }
 
@@ -200,10 +198,10 @@ impl View {
         })
     }
 
-    /// The sum, Grad-CAM and occlusion beside each other, all for the answer.
+    /// Draws the sum, Grad-CAM and occlusion side by side, the last two for the class of the answer.
     ///
     /// # Errors
-    /// When there is no such layer, or the picture is not 32 × 32.
+    /// When there is no such layer, or the image is not 32 × 32.
     pub fn compare(&self, name: &str) -> Result<Figure> {
         let answer = self.answer()?;
         let heats = [self.sum(name)?, self.grad_cam(name, answer)?, self.occlusion(answer)?];
@@ -220,12 +218,12 @@ impl View {
             row.push(heat.overlay(title, self.picture().page_width(WIDTH))?.bare());
         }
         let lines = vec![
-            self.verdict(),
-            "The sum knows nothing of the class: it is bright where much is found,".to_owned(),
-            "be it for the answer or against it. The other two ask about this class.".to_owned(),
+            self.answer_line(),
+            "The sum does not depend on the class: it is bright where many maps are active.".to_owned(),
+            "Grad-CAM and occlusion are computed for this class.".to_owned(),
         ];
-        let title = format!("Where in the picture is the {}? Three ways to ask", self.classes[answer]);
-        Sheet { title, rows: vec![row], lines }.figure(text.join(". "), text.join("\n"))
+        let title = format!("Where in the image is the {}? Three heat maps", self.classes[answer]);
+        Layout { title, rows: vec![row], lines }.figure(text.join(". "), text.join("\n"))
     }
 
     /// # Shapes
@@ -235,24 +233,24 @@ impl View {
         Ok(Heat {
             title,
             meaning: meaning.to_owned(),
-            verdict: self.verdict(),
+            answer_line: self.answer_line(),
             name: self.picture().name().to_owned(),
-            picture: self.pixels(),
+            image: self.pixels(),
             width: self.picture().page_width(270.0),
             map,
         })
     }
 }
 
-/// What a bright place in a sum of maps says.
-const MANY: &str = "Bright where much is found, whatever it is.";
+/// How to read the sum and the mean of maps.
+const SUM_MEANING: &str = "Bright where many maps are active, for any class.";
 
 fn count(maps: &Tensor) -> i64 {
     maps.size()[1]
 }
 
 impl Heat {
-    /// The numbers as they were computed.
+    /// The heat map at the layer's resolution.
     ///
     /// # Shapes
     /// `[H, W]` of the layer
@@ -260,68 +258,67 @@ impl Heat {
         self.map.copy()
     }
 
-    /// The numbers enlarged to the picture's size, in between bilinearly.
+    /// The heat map, enlarged to the image's size by bilinear interpolation.
     ///
     /// # Shapes
-    /// `[H, W]` of the picture
+    /// `[H, W]` of the image
     ///
     /// # Errors
-    /// When there is no memory for it.
+    /// When there is not enough memory.
     pub fn enlarged(&self) -> Result<Tensor> {
-        let size = [i64::from(self.picture.height), i64::from(self.picture.width)];
+        let size = [i64::from(self.image.height), i64::from(self.image.width)];
         let maps = self.map.f_unsqueeze(0)?.f_unsqueeze(0)?;
         Ok(maps.f_upsample_bilinear2d(size, false, None, None)?.f_view(size)?)
     }
 
-    /// The picture, the numbers, and the numbers over the picture.
+    /// Draws the image, the heat map, and the heat map over the image.
     ///
     /// # Errors
-    /// When it cannot be drawn.
+    /// When drawing fails.
     pub fn figure(&self) -> Result<Figure> {
-        let (map, wide) = (grid_of(&self.map)?, grid_of(&self.enlarged()?)?);
+        let (map, large) = (grid_of(&self.map)?, grid_of(&self.enlarged()?)?);
         let (h, w) = (map.height(), map.width());
-        let enlarged = (h, w) != (wide.height(), wide.width());
-        let mut row = vec![Panel::new(self.name.clone(), Content::Picture(self.picture.clone()), self.width)];
+        let enlarged = (h, w) != (large.height(), large.width());
+        let mut row = vec![Panel::new(self.name.clone(), Content::Picture(self.image.clone()), self.width)];
         if enlarged {
             row.push(Panel::heat(format!("{h} \u{d7} {w} numbers"), map.clone(), self.width));
         }
-        row.push(self.overlay("over the picture", self.width)?);
+        row.push(self.overlay("over the image", self.width)?);
         let mut meaning = self.meaning.clone();
-        if place_of_most(map.values()).is_none() {
+        if argmax(map.values()).is_none() {
             meaning += &format!(" Here: {}.", extent(map.values()));
         }
         if enlarged {
-            meaning += &format!(" Enlarged to {} \u{d7} {} (bilinear)", wide.height(), wide.width());
+            meaning += &format!(" Enlarged to {} \u{d7} {} (bilinear)", large.height(), large.width());
         }
-        let lines = vec![self.verdict.clone(), meaning];
-        let alt = format!("{}. {} {}. {}", self.title, self.meaning, self.extent()?, self.verdict);
-        Sheet { title: self.title.clone(), rows: vec![row], lines }.figure(alt, self.to_string())
+        let lines = vec![self.answer_line.clone(), meaning];
+        let alt = format!("{}. {} {}. {}", self.title, self.meaning, self.extent()?, self.answer_line);
+        Layout { title: self.title.clone(), rows: vec![row], lines }.figure(alt, self.to_string())
     }
 
-    /// The numbers over the picture, with their colour bar.
+    /// The heat map over the image, with its colour bar.
     pub(super) fn overlay(&self, title: impl Into<String>, width: f64) -> Result<Panel<'static>> {
         let values = grid_of(&self.enlarged()?)?;
-        // The enlarged numbers lie between those there were: one scale for both.
-        let given = numbers(&self.map)?;
-        let palette = Palette::fitting(&given);
-        let range = palette.clear_range(&given);
-        let under = Some(self.picture.clone());
+        // Interpolation stays within the range of the map, so both use its scale.
+        let map = numbers(&self.map)?;
+        let palette = Palette::fitting(&map);
+        let range = palette.clear_range(&map);
+        let under = Some(self.image.clone());
         let width = width.min(self.width);
         Ok(Panel::new(title, Content::Heat { values, palette, range, bar: true, under }, width))
     }
 
-    /// From where to where the numbers go, and where the largest is: nowhere, when
-    /// all are the same.
+    /// The range of the numbers, and the position of the largest unless all are equal.
     fn extent(&self) -> Result<String> {
         let map = grid_of(&self.map)?;
         let (rows, columns) = (map.height(), map.width());
         let size = format!("{rows} \u{d7} {columns}");
         let range = extent(map.values());
-        Ok(sentence(&match place_of_most(map.values()) {
-            Some(place) => format!(
-                "{range}; the most in row {}, column {} (counted from 0) of {size}",
-                place / columns,
-                place % columns
+        Ok(sentence(&match argmax(map.values()) {
+            Some(index) => format!(
+                "{range}; largest in row {}, column {} (counted from 0) of {size}",
+                index / columns,
+                index % columns
             ),
             None if map.values().iter().all(|value| value.is_finite()) => {
                 format!("{range} in {size}, so nothing stands out")
@@ -331,7 +328,7 @@ impl Heat {
     }
 }
 
-/// With a capital letter.
+/// Capitalizes the first letter.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
@@ -340,7 +337,7 @@ fn sentence(text: &str) -> String {
 impl fmt::Display for Heat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let extent = self.extent().map_err(|_| fmt::Error)?;
-        write!(f, "{}. {} {extent}. {}", self.title, self.meaning, self.verdict)
+        write!(f, "{}. {} {extent}. {}", self.title, self.meaning, self.answer_line)
     }
 }
 
@@ -348,7 +345,7 @@ debug_as_display!(Heat);
 shows_its_figure!(Heat);
 
 impl View {
-    /// Each block's maps added up over the picture, each on its own scale, and their titles.
+    /// The sum of each block's maps over the image, each on its own scale, with its title.
     pub(super) fn heats(&self, width: f64) -> Result<Vec<(String, Panel<'static>)>> {
         let heats = ["block1", "block2", "block3"].into_iter().map(|block| {
             let mut panel = self.sum(block)?.overlay("", width)?.bare();

@@ -1,4 +1,4 @@
-//! Maps picked, weighted and added up by hand: what a 1 × 1 convolution does.
+//! Weighted sums of chosen feature maps: a 1 × 1 convolution by hand.
 
 use super::view::{View, numbers, shape};
 use crate::{
@@ -9,37 +9,38 @@ use crate::{
     figure::Figure,
     matrix::grid_of,
     notebook::shows_its_figure,
-    panels::{Content, Panel, Sheet},
+    panels::{Content, Layout, Panel},
 };
 use std::fmt;
 use tch::{Kind, Tensor};
 
-/// A weighted sum of maps. See [`View::mix`].
+/// A weighted sum of feature maps. See [`View::mix`].
 pub struct Mix {
     name: String,
     weights: Vec<(usize, f64)>,
     pub(super) parts: Vec<Tensor>,
     pub(super) sum: Tensor,
-    /// The learned channel it is held against: layer, channel, map, correlation.
+    /// The most similar learned channel: layer, channel, map, correlation.
     nearest: Option<(String, usize, Tensor, f64)>,
-    view_maps: Vec<(String, Tensor)>,
+    all_maps: Vec<(String, Tensor)>,
 }
 
 impl View {
-    /// Maps of a layer, each with your weight, added up: a 1 × 1 convolution by hand.
+    /// The sum of some of a layer's feature maps, each with its weight: a 1 × 1 convolution by hand.
     ///
     /// # Shapes
     /// `[1, C, H, W]` → `[H, W]`
     ///
     /// # Errors
-    /// When there is no such layer or channel, or no more or less than 1 to 6 maps.
+    /// When there is no such layer or channel, or the number of maps is not from 1 to 6.
     ///
     /// # Source
     /// Lecture parts 3 (the 1 × 1 convolution) and 7 (weights 1, 1, 0).
     pub fn mix(&self, name: &str, weights: &[(usize, f64)]) -> Result<Mix> {
-        if !(1..=MOST).contains(&weights.len()) {
+        if !(1..=MAX_MAPS).contains(&weights.len()) {
             return Err(Error::new(format!(
-                "expected 1 to {MOST} maps with their weights, such as `&[(3, 1.0), (7, 1.0), (9, 0.0)]`, got {}",
+                "expected 1 to {MAX_MAPS} maps with their weights, such as \
+                 `&[(3, 1.0), (7, 1.0), (9, 0.0)]`, got {}",
                 weights.len()
             )));
         }
@@ -55,15 +56,15 @@ impl View {
             parts,
             sum,
             nearest: None,
-            view_maps: self.all_maps(),
+            all_maps: self.all_maps(),
         })
     }
 }
 
-const MOST: usize = 6;
+const MAX_MAPS: usize = 6;
 
 impl Mix {
-    /// The sum.
+    /// The weighted sum.
     ///
     /// # Shapes
     /// `[H, W]`
@@ -71,25 +72,26 @@ impl Mix {
         self.sum.copy()
     }
 
-    /// The channel of another layer that looks most like this sum, by their
-    /// correlation over all places: what you mixed by hand beside what was learned.
+    /// Finds the channel of another layer that is most similar to this sum: the one with the largest
+    /// correlation over all positions. The figure then also shows this learned map.
     ///
     /// # Errors
-    /// When there is no such layer, its maps have another size, or the sum is the same everywhere.
+    /// When there is no such layer, its maps have another size, or the sum is constant.
     pub fn nearest(&self, layer: &str) -> Result<Mix> {
         let same = |name: &String| name == layer || name.starts_with(&format!("{layer}."));
-        let Some((_, maps)) = self.view_maps.iter().rfind(|(name, _)| same(name)) else {
+        let Some((_, maps)) = self.all_maps.iter().rfind(|(name, _)| same(name)) else {
             return Err(Error::new(format!("there is no layer `{layer}` with maps: try block2.relu1")));
         };
         let (h, w) = (self.sum.size()[0], self.sum.size()[1]);
         if maps.size()[2..] != [h, w] {
             let fits = self
-                .view_maps
+                .all_maps
                 .iter()
                 .filter(|(name, maps)| maps.size()[2..] == [h, w] && name.contains("relu"));
             let fits: Vec<&str> = fits.map(|(name, _)| name.as_str()).collect();
             return Err(Error::new(format!(
-                "the maps of {layer} are {}, yours {h} \u{d7} {w}: they cannot be compared place by place; those of {} can",
+                "the maps of {layer} are {}, your sum is {h} \u{d7} {w}: they cannot be compared position by \
+                 position; those of {} can",
                 shape(maps),
                 fits.join(", ")
             )));
@@ -100,19 +102,24 @@ impl Mix {
             let length = centred.f_norm_scalaropt_dim(2.0, [1], true)?;
             Ok(centred.f_div(&length.f_clamp_min(1e-12)?)?)
         };
-        let alike = numbers(&centred(maps)?.f_matmul(&centred(&self.sum)?.f_view([-1, 1])?)?)?;
-        // A NaN is like nothing.
-        let like = |channel: &usize| alike[*channel] > 0.0;
-        let best = (0..alike.len()).filter(like).max_by(|a, b| alike[*a].total_cmp(&alike[*b]));
+        let correlations = numbers(&centred(maps)?.f_matmul(&centred(&self.sum)?.f_view([-1, 1])?)?)?;
+        // A NaN is not similar to anything.
+        let similar = |channel: &usize| correlations[*channel] > 0.0;
+        let best = (0..correlations.len())
+            .filter(similar)
+            .max_by(|a, b| correlations[*a].total_cmp(&correlations[*b]));
         let Some(best) = best else {
             return Err(Error::new(format!(
-                "no map of {layer} is like your sum (is it the same everywhere?): take maps that are not empty, \
-                 `view.maps(\"{}\")?.strongest_first()` shows them first",
+                "no map of {layer} is similar to your sum (is it constant?): choose maps that are not all \
+                 zero, `view.maps(\"{}\")?.strongest_first()` shows them first",
                 self.name
             )));
         };
         let map = maps.f_select(1, best as i64)?.f_select(0, 0)?;
-        Ok(Mix { nearest: Some((layer.to_owned(), best, map, f64::from(alike[best]))), ..self.shallow() })
+        Ok(Mix {
+            nearest: Some((layer.to_owned(), best, map, f64::from(correlations[best]))),
+            ..self.shallow()
+        })
     }
 
     fn shallow(&self) -> Mix {
@@ -123,14 +130,14 @@ impl Mix {
             parts: copy(&self.parts),
             sum: self.sum.shallow_clone(),
             nearest: None,
-            view_maps: self.view_maps.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect(),
+            all_maps: self.all_maps.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect(),
         }
     }
 
-    /// The maps with their weights, and their sum.
+    /// Draws the maps with their weights, and the sum.
     ///
     /// # Errors
-    /// When it cannot be drawn.
+    /// When drawing fails.
     pub fn figure(&self) -> Result<Figure> {
         let each = (880.0 / (self.parts.len() + 1) as f64 - 70.0).min(190.0);
         let mut row: Vec<Panel> = Vec::new();
@@ -142,17 +149,17 @@ impl Mix {
             row.push(tile(title, part, each)?);
         }
         row.push(Panel::sign("="));
-        row.push(tile("their sum".into(), &self.sum, each)?);
+        row.push(tile("sum".into(), &self.sum, each)?);
         let mut rows = vec![row];
         let mut lines = Vec::new();
-        if let Some((layer, channel, map, alike)) = &self.nearest {
-            let mine = tile("yours".into(), &self.sum, 250.0)?;
-            rows.push(vec![mine, tile(format!("{layer}, channel {channel}"), map, 250.0)?]);
+        if let Some((layer, channel, map, correlation)) = &self.nearest {
+            let sum = tile("your sum".into(), &self.sum, 250.0)?;
+            rows.push(vec![sum, tile(format!("{layer}, channel {channel}"), map, 250.0)?]);
             lines.push(format!(
-                "Of all learned maps of {layer}, this is the most like yours: correlation {alike:.2}"
+                "The learned map of {layer} most similar to your sum: correlation {correlation:.2}"
             ));
         }
-        Sheet { title: format!("Maps of {}, weighted and added", self.name), rows, lines }
+        Layout { title: format!("Weighted sum of maps of {}", self.name), rows, lines }
             .figure(self.to_string(), self.to_string())
     }
 }
@@ -168,10 +175,10 @@ impl fmt::Display for Mix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts: Vec<String> =
             self.weights.iter().map(|(channel, weight)| format!("{weight} x channel {channel}")).collect();
-        write!(f, "Maps of {}: {}", self.name, parts.join(" + "))?;
+        write!(f, "Weighted sum of maps of {}: {}", self.name, parts.join(" + "))?;
         match &self.nearest {
-            Some((layer, channel, _, alike)) => {
-                write!(f, "; most like {layer}, channel {channel}: correlation {alike:.2}")
+            Some((layer, channel, _, correlation)) => {
+                write!(f, "; most similar: {layer}, channel {channel}, correlation {correlation:.2}")
             }
             None => Ok(()),
         }

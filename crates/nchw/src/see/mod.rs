@@ -1,8 +1,8 @@
-//! What a network sees: its maps, sums and heat maps for a picture, its filters,
-//! and what excites them.
+//! What a network sees in an image: its feature maps and heat maps, its filters, and the patches that
+//! activate them.
 //!
-//! Everything begins with one picture and one network: [`see`] gives a [`View`],
-//! and each of its methods is one figure, whose numbers are there as tensors.
+//! [`see`] runs one image through a network and gives a [`View`]. Each method of the view draws one figure,
+//! whose numbers are available as tensors.
 
 mod album;
 mod film;

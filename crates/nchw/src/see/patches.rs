@@ -1,4 +1,4 @@
-//! What excites a channel most: the places of a data set with its strongest answers.
+//! The image patches that activate a channel most.
 
 use super::view::numbers;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     image::Image,
     net::{LectureNet, MEAN, is_head},
     notebook::{Output, shows},
-    panels::{Content, Panel, Sheet},
+    panels::{Content, Layout, Panel},
     shapes::{Row, chain},
 };
 use std::{
@@ -20,42 +20,42 @@ use std::{
 };
 use tch::Tensor;
 
-/// Pictures at a time.
+/// Batch size of the search.
 const BATCH: i64 = 250;
-/// How many patches are kept for each channel.
-const KEPT: usize = 8;
-/// How many pictures are searched at most: some ten seconds on two CPU cores.
-const SEARCHED: i64 = 2000;
+/// Patches for each channel.
+const PER_CHANNEL: usize = 8;
+/// The most images that are searched: this takes about ten seconds on two CPU cores.
+const MAX_IMAGES: i64 = 2000;
 
-/// A place of a picture, and how strongly a channel answered there.
+/// A position in the feature map of an image, and the activation of a channel there.
 #[derive(Clone)]
 struct Patch {
-    picture: usize,
+    image: usize,
     row: usize,
     column: usize,
-    answer: f32,
+    activation: f32,
 }
 
-/// The places that excite each channel of a layer most. See [`patches`].
+/// The image patches that activate each channel of a layer most. See [`patches`].
 pub struct Patches {
     layer: String,
     searched: usize,
-    /// For each channel, the strongest first.
+    /// For each channel, strongest first.
     best: Vec<Vec<Patch>>,
-    /// The pictures that the patches are in, by their place in the data set.
-    pictures: BTreeMap<usize, Image>,
-    /// The layer's row in the table of shapes: what a value sees.
+    /// The images that contain the patches, by their index in the data set.
+    images: BTreeMap<usize, Image>,
+    /// The layer's row in the shape table, which has the receptive field.
     row: Row,
 }
 
-/// Searches pictures (the first 2000 at most) for the places that excite each
-/// channel of a layer most, the best of every picture.
+/// Finds the image patches that activate each channel of a layer most. Searches the first 2000 images, and
+/// takes only the best patch of each image.
 ///
 /// # Shapes
 /// `images` `[N, 3, 32, 32]`
 ///
 /// # Errors
-/// When there is no such layer (the message lists them), or it has no maps.
+/// When there is no such layer (the message lists them), or it has no feature maps.
 ///
 /// # Source
 /// Zeiler and Fergus, *Visualizing and Understanding Convolutional Networks*, 2014, arXiv:1311.2901.
@@ -67,54 +67,55 @@ pub struct Patches {
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub fn patches(net: &LectureNet, examples: &Examples, layer: &str) -> Result<Patches> {
-    let place = net.position(layer)?;
+    let index = net.position(layer)?;
     if is_head(layer) {
         return Err(Error::new(format!(
-            "`{layer}` has no rows and columns any more; the last maps are block3's"
+            "`{layer}` has no rows and columns; the last feature maps are those of block3"
         )));
     }
-    let layers = net.plan().layers().into_iter().take(place + 1).map(|(_, layer)| layer);
+    let layers = net.config().layers().into_iter().take(index + 1).map(|(_, layer)| layer);
     let table = chain(layers).on([3, 32, 32]).ok()?;
     let row = table.rows.last().cloned().ok_or_else(|| Error::new("the network has no layers"))?;
-    let count = (examples.len() as i64).min(SEARCHED);
+    let count = (examples.len() as i64).min(MAX_IMAGES);
     let mut best: Vec<Vec<Patch>> = Vec::new();
     for from in (0..count).step_by(BATCH as usize) {
         let batch = examples.images.f_narrow(0, from, BATCH.min(count - from))?;
         let maps = net.map(&batch, layer)?;
         let &[n, channels, _, width] = &maps.size()[..] else { continue };
-        let (strongest, places) = maps.f_reshape([n, channels, -1])?.f_max_dim(2, false)?;
-        let places =
-            Vec::<i64>::try_from(&places.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_view([-1])?)?;
+        let (strongest, positions) = maps.f_reshape([n, channels, -1])?.f_max_dim(2, false)?;
+        let positions =
+            Vec::<i64>::try_from(&positions.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_view([-1])?)?;
         best.resize(channels as usize, Vec::new());
-        for (i, (answer, at)) in numbers(&strongest)?.into_iter().zip(places).enumerate() {
-            let (picture, channel) = (from as usize + i / channels as usize, i % channels as usize);
-            let patch = Patch { picture, row: (at / width) as usize, column: (at % width) as usize, answer };
+        for (i, (activation, position)) in numbers(&strongest)?.into_iter().zip(positions).enumerate() {
+            let (image, channel) = (from as usize + i / channels as usize, i % channels as usize);
+            let (row, column) = ((position / width) as usize, (position % width) as usize);
+            let patch = Patch { image, row, column, activation };
             best[channel].push(patch);
-            if best[channel].len() > 4 * KEPT {
-                keep(&mut best[channel]);
+            if best[channel].len() > 4 * PER_CHANNEL {
+                keep_strongest(&mut best[channel]);
             }
         }
     }
-    best.iter_mut().for_each(keep);
-    let mut pictures = BTreeMap::new();
+    best.iter_mut().for_each(keep_strongest);
+    let mut images = BTreeMap::new();
     for patch in best.iter().flatten() {
-        if let Entry::Vacant(place) = pictures.entry(patch.picture) {
-            place.insert(examples.picture(patch.picture)?);
+        if let Entry::Vacant(entry) = images.entry(patch.image) {
+            entry.insert(examples.picture(patch.image)?);
         }
     }
-    Ok(Patches { layer: layer.to_owned(), searched: count as usize, best, pictures, row })
+    Ok(Patches { layer: layer.to_owned(), searched: count as usize, best, images, row })
 }
 
-/// The strongest, each above 0: what answers nowhere is excited by nothing.
-fn keep(patches: &mut Vec<Patch>) {
-    patches.retain(|patch| patch.answer > 0.0);
-    patches.sort_by(|a, b| b.answer.total_cmp(&a.answer));
-    patches.truncate(KEPT);
+/// Keeps the largest activations above 0; an inactive channel has no patches.
+fn keep_strongest(patches: &mut Vec<Patch>) {
+    patches.retain(|patch| patch.activation > 0.0);
+    patches.sort_by(|a, b| b.activation.total_cmp(&a.activation));
+    patches.truncate(PER_CHANNEL);
 }
 
 impl Patches {
-    /// Where a channel answered most strongly: the picture's place in the data set,
-    /// row and column of the layer's map, and the answer.
+    /// Where a channel is activated most: per patch, the image's index in the data set, row and column in the
+    /// layer's feature map, and the activation.
     ///
     /// # Shapes
     /// → `[up to 8, 4]`
@@ -122,9 +123,9 @@ impl Patches {
     /// # Errors
     /// When there is no such channel.
     pub fn tensor(&self, channel: usize) -> Result<Tensor> {
-        let rows = self.of(channel)?.iter();
+        let patches = self.of_channel(channel)?.iter();
         let numbers: Vec<f32> =
-            rows.flat_map(|p| [p.picture as f32, p.row as f32, p.column as f32, p.answer]).collect();
+            patches.flat_map(|p| [p.image as f32, p.row as f32, p.column as f32, p.activation]).collect();
         Ok(Tensor::f_from_slice(&numbers)?.f_view([-1, 4])?)
     }
 
@@ -132,17 +133,17 @@ impl Patches {
         &self.layer
     }
 
-    fn of(&self, channel: usize) -> Result<&[Patch]> {
+    fn of_channel(&self, channel: usize) -> Result<&[Patch]> {
         self.best.get(channel).map(Vec::as_slice).ok_or_else(|| {
             let last = self.best.len().saturating_sub(1);
             Error::new(format!("there is no channel {channel} in `{}`: expected 0 to {last}", self.layer))
         })
     }
 
-    /// The patches of some channels, a row for each, the strongest first.
+    /// Draws the patches of some channels: one row per channel, strongest first.
     ///
     /// # Errors
-    /// When there is no such channel, or no channel is given, or more than 12.
+    /// When there is no such channel, or the number of channels is not from 1 to 12.
     pub fn figure(&self, channels: &[usize]) -> Result<Figure> {
         if channels.is_empty() || channels.len() > 12 {
             return Err(Error::new(format!(
@@ -156,64 +157,66 @@ impl Patches {
             let row = self.panels(channel, 86.0)?;
             words.push(format!("channel {channel}: {}", self.in_words(channel)?));
             rows.push(vec![Panel::heading(if row.is_empty() {
-                format!("channel {channel}: nothing excites it")
+                format!("channel {channel}: never active")
             } else {
                 format!("channel {channel}")
             })]);
             rows.push(row);
         }
-        let title = format!("{}: what excites these channels most", self.layer);
+        let title = format!("{}: the patches that activate each channel most", self.layer);
         let text = format!("{title}. {}", words.join("; "));
-        Sheet { title, rows, lines: vec![self.line()] }.figure(text, words.join("\n"))
+        Layout { title, rows, lines: vec![self.line()] }.figure(text, words.join("\n"))
     }
 
-    /// What the patches are, in a line.
+    /// Describes the patches in one line.
     pub(super) fn line(&self) -> String {
         let [height, width] = self.field();
         let shown = if height >= 32 {
-            "framed: the middle of what it sees"
+            "frame: the centre of the receptive field"
         } else {
-            "all that it sees, grey beyond the edge"
+            "the receptive field, grey beyond the edge"
         };
-        format!("{shown} ({height} \u{d7} {width}); the best of {} pictures", self.searched)
+        format!("{shown} ({height} \u{d7} {width}); the strongest in {} images", self.searched)
     }
 
-    /// Rows and columns that a value sees.
+    /// Height and width of the receptive field.
     fn field(&self) -> [u64; 2] {
         self.row.field.map_or([32, 32], |field| [field.h.size, field.w.size])
     }
 
     fn in_words(&self, channel: usize) -> Result<String> {
-        let each = self.of(channel)?.iter();
+        let each = self.of_channel(channel)?.iter();
         let each: Vec<String> =
-            each.map(|p| format!("picture {} with {}", p.picture, number(p.answer))).collect();
-        Ok(if each.is_empty() { "nothing".to_owned() } else { each.join(", ") })
+            each.map(|p| format!("image {} with {}", p.image, number(p.activation))).collect();
+        Ok(if each.is_empty() { "never active".to_owned() } else { each.join(", ") })
     }
 
     /// A channel's patches as panels of this width.
     pub(super) fn panels(&self, channel: usize, width: f64) -> Result<Vec<Panel<'static>>> {
-        let [height, wide] = self.field().map(|size| size as i64);
+        let [field_height, field_width] = self.field().map(|size| size as i64);
         let field = self.row.field;
         let mut panels = Vec::new();
-        for patch in self.of(channel)? {
-            let Some(picture) = self.pictures.get(&patch.picture) else { continue };
-            // The first row and column that it sees; before the edge is padding.
-            let start = |sight: crate::shapes::Sight, place: usize| {
-                (sight.first + sight.jump * place as f64 - (sight.size as f64 - 1.0) / 2.0).round() as i64
+        for patch in self.of_channel(channel)? {
+            let Some(image) = self.images.get(&patch.image) else { continue };
+            // The first row and column of the receptive field; negative ones are padding.
+            let start = |axis: crate::shapes::AxisField, index: usize| {
+                (axis.first + axis.jump * index as f64 - (axis.size as f64 - 1.0) / 2.0).round() as i64
             };
             let (top, left) = field.map_or((0, 0), |f| (start(f.h, patch.row), start(f.w, patch.column)));
-            let answer = number(patch.answer);
-            let panel = if height >= 32 || wide >= 32 {
+            let title = number(patch.activation);
+            let panel = if field_height >= 32 || field_width >= 32 {
                 let jump = field.map_or(8.0, |f| f.h.jump);
                 let from = |start: i64, size: i64| {
                     let middle = start as f64 + size as f64 / 2.0 - jump / 2.0;
                     middle.clamp(0.0, 32.0 - jump).round() as usize
                 };
-                let mut panel = Panel::new(answer, Content::Picture(picture.pixels()), width);
-                panel.mark = Some((from(top, height), from(left, wide), jump as usize, jump as usize));
+                let mut panel = Panel::new(title, Content::Picture(image.pixels()), width);
+                panel.mark =
+                    Some((from(top, field_height), from(left, field_width), jump as usize, jump as usize));
                 panel
             } else {
-                Panel::new(answer, Content::Picture(part(picture, top, left, height, wide)?), width)
+                let part = part(image, top, left, field_height, field_width)?;
+                Panel::new(title, Content::Picture(part), width)
             };
             panels.push(panel.bare());
         }
@@ -223,16 +226,16 @@ impl Patches {
     /// Writes the patches of some channels as a PNG file.
     ///
     /// # Errors
-    /// As [`Patches::figure`], or when it cannot be written.
+    /// As [`Patches::figure`], or when the file cannot be written.
     pub fn save(&self, channels: &[usize], path: impl AsRef<Path>) -> Result<()> {
         self.figure(channels)?.save(path)
     }
 }
 
-/// A part of a picture; what lies outside is the colour that means nothing.
-fn part(picture: &Image, top: i64, left: i64, height: i64, width: i64) -> Result<Pixels> {
+/// Crops an image; positions outside of it have the mean colour of CIFAR-10.
+fn part(image: &Image, top: i64, left: i64, height: i64, width: i64) -> Result<Pixels> {
     let grey = MEAN.map(|mean| (255.0 * mean).round() as u8);
-    let pixels = picture.pixels();
+    let pixels = image.pixels();
     let (h, w) = (i64::from(pixels.height), i64::from(pixels.width));
     let mut rgb = Vec::new();
     for (y, x) in (top..top + height).flat_map(|y| (left..left + width).map(move |x| (y, x))) {
@@ -247,7 +250,7 @@ impl fmt::Display for Patches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "The places of {} pictures that excite the {} channels of {} most",
+            "The patches of {} images that activate the {} channels of {} most",
             self.searched,
             self.best.len(),
             self.layer
@@ -257,7 +260,7 @@ impl fmt::Display for Patches {
 
 debug_as_display!(Patches);
 
-// The first channels.
+// Displays the first channels.
 shows!(Patches: |patches| {
     let first: Vec<usize> = (0..patches.best.len().min(6)).collect();
     Output::figure(patches.figure(&first))

@@ -1,4 +1,4 @@
-//! At each place the strongest channel, and the names that the learner gives channels.
+//! The strongest channel at each position, and the names that learners give to channels.
 
 use super::{
     patches::Patches,
@@ -11,7 +11,7 @@ use crate::{
     figure::{Figure, Pixels},
     files,
     notebook::shows_its_figure,
-    panels::{Content, Panel, Sheet, blend},
+    panels::{Content, Layout, Panel, blend},
     train::runs,
 };
 use std::{
@@ -21,47 +21,47 @@ use std::{
 };
 use tch::Tensor;
 
-/// What is neither one of the most frequent channels nor empty.
+/// The colour of all channels that are not among the most frequent.
 pub(super) const REST: [u8; 3] = [200, 200, 200];
-/// Where no map answers at all.
+/// The colour of positions where no channel is active.
 pub(super) const NOTHING: [u8; 3] = [0, 0, 0];
-/// What stands in the map of the strongest channels where none answers.
+/// Marks positions where no channel is active.
 const NONE: i64 = -1;
-/// Patches that introduce a channel: few, so that each can be seen from the last row.
+/// Patches shown for each channel: few, so that each can be seen from the last row.
 const EXAMPLES: usize = 6;
 
-/// Names of channels by network, layer and channel, as they are in their file.
+/// Names of channels by network, layer and channel, as they are stored in the file.
 type Names = BTreeMap<String, BTreeMap<String, BTreeMap<usize, String>>>;
 
-/// The strongest channel at each place of a layer. See [`View::semantic`].
+/// The strongest channel at each position of a layer. See [`View::semantic`].
 pub struct Semantic {
     layer: String,
-    /// Tells the network from others: names are those of its channels.
+    /// Identifies the network, because the names belong to its channels.
     network: String,
-    verdict: String,
-    picture: Pixels,
+    answer_line: String,
+    image: Pixels,
     title: String,
     width: f64,
     channels: usize,
     rows: usize,
     columns: usize,
-    /// Row by row.
+    /// The channel at each position, row by row.
     pub(super) strongest: Vec<i64>,
-    /// Channel and number of places, the most frequent first.
+    /// Channel and number of positions, most frequent first.
     pub(super) order: Vec<(usize, usize)>,
     names: BTreeMap<usize, String>,
 }
 
 impl View {
-    /// At each place of a layer the channel that answers most strongly: the most
-    /// frequent have a colour each. Channels that you gave a name carry it.
+    /// The channel with the largest activation at each position of a layer. The most frequent channels have a
+    /// colour each; channels that you named show their names.
     ///
     /// # Shapes
     /// `[1, C, H, W]` → `[H, W]`
     ///
     /// # Errors
-    /// When there is no such layer (the message lists them), it has no maps, or the
-    /// file with the names cannot be read.
+    /// When there is no such layer (the message lists them), it has no feature maps, or the file with
+    /// the names cannot be read.
     ///
     /// # Source
     /// Lecture part 7: what is an ear, a paw, an outline?
@@ -73,30 +73,30 @@ impl View {
         let (_, maps) = self.layer(name)?;
         let size = maps.size();
         let (count, rows, columns) = (size[1], size[2] as usize, size[3] as usize);
-        let (most, which) = maps.f_select(0, 0)?.f_max_dim(0, false)?;
-        let which =
-            Vec::<i64>::try_from(&which.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_view([-1])?)?;
-        let most = numbers(&most)?;
-        let strongest: Vec<i64> = which
+        let (largest, channels) = maps.f_select(0, 0)?.f_max_dim(0, false)?;
+        let channels =
+            Vec::<i64>::try_from(&channels.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_view([-1])?)?;
+        let largest = numbers(&largest)?;
+        let strongest: Vec<i64> = channels
             .iter()
-            .zip(most)
-            .map(|(channel, answer)| if answer > 0.0 { *channel } else { NONE })
+            .zip(largest)
+            .map(|(channel, activation)| if activation > 0.0 { *channel } else { NONE })
             .collect();
-        let mut places = BTreeMap::new();
+        let mut counts = BTreeMap::new();
         for channel in strongest.iter().filter(|channel| **channel != NONE) {
-            *places.entry(*channel as usize).or_insert(0) += 1;
+            *counts.entry(*channel as usize).or_insert(0) += 1;
         }
-        let mut order: Vec<(usize, usize)> = places.into_iter().collect();
-        order.sort_by_key(|(channel, places)| (std::cmp::Reverse(*places), *channel));
+        let mut order: Vec<(usize, usize)> = counts.into_iter().collect();
+        order.sort_by_key(|(channel, count)| (std::cmp::Reverse(*count), *channel));
         let network = self.net.fingerprint()?.chars().take(16).collect();
         let names = of_layer(&read(names)?, &network, name);
         Ok(Semantic {
             layer: name.to_owned(),
             network,
-            verdict: self.verdict(),
-            picture: self.pixels(),
+            answer_line: self.answer_line(),
+            image: self.pixels(),
             title: format!(
-                "{name}: the strongest of {count} channels at each of {rows} \u{d7} {columns} places"
+                "{name}: strongest of {count} channels at each of {rows} \u{d7} {columns} positions"
             ),
             width: self.picture().page_width(300.0),
             channels: count as usize,
@@ -110,8 +110,8 @@ impl View {
 }
 
 impl Semantic {
-    /// Gives a channel of this layer and network a name, kept in a file for the next
-    /// time (`runs/channel-names.json`); an empty one takes it away.
+    /// Names a channel of this layer and network. The name is saved in `runs/channel-names.json`; an
+    /// empty one removes it.
     ///
     /// # Errors
     /// When the name is longer than 24 letters, or the file cannot be written.
@@ -134,7 +134,7 @@ impl Semantic {
                 name.chars().count()
             )));
         }
-        // Two notebooks at once: each adds its name to those of the other.
+        // Locked, because two notebooks may add names at the same time.
         let _lock = files::lock(file).map_err(|e| files::not_written(file, &e))?;
         let mut all = read(file)?;
         let of_layer = all.entry(self.network.clone()).or_default().entry(self.layer.clone()).or_default();
@@ -145,28 +145,28 @@ impl Semantic {
         }
         self.names.clone_from(of_layer);
         let text = serde_json::to_string_pretty(&all)
-            .map_err(|e| Error::new(format!("the names could not be written: {e}")))?;
+            .map_err(|e| Error::new(format!("the channel names could not be written: {e}")))?;
         files::write(file, text.as_bytes()).map_err(|e| files::not_written(file, &e))?;
         Ok(self)
     }
 
-    /// The number of the strongest channel at each place; -1 where none answers.
+    /// The strongest channel at each position; -1 where none is active.
     ///
     /// # Shapes
     /// `[H, W]` of the layer
     ///
     /// # Errors
-    /// When there is no memory for it.
+    /// When there is not enough memory.
     pub fn tensor(&self) -> Result<Tensor> {
         Ok(Tensor::f_from_slice(&self.strongest)?.f_view([self.rows as i64, self.columns as i64])?)
     }
 
-    /// The channels that are strongest somewhere, the most frequent first.
+    /// The channels that are strongest somewhere, most frequent first.
     pub fn present(&self) -> Vec<usize> {
         self.order.iter().map(|(channel, _)| *channel).collect()
     }
 
-    /// The channels with a colour of their own, and their colours.
+    /// The channels that have their own colour, and the colours.
     fn shown(&self) -> impl Iterator<Item = (usize, [u8; 3])> {
         self.order.iter().map(|(channel, _)| *channel).zip(REGIONS)
     }
@@ -176,8 +176,8 @@ impl Semantic {
         own.map_or(if channel == NONE { NOTHING } else { REST }, |(_, colour)| colour)
     }
 
-    /// What a channel is called: by its number, and by the name it was given.
-    fn called(&self, channel: usize) -> String {
+    /// The number of a channel, and its name if it has one.
+    fn label(&self, channel: usize) -> String {
         match self.names.get(&channel) {
             Some(name) => format!("{channel}: {name}"),
             None => channel.to_string(),
@@ -186,58 +186,55 @@ impl Semantic {
 
     fn legend(&self) -> Vec<([u8; 3], String)> {
         let all = self.strongest.len() as f64;
-        let share = |places: usize| format!("{:.0} %", 100.0 * places as f64 / all);
-        let places =
-            |channel: usize| self.order.iter().find(|(c, _)| *c == channel).map_or(0, |(_, places)| *places);
+        let share = |count: usize| format!("{:.0} %", 100.0 * count as f64 / all);
+        let count =
+            |channel: usize| self.order.iter().find(|(c, _)| *c == channel).map_or(0, |(_, count)| *count);
         let mut legend: Vec<_> = self
             .shown()
-            .map(|(channel, colour)| {
-                (colour, format!("{} ({})", self.called(channel), share(places(channel))))
-            })
+            .map(|(channel, colour)| (colour, format!("{} ({})", self.label(channel), share(count(channel)))))
             .collect();
         let rest = self.order.iter().skip(REGIONS.len());
-        let (channels, rest) = (rest.clone().count(), rest.map(|(_, places)| places).sum());
+        let (channels, rest) = (rest.clone().count(), rest.map(|(_, count)| count).sum());
         if channels > 0 {
             legend.push((REST, format!("{channels} others ({})", share(rest))));
         }
-        let nothing = self.strongest.iter().filter(|channel| **channel == NONE).count();
-        if nothing > 0 {
-            legend.push((NOTHING, format!("no map answers ({})", share(nothing))));
+        let inactive = self.strongest.iter().filter(|channel| **channel == NONE).count();
+        if inactive > 0 {
+            legend.push((NOTHING, format!("no active channel ({})", share(inactive))));
         }
         legend
     }
 
-    /// The picture, the coloured map over it, and what the colours stand for.
+    /// Draws the image, the coloured map over it, and a legend.
     ///
     /// # Errors
-    /// When it cannot be drawn.
+    /// When drawing fails.
     pub fn figure(&self) -> Result<Figure> {
-        let (height, width) = (self.picture.height as usize, self.picture.width as usize);
+        let (height, width) = (self.image.height as usize, self.image.width as usize);
         let (rows, columns) = (self.rows, self.columns);
-        // Each place covers its part of the picture.
+        // Each position covers its part of the image.
         let at = |y: usize, x: usize| self.strongest[(y * rows / height) * columns + x * columns / width];
         let rgb = (0..height)
             .flat_map(|y| (0..width).map(move |x| (y, x)))
             .flat_map(|(y, x)| self.colour(at(y, x)));
         let mut regions = Pixels { width: width as u32, height: height as u32, rgb: rgb.collect() };
-        blend(&mut regions, &self.picture, 0.75);
+        blend(&mut regions, &self.image, 0.75);
         let legend = self.legend();
         let words: Vec<&str> = legend.iter().map(|(_, text)| text.as_str()).collect();
         let text = format!("{}. {}: {}", self.title, self.layer, words.join(", "));
         let row = vec![
-            Panel::new("the picture", Content::Picture(self.picture.clone()), self.width).bare(),
-            Panel::new("the strongest channel", Content::Picture(regions), self.width).bare(),
+            Panel::new("image", Content::Picture(self.image.clone()), self.width).bare(),
+            Panel::new("strongest channel", Content::Picture(regions), self.width).bare(),
             Panel::new("", Content::Legend(legend.clone()), 240.0),
         ];
-        let lines = vec![self.verdict.clone()];
-        Sheet { title: self.title.clone(), rows: vec![row], lines }.figure(text, words.join("\n"))
+        let lines = vec![self.answer_line.clone()];
+        Layout { title: self.title.clone(), rows: vec![row], lines }.figure(text, words.join("\n"))
     }
 
-    /// Each channel of the map, by the patches that excite it most: something to
-    /// name it by.
+    /// Draws the patches that activate each channel of the map most, to help with naming it.
     ///
     /// # Errors
-    /// When the patches are those of another layer.
+    /// When the patches belong to another layer.
     pub fn introduce(&self, patches: &Patches) -> Result<Figure> {
         if patches.layer() != self.layer {
             return Err(Error::new(format!(
@@ -249,18 +246,18 @@ impl Semantic {
         }
         let mut rows = Vec::new();
         for (channel, colour) in self.shown() {
-            let mut row = vec![Panel::new("", Content::Legend(vec![(colour, self.called(channel))]), 170.0)];
+            let mut row = vec![Panel::new("", Content::Legend(vec![(colour, self.label(channel))]), 170.0)];
             row.extend(patches.panels(channel, 72.0)?.into_iter().take(EXAMPLES));
             rows.push(row);
         }
-        let title = format!("{}: who is who? What excites each channel most", self.layer);
-        let names: Vec<String> = self.shown().map(|(channel, _)| self.called(channel)).collect();
+        let title = format!("{}: the patches that activate each channel most", self.layer);
+        let names: Vec<String> = self.shown().map(|(channel, _)| self.label(channel)).collect();
         let text = format!("{title}: channels {}", names.join(", "));
-        Sheet { title, rows, lines: vec![patches.line()] }.figure(text.clone(), text)
+        Layout { title, rows, lines: vec![patches.line()] }.figure(text.clone(), text)
     }
 }
 
-/// The file with the names, beside the trainings.
+/// The file with the channel names, in the folder of the trainings.
 fn file() -> PathBuf {
     runs().join("channel-names.json")
 }
@@ -270,12 +267,16 @@ fn read(file: &Path) -> Result<Names> {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Names::new()),
         Err(error) => {
-            return Err(Error::new(format!("the names in {} could not be read: {error}", file.display())));
+            return Err(Error::new(format!(
+                "the channel names in {} could not be read: {error}",
+                file.display()
+            )));
         }
     };
     serde_json::from_str(&text).map_err(|error| {
         Error::new(format!(
-            "{} is no file of names any more ({error}): mend it, or move it away and name anew",
+            "{} is not a valid file of channel names ({error}): repair it, or move it away and name the \
+             channels again",
             file.display()
         ))
     })

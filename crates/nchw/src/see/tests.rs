@@ -1,4 +1,4 @@
-//! Numbers against PyTorch, corners in their corners, pictures against those that were looked at.
+//! Compares numbers with PyTorch, the position of bright corners, and figures with reviewed ones.
 
 use super::{
     Film, FilterBank, MapGrid, Semantic, View, album,
@@ -13,7 +13,7 @@ use crate::{
     data::{Cifar10, Dataset},
     figure::Figure,
     image::Image,
-    net::{LectureNet, Plan},
+    net::{LectureNet, LectureNetConfig},
     panels::Content,
     testing::TempFolder,
     train::{Recipe, evaluate, train},
@@ -25,20 +25,20 @@ fn shipped() -> LectureNet {
     LectureNet::shipped().unwrap()
 }
 
-/// As in see.py: every pixel another, none of the three sides alike.
+/// The image of see.py: pixels from a formula, three different sides.
 fn formula(height: i64, width: i64) -> Image {
-    let place = |i: i64| (i / (height * width), i / width % height, i % width);
+    let position = |i: i64| (i / (height * width), i / width % height, i % width);
     let byte = |(c, h, w): (i64, i64, i64)| ((31 * c + 7 * h * h + 13 * w + 5 * h * w) % 256) as u8;
-    let bytes: Vec<u8> = (0..3 * height * width).map(|i| byte(place(i))).collect();
-    let picture = Tensor::from_slice(&bytes).view([3, height, width]);
-    Image::from_tensor(&picture).unwrap().named("formula")
+    let bytes: Vec<u8> = (0..3 * height * width).map(|i| byte(position(i))).collect();
+    let image = Tensor::from_slice(&bytes).view([3, height, width]);
+    Image::from_tensor(&image).unwrap().named("formula")
 }
 
 fn cat() -> View {
     Cifar10::samples().unwrap().see(&shipped(), 0, Cifar10::NAMES).unwrap()
 }
 
-/// PyTorch's line, and how far it goes from its least to its most.
+/// Shape and numbers that PyTorch computed, and the range of the numbers.
 fn frozen(what: &str, layer: &str) -> (Vec<i64>, Vec<f32>, f32) {
     let line = include_str!("../../tests/net/see.txt").lines().find_map(|line| {
         let fields: Vec<&str> = line.split("; ").collect();
@@ -60,10 +60,10 @@ fn agrees(what: &str, layer: &str, map: &Tensor) {
 }
 
 #[test]
-fn maps_are_pytorchs() {
+fn maps_and_heat_maps_agree_with_pytorch() {
     let first = include_str!("../../tests/net/see.txt").lines().next().unwrap();
-    let of = format!("weights; {}", shipped().fingerprint().unwrap());
-    assert_eq!(first, of, "the weights of the course are others now: make see.txt anew (see.py)");
+    let weights = format!("weights; {}", shipped().fingerprint().unwrap());
+    assert_eq!(first, weights, "the course's weights have changed: regenerate see.txt with see.py");
     let view = cat();
     let wide = see(&shipped(), &formula(24, 40), Cifar10::NAMES).unwrap();
     for block in ["block1", "block2", "block3"] {
@@ -71,7 +71,7 @@ fn maps_are_pytorchs() {
         agrees("mean", block, &view.mean(block).unwrap().tensor());
         agrees("max", block, &view.max(block).unwrap().tensor());
         agrees("wide sum", block, &wide.sum(block).unwrap().tensor());
-        // Our own reading of the paper, and the package on PyPI.
+        // An implementation of the paper, and the package on PyPI.
         agrees("Grad-CAM", block, &view.grad_cam(block, 3).unwrap().tensor());
         agrees("package", block, &view.grad_cam(block, 3).unwrap().tensor());
     }
@@ -92,12 +92,12 @@ fn corner(size: &[i64], part: i64, (bottom, right): Corner) -> Tensor {
     tensor
 }
 
-/// Middles of the connected regions in which the first picture is brighter than the
-/// second, from left to right: (column, row). Cells of 4 x 4 pixels.
+/// The centres (column, row) of connected regions in which the first image is brighter than the second, from
+/// left to right, in cells of 4 x 4 pixels.
 fn brighter(first: &image::RgbImage, second: &image::RgbImage) -> Vec<(f64, f64)> {
     let (columns, rows) = (first.width() / 4, first.height() / 4);
-    let at = |picture: &image::RgbImage, x: u32, y: u32| {
-        picture.get_pixel(4 * x + 2, 4 * y + 2).0.iter().map(|v| i32::from(*v)).sum::<i32>()
+    let at = |image: &image::RgbImage, x: u32, y: u32| {
+        image.get_pixel(4 * x + 2, 4 * y + 2).0.iter().map(|v| i32::from(*v)).sum::<i32>()
     };
     let mut open: Vec<bool> = (0..rows * columns)
         .map(|i| at(first, i % columns, i / columns) > at(second, i % columns, i / columns) + 60)
@@ -105,11 +105,11 @@ fn brighter(first: &image::RgbImage, second: &image::RgbImage) -> Vec<(f64, f64)
     let mut found = Vec::new();
     for start in 0..open.len() {
         let (mut region, mut stack) = (Vec::new(), vec![start]);
-        while let Some(place) = stack.pop() {
-            if !std::mem::take(&mut open[place]) {
+        while let Some(cell) = stack.pop() {
+            if !std::mem::take(&mut open[cell]) {
                 continue;
             }
-            let (x, y) = (place as u32 % columns, place as u32 / columns);
+            let (x, y) = (cell as u32 % columns, cell as u32 / columns);
             region.push((f64::from(x), f64::from(y)));
             for (dx, dy) in [(-1, 0), (1, 0), (0, -1), (0, 1)] {
                 let (x, y) = (x as i64 + dx, y as i64 + dy);
@@ -119,7 +119,7 @@ fn brighter(first: &image::RgbImage, second: &image::RgbImage) -> Vec<(f64, f64)
             }
         }
         if region.len() >= 4 {
-            let sum = region.iter().fold((0.0, 0.0), |sum, place| (sum.0 + place.0, sum.1 + place.1));
+            let sum = region.iter().fold((0.0, 0.0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1));
             found.push((sum.0 / region.len() as f64, sum.1 / region.len() as f64));
         }
     }
@@ -127,9 +127,9 @@ fn brighter(first: &image::RgbImage, second: &image::RgbImage) -> Vec<(f64, f64)
     found
 }
 
-/// A figure made of each corner: what is bright must lie there in each of its panels,
-/// which stand side by side.
-fn in_its_corner(panels: usize, figure: impl Fn(Corner) -> Result<Figure>) {
+/// Draws a figure for each bright corner, and checks that it is in this corner in each of the panels, which
+/// are side by side.
+fn check_corners(panels: usize, figure: impl Fn(Corner) -> Result<Figure>) {
     let drawn = |corner| image::load_from_memory(figure(corner).unwrap().png()).unwrap().to_rgb8();
     for (left, right) in [((false, false), (true, true)), ((true, false), (false, true))] {
         let (first, second) = (drawn(left), drawn(right));
@@ -148,37 +148,37 @@ fn in_its_corner(panels: usize, figure: impl Fn(Corner) -> Result<Figure>) {
 
 #[test]
 fn a_bright_corner_stays_in_its_corner() {
-    let net = LectureNet::new(Plan::default(), 7, Device::Cpu).unwrap();
+    let net = LectureNet::new(LectureNetConfig::default(), 7, Device::Cpu).unwrap();
     let dark = |h: i64, w: i64| Image::from_tensor(&Tensor::zeros([3, h, w], (Kind::Float, Device::Cpu)));
     let view = see(&net, &dark(24, 40).unwrap(), Cifar10::NAMES).unwrap();
-    // The picture.
-    in_its_corner(1, |at| {
+    // The image.
+    check_corners(1, |at| {
         see(&net, &Image::from_tensor(&corner(&[3, 24, 40], 8, at))?, Cifar10::NAMES)?.figure()
     });
-    // Numbers beside a picture and over it: two panels.
-    in_its_corner(2, |at| view.heat(corner(&[6, 10], 2, at), "heat".into(), "")?.figure());
-    // A grid of maps, and each with its weight.
-    in_its_corner(2, |at| {
+    // A heat map beside the image and over it: two panels.
+    check_corners(2, |at| view.heat(corner(&[6, 10], 2, at), "heat".into(), "")?.figure());
+    // A grid of maps, and maps with weights.
+    check_corners(2, |at| {
         let mut grid = view.maps("block1")?;
         grid.maps = corner(&[1, 2, 6, 10], 2, at);
         grid.figure()
     });
-    in_its_corner(3, |at| {
+    check_corners(3, |at| {
         let mut mix = view.mix("block1", &[(0, 1.0), (1, 1.0)])?;
         (mix.parts, mix.sum) =
             (vec![corner(&[6, 10], 2, at), corner(&[6, 10], 2, at)], corner(&[6, 10], 2, at));
         mix.figure()
     });
-    // Filters: as pictures, and one input channel after the other.
-    in_its_corner(2, |at| FilterBank::new("first", corner(&[2, 3, 3, 4], 1, at))?.figure());
-    // Red is darker than white: the corner is where the other picture is brighter.
-    in_its_corner(1, |at| {
+    // Filters as RGB images, and channel by channel.
+    check_corners(2, |at| FilterBank::new("first", corner(&[2, 3, 3, 4], 1, at))?.figure());
+    // Red is darker than white: the corner is where the other figure is brighter.
+    check_corners(1, |at| {
         let of =
             |channel: i64| corner(&[1, 1, 4, 4], 1, (!at.0, !at.1)) * if channel == 0 { 1.0 } else { 0.0 };
         FilterBank::new("second", Tensor::cat(&[of(0), of(1)], 1))?.figure()
     });
     // The strongest channel: sand-coloured in its corner, dark blue elsewhere.
-    in_its_corner(1, |at| {
+    check_corners(1, |at| {
         let mut semantic = view.semantic_with("block1", Path::new("none"))?;
         let maps = corner(&[12, 20], 6, at).to_kind(Kind::Int64) * 3;
         semantic.strongest = Vec::try_from(maps.view([-1])).unwrap();
@@ -188,7 +188,7 @@ fn a_bright_corner_stays_in_its_corner() {
 }
 
 #[test]
-fn patches_are_where_the_map_answers() {
+fn patches_are_where_the_map_is_largest() {
     let samples = Cifar10::samples().unwrap();
     let net = shipped();
     for layer in ["block1.conv1", "block2", "block3"] {
@@ -197,8 +197,8 @@ fn patches_are_where_the_map_answers() {
         for channel in [0, 7, 31] {
             let rows = found.tensor(channel).unwrap();
             for row in 0..rows.size()[0] {
-                let [picture, y, x] = [0, 1, 2].map(|i| rows.double_value(&[row, i]) as i64);
-                let map = maps.i((picture, channel as i64));
+                let [image, y, x] = [0, 1, 2].map(|i| rows.double_value(&[row, i]) as i64);
+                let map = maps.i((image, channel as i64));
                 assert_eq!(rows.double_value(&[row, 3]), map.double_value(&[y, x]), "{layer} {channel}");
                 assert_eq!(map.max().double_value(&[]), map.double_value(&[y, x]), "{layer} {channel}");
             }
@@ -207,59 +207,63 @@ fn patches_are_where_the_map_answers() {
             }
         }
     }
-    // A patch of the first layer is the 3 x 3 pixels that its filter was laid on.
+    // A patch of the first layer is the 3 x 3 window of its filter.
     let found = patches(&net, &samples, "block1.conv1").unwrap();
     let at = found.tensor(22).unwrap();
-    let [picture, y, x] = [0, 1, 2].map(|i| at.double_value(&[0, i]) as i64);
+    let [image, y, x] = [0, 1, 2].map(|i| at.double_value(&[0, i]) as i64);
     let first = found.panels(22, 64.0).unwrap().swap_remove(0);
-    let Content::Picture(part) = first.content else { panic!("a patch is a picture") };
+    let Content::Picture(part) = first.content else { panic!("a patch is an image") };
     assert_eq!((part.height, part.width), (3, 3));
-    let whole = samples.picture(picture as usize).unwrap().pixels();
+    let whole = samples.picture(image as usize).unwrap().pixels();
     let middle = ((y * 32 + x) * 3) as usize;
     assert_eq!(part.rgb[12..15], whole.rgb[middle..middle + 3]);
 }
 
-/// How far a picture may be from the one that was looked at: no more than one pixel
-/// in two hundred may differ by more than 24 of 255 (another processor adds in another
-/// order, and a number on the edge of two colours goes to the other).
+/// Compares a figure with the reviewed one. At most one pixel in two hundred may differ by more than 24 of
+/// 255: another processor adds in another order, and a number between two colours gets the other one.
 #[track_caller]
-fn as_looked_at(name: &str, figure: Figure) {
+fn agrees_with_reviewed(name: &str, figure: Figure) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/see").join(format!("{name}.png"));
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         figure.save(&file).unwrap();
     }
-    let kept = image::open(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display())).to_rgb8();
+    let reviewed = image::open(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display())).to_rgb8();
     let now = image::load_from_memory(figure.png()).unwrap().to_rgb8();
-    let differs =
-        kept.pixels().zip(now.pixels()).filter(|(a, b)| a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > 24));
-    let (differs, all) = (differs.count(), kept.pixels().len());
-    if kept.dimensions() == now.dimensions() && differs * 200 <= all {
+    let differs = reviewed
+        .pixels()
+        .zip(now.pixels())
+        .filter(|(a, b)| a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > 24));
+    let (differs, all) = (differs.count(), reviewed.pixels().len());
+    if reviewed.dimensions() == now.dimensions() && differs * 200 <= all {
         return;
     }
-    let beside = std::env::temp_dir().join(format!("{name}.png"));
-    figure.save(&beside).unwrap();
+    let new = std::env::temp_dir().join(format!("{name}.png"));
+    figure.save(&new).unwrap();
     panic!(
-        "{name}: {differs} of {all} pixels differ; look at {} and at {}; UPDATE_EXPECT=1 keeps the new one",
+        "{name}: {differs} of {all} pixels differ: compare {} with {}; UPDATE_EXPECT=1 saves the new figure",
         file.display(),
-        beside.display()
+        new.display()
     );
 }
 
 #[test]
-fn figures_are_as_they_were_looked_at() {
-    // Weights that never change, so that a better training changes no picture here.
-    let net = LectureNet::new(Plan::default(), 7, Device::Cpu).unwrap();
+fn figures_agree_with_the_reviewed_ones() {
+    // Untrained weights, so that a new training does not change these figures.
+    let net = LectureNet::new(LectureNetConfig::default(), 7, Device::Cpu).unwrap();
     let wide = see(&net, &formula(24, 40), Cifar10::NAMES).unwrap();
     let square = Cifar10::samples().unwrap().see(&net, 1, Cifar10::NAMES).unwrap();
-    as_looked_at("sum", wide.sum("block2").unwrap().figure().unwrap());
-    as_looked_at("maps", wide.maps("block1").unwrap().figure().unwrap());
-    as_looked_at("semantic", wide.semantic_with("block1", Path::new("none")).unwrap().figure().unwrap());
-    as_looked_at("compare", square.compare("block3").unwrap());
-    as_looked_at("filters", filters(&net, "block1.conv1").unwrap().figure().unwrap());
+    agrees_with_reviewed("sum", wide.sum("block2").unwrap().figure().unwrap());
+    agrees_with_reviewed("maps", wide.maps("block1").unwrap().figure().unwrap());
+    agrees_with_reviewed(
+        "semantic",
+        wide.semantic_with("block1", Path::new("none")).unwrap().figure().unwrap(),
+    );
+    agrees_with_reviewed("compare", square.compare("block3").unwrap());
+    agrees_with_reviewed("filters", filters(&net, "block1.conv1").unwrap().figure().unwrap());
 }
 
 #[test]
-fn every_figure_says_what_is_to_be_seen_and_fits_a_slide() {
+fn every_figure_has_a_title_and_alt_text_and_fits_a_slide() {
     let (net, samples) = (shipped(), Cifar10::samples().unwrap());
     let view = cat();
     let found = patches(&net, &samples, "block3").unwrap();
@@ -299,7 +303,7 @@ fn every_figure_says_what_is_to_be_seen_and_fits_a_slide() {
 }
 
 #[test]
-fn names_are_kept_for_this_network_and_layer() {
+fn names_belong_to_a_network_and_layer() {
     let folder = TempFolder::new("names");
     let file = folder.path().join("runs/names.json");
     let view = cat();
@@ -309,27 +313,27 @@ fn names_are_kept_for_this_network_and_layer() {
     let again = view.semantic_with("block3", &file).unwrap();
     assert_eq!(again.to_string(), named.to_string());
     assert!(!view.semantic_with("block2", &file).unwrap().to_string().contains("ear"));
-    let other = LectureNet::new(Plan::default(), 1, Device::Cpu).unwrap();
+    let other = LectureNet::new(LectureNetConfig::default(), 1, Device::Cpu).unwrap();
     let other = see(&other, view.picture(), Cifar10::NAMES).unwrap();
     assert!(!other.semantic_with("block3", &file).unwrap().to_string().contains("ear"));
-    let gone = again.name_in(&file, channel, "").unwrap();
-    assert!(!gone.to_string().contains("ear"));
-    let told = |error: Result<Semantic>| error.map(drop).unwrap_err().to_string();
+    let removed = again.name_in(&file, channel, "").unwrap();
+    assert!(!removed.to_string().contains("ear"));
+    let message = |error: Result<Semantic>| error.map(drop).unwrap_err().to_string();
     assert!(
-        told(view.semantic_with("block3", &file).unwrap().name_in(&file, 128, "ear"))
+        message(view.semantic_with("block3", &file).unwrap().name_in(&file, 128, "ear"))
             .contains("expected 0 to 127")
     );
     let long = "a name that nobody could read beside it";
     assert!(
-        told(view.semantic_with("block3", &file).unwrap().name_in(&file, 1, long))
+        message(view.semantic_with("block3", &file).unwrap().name_in(&file, 1, long))
             .contains("at most 24 letters")
     );
     std::fs::write(&file, "{\"half").unwrap();
-    assert!(told(view.semantic_with("block3", &file)).contains("no file of names any more"));
+    assert!(message(view.semantic_with("block3", &file)).contains("is not a valid file of channel names"));
 }
 
 #[test]
-fn names_given_in_two_notebooks_at_once_are_all_kept() {
+fn names_saved_at_the_same_time_are_all_kept() {
     let folder = TempFolder::new("names-at-once");
     let file = folder.path().join("names.json");
     let view = cat();
@@ -350,7 +354,7 @@ fn names_given_in_two_notebooks_at_once_are_all_kept() {
 fn a_training_becomes_a_film() {
     let folder = TempFolder::new("film");
     let data = Dataset::shapes10(64, 32, 1).unwrap();
-    let plan = Plan { maps: [8, 9, 10], ..Plan::default() };
+    let plan = LectureNetConfig { maps: [8, 9, 10], ..LectureNetConfig::default() };
     let recipe = Recipe {
         plan,
         epochs: 2,
@@ -361,14 +365,14 @@ fn a_training_becomes_a_film() {
     };
     let run = train(recipe, &data).unwrap();
     run.wait().unwrap();
-    let picture = data.test.picture(0).unwrap();
-    let film = run.film(&picture).unwrap();
+    let image = data.test.picture(0).unwrap();
+    let film = run.film(&image).unwrap();
     assert_eq!(film.filters().unwrap().size(), [3, 8, 3, 3, 3]);
     assert_eq!(film.maps("block2").unwrap().size(), [3, 9, 8, 8]);
     // The last frame is the network that was kept.
     let kept = LectureNet::load(folder.path().join("run/weights.safetensors")).unwrap();
     assert_eq!(film.filters().unwrap().i(2), kept.filters("block1.conv1").unwrap());
-    assert_eq!(film.maps("block3").unwrap().i(2..3), kept.map(&picture.tensor_u8(), "block3").unwrap());
+    assert_eq!(film.maps("block3").unwrap().i(2..3), kept.map(&image.tensor_u8(), "block3").unwrap());
     let file = folder.path().join("film.safetensors");
     film.keep(&file).unwrap();
     let again = Film::load(&file).unwrap();
@@ -378,19 +382,19 @@ fn a_training_becomes_a_film() {
     let figure = again.figure().unwrap();
     let reader = png::Decoder::new(std::io::Cursor::new(figure.png())).read_info().unwrap();
     assert_eq!(reader.info().animation_control().unwrap().num_frames, 3);
-    let told = |error: Result<Film>| error.map(drop).unwrap_err().to_string();
-    assert!(told(run.film(&formula(40, 40))).contains("expected a picture of 32 x 32"));
+    let message = |error: Result<Film>| error.map(drop).unwrap_err().to_string();
+    assert!(message(run.film(&formula(40, 40))).contains("expected an image of 32 x 32"));
     assert!(
-        told(Film::load(folder.path().join("run/weights.safetensors")))
-            .contains("no film of a training: `picture` is missing")
+        message(Film::load(folder.path().join("run/weights.safetensors")))
+            .contains("not a film of a training: `picture` is missing")
     );
-    let strip = Film::shipped().unwrap();
-    assert!(strip.to_string().contains("epoch 12: 87.2 %"), "{strip}");
-    assert!(strip.frame(13).unwrap_err().to_string().contains("expected 0 to 12"));
+    let shipped = Film::shipped().unwrap();
+    assert!(shipped.to_string().contains("epoch 12: 87.2 %"), "{shipped}");
+    assert!(shipped.frame(13).unwrap_err().to_string().contains("expected 0 to 12"));
 }
 
 #[test]
-fn grad_cam_needs_no_gradients_outside() {
+fn grad_cam_works_inside_no_grad() {
     let view = cat();
     for layer in ["block1.conv1", "block2", "block3"] {
         let expected = view.grad_cam(layer, 3).unwrap().tensor();
@@ -406,18 +410,18 @@ fn grad_cam_needs_no_gradients_outside() {
 }
 
 #[test]
-fn what_cannot_be_shown_says_what_can() {
+fn errors_say_what_is_possible() {
     let net = shipped();
     let view = cat();
     let wide = see(&net, &formula(24, 40), Cifar10::NAMES).unwrap();
-    let told = |figure: Result<MapGrid>| figure.map(drop).unwrap_err().to_string();
-    assert!(told(view.maps("block9")).contains("block2.conv3"));
-    assert!(told(view.maps("head")).contains("no rows and columns any more"));
-    let told = |heat: Result<super::Heat>| heat.map(drop).unwrap_err().to_string();
-    assert!(told(view.channel("block1", 32)).contains("expected 0 to 31"));
-    assert!(told(view.grad_cam("block3", 10)).contains("0 to 9 (airplane"));
-    assert!(told(wide.grad_cam("block3", 3)).contains("`photo.cropped_to(32, 32)?`"));
-    assert!(told(wide.occlusion(3)).contains("24 x 40"));
+    let message = |figure: Result<MapGrid>| figure.map(drop).unwrap_err().to_string();
+    assert!(message(view.maps("block9")).contains("block2.conv3"));
+    assert!(message(view.maps("head")).contains("no rows and columns"));
+    let message = |heat: Result<super::Heat>| heat.map(drop).unwrap_err().to_string();
+    assert!(message(view.channel("block1", 32)).contains("expected 0 to 31"));
+    assert!(message(view.grad_cam("block3", 10)).contains("0 to 9 (airplane"));
+    assert!(message(wide.grad_cam("block3", 3)).contains("`photo.cropped_to(32, 32)?`"));
+    assert!(message(wide.occlusion(3)).contains("24 x 40"));
     let error = see(&net, &formula(7, 40), Cifar10::NAMES).map(drop).unwrap_err().to_string();
     assert!(error.contains("at least 8 x 8, got 7 rows and 40 columns"), "{error}");
     let error = filters(&net, "block1").map(drop).unwrap_err().to_string();
@@ -430,9 +434,8 @@ fn what_cannot_be_shown_says_what_can() {
     assert_eq!(large.tensor("block3").unwrap().size(), [1, 128, 8, 80]);
 }
 
-/// Colours as eyes see them that lack one kind of cone, wholly (Machado, Oliveira and
-/// Fernandes, *A Physiologically-based Model for Simulation of Color Vision
-/// Deficiency*, 2009), and as all others see them.
+/// How colours appear to eyes with all cones, and to eyes without one kind of cone (Machado, Oliveira and
+/// Fernandes, *A Physiologically-based Model for Simulation of Color Vision Deficiency*, 2009).
 const EYES: [(&str, [[f64; 3]; 3]); 4] = [
     ("all cones", [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
     (
@@ -467,7 +470,7 @@ fn lab(rgb: [u8; 3], eye: &[[f64; 3]; 3]) -> [f64; 3] {
 }
 
 #[test]
-fn regions_are_told_apart_by_all_eyes() {
+fn regions_are_distinguishable_for_colour_blind_readers() {
     let mut colours = REGIONS.to_vec();
     colours.extend([REST, NOTHING]);
     for (name, eye) in &EYES {
@@ -475,7 +478,7 @@ fn regions_are_told_apart_by_all_eyes() {
             for b in &colours[..i] {
                 let (one, other) = (lab(*a, eye), lab(*b, eye));
                 let distance = one.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
-                // A distance of 2 can just be seen side by side; these lie apart.
+                // A distance of 2 is just visible side by side; these colours are not adjacent.
                 assert!(distance > 14.0, "{name}: {a:?} and {b:?} are {distance:.1} apart");
             }
         }

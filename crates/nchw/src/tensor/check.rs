@@ -1,4 +1,4 @@
-//! Is this tensor what I think it is? Asked in one line, answered axis by axis.
+//! Checks the shape of a tensor in one line, with an error that explains it axis by axis.
 
 use crate::{
     Error, Result,
@@ -6,25 +6,24 @@ use crate::{
 };
 use tch::{Kind, Tensor};
 
-/// Gives the tensor back if its shape is as the pattern says.
+/// Returns the tensor if its shape matches the pattern.
 ///
 /// # Shapes
-/// The pattern has an entry for each axis: a name (`N`: any size, and the same
-/// size wherever the name stands again), a name with its size (`C=3`), a size
-/// (`32`), or `_` (any size).
+/// The pattern has one entry per axis: a name (`N`: any size, but the same size wherever the
+/// name is repeated), a name with a size (`C=3`), a size (`32`), or `_` (any size).
 ///
 /// # Errors
-/// What was expected and what came, axis by axis, with the first wrong one
-/// marked; the likely cause and what to type, where a rearrangement would fit;
-/// or where the pattern cannot be read.
+/// If the shape does not match: the message lists what was expected and what it got for each
+/// axis, marks the first wrong one, and, if another order of the axes would match, says what to
+/// type. Also if the pattern cannot be parsed.
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let pictures = Tensor::zeros([8, 32, 48, 3], (Kind::Float, Device::Cpu));
-/// let error = check(&pictures, "N C=3 H W").unwrap_err().to_string();
+/// let images = Tensor::zeros([8, 32, 48, 3], (Kind::Float, Device::Cpu));
+/// let error = check(&images, "N C=3 H W").unwrap_err().to_string();
 /// assert!(error.contains("axis 1  C  expected 3, got 32  <-- the first that is wrong"));
-/// let pictures = check(&pictures.permute([0, 3, 1, 2]), "N C=3 H W")?;
-/// assert_eq!(pictures.size(), [8, 3, 32, 48]);
+/// let images = check(&images.permute([0, 3, 1, 2]), "N C=3 H W")?;
+/// assert_eq!(images.size(), [8, 3, 32, 48]);
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub fn check(tensor: &Tensor, pattern: &str) -> Result<Tensor> {
@@ -34,46 +33,46 @@ pub fn check(tensor: &Tensor, pattern: &str) -> Result<Tensor> {
     Ok(tensor.shallow_clone())
 }
 
-/// Checks several tensors, in which a name stands for the same size: as many
-/// labels as pictures, say.
+/// Checks several tensors, in which a name means the same size: for example, that there are as
+/// many labels as images.
 ///
 /// # Shapes
-/// As in [`check`].
+/// As with [`check`].
 ///
 /// # Errors
-/// As [`check`], for the first tensor that is wrong; the first is tensor 1.
+/// As with [`check`], for the first tensor that does not match. Tensors are counted from 1.
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let pictures = Tensor::zeros([8, 3, 32, 48], (Kind::Float, Device::Cpu));
+/// let images = Tensor::zeros([8, 3, 32, 48], (Kind::Float, Device::Cpu));
 /// let labels = Tensor::zeros([7], (Kind::Int64, Device::Cpu));
-/// let error = check_all(&[(&pictures, "N C=3 H W"), (&labels, "N")]).unwrap_err().to_string();
+/// let error = check_all(&[(&images, "N C=3 H W"), (&labels, "N")]).unwrap_err().to_string();
 /// assert!(error.contains("expected 8 (as axis 0 of tensor 1), got 7"));
 /// ```
 pub fn check_all(tensors: &[(&Tensor, &str)]) -> Result<()> {
     let mut bound = Bound::default();
     for ((tensor, pattern), number) in tensors.iter().zip(1..) {
-        let place = format!("tensor {number}");
+        let name = format!("tensor {number}");
         let pattern: Pattern =
-            pattern.parse().map_err(|e| Error::new(format!("the pattern of {place}: {e}")))?;
-        holds_something(tensor).map_err(|e| Error::new(format!("{place}: {e}")))?;
-        pattern.check_with(&sizes(tensor), &mut bound, &place)?;
+            pattern.parse().map_err(|e| Error::new(format!("the pattern of {name}: {e}")))?;
+        holds_something(tensor).map_err(|e| Error::new(format!("{name}: {e}")))?;
+        pattern.check_with(&sizes(tensor), &mut bound, &name)?;
     }
     Ok(())
 }
 
-/// Refuses `Tensor::new()`, which has neither a shape nor numbers: libtorch can only panic at it.
+/// Refuses `Tensor::new()`, which has neither a shape nor numbers, and with which tch would panic.
 pub(crate) fn holds_something(tensor: &Tensor) -> Result<()> {
     if tensor.defined() {
         return Ok(());
     }
     Err(Error::new(
-        "expected a tensor with numbers, and got one that was never filled (`Tensor::new()`)\n\
-         instead: `Tensor::zeros([…], (Kind::Float, Device::Cpu))`, or what a layer gave",
+        "expected a tensor with numbers, got one that was never filled (`Tensor::new()`)\n\
+         instead: `Tensor::zeros([…], (Kind::Float, Device::Cpu))`, or the output of a layer",
     ))
 }
 
-/// An error with this advice when a tensor holds NaN or infinite numbers.
+/// Refuses a tensor that contains NaN or infinite numbers, with this advice.
 pub(crate) fn check_finite(what: &str, tensor: &Tensor, advice: &str) -> Result<()> {
     let numbers = tensor.f_detach()?;
     let bad = numbers.numel() as i64 - numbers.f_isfinite()?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
@@ -88,7 +87,7 @@ pub(crate) fn check_finite(what: &str, tensor: &Tensor, advice: &str) -> Result<
     )))
 }
 
-/// The sizes of a tensor; none when it was never filled.
+/// The sizes of a tensor; empty for `Tensor::new()`.
 pub(crate) fn sizes(tensor: &Tensor) -> Vec<u64> {
     if !tensor.defined() {
         return vec![];

@@ -1,4 +1,4 @@
-//! Gradients. libtorch's own function crashes the process where there is no graph to follow.
+//! Gradients, with an error where libtorch would end the process: if there is no computation graph.
 
 use crate::{Error, Result};
 use std::borrow::Borrow;
@@ -7,13 +7,13 @@ use tch::Tensor;
 /// The gradients of `value`, a single number, with respect to each of `inputs`.
 ///
 /// # Errors
-/// When `value` was computed without gradients.
+/// If `value` was computed without gradients.
 pub(crate) fn gradients<T: Borrow<Tensor>>(value: &Tensor, inputs: &[T]) -> Result<Vec<Tensor>> {
     check_graph(value)?;
     Ok(Tensor::f_run_backward(&[value], inputs, false, false)?)
 }
 
-/// An error when a tensor was computed without gradients.
+/// Refuses a tensor that was computed without gradients.
 pub(crate) fn check_graph(value: &Tensor) -> Result<()> {
     if value.requires_grad() {
         return Ok(());
@@ -30,7 +30,7 @@ mod tests {
     use tch::{Device, Kind};
 
     #[test]
-    fn a_value_without_a_graph_is_an_error_and_not_a_crash() {
+    fn a_value_without_a_graph_is_an_error() {
         let input = Tensor::from_slice(&[1.0f32, 2.0, 5.0]).set_requires_grad(true);
         let sum_of_squares = || input.square().sum(Kind::Float);
         let gradient = gradients(&sum_of_squares(), &[&input]).unwrap().swap_remove(0);

@@ -1,4 +1,4 @@
-//! The table of a real network: what its layers give when they run.
+//! A table of the layers of a real network, made by running them.
 
 use crate::{
     Error, Result,
@@ -17,14 +17,14 @@ use std::{
 };
 use tch::{Tensor, nn};
 
-/// What every layer of a network gives, and what it learns. See [`summary`].
+/// The output shapes and the parameters of the layers of a network. See [`summary`].
 #[derive(Clone, PartialEq)]
 pub struct Summary {
     /// The sizes of the input.
     pub input: Vec<u64>,
-    /// One row a layer.
+    /// One row per layer.
     pub rows: Vec<SummaryRow>,
-    /// How many numbers the layers learn; nothing where it cannot be known.
+    /// The number of parameters; `None` if it is unknown.
     pub parameters: Option<u64>,
     /// Variables of the `VarStore` that belong to none of the layers listed.
     pub left_over: Vec<String>,
@@ -33,32 +33,32 @@ pub struct Summary {
 /// One layer of a [`Summary`].
 #[derive(Clone, PartialEq)]
 pub struct SummaryRow {
-    /// The layer's name, or its place where it has none: the first is 1.
+    /// The layer's name; without a name, its number, from 1.
     pub name: String,
     /// The sizes of its output.
     pub output: Vec<u64>,
-    /// The sizes of its variables with their names, such as `weight`.
+    /// The names and sizes of its variables, such as `weight`.
     pub variables: Vec<(String, Vec<u64>)>,
-    /// How many numbers it learns; nothing where it cannot be known.
+    /// The number of parameters; `None` if it is unknown.
     pub parameters: Option<u64>,
 }
 
-/// A network that [`summary`] can run layer by layer: tch's `Sequential` and
-/// `SequentialT`, the course's own nets, and layers that were [`named`].
+/// A network that [`summary`] can run layer by layer: tch's `Sequential` and `SequentialT`, the
+/// networks of the course, and layers with names (see [`named`]).
 #[diagnostic::on_unimplemented(
     message = "`summary` cannot look into `{Self}`",
-    label = "nothing tells what its layers are",
-    note = "give them by name, in their order: `summary(&named(&vs, &[(\"conv1\", &net.conv1), (\"relu\", &relu)]), &input)`"
+    label = "the layers of this type are unknown",
+    note = "list them with their names, in order: `summary(&named(&vs, &[(\"conv1\", &net.conv1), (\"relu\", &relu)]), &input)`"
 )]
 pub trait Layered {
-    /// Its layers.
+    /// The layers.
     fn layers(&self) -> Result<Layers>;
 
-    /// What each of the first `count` layers gives. Where tch can only panic, it may.
+    /// The outputs of the first `count` layers. May panic where tch panics.
     fn outputs(&self, input: &Tensor, count: usize) -> Result<Vec<Tensor>>;
 }
 
-/// The layers of a network, as far as it can tell.
+/// The layers of a network, as far as they are known.
 pub struct Layers {
     layers: Vec<Layer>,
     left_over: Vec<String>,
@@ -66,11 +66,11 @@ pub struct Layers {
 
 struct Layer {
     name: String,
-    /// With their names; nothing where they cannot be known.
+    /// With their names; `None` if they are unknown.
     variables: Option<Vec<(String, Tensor)>>,
 }
 
-/// Layers with the names by which they were made. See [`named`].
+/// Layers with names. See [`named`].
 pub struct Named<'a> {
     variables: Option<&'a nn::VarStore>,
     layers: &'a [(&'a str, &'a dyn nn::ModuleT)],
@@ -78,10 +78,9 @@ pub struct Named<'a> {
 
 /// Names for the layers of a network, for [`summary`].
 ///
-/// tch cannot look into a network of one's own, so it is given as a list of
-/// names and layers, in their order. With the `VarStore` in which the layers
-/// were made the table has their weights and parameters, too: those whose names
-/// begin with the layer's (`&(vs.root() / "conv1")`).
+/// The layers of your own network are not known to tch, so list them with their names, in order. If you
+/// pass the `VarStore` in which the layers were created, the table also has their weights and
+/// parameters: those whose path begins with the name of the layer (`&(vs.root() / "conv1")`).
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -89,8 +88,8 @@ pub struct Named<'a> {
 /// let vs = nn::VarStore::new(Device::Cpu);
 /// let conv1 = nn::conv2d(vs.root() / "conv1", 3, 10, 3, Default::default());
 /// let relu = nn::func(|maps| maps.relu());
-/// let pictures = Tensor::zeros([8, 3, 7, 9], (Kind::Float, Device::Cpu));
-/// let table = summary(&named(&vs, &[("conv1", &conv1), ("relu", &relu)]), &pictures)?;
+/// let images = Tensor::zeros([8, 3, 7, 9], (Kind::Float, Device::Cpu));
+/// let table = summary(&named(&vs, &[("conv1", &conv1), ("relu", &relu)]), &images)?;
 /// assert_eq!(table.rows[0].output, [8, 10, 5, 7]);
 /// assert_eq!(table.parameters, Some(280));
 /// # Ok::<(), nchw::Error>(())
@@ -102,23 +101,21 @@ pub fn named<'a>(
     Named { variables: variables.into(), layers }
 }
 
-/// Runs the layers of a network one after the other, and tells what came out of each.
+/// Runs the layers of a network in order and lists the shape of each output.
 ///
-/// tch's `Sequential` does not tell what its layers are: they have their places
-/// for names, and no weights. Give them with [`named`] to see those, too, and
-/// for a network of your own. Nothing is learned and nothing changes: dropout
-/// and batch normalisation run as when they are asked.
+/// The layers of tch's `Sequential` have no names and unknown weights: the table numbers them.
+/// List them with [`named`] to see names and weights, and for your own network. The network does
+/// not change: dropout and batch normalisation run in evaluation mode.
 ///
 /// # Shapes
-/// Whatever the first layer takes; N C H W stand in columns of their own.
+/// Any input of the first layer; N, C, H and W have columns of their own.
 ///
 /// # Errors
-/// When a layer refuses what the layer before it gave: the table up to there,
-/// the sentence of libtorch, the likely cause and what to do. Also when two
-/// layers have the same name.
+/// If a layer fails on its input: the message has the table up to this layer, libtorch's message,
+/// the likely cause and what to do. Also if two layers have the same name.
 ///
 /// # Source
-/// The idea is torchinfo's.
+/// The idea is from torchinfo.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -135,84 +132,85 @@ pub fn summary(model: &impl Layered, input: impl Borrow<Tensor>) -> Result<Summa
     let input = input.borrow();
     holds_something(input)?;
     let Layers { layers, left_over } = model.layers()?;
-    let (outputs, refused) = run(model, input, layers.len());
+    let (outputs, failure) = run(model, input, layers.len());
     let known = layers.iter().all(|layer| layer.variables.is_some());
-    let rows: Vec<SummaryRow> = layers.iter().zip(&outputs).map(|(layer, given)| layer.row(given)).collect();
+    let rows: Vec<SummaryRow> =
+        layers.iter().zip(&outputs).map(|(layer, output)| layer.row(output)).collect();
     let parameters = if known { rows.iter().map(|row| row.parameters).sum() } else { None };
     let summary = Summary { input: sizes(input), rows, parameters, left_over };
-    let Some(refused) = refused else { return Ok(summary) };
+    let Some(failure) = failure else { return Ok(summary) };
     let position = outputs.len() + 1;
-    let place = match layers.get(outputs.len()).map(|layer| &layer.name) {
+    let layer = match layers.get(outputs.len()).map(|layer| &layer.name) {
         Some(name) if *name != position.to_string() => format!("layer {position}, `{name}`,"),
         _ => format!("layer {position}"),
     };
-    let before = outputs.last().map_or(summary.input.clone(), sizes);
-    let text = match refused {
-        Refused::Explained(says) => format!("{}: {says}", place.trim_end_matches(',')),
-        Refused::Said(said) => {
-            let hint = hint(&said, &before).map_or(String::new(), |hint| format!("\n{hint}"));
-            format!("{place} does not fit on {}: {said}{hint}", times(&before))
+    let input = outputs.last().map_or(summary.input.clone(), sizes);
+    let text = match failure {
+        Failure::Explained(message) => format!("{}: {message}", layer.trim_end_matches(',')),
+        Failure::Panic(message) => {
+            let hint = hint(&message, &input).map_or(String::new(), |hint| format!("\n{hint}"));
+            format!("{layer} does not fit on {}: {message}{hint}", times(&input))
         }
     };
     let summary = Summary { left_over: vec![], ..summary };
     Err(Error::new(format!("{summary}\n\n{}", text.replace('\n', "\n  "))))
 }
 
-/// Why a layer gave nothing.
-enum Refused {
-    /// libtorch's sentence, or whatever a layer panicked with.
-    Said(String),
-    /// The course's own layers know the likely cause themselves.
+/// Why a layer failed.
+enum Failure {
+    /// The layer panicked, with this message (mostly libtorch's).
+    Panic(String),
+    /// A layer of the course returned an error, which contains the likely cause.
     Explained(String),
 }
 
-/// What the layers give, up to the first that refuses.
-fn run(model: &impl Layered, input: &Tensor, count: usize) -> (Vec<Tensor>, Option<Refused>) {
-    // A guard and not `tch::no_grad`, which leaves gradients off for good when a layer panics.
+/// The outputs of the layers, up to the first one that fails.
+fn run(model: &impl Layered, input: &Tensor, count: usize) -> (Vec<Tensor>, Option<Failure>) {
+    // A guard instead of `tch::no_grad`, which leaves gradients off if a layer panics.
     let without_gradients = |count| {
-        let _off = tch::no_grad_guard();
+        let _guard = tch::no_grad_guard();
         model.outputs(input, count)
     };
     let outputs = |count| match caught(|| without_gradients(count)) {
-        Ok(given) => given.map_err(|error| Refused::Explained(error.to_string())),
-        Err(said) => Err(Refused::Said(said)),
+        Ok(result) => result.map_err(|error| Failure::Explained(error.to_string())),
+        Err(message) => Err(Failure::Panic(message)),
     };
-    let mut refused = match outputs(count) {
+    let mut failure = match outputs(count) {
         Ok(all) => return (all, None),
-        Err(refused) => refused,
+        Err(failure) => failure,
     };
-    // Which layer it was shows only when more or fewer of them are run.
-    let (mut given, mut runs, mut fails) = (vec![], 0, count);
-    while fails - runs > 1 {
-        let middle = runs + (fails - runs) / 2;
+    // Binary search for the layer that failed: the first `works` layers run, the first `fails` do not.
+    let (mut done, mut works, mut fails) = (vec![], 0, count);
+    while fails - works > 1 {
+        let middle = works + (fails - works) / 2;
         match outputs(middle) {
-            Ok(more) => (given, runs) = (more, middle),
-            Err(earlier) => (refused, fails) = (earlier, middle),
+            Ok(more) => (done, works) = (more, middle),
+            Err(earlier) => (failure, fails) = (earlier, middle),
         }
     }
-    (given, Some(refused))
+    (done, Some(failure))
 }
 
 impl Layer {
-    fn row(&self, given: &Tensor) -> SummaryRow {
-        let learned = |tensor: &Tensor| if tensor.requires_grad() { tensor.numel() as u64 } else { 0 };
+    fn row(&self, output: &Tensor) -> SummaryRow {
+        let parameters = |tensor: &Tensor| if tensor.requires_grad() { tensor.numel() as u64 } else { 0 };
         let variables = self.variables.iter().flatten();
         SummaryRow {
             name: self.name.clone(),
-            output: sizes(given),
+            output: sizes(output),
             variables: variables.map(|(name, tensor)| (name.clone(), sizes(tensor))).collect(),
             parameters: self
                 .variables
                 .as_ref()
-                .map(|all| all.iter().map(|(_, tensor)| learned(tensor)).sum()),
+                .map(|all| all.iter().map(|(_, tensor)| parameters(tensor)).sum()),
         }
     }
 }
 
 impl Layers {
-    /// So many layers of which nothing else is known.
+    /// `count` layers without names, whose variables are unknown.
     fn unknown(count: i64) -> Layers {
-        let layers = (1..=count).map(|place| Layer { name: place.to_string(), variables: None });
+        let layers = (1..=count).map(|number| Layer { name: number.to_string(), variables: None });
         Layers { layers: layers.collect(), left_over: vec![] }
     }
 
@@ -226,19 +224,18 @@ impl Layers {
         all.sort_by(|(a, _), (b, _)| a.cmp(b));
         let named = |name: &str| Layer { name: name.into(), variables: variables.map(|_| vec![]) };
         let mut layers: Vec<Layer> = names.into_iter().map(named).collect();
-        let mut places = HashMap::new();
-        for (place, layer) in layers.iter().enumerate() {
-            places.entry(layer.name.clone()).or_insert(place);
+        let mut indices = HashMap::new();
+        for (index, layer) in layers.iter().enumerate() {
+            indices.entry(layer.name.clone()).or_insert(index);
         }
         let mut left_over = vec![];
         for (full, tensor) in all {
-            // Of several layers whose names it begins with, the first.
-            let before_points =
-                full.match_indices('.').map(|(point, _)| (&full[..point], &full[point + 1..]));
-            let owner = before_points.filter_map(|(layer, own)| Some((*places.get(layer)?, own)));
-            match owner.min_by_key(|(place, _)| *place) {
-                Some((place, own)) => {
-                    layers[place].variables.get_or_insert_default().push((own.into(), tensor))
+            // If the path begins with the names of several layers, the variable belongs to the first one.
+            let splits = full.match_indices('.').map(|(dot, _)| (&full[..dot], &full[dot + 1..]));
+            let owners = splits.filter_map(|(layer, own)| Some((*indices.get(layer)?, own)));
+            match owners.min_by_key(|(index, _)| *index) {
+                Some((index, own)) => {
+                    layers[index].variables.get_or_insert_default().push((own.into(), tensor))
                 }
                 None => left_over.push(full),
             }
@@ -246,8 +243,8 @@ impl Layers {
         Layers { layers, left_over }
     }
 
-    /// Layers that show themselves, each with its weight and bias.
-    pub(crate) fn shown(layers: impl Iterator<Item = (String, Vec<Tensor>)>) -> Layers {
+    /// Layers whose names describe them, each with its weight and bias.
+    pub(crate) fn described(layers: impl Iterator<Item = (String, Vec<Tensor>)>) -> Layers {
         let layers = layers.map(|(name, variables)| {
             let variables = ["weight", "bias"].map(String::from).into_iter().cycle().zip(variables);
             Layer { name, variables: Some(variables.collect()) }
@@ -262,7 +259,7 @@ impl Layered for Named<'_> {
         for ((name, _), position) in self.layers.iter().zip(1..) {
             if !names.insert(name) {
                 return Err(Error::new(format!(
-                    "two layers are named `{name}`: expected a name of its own for each, such as `{name}{position}`"
+                    "two layers are named `{name}`: expected different names, such as `{name}{position}`"
                 )));
             }
         }
@@ -270,11 +267,11 @@ impl Layered for Named<'_> {
     }
 
     fn outputs(&self, input: &Tensor, count: usize) -> Result<Vec<Tensor>> {
-        let mut given: Vec<Tensor> = Vec::new();
+        let mut outputs: Vec<Tensor> = Vec::new();
         for (_, layer) in &self.layers[..count] {
-            given.push(layer.forward_t(given.last().unwrap_or(input), false));
+            outputs.push(layer.forward_t(outputs.last().unwrap_or(input), false));
         }
-        Ok(given)
+        Ok(outputs)
     }
 }
 
@@ -299,7 +296,7 @@ impl Layered for nn::SequentialT {
 }
 
 impl Summary {
-    /// The head, the input, the layers, the total.
+    /// The cells of the table: header, input, layers, total.
     fn cells(&self) -> Vec<[String; 7]> {
         let [head @ .., _, _] = HEAD;
         let count = |number: Option<u64>| number.map_or("?".into(), commas);
@@ -327,22 +324,21 @@ impl Summary {
     fn notes(&self) -> String {
         let mut notes = String::new();
         if self.parameters.is_none() {
-            notes +=
-                "\nweights and parameters: `summary(&named(&vs, &[(\"conv1\", &conv1), …]), …)` tells them";
+            notes += "\nto see weights and parameters: `summary(&named(&vs, &[(\"conv1\", &conv1), …]), …)`";
         }
         if !self.left_over.is_empty() {
-            notes += &format!("\nin the VarStore, but in no layer listed: {}", self.left_over.join(", "));
+            notes += &format!("\nin the VarStore, but not in a listed layer: {}", self.left_over.join(", "));
         }
         notes.trim_start().into()
     }
 
     fn html(&self) -> String {
-        let caption = format!("What the layers give on an input of {}", times(&self.input));
+        let caption = format!("Outputs of the layers for an input of {}", times(&self.input));
         html_table(&caption, &self.cells()) + &outline(&self.notes())
     }
 }
 
-/// Sizes in the four columns: two axes are N and features, three a picture without its batch.
+/// Sizes in the four columns. Two axes are N and features; three are an image without batch axis.
 fn axes(sizes: &[u64]) -> [String; 4] {
     let mut shown = sizes.iter().map(u64::to_string);
     let mut next = || shown.next().unwrap_or("-".into());
@@ -363,7 +359,7 @@ debug_as_display!(Summary);
 
 impl fmt::Debug for SummaryRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} gives {}", self.name, times(&self.output))
+        write!(f, "{}: {}", self.name, times(&self.output))
     }
 }
 

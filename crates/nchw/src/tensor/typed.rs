@@ -1,30 +1,29 @@
-//! The compiler as teacher: layers with their channels in the type.
+//! Layers with their numbers of channels in the type, so that the compiler finds mismatches.
 //!
-//! `Conv<3, 10>` has ten filters of three channels each. What is laid on its
-//! ten maps must be made for ten channels; anything else is no program, and the
-//! compiler says why before anything runs. [`lay_on`] is the same step without
-//! such types: there the mistake waits until the line runs.
+//! `Conv<3, 10>` has ten filters with three channels each. The next layer must accept ten
+//! channels; otherwise the program does not compile, and the compiler explains why. [`lay_on`] is a
+//! convolution without such types, where the same mistake is found only when the line runs.
 //!
 //! ```
 //! use nchw::{prelude::*, typed::{Conv, MaxPool, Relu}};
 //! let net = Conv::<3, 10>::new(3).then(Relu).then(MaxPool::new(2)).then(Conv::<10, 20>::new((1, 2)));
-//! let pictures = Tensor::zeros([32, 3, 7, 9], (Kind::Float, Device::Cpu));
-//! assert_eq!(net.forward(&pictures)?.size(), [32, 20, 2, 2]);
+//! let images = Tensor::zeros([32, 3, 7, 9], (Kind::Float, Device::Cpu));
+//! assert_eq!(net.forward(&images)?.size(), [32, 20, 2, 2]);
 //! # Ok::<(), nchw::Error>(())
 //! ```
 //!
 //! ```compile_fail,E0277
 //! use nchw::typed::Conv;
-//! let net = Conv::<3, 10>::new(3).then(Conv::<3, 20>::new(3)); // ten channels come, not three
+//! let net = Conv::<3, 10>::new(3).then(Conv::<3, 20>::new(3)); // the input has ten channels, not three
 //! ```
 
 use crate::{
     Error, Result,
     check::{holds_something, sizes},
     hints::hint,
-    random::Dice,
+    random::Rng,
     shapes::{self, AFFORDABLE, Pair, Shape, affordable, chain, count, times},
-    small_net::start_as_pytorch,
+    small_net::init_like_pytorch,
     summary::{Layered, Layers},
 };
 use std::{
@@ -33,32 +32,32 @@ use std::{
 };
 use tch::{Device, Kind, TchError, Tensor};
 
-/// The seed of all first weights; each layer has a stream of its own.
+/// The seed of all initial weights; each layer has its own stream of random numbers.
 const SEED: u64 = 1;
-/// The most numbers that may come out of a layer (4 GB): its maps are real ones, of a whole batch.
-const MOST_VALUES: u64 = 10 * AFFORDABLE;
+/// The largest output of a layer: one billion numbers (4 GB).
+const MAX_VALUES: u64 = 10 * AFFORDABLE;
 
-/// A layer that takes `IN` channels and gives `OUT`.
+/// A layer with `IN` input channels and `OUT` output channels.
 #[diagnostic::on_unimplemented(
-    message = "a filter's channels must equal the channels of what it is laid on: {IN} channels come, and `{Self}` is not made for {IN}",
-    label = "{IN} channels come here: make this layer `Conv::<{IN}, …>`",
-    note = "a filter is laid on all channels at once, so their number (채, C) is not yours to choose: it is that of the layer just before, {IN}",
-    note = "`Conv::<IN, OUT>`: IN is how many channels come, OUT how many filters you choose, and so how many channels come out"
+    message = "a filter must have as many channels as its input: the input has {IN} channels, and `{Self}` does not accept {IN}",
+    label = "the input has {IN} channels: write `Conv::<{IN}, …>` here",
+    note = "a filter covers all channels of its input, so you cannot choose their number (채, C): it is that of the layer before, {IN}",
+    note = "`Conv::<IN, OUT>`: IN is the number of input channels; OUT is the number of filters that you choose, and so of output channels"
 )]
 pub trait LaidOn<const IN: usize, const OUT: usize>: Step + 'static {}
 
-/// What a layer does with maps, whatever its channels.
+/// A layer, for any number of channels.
 pub trait Step: fmt::Debug + Send {
-    /// What the layer makes of the maps.
+    /// Applies the layer to feature maps.
     ///
     /// # Shapes
-    /// N C H W, or C H W for one picture.
+    /// N C H W, or C H W for one image.
     ///
     /// # Errors
-    /// What libtorch refuses, with what was expected, what came, and what to write instead.
+    /// If libtorch refuses the input: what was expected, what it got, and what to write instead.
     fn forward(&self, maps: &Tensor) -> Result<Tensor>;
 
-    /// The numbers that are learned: they share their memory with the layer.
+    /// The parameters; they share their memory with the layer.
     fn variables(&self) -> Vec<Tensor> {
         Vec::new()
     }
@@ -66,21 +65,22 @@ pub trait Step: fmt::Debug + Send {
 
 /// A convolution: `OUT` filters, each with `IN` channels, and a bias for each.
 ///
-/// Its first weights are drawn as PyTorch's are; a program that makes the same
-/// layers in the same order has the same weights again.
+/// The initial weights have the same distribution as in PyTorch. A program that creates the same
+/// layers in the same order gets the same weights.
 ///
 /// Source: PyTorch `torch.nn.Conv2d`; lecture parts 2 and 3.
 pub struct Conv<const IN: usize, const OUT: usize> {
     layer: shapes::Layer,
-    /// Weight and bias; or why they could not be made, which `forward` says.
-    numbers: Result<[Tensor; 2], String>,
+    /// Weight and bias, or the error message that `forward` returns.
+    parameters: Result<[Tensor; 2], String>,
 }
 
-/// Negative values become 0; channels stay.
+/// ReLU: negative values become 0. The number of channels stays the same.
 #[derive(Clone, Copy)]
 pub struct Relu;
 
-/// The largest value of every window; channels stay, windows do not overlap.
+/// Max pooling: the largest value of every window. Windows do not overlap; the number of channels
+/// stays the same.
 ///
 /// Source: PyTorch `torch.nn.MaxPool2d`; lecture part 5.
 #[derive(Clone, Copy)]
@@ -88,7 +88,7 @@ pub struct MaxPool {
     kernel: Pair,
 }
 
-/// Layers one after the other, from `IN` channels to `OUT`.
+/// A sequence of layers, with `IN` input channels and `OUT` output channels.
 pub struct Net<const IN: usize, const OUT: usize> {
     steps: Vec<Box<dyn Step>>,
 }
@@ -99,52 +99,52 @@ impl<const C: usize> LaidOn<C, C> for Relu {}
 impl<const C: usize> LaidOn<C, C> for MaxPool {}
 
 impl<const IN: usize, const OUT: usize> Conv<IN, OUT> {
-    /// Filters of this size: `3` is 3 by 3, `(3, 5)` is 3 rows by 5 columns.
+    /// A convolution with filters of this size: `3` means 3 × 3, `(3, 5)` means 3 rows and 5 columns.
     pub fn new(kernel: impl Into<Pair>) -> Conv<IN, OUT> {
         const { assert!(IN > 0 && OUT > 0, "a convolution has at least 1 channel and at least 1 filter") }
         let kernel = kernel.into();
         let layer = shapes::conv(OUT as u64, kernel).in_channels(IN as u64);
-        Conv { layer, numbers: first_numbers(IN, OUT, kernel) }
+        Conv { layer, parameters: initial_parameters(IN, OUT, kernel) }
     }
 
-    /// How many rows and columns the window moves at a time.
+    /// By how many rows and columns the window moves.
     pub fn stride(self, stride: impl Into<Pair>) -> Conv<IN, OUT> {
         Conv { layer: self.layer.stride(stride), ..self }
     }
 
-    /// How many rows and columns of zeros are put on each side.
+    /// How many rows and columns of zeros are added on each side.
     pub fn padding(self, padding: impl Into<Pair>) -> Conv<IN, OUT> {
         Conv { layer: self.layer.padding(padding), ..self }
     }
 
-    /// Puts a layer behind this one. It must take `OUT` channels.
+    /// Adds a layer after this one. It must have `OUT` input channels.
     pub fn then<const NEXT: usize>(self, next: impl LaidOn<OUT, NEXT>) -> Net<IN, NEXT> {
         Net { steps: vec![Box::new(self), Box::new(next)] }
     }
 
-    /// The filters: `OUT` x `IN` x rows x columns. The batch is never in it.
+    /// The filters: `OUT` x `IN` x rows x columns. The weight does not depend on the batch.
     ///
     /// # Errors
-    /// When the size of the filters makes no sense.
+    /// If the size of the filters is 0 or too large.
     pub fn weight(&self) -> Result<Tensor> {
-        Ok(self.numbers()?[0].shallow_clone())
+        Ok(self.parameters()?[0].shallow_clone())
     }
 
-    fn numbers(&self) -> Result<&[Tensor; 2]> {
-        self.numbers.as_ref().map_err(Error::new)
+    fn parameters(&self) -> Result<&[Tensor; 2]> {
+        self.parameters.as_ref().map_err(Error::new)
     }
 
-    /// What the filters find in the maps.
+    /// Applies the filters to feature maps.
     ///
     /// # Shapes
-    /// N `IN` H W becomes N `OUT` H' W'; N may be left out.
+    /// N `IN` H W → N `OUT` H' W'; N may be missing.
     ///
     /// # Errors
-    /// When the maps have other channels or are too small: what was expected,
-    /// what came, the likely cause, and what to write instead.
+    /// If the maps have another number of channels or are too small: what was expected, what it
+    /// got, the likely cause, and what to write instead.
     pub fn forward(&self, maps: &Tensor) -> Result<Tensor> {
-        let [weight, bias] = self.numbers()?;
-        room_for_output(self.layer, maps)?;
+        let [weight, bias] = self.parameters()?;
+        check_output_size(self.layer, maps)?;
         let padding = self.layer.padding.unwrap_or(0.into());
         maps.f_conv2d(weight, Some(bias), self.layer.strides().axes(), padding.axes(), [1, 1], 1)
             .map_err(|error| explained(self.layer, maps, error))
@@ -157,24 +157,24 @@ impl<const IN: usize, const OUT: usize> Step for Conv<IN, OUT> {
     }
 
     fn variables(&self) -> Vec<Tensor> {
-        self.numbers.iter().flatten().map(Tensor::shallow_clone).collect()
+        self.parameters.iter().flatten().map(Tensor::shallow_clone).collect()
     }
 }
 
 impl<const IN: usize, const OUT: usize> Net<IN, OUT> {
-    /// Puts a layer behind the last one. It must take `OUT` channels.
+    /// Adds a layer at the end. It must have `OUT` input channels.
     pub fn then<const NEXT: usize>(mut self, next: impl LaidOn<OUT, NEXT>) -> Net<IN, NEXT> {
         self.steps.push(Box::new(next));
         Net { steps: self.steps }
     }
 
-    /// What comes out behind the last layer.
+    /// Applies all layers in order.
     ///
     /// # Shapes
-    /// N `IN` H W becomes N `OUT` H' W'; N may be left out.
+    /// N `IN` H W → N `OUT` H' W'; N may be missing.
     ///
     /// # Errors
-    /// Which layer cannot be laid on its maps, and why.
+    /// If a layer refuses its input: the number of the layer, and why.
     pub fn forward(&self, maps: &Tensor) -> Result<Tensor> {
         let mut maps = maps.shallow_clone();
         for (step, position) in self.steps.iter().zip(1..) {
@@ -183,7 +183,7 @@ impl<const IN: usize, const OUT: usize> Net<IN, OUT> {
         Ok(maps)
     }
 
-    /// The numbers that are learned: they share their memory with the layers.
+    /// The parameters; they share their memory with the layers.
     pub fn variables(&self) -> Vec<Tensor> {
         self.steps.iter().flat_map(|step| step.variables()).collect()
     }
@@ -201,15 +201,15 @@ impl<const IN: usize, const OUT: usize> Step for Net<IN, OUT> {
 
 impl<const IN: usize, const OUT: usize> Layered for Net<IN, OUT> {
     fn layers(&self) -> Result<Layers> {
-        Ok(Layers::shown(self.steps.iter().map(|step| (format!("{step:?}"), step.variables()))))
+        Ok(Layers::described(self.steps.iter().map(|step| (format!("{step:?}"), step.variables()))))
     }
 
     fn outputs(&self, input: &Tensor, count: usize) -> Result<Vec<Tensor>> {
-        let mut given: Vec<Tensor> = Vec::new();
+        let mut outputs: Vec<Tensor> = Vec::new();
         for step in &self.steps[..count] {
-            given.push(step.forward(given.last().unwrap_or(input))?);
+            outputs.push(step.forward(outputs.last().unwrap_or(input))?);
         }
-        Ok(given)
+        Ok(outputs)
     }
 }
 
@@ -220,7 +220,7 @@ impl Step for Relu {
 }
 
 impl MaxPool {
-    /// Windows of this size: `2` is 2 by 2, `(2, 3)` is 2 rows by 3 columns.
+    /// Windows of this size: `2` means 2 × 2, `(2, 3)` means 2 rows and 3 columns.
     pub fn new(kernel: impl Into<Pair>) -> MaxPool {
         MaxPool { kernel: kernel.into() }
     }
@@ -228,68 +228,65 @@ impl MaxPool {
 
 impl Step for MaxPool {
     fn forward(&self, maps: &Tensor) -> Result<Tensor> {
-        room_for_output(shapes::max_pool(self.kernel), maps)?;
+        check_output_size(shapes::max_pool(self.kernel), maps)?;
         let kernel = self.kernel.axes();
         maps.f_max_pool2d(kernel, kernel, [0, 0], [1, 1], false)
             .map_err(|error| explained(shapes::max_pool(self.kernel), maps, error))
     }
 }
 
-/// Lays filters on maps, with nothing but sizes to go by: whether the channels
-/// agree shows when it runs.
+/// Convolves feature maps with filters. The types do not contain the numbers of channels, so a
+/// mismatch is found only at run time.
 ///
 /// # Shapes
-/// `filters` N C h w on `maps` N C H W gives N (of the maps), N (of the
-/// filters), H-h+1, W-w+1.
+/// `filters` N C h w on `maps` N C H W → N (of the maps), N (of the filters), H-h+1, W-w+1.
 ///
 /// # Errors
-/// libtorch's sentence; and what was expected, what came, the likely cause, and
-/// what to write instead.
+/// If the filters do not fit the maps: libtorch's message, what was expected, what it got, the likely
+/// cause, and what to write instead.
 ///
 /// ```
 /// use nchw::{prelude::*, typed::lay_on};
 /// let zeros = |sizes: [i64; 4]| Tensor::zeros(sizes, (Kind::Float, Device::Cpu));
 /// let error = lay_on(&zeros([20, 3, 3, 3]), &zeros([32, 10, 5, 7])).unwrap_err().to_string();
-/// assert!(error.contains("axis C (channels): expected 10 (a filter has as many channels as what it is laid on), and got 3"));
+/// assert!(error.contains("axis C (channels): expected 10 (a filter must have as many channels as its input), got 3"));
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub fn lay_on(filters: &Tensor, maps: &Tensor) -> Result<Tensor> {
     holds_something(filters)?;
     let &[filter_count, channels, h, w] = sizes(filters).as_slice() else {
         return Err(Error::new(format!(
-            "expected filters of four axes (filters x channels x rows x columns, as 20x10x3x3), and got {}",
+            "expected filters with four axes (filters x channels x rows x columns, such as 20x10x3x3), got {}",
             times(&sizes(filters))
         )));
     };
     let layer = shapes::conv(filter_count, (h, w)).in_channels(channels).nobias();
-    room_for_output(layer, maps)?;
+    check_output_size(layer, maps)?;
     maps.f_conv2d(filters, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)
         .map_err(|error| explained(layer, maps, error))
 }
 
-/// Refuses an output that would fill the memory: a padding or a size with a digit too many.
-fn room_for_output(layer: shapes::Layer, maps: &Tensor) -> Result<()> {
+/// Refuses an output that would fill the memory, such as after a typo in the padding.
+fn check_output_size(layer: shapes::Layer, maps: &Tensor) -> Result<()> {
     holds_something(maps)?;
     let row = Shape::of(&sizes(maps)).and_then(|shape| layer.on(shape).ok());
-    row.map_or(Ok(()), |row| {
-        affordable(&format!("the output of `{layer}`"), Some(row.bytes / 4), MOST_VALUES)
-    })
+    row.map_or(Ok(()), |row| affordable(&format!("the output of `{layer}`"), Some(row.bytes / 4), MAX_VALUES))
 }
 
-/// libtorch's sentence, and what it means.
+/// libtorch's message, followed by its likely cause.
 fn explained(layer: shapes::Layer, maps: &Tensor, error: TchError) -> Error {
-    let (said, sizes) = (Error::from(error).to_string(), sizes(maps));
+    let (message, sizes) = (Error::from(error).to_string(), sizes(maps));
     let problem = Shape::of(&sizes).and_then(|shape| chain([layer]).on(shape).problem);
-    let problem = problem.map(|problem| problem.alone()).or_else(|| hint(&said, &sizes));
-    Error::new(format!("{said}{}", problem.map_or(String::new(), |text| format!("\n{text}"))))
+    let problem = problem.map(|problem| problem.alone()).or_else(|| hint(&message, &sizes));
+    Error::new(format!("{message}{}", problem.map_or(String::new(), |text| format!("\n{text}"))))
 }
 
-/// Weight and bias as PyTorch's `Conv2d` starts with.
-fn first_numbers(channels: usize, filters: usize, kernel: Pair) -> Result<[Tensor; 2], String> {
-    static MADE: AtomicU64 = AtomicU64::new(0);
+/// Weight and bias, initialised as in PyTorch's `Conv2d`.
+fn initial_parameters(channels: usize, filters: usize, kernel: Pair) -> Result<[Tensor; 2], String> {
+    static LAYERS: AtomicU64 = AtomicU64::new(0);
     let shape = [filters as u64, channels as u64, kernel.h, kernel.w];
     match count(&shape) {
-        Some(0) => return Err(format!("kernel size: expected at least 1, and got {kernel}")),
+        Some(0) => return Err(format!("kernel size: expected at least 1, got {kernel}")),
         numbers => affordable(&format!("a weight of {}", times(&shape)), numbers, AFFORDABLE)
             .map_err(|error| error.to_string())?,
     }
@@ -298,7 +295,7 @@ fn first_numbers(channels: usize, filters: usize, kernel: Pair) -> Result<[Tenso
         Tensor::f_zeros(shape, (Kind::Float, Device::Cpu)).map_err(|e| Error::from(e).to_string())
     };
     let (weight, bias) = (zeros(&shape)?, zeros(&shape[..1])?);
-    start_as_pytorch(&mut Dice::new(SEED, MADE.fetch_add(1, Ordering::Relaxed)), &weight, Some(&bias));
+    init_like_pytorch(&mut Rng::new(SEED, LAYERS.fetch_add(1, Ordering::Relaxed)), &weight, Some(&bias));
     Ok([weight.set_requires_grad(true), bias.set_requires_grad(true)])
 }
 

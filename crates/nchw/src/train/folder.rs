@@ -1,4 +1,4 @@
-//! The folder of a training: the names of its files, and what earlier trainings left there.
+//! The folder of a training: the names of its files, and the results of earlier trainings.
 
 use crate::{Error, Result, files, net::LectureNet, weights::Weights};
 use std::{
@@ -6,30 +6,30 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The file with the weights of a training that is over.
+/// The file with the weights of a completed training.
 pub(super) const WEIGHTS: &str = "weights.safetensors";
-/// The folder of trainings that name none, in the one where the program stands.
+/// The parent folder of trainings whose recipe names no folder, in the working directory.
 const RUNS: &str = "runs";
-/// The folder in that of a training with the weights of each epoch: two megabytes a file.
+/// The subfolder with the weights after each epoch, 2 MB per file.
 pub(super) const EPOCHS: &str = "epochs";
-/// What weights note about where they come from.
-pub(super) const LEARNED: &str = "data";
+/// The keys of a weight file's metadata: the training data, and the accuracy on the test images.
+pub(super) const DATA: &str = "data";
 pub(super) const ACCURACY: &str = "accuracy";
 
-/// The folder for trainings that name none: the environment variable `NCHW_RUNS`, else `runs`.
+/// The parent folder of trainings whose recipe names no folder: `NCHW_RUNS` if it is set, else `runs`.
 pub(crate) fn runs() -> PathBuf {
     std::env::var_os("NCHW_RUNS").filter(|runs| !runs.is_empty()).unwrap_or(RUNS.into()).into()
 }
 
-/// The file with the weights after an epoch; epoch 0 is before the first.
+/// The file with the weights after an epoch; epoch 0 means the initial weights.
 pub(super) fn snapshot(folder: &Path, epoch: usize) -> PathBuf {
     folder.join(EPOCHS).join(format!("{epoch:04}.safetensors"))
 }
 
-/// The epochs whose weights are in a training's folder, in their order.
+/// The epochs whose weights are in a training's folder, with their files, in order.
 ///
 /// # Errors
-/// When there are none.
+/// If there are none.
 pub(crate) fn snapshots(folder: &Path) -> Result<Vec<(usize, PathBuf)>> {
     let epoch = |file: &PathBuf| file.file_name()?.to_str()?.strip_suffix(".safetensors")?.parse().ok();
     let all = files::listed(&folder.join(EPOCHS))?;
@@ -42,20 +42,21 @@ pub(crate) fn snapshots(folder: &Path) -> Result<Vec<(usize, PathBuf)>> {
 }
 
 impl LectureNet {
-    /// The best network that you trained on CIFAR-10 (notebook 06), where there is one.
+    /// The best network that you trained on CIFAR-10 (notebook 06), if there is one.
     ///
     /// # Errors
-    /// When its file cannot be read.
+    /// If its file cannot be read.
     pub fn mine() -> Result<Option<LectureNet>> {
         best_in(&runs())
     }
 }
 
-/// The best network of a folder's trainings. A damaged one is passed over, unless it is all there is.
+/// The most accurate network among the trainings in a folder. A damaged file is skipped; it is an
+/// error only if there is no other network.
 pub(super) fn best_in(runs: &Path) -> Result<Option<LectureNet>> {
     let accuracy = |notes: &HashMap<String, String>| {
-        let learned = notes.get(LEARNED)?.starts_with("CIFAR-10");
-        notes.get(ACCURACY)?.parse::<f64>().ok().filter(|_| learned)
+        let is_cifar10 = notes.get(DATA)?.starts_with("CIFAR-10");
+        notes.get(ACCURACY)?.parse::<f64>().ok().filter(|_| is_cifar10)
     };
     let (mut found, mut damaged): (Vec<(f64, PathBuf)>, _) = (Vec::new(), None);
     for file in
@@ -77,8 +78,8 @@ pub(super) fn best_in(runs: &Path) -> Result<Option<LectureNet>> {
     damaged.map_or(Ok(None), Err)
 }
 
-/// The last two parts of a path. Notebooks are published with their output, so it must not show
-/// the user's home folder.
+/// The last two components of a path. Notebooks are published with their outputs, which must not
+/// contain the user's home folder.
 pub(super) fn shown(folder: &Path) -> String {
     let names: Vec<_> = folder.iter().map(|name| name.to_string_lossy()).collect();
     names[names.len().saturating_sub(2)..].join("/")

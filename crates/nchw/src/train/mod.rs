@@ -1,8 +1,8 @@
-//! Training the lecture's network so that it survives whatever happens.
+//! Training the lecture's network, in a way that survives crashes and interruptions.
 //!
-//! `recipe` says how, `batches` makes what it learns from, `trainer` learns step
-//! by step and can be written to disk and read again between any two steps,
-//! `run` does so in the background of a notebook.
+//! `recipe` has all options, `batches` shuffles and augments the images, `trainer` takes the
+//! steps and can be saved and loaded between any two of them, `run` trains in the background of
+//! a notebook, and `report` says how good a network is.
 
 pub(crate) mod batches;
 mod folder;

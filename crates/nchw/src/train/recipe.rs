@@ -1,68 +1,84 @@
-//! How to train: every choice that changes what is learned.
+//! The training recipe: every option that changes the result of a training.
 
 use crate::{
     Error, Result,
     device::{compute_capability, cpu_has_bf16, device},
     error::debug_as_display,
-    net::Plan,
+    net::LectureNetConfig,
 };
 use serde_json::{Value, json};
 use std::{fmt, path::PathBuf};
 use tch::{Device, Kind};
 
-/// In what kind of numbers the layers compute. The weights themselves are
-/// always kept in fp32.
+/// The number format in which the layers compute. The parameters are always stored in fp32.
 ///
 /// ```
 /// use nchw::prelude::*;
 /// let recipe = Recipe { precision: Precision::Fp32, ..Recipe::quick() };
-/// println!("{recipe:?}, at best {}", Precision::fastest(device()));
+/// println!("{recipe:?}; fastest here: {}", Precision::fastest(device()));
 /// # Ok::<(), nchw::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
-    /// 32 bits. NVIDIA's GPUs since 2020 round what a convolution multiplies to 19 of
-    /// them (TF32), as in PyTorch; `NVIDIA_TF32_OVERRIDE=0` in the environment keeps all.
+    /// 32 bits. As in PyTorch, NVIDIA GPUs since 2020 round the inputs of a convolution to
+    /// 19 bits (TF32); the environment variable `NVIDIA_TF32_OVERRIDE=0` turns this off.
     Fp32,
-    /// 16 bits with the range of 32 (bfloat16): two to three times as fast where
-    /// the hardware has it (GPUs of compute capability 8.0 or higher, CPUs with AVX-512-BF16
-    /// or AMX).
+    /// 16 bits with the range of fp32 (bfloat16): two to three times as fast if the hardware
+    /// supports it (GPUs of compute capability 8.0 or higher, CPUs with AVX-512-BF16 or AMX).
     Bf16,
 }
 
-/// What the value of each choice must be that can be given as text.
-const CHOICES: [(&str, &str); 15] = [
+/// The options that [`Recipe::set`] accepts, with the values that each of them may have.
+const OPTIONS: [(&str, &str); 15] = [
     ("epochs", "a whole number from 1 to 10000"),
     ("minutes", "a number from 0 (no limit) to 100000"),
-    ("batch", "a whole number of at least 2 images (batch normalization needs a spread)"),
-    ("peak_rate", "a learning rate above 0 and up to 100, such as 0.3"),
-    ("warm_up", PART),
-    ("head_pace", "a number above 0 and up to 1"),
-    ("momentum", PART),
-    ("weight_decay", PART),
-    ("label_smoothing", PART),
+    ("batch_size", "a whole number of at least 2 images (batch normalisation needs a variance)"),
+    ("max_lr", "a learning rate above 0 and up to 100, such as 0.3"),
+    ("warm_up", FRACTION),
+    ("head_lr_scale", "a number above 0 and up to 1"),
+    ("momentum", FRACTION),
+    ("weight_decay", FRACTION),
+    ("label_smoothing", FRACTION),
     ("flip", "true or false"),
     ("shift", "a whole number of pixels from 0 to 16"),
     ("cutout", "a whole number of pixels from 0 to 24"),
-    ("average", PART),
+    ("average", FRACTION),
     ("seed", "a whole number from 0 to 18446744073709551615"),
     ("pooling", "true or false"),
 ];
-const PART: &str = "a number from 0 up to, but not including, 1";
+const FRACTION: &str = "a number from 0 up to, but not including, 1";
 
-/// What is said about a value that a choice cannot have.
-fn wrong(name: &str, got: &dyn fmt::Display) -> Error {
-    let expected = CHOICES.iter().find(|(own, _)| *own == name).map_or("another value", |(_, text)| text);
+/// Options that were renamed: the old name and the present one.
+const RENAMED: [(&str, &str); 3] =
+    [("batch", "batch_size"), ("peak_rate", "max_lr"), ("head_pace", "head_lr_scale")];
+
+/// The name that an option had before it was renamed; else its present name.
+pub(super) fn old_name(name: &str) -> &str {
+    RENAMED.iter().find(|(_, new)| *new == name).map_or(name, |(old, _)| old)
+}
+
+fn invalid_value(name: &str, got: &dyn fmt::Display) -> Error {
+    let expected = OPTIONS.iter().find(|(option, _)| *option == name);
+    let expected = expected.map_or("another value", |(_, text)| text);
     Error::new(format!("{name}: expected {expected}, got {got}"))
 }
 
+fn unknown_option(name: &str, value: &str) -> Error {
+    if let Some((old, new)) = RENAMED.iter().find(|(old, _)| *old == name) {
+        let value = if value.is_empty() { "VALUE" } else { value };
+        return Error::new(format!("`{old}` is now called `{new}`: `--set {new}={value}`"));
+    }
+    let names = OPTIONS.map(|(name, _)| name).join(", ");
+    Error::new(format!("there is no option `{name}`: expected one of {names}, as in `max_lr=0.3`"))
+}
+
 /// Whether a GPU of this compute capability (major, minor) has bf16 in hardware: from 8.0 on.
-/// Where the capability is unknown, fp32 is the safe choice: every GPU has it.
+/// If the capability is unknown, the answer is no, because every GPU has fp32.
 fn gpu_has_bf16(capability: Option<(i32, i32)>) -> bool {
     capability.is_some_and(|(major, _)| major >= 8)
 }
 
-/// Refuses bf16 on a GPU that is known not to have it.
+/// Refuses bf16 on a GPU that is known not to support it.
 fn check_bf16(capability: Option<(i32, i32)>) -> Result<()> {
     match capability {
         Some((major, minor)) if !gpu_has_bf16(capability) => Err(Error::new(format!(
@@ -74,14 +90,14 @@ fn check_bf16(capability: Option<(i32, i32)>) -> Result<()> {
 }
 
 impl Precision {
-    /// The fastest that this device computes in hardware.
+    /// The fastest precision that this device supports in hardware.
     pub fn fastest(device: Device) -> Precision {
-        let has_it = match device {
+        let has_bf16 = match device {
             Device::Cuda(number) => gpu_has_bf16(compute_capability(number)),
             Device::Cpu => cpu_has_bf16(),
             _ => false,
         };
-        if has_it { Precision::Bf16 } else { Precision::Fp32 }
+        if has_bf16 { Precision::Bf16 } else { Precision::Fp32 }
     }
 
     pub(crate) fn kind(self) -> Kind {
@@ -115,83 +131,88 @@ impl std::str::FromStr for Precision {
 
 /// How to train a [`LectureNet`](crate::net::LectureNet).
 ///
-/// Begin with a preset and change what you like:
+/// Start from a preset and change single options:
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let recipe = Recipe { epochs: 3, peak_rate: 0.1, ..Recipe::quick() };
-/// assert_eq!(recipe.batch, Recipe::quick().batch);
+/// let recipe = Recipe { epochs: 3, max_lr: 0.1, ..Recipe::quick() };
+/// assert_eq!(recipe.batch_size, Recipe::quick().batch_size);
 /// ```
 #[derive(Clone, PartialEq)]
 pub struct Recipe {
-    /// What it is called, in figures and as the name of its folder.
+    /// The name of the training, in figures and in the name of its folder.
     pub name: String,
-    /// The network.
-    pub plan: Plan,
-    /// How often every picture is seen.
+    /// The network: channels per block, and whether there is pooling.
+    pub config: LectureNetConfig,
+    /// How many times the training sees every image.
     pub epochs: usize,
-    /// Minutes that the training may take at most, tests and checkpoints included: as
-    /// many of the epochs are trained as fit, at least one, judged by a few steps that
-    /// are timed beforehand. 0 for no limit.
+    /// The longest time that the training may take, in minutes, including tests and
+    /// checkpoints; 0 for no limit. The training times a few steps first, and then trains
+    /// as many of the `epochs` as fit, but at least one.
     pub minutes: f64,
-    /// Pictures to a step.
-    pub batch: usize,
-    /// The largest step size: it rises to it in a straight line, over the
-    /// `warm_up` part of all steps, and falls to 0 in another.
-    pub peak_rate: f64,
-    /// See `peak_rate`; from 0 to 1.
+    /// How many images a step uses.
+    pub batch_size: usize,
+    /// The maximum learning rate. The learning rate rises linearly to it during `warm_up`,
+    /// then falls linearly to 0.
+    pub max_lr: f64,
+    /// The fraction of all steps in which the learning rate rises, 0 to 1.
     pub warm_up: f64,
-    /// The head's step size, as a part of that of the convolutions: 2048 numbers
-    /// above 0 go into each of its ten sums, so that a small step moves them far.
-    pub head_pace: f64,
-    /// How much of a step goes on in the next one (Nesterov's momentum).
+    /// The learning rate of the head, as a multiple of the learning rate of the convolutions.
+    /// It is small, because each of the head's ten sums adds up 2,048 activations, so that a
+    /// small change of the weights changes the sum a lot.
+    pub head_lr_scale: f64,
+    /// Nesterov momentum: the fraction of the previous update that is added to the next one.
     pub momentum: f64,
-    /// How strongly weights are drawn to 0 (not those of batch normalisation).
+    /// Weight decay, for the weights of convolutions and of the head (not for biases and
+    /// batch normalisation).
     pub weight_decay: f64,
-    /// How much of the truth is spread over all ten classes, 0 to 1.
+    /// Label smoothing: the fraction of the target that is spread over all ten classes, 0 to 1.
     pub label_smoothing: f64,
-    /// Whether pictures are mirrored left to right: each in every second epoch.
+    /// Whether images are mirrored left to right: each image in every second epoch.
     pub flip: bool,
-    /// Pictures are moved by up to so many pixels, the edge mirrored into the gap.
+    /// Images are shifted at random by up to this many pixels; the gap is filled by
+    /// reflection at the edge.
     pub shift: usize,
-    /// A square of so many pixels is greyed out somewhere in every picture, so that
-    /// no single part of it can be relied on (DeVries & Taylor, 2017, arXiv:1708.04552);
-    /// 0 hides nothing.
+    /// The side length of a square at a random position of every image that is filled with
+    /// grey, so that the network cannot rely on a single part of the image (DeVries & Taylor,
+    /// 2017, arXiv:1708.04552); 0 turns it off.
     pub cutout: usize,
-    /// What is tested and kept are weights averaged over about this part of
-    /// all steps, 0 to 1; 0 takes the last ones as they are.
+    /// The network that is tested and saved has weights averaged over about this fraction of
+    /// all steps, 0 to 1 (an exponential moving average); 0 takes the latest weights.
     pub average: f64,
-    /// Decides the first weights, the order of the pictures, flips, shifts and cutouts.
+    /// The seed of all random numbers: initial weights, order of the images, flips, shifts
+    /// and cutouts.
     pub seed: u64,
-    /// Where it computes.
+    /// The device that trains.
     pub device: Device,
-    /// In which numbers it computes.
+    /// The number format in which the layers compute.
     pub precision: Precision,
-    /// Where checkpoint and log are kept; nothing for `runs/NAME-…` (or in the
-    /// folder that `NCHW_RUNS` names), with an ending that differs as soon as the
-    /// recipe or the data does.
+    /// The folder for checkpoint, log and weights. `None` means `runs/NAME-…` (or a folder
+    /// `NAME-…` in the one that `NCHW_RUNS` names); the suffix depends on the recipe and on
+    /// the data.
     pub folder: Option<PathBuf>,
 }
 
 impl Recipe {
-    /// Enough to see it learn: at most three minutes on two CPU cores, seconds on a GPU.
+    /// A short training: at most three minutes on two CPU cores, seconds on a GPU.
     pub fn quick() -> Recipe {
         Recipe { name: "quick".into(), epochs: 5, minutes: 3.0, ..Recipe::lecture() }
     }
 
-    /// Beyond the lecture's accuracy, 84.4 %, in less than three minutes on two CPU
-    /// cores that multiply matrices (AMX): 85.1 to 85.4 % on JPEG-compressed CIFAR-10.
+    /// Exceeds the lecture's accuracy of 84.4 % in less than three minutes on two CPU
+    /// cores with AMX (matrix multiplication in hardware): 85.1 to 85.4 % on
+    /// JPEG-compressed CIFAR-10.
     pub fn lecture() -> Recipe {
         let device = device();
         Recipe {
             name: "lecture".into(),
-            plan: Plan::default(),
+            config: LectureNetConfig::default(),
             epochs: 7,
             minutes: 0.0,
-            batch: 256,
-            peak_rate: 0.3,
+            batch_size: 256,
+            max_lr: 0.3,
             warm_up: 0.2,
-            head_pace: 0.05,
+            head_lr_scale: 0.05,
             momentum: 0.9,
             weight_decay: 5e-4,
             label_smoothing: 0.1,
@@ -206,18 +227,18 @@ impl Recipe {
         }
     }
 
-    /// As good as this network gets in an hour or two on two CPU cores, or in two
-    /// minutes and a half on a large GPU: 90.4 % on JPEG-compressed CIFAR-10, the mean
-    /// of three seeds (`assets/lecture-net.md`).
+    /// The best accuracy that we reached with this network: 90.4 % on JPEG-compressed
+    /// CIFAR-10, the mean of three seeds (`assets/lecture-net.md`). Takes an hour or two on
+    /// two CPU cores, or two and a half minutes on a large GPU.
     pub fn best() -> Recipe {
         let lecture = Recipe::lecture();
         Recipe { name: "best".into(), epochs: 120, shift: 4, cutout: 10, ..lecture }
     }
 
-    /// The preset of this name: quick, lecture or best.
+    /// The preset with this name: quick, lecture or best.
     ///
     /// # Errors
-    /// When there is no such preset.
+    /// If there is no such preset.
     pub fn preset(name: &str) -> Result<Recipe> {
         match name {
             "quick" => Ok(Recipe::quick()),
@@ -229,64 +250,60 @@ impl Recipe {
         }
     }
 
-    /// Changes one choice, given as text: `peak_rate=0.3`, `flip=false`.
+    /// Sets one option, given as text: `max_lr=0.3`, `flip=false`.
     ///
     /// # Errors
-    /// When there is no such choice (the message lists them), or the value is not of
-    /// its kind. Whether it is in its range is checked when the training starts.
+    /// If there is no such option (the message lists all, or gives the new name of an option
+    /// that was renamed), or if the value cannot be parsed. Its range is checked when the
+    /// training starts.
     pub fn set(&mut self, text: &str) -> Result<()> {
-        fn read<T: std::str::FromStr>(choice: &mut T, name: &str, value: &str) -> Result<()> {
+        fn parse<T: std::str::FromStr>(option: &mut T, name: &str, value: &str) -> Result<()> {
             let quoted = || if value.is_empty() { "nothing".to_owned() } else { format!("`{value}`") };
-            *choice = value.parse().map_err(|_| wrong(name, &quoted()))?;
+            *option = value.parse().map_err(|_| invalid_value(name, &quoted()))?;
             Ok(())
         }
         let (name, value) = text.split_once('=').unwrap_or((text, ""));
         let (name, value) = (name.trim(), value.trim());
         match name {
-            "epochs" => read(&mut self.epochs, name, value),
-            "minutes" => read(&mut self.minutes, name, value),
-            "batch" => read(&mut self.batch, name, value),
-            "peak_rate" => read(&mut self.peak_rate, name, value),
-            "warm_up" => read(&mut self.warm_up, name, value),
-            "head_pace" => read(&mut self.head_pace, name, value),
-            "momentum" => read(&mut self.momentum, name, value),
-            "weight_decay" => read(&mut self.weight_decay, name, value),
-            "label_smoothing" => read(&mut self.label_smoothing, name, value),
-            "flip" => read(&mut self.flip, name, value),
-            "shift" => read(&mut self.shift, name, value),
-            "cutout" => read(&mut self.cutout, name, value),
-            "average" => read(&mut self.average, name, value),
-            "seed" => read(&mut self.seed, name, value),
-            "pooling" => read(&mut self.plan.pooling, name, value),
-            other => {
-                let names = CHOICES.map(|(name, _)| name).join(", ");
-                Err(Error::new(format!(
-                    "there is no choice `{other}`: expected one of {names}, as in `peak_rate=0.3`"
-                )))
-            }
+            "epochs" => parse(&mut self.epochs, name, value),
+            "minutes" => parse(&mut self.minutes, name, value),
+            "batch_size" => parse(&mut self.batch_size, name, value),
+            "max_lr" => parse(&mut self.max_lr, name, value),
+            "warm_up" => parse(&mut self.warm_up, name, value),
+            "head_lr_scale" => parse(&mut self.head_lr_scale, name, value),
+            "momentum" => parse(&mut self.momentum, name, value),
+            "weight_decay" => parse(&mut self.weight_decay, name, value),
+            "label_smoothing" => parse(&mut self.label_smoothing, name, value),
+            "flip" => parse(&mut self.flip, name, value),
+            "shift" => parse(&mut self.shift, name, value),
+            "cutout" => parse(&mut self.cutout, name, value),
+            "average" => parse(&mut self.average, name, value),
+            "seed" => parse(&mut self.seed, name, value),
+            "pooling" => parse(&mut self.config.pooling, name, value),
+            other => Err(unknown_option(other, value)),
         }
     }
 
-    /// Whether every choice is in its range.
+    /// Checks that every option is in its range.
     pub(crate) fn check(&self) -> Result<()> {
-        let is_part = |number: f64| (0.0..1.0).contains(&number);
-        let (peak_rate, head_pace) = (self.peak_rate, self.head_pace);
-        let choices: [(&str, bool, &dyn fmt::Display); 12] = [
+        let is_fraction = |number: f64| (0.0..1.0).contains(&number);
+        let (max_lr, head_lr_scale) = (self.max_lr, self.head_lr_scale);
+        let options: [(&str, bool, &dyn fmt::Display); 12] = [
             ("epochs", (1..=10_000).contains(&self.epochs), &self.epochs),
             ("minutes", (0.0..=100_000.0).contains(&self.minutes), &self.minutes),
-            ("batch", self.batch >= 2, &self.batch),
-            ("peak_rate", peak_rate > 0.0 && peak_rate <= 100.0, &peak_rate),
-            ("warm_up", is_part(self.warm_up), &self.warm_up),
-            ("head_pace", head_pace > 0.0 && head_pace <= 1.0, &head_pace),
-            ("momentum", is_part(self.momentum), &self.momentum),
-            ("weight_decay", is_part(self.weight_decay), &self.weight_decay),
-            ("label_smoothing", is_part(self.label_smoothing), &self.label_smoothing),
-            ("average", is_part(self.average), &self.average),
+            ("batch_size", self.batch_size >= 2, &self.batch_size),
+            ("max_lr", max_lr > 0.0 && max_lr <= 100.0, &max_lr),
+            ("warm_up", is_fraction(self.warm_up), &self.warm_up),
+            ("head_lr_scale", head_lr_scale > 0.0 && head_lr_scale <= 1.0, &head_lr_scale),
+            ("momentum", is_fraction(self.momentum), &self.momentum),
+            ("weight_decay", is_fraction(self.weight_decay), &self.weight_decay),
+            ("label_smoothing", is_fraction(self.label_smoothing), &self.label_smoothing),
+            ("average", is_fraction(self.average), &self.average),
             ("shift", self.shift <= 16, &self.shift),
             ("cutout", self.cutout <= 24, &self.cutout),
         ];
-        if let Some((name, _, got)) = choices.iter().find(|(_, fits, _)| !fits) {
-            return Err(wrong(name, got));
+        if let Some((name, _, got)) = options.iter().find(|(_, is_valid, _)| !is_valid) {
+            return Err(invalid_value(name, got));
         }
         match (self.precision, self.device) {
             (Precision::Bf16, Device::Cuda(number)) => check_bf16(compute_capability(number)),
@@ -294,24 +311,24 @@ impl Recipe {
         }
     }
 
-    /// The step size when this part of all steps is done, 0 to 1.
-    pub(crate) fn rate(&self, done: f64) -> f64 {
+    /// The learning rate after this fraction of all steps, 0 to 1.
+    pub(crate) fn lr(&self, done: f64) -> f64 {
         let rising = if self.warm_up > 0.0 { done / self.warm_up } else { 1.0 };
         let falling = (1.0 - done) / (1.0 - self.warm_up);
-        self.peak_rate * rising.min(falling).max(0.0)
+        self.max_lr * rising.min(falling).max(0.0)
     }
 
-    /// Every choice that changes what is learned, by name. Not among them: the
-    /// name, the folder, and the minutes (what they come to is the epochs').
-    pub(crate) fn choices(&self) -> Vec<(&'static str, Value)> {
+    /// Every option that changes the result of the training, by name. Name and folder are not
+    /// among them, and neither is `minutes`: it only determines the number of epochs.
+    pub(crate) fn options(&self) -> Vec<(&'static str, Value)> {
         vec![
-            ("maps", json!(self.plan.maps)),
-            ("pooling", json!(self.plan.pooling)),
+            ("maps", json!(self.config.maps)),
+            ("pooling", json!(self.config.pooling)),
             ("epochs", json!(self.epochs)),
-            ("batch", json!(self.batch)),
-            ("peak_rate", json!(self.peak_rate)),
+            ("batch_size", json!(self.batch_size)),
+            ("max_lr", json!(self.max_lr)),
             ("warm_up", json!(self.warm_up)),
-            ("head_pace", json!(self.head_pace)),
+            ("head_lr_scale", json!(self.head_lr_scale)),
             ("momentum", json!(self.momentum)),
             ("weight_decay", json!(self.weight_decay)),
             ("label_smoothing", json!(self.label_smoothing)),
@@ -328,10 +345,10 @@ impl Recipe {
 
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let choices = self.choices();
-        let choices: Vec<String> =
-            choices.iter().map(|(name, value)| format!("{name} {value}").replace('"', "")).collect();
-        write!(f, "{}: {}", self.name, choices.join(", "))
+        let options = self.options();
+        let options: Vec<String> =
+            options.iter().map(|(name, value)| format!("{name} {value}").replace('"', "")).collect();
+        write!(f, "{}: {}", self.name, options.join(", "))
     }
 }
 
@@ -341,23 +358,23 @@ debug_as_display!(Recipe);
 mod tests {
     use super::*;
 
-    /// The answer of `check` after one choice was set.
-    fn tried(text: &str) -> Result<()> {
+    /// Sets one option, then checks the recipe.
+    fn set_and_check(text: &str) -> Result<()> {
         let mut recipe = Recipe { device: Device::Cpu, ..Recipe::lecture() };
         recipe.set(text)?;
         recipe.check()
     }
 
     #[test]
-    fn every_choice_names_both_ends_of_its_range() {
-        // Taken, and refused in `check` or, as text, in `set`.
+    fn every_option_has_a_range_and_names_it() {
+        // Valid values, and values that `set` or `check` refuses.
         let cases: [(&str, &[&str], &[&str]); 15] = [
             ("epochs", &["1", "10000"], &["0", "10001", "1.5", "-1"]),
             ("minutes", &["0", "0.5", "100000"], &["-1", "100001"]),
-            ("batch", &["2", "50000"], &["0", "1", "32.5"]),
-            ("peak_rate", &["0.001", "100"], &["0", "-0.1", "100.5", "1000"]),
+            ("batch_size", &["2", "50000"], &["0", "1", "32.5"]),
+            ("max_lr", &["0.001", "100"], &["0", "-0.1", "100.5", "1000"]),
             ("warm_up", &["0", "0.99"], &["-0.1", "1"]),
-            ("head_pace", &["0.001", "1"], &["0", "1.01"]),
+            ("head_lr_scale", &["0.001", "1"], &["0", "1.01"]),
             ("momentum", &["0", "0.99"], &["-0.1", "1"]),
             ("weight_decay", &["0", "0.99"], &["-0.1", "1"]),
             ("label_smoothing", &["0", "0.99"], &["-0.1", "1"]),
@@ -368,25 +385,41 @@ mod tests {
             ("seed", &["0", "18446744073709551615"], &["-1", "18446744073709551616"]),
             ("pooling", &["true", "false"], &["0", "no"]),
         ];
-        assert_eq!(cases.map(|(name, ..)| name), CHOICES.map(|(name, _)| name));
-        for ((name, good, bad), (_, expected)) in cases.into_iter().zip(CHOICES) {
-            for value in good {
-                tried(&format!("{name}={value}")).unwrap();
-                tried(&format!(" {name} = {value} ")).unwrap();
+        assert_eq!(cases.map(|(name, ..)| name), OPTIONS.map(|(name, _)| name));
+        for ((name, valid, invalid), (_, expected)) in cases.into_iter().zip(OPTIONS) {
+            for value in valid {
+                set_and_check(&format!("{name}={value}")).unwrap();
+                set_and_check(&format!(" {name} = {value} ")).unwrap();
             }
-            for value in bad.iter().chain(&["NaN", "inf", "-inf", "", "fast", "0,3"]) {
-                let error = tried(&format!("{name}={value}")).unwrap_err().to_string();
+            for value in invalid.iter().chain(&["NaN", "inf", "-inf", "", "fast", "0,3"]) {
+                let error = set_and_check(&format!("{name}={value}")).unwrap_err().to_string();
                 let starts = format!("{name}: expected {expected}, got ");
                 let got = error.strip_prefix(&starts).unwrap_or_else(|| panic!("{name}={value}: {error}"));
                 let given = if value.is_empty() { "nothing" } else { value };
                 assert_eq!(got.trim_matches('`'), given, "{name}");
             }
-            assert!(tried(name).unwrap_err().to_string().ends_with("got nothing"), "{name}");
+            assert!(set_and_check(name).unwrap_err().to_string().ends_with("got nothing"), "{name}");
         }
-        let error = tried("peak_rate=1000").unwrap_err().to_string();
-        assert_eq!(error, "peak_rate: expected a learning rate above 0 and up to 100, such as 0.3, got 1000");
-        let error = tried("speed=3").unwrap_err().to_string();
-        assert!(error.contains("no choice `speed`: expected one of epochs, minutes, batch"), "{error}");
+        let error = set_and_check("max_lr=1000").unwrap_err().to_string();
+        assert_eq!(error, "max_lr: expected a learning rate above 0 and up to 100, such as 0.3, got 1000");
+        let error = set_and_check("speed=3").unwrap_err().to_string();
+        assert!(error.contains("no option `speed`: expected one of epochs, minutes, batch_size"), "{error}");
+    }
+
+    #[test]
+    fn the_old_name_of_an_option_gives_the_new_one() {
+        for (text, expected) in [
+            ("peak_rate=0.3", "`peak_rate` is now called `max_lr`: `--set max_lr=0.3`"),
+            ("head_pace = 0.1", "`head_pace` is now called `head_lr_scale`: `--set head_lr_scale=0.1`"),
+            ("batch=64", "`batch` is now called `batch_size`: `--set batch_size=64`"),
+            ("batch", "`batch` is now called `batch_size`: `--set batch_size=VALUE`"),
+        ] {
+            assert_eq!(set_and_check(text).unwrap_err().to_string(), expected);
+        }
+        for (old, new) in RENAMED {
+            assert!(OPTIONS.iter().any(|(name, _)| *name == new), "{new}");
+            assert_eq!((old_name(new), old_name("epochs")), (old, "epochs"));
+        }
     }
 
     #[test]
@@ -395,7 +428,7 @@ mod tests {
         let newer = [(Some((8, 0)), true), (Some((8, 6)), true), (Some((9, 0)), true), (Some((10, 0)), true)];
         for (capability, expected) in gpus.into_iter().chain(newer) {
             assert_eq!(gpu_has_bf16(capability), expected, "{capability:?}");
-            // Asked for by name, it is refused only where it is known to be missing.
+            // An explicit bf16 is refused only on a GPU that is known not to support it.
             assert_eq!(check_bf16(capability).is_ok(), expected || capability.is_none(), "{capability:?}");
         }
         let error = check_bf16(Some((7, 5))).unwrap_err().to_string();

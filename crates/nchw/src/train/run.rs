@@ -1,7 +1,7 @@
 //! A training in the background. The same cell, run again, resumes from the last checkpoint.
 
 use super::{
-    folder::{ACCURACY, EPOCHS, LEARNED, WEIGHTS, runs, shown, snapshot},
+    folder::{ACCURACY, DATA, EPOCHS, WEIGHTS, runs, shown, snapshot},
     recipe::Recipe,
     trainer::{EpochLog, LOG, Trainer},
 };
@@ -29,10 +29,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Steps between two looks at whether to stop.
+/// After this many steps, the training checks whether it should stop, and updates its status.
 const STEPS: usize = 4;
 
-/// A training that goes on in the background. See [`train`].
+/// A training in the background. See [`train`].
 #[derive(Clone)]
 pub struct Run(Arc<Shared>);
 
@@ -45,59 +45,58 @@ struct Shared {
     changed: Condvar,
 }
 
-/// Where a training stands.
+/// How far a training has come, and its results so far.
 #[derive(Clone, PartialEq)]
 pub struct Status {
-    /// Whether it goes on, and if not, why.
+    /// Whether it is running; if not, why.
     pub state: State,
-    /// How many epochs there are in all.
+    /// The total number of epochs.
     pub epochs: usize,
-    /// The part of all steps that is done, 0 to 1.
+    /// The fraction of all steps that are done, 0 to 1.
     pub done: f64,
-    /// Seconds of learning so far, without the tests and the pauses.
+    /// Seconds of training so far, without tests and interruptions.
     pub seconds: f64,
-    /// What every epoch that is over showed.
+    /// The results of each completed epoch.
     pub log: Vec<EpochLog>,
-    /// What it is trained on, on which device, in which numbers.
+    /// The recipe's name, the data, the device and the precision.
     pub about: String,
-    /// Where checkpoint, log and, at the end, `weights.safetensors` are.
+    /// The folder with checkpoint and log and, at the end, `weights.safetensors`.
     pub folder: PathBuf,
 }
 
-/// Whether a training goes on.
+/// Whether a training is running; if not, why.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// It learns.
+    /// The training is running.
     Running,
-    /// [`Run::stop`] was called; the same cell goes on.
+    /// [`Run::stop`] was called; running the same cell again resumes the training.
     Stopped,
-    /// All epochs are over.
+    /// All epochs are complete.
     Done,
-    /// It could not go on, and why.
+    /// An error ended the training; the text is its message.
     Failed(String),
 }
 
-/// All trainings of this process that go on.
+/// The running trainings of this process.
 static RUNNING: Mutex<Vec<Arc<Shared>>> = Mutex::new(Vec::new());
 
-/// A lock that a panic elsewhere does not close.
+/// Locks a mutex, even if another thread panicked while it held the lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Trains the lecture's network by a recipe, in the background.
+/// Trains the lecture's network with a recipe, in the background.
 ///
-/// Returns at once: ask for [`Run::status`] and [`Run::curve`], or
-/// [`Run::wait`]. After every epoch a checkpoint is written. Called again with
-/// the same recipe and data, it goes on from there, whatever happened in
-/// between; a training that is over is not done again (delete its folder, or
-/// change the seed).
+/// Returns immediately. [`Run::status`] and [`Run::curve`] show the progress, [`Run::wait`]
+/// waits for the end. A checkpoint is written after every epoch. If `train` is called again with
+/// the same recipe and data, it resumes from the checkpoint, also after a crash. A completed
+/// training is not repeated (to train again, delete its folder or change the seed).
 ///
 /// ```
 /// use nchw::prelude::*;
 /// # let folder = std::env::temp_dir().join(format!("nchw-doc-train-{}", std::process::id()));
 /// let data = Dataset::shapes10(64, 32, 1)?;
-/// let recipe = Recipe { epochs: 1, batch: 32, folder: Some(folder.clone()), ..Recipe::quick() };
+/// let recipe = Recipe { epochs: 1, batch_size: 32, folder: Some(folder.clone()), ..Recipe::quick() };
 /// let run = train(recipe, &data)?;
 /// let net = run.wait()?;
 /// assert_eq!(net.logits(&data.test.images)?.size(), [32, 10]);
@@ -109,13 +108,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// `images` `[N, 3, 32, 32]` bytes, `labels` `[N]`, in both parts of `data`
 ///
 /// # Errors
-/// When a choice of the recipe makes no sense, the data has another shape, the
-/// folder holds another training or cannot be written, or another program
-/// trains in it.
+/// If an option of the recipe is out of range, the data has another shape, the folder contains
+/// another training or cannot be written, or another program is training in it.
 ///
 /// # Source
-/// Lecture part 7; the recipe is that of PyTorch's and many others' one-cycle
-/// trainings (Smith and Topin, 2018, arXiv:1708.07120).
+/// Lecture part 7. The learning rate follows a one-cycle schedule (Smith and Topin, 2018,
+/// arXiv:1708.07120), as with PyTorch's `OneCycleLR`.
 pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
     let mut trainer = Trainer::new(recipe, data)?;
     let recipe = trainer.recipe.clone();
@@ -133,7 +131,7 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
             return Ok(Run(shared.clone()));
         }
         return Err(Error::new(format!(
-            "another training goes on in {}: stop it first (`run.stop()`), or give this one a folder of its own",
+            "another training is running in {}: stop it first (`run.stop()`), or choose another folder for this one",
             folder.display()
         )));
     }
@@ -141,8 +139,8 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
     match lock_file.try_lock() {
         Err(TryLockError::WouldBlock) => {
             return Err(Error::new(format!(
-                "another program trains in {} already (another notebook, or `nchw train`): wait for it, \
-                 or give this training a folder of its own",
+                "another program trains in {} already (another notebook, or `nchw train`): wait until it ends, \
+                 or choose another folder for this training",
                 folder.display()
             )));
         }
@@ -150,7 +148,7 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
         _ => {}
     }
     if !trainer.resume(&folder)? {
-        overwrites_nothing(&folder)?;
+        check_no_overwrite(&folder)?;
     }
     let shared = Arc::new(Shared {
         now: Mutex::new(Status {
@@ -168,14 +166,14 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
         stop: AtomicBool::new(false),
         changed: Condvar::new(),
     });
-    let own = shared.clone();
+    let training = shared.clone();
     std::thread::Builder::new()
         .name("nchw-train".into())
         .spawn(move || {
-            let ended = caught(|| own.learn(trainer)).unwrap_or_else(|panic| Err(Error::new(panic)));
-            give_memory_back();
+            let ended = caught(|| training.train(trainer)).unwrap_or_else(|panic| Err(Error::new(panic)));
+            return_memory();
             drop(lock_file);
-            own.tell(|now| now.state = ended.unwrap_or_else(|error| State::Failed(error.to_string())));
+            training.update(|now| now.state = ended.unwrap_or_else(|error| State::Failed(error.to_string())));
         })
         .map_err(|e| cannot(&e))?;
     running.push(shared.clone());
@@ -183,14 +181,14 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
 }
 
 /// Refuses a folder in which a new training would overwrite files. A training writes its
-/// checkpoint first, so without one they belong to something else.
-fn overwrites_nothing(folder: &Path) -> Result<()> {
+/// checkpoint first, so files without a checkpoint belong to something else.
+fn check_no_overwrite(folder: &Path) -> Result<()> {
     for name in [LOG, WEIGHTS, EPOCHS] {
         let path = folder.join(name);
-        let there = path.try_exists();
-        if there.map_err(|e| Error::new(format!("{} could not be read: {e}", path.display())))? {
+        let exists = path.try_exists();
+        if exists.map_err(|e| Error::new(format!("{} could not be read: {e}", path.display())))? {
             return Err(Error::new(format!(
-                "{} holds `{name}` but no checkpoint: a training there would overwrite it. \
+                "{} contains `{name}` but no checkpoint: a training there would overwrite it. \
                  Choose another folder, or move `{name}` away first",
                 folder.display()
             )));
@@ -199,53 +197,53 @@ fn overwrites_nothing(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// glibc keeps what a thread does not need any more, for the thread's next wishes: after a
-/// training some hundred MB, which a notebook's kernel would hold on to.
-fn give_memory_back() {
+/// Returns free memory to the system. glibc would keep it for later requests: some hundred MB
+/// after a training, which a notebook's kernel would occupy until it ends.
+fn return_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: it takes no pointers, and only what nobody uses is given back.
+    // SAFETY: it takes no pointers and releases only memory that is not in use.
     unsafe {
         libc::malloc_trim(0);
     }
 }
 
 impl Shared {
-    /// Everything that is left to learn.
-    fn learn(&self, mut trainer: Trainer) -> Result<State> {
+    /// Trains the remaining steps.
+    fn train(&self, mut trainer: Trainer) -> Result<State> {
         let start = Instant::now();
-        let begins = trainer.done() == 0.0;
-        if begins {
-            // Before any other file: by its checkpoint a training knows its folder as its own.
+        let is_new = trainer.done() == 0.0;
+        if is_new {
+            // Before any other file: the checkpoint marks the folder as that of this training.
             trainer.save(&self.folder)?;
         }
         let epochs = self.folder.join(EPOCHS);
         fs::create_dir_all(&epochs).map_err(|e| files::not_written(&epochs, &e))?;
-        if begins {
+        if is_new {
             trainer.network().save(snapshot(&self.folder, 0))?;
         }
-        // The same files are written after each epoch.
+        // The time so far is that of writing an epoch's files: the same ones are written after each epoch.
         trainer.fit_minutes(start.elapsed().as_secs_f64())?;
-        self.tell(|now| now.epochs = trainer.epochs);
+        self.update(|now| now.epochs = trainer.epochs);
         while !trainer.is_done() {
             if self.stop.load(Ordering::Relaxed) {
                 trainer.save(&self.folder)?;
                 return Ok(State::Stopped);
             }
             trainer.learn(STEPS)?;
-            let over = trainer.position.step == trainer.steps();
-            if over {
+            let epoch_ended = trainer.position.step == trainer.steps();
+            if epoch_ended {
                 trainer.end_epoch()?;
                 trainer.network().save(snapshot(&self.folder, trainer.position.epoch))?;
                 trainer.save(&self.folder)?;
             }
-            self.tell(|now| {
+            self.update(|now| {
                 (now.done, now.seconds) = (trainer.done(), trainer.position.seconds);
-                if over {
+                if epoch_ended {
                     now.log = trainer.log.clone();
                 }
             });
         }
-        let mut notes = HashMap::from([(LEARNED.to_owned(), trainer.about())]);
+        let mut notes = HashMap::from([(DATA.to_owned(), trainer.about())]);
         if let Some(last) = trainer.log.last() {
             notes.insert(ACCURACY.to_owned(), last.accuracy.to_string());
         }
@@ -253,14 +251,14 @@ impl Shared {
         Ok(State::Done)
     }
 
-    fn tell(&self, change: impl FnOnce(&mut Status)) {
+    fn update(&self, change: impl FnOnce(&mut Status)) {
         change(&mut lock(&self.now));
         self.changed.notify_all();
     }
 }
 
 impl Run {
-    /// Where it stands.
+    /// How far the training has come.
     pub fn status(&self) -> Status {
         lock(&self.0.now).clone()
     }
@@ -268,14 +266,14 @@ impl Run {
     /// Loss and accuracy of the epochs so far, as a figure.
     ///
     /// # Errors
-    /// When no epoch is over yet.
+    /// If no epoch is complete yet.
     pub fn curve(&self) -> Result<Figure> {
         let status = self.status();
         if status.log.is_empty() {
-            return Err(Error::new(format!("no epoch is over yet, so there is no curve: {status}")));
+            return Err(Error::new(format!("no epoch is complete yet, so there is no curve: {status}")));
         }
         let line = |value: fn(&EpochLog) -> f64| status.log.iter().map(value).collect::<Vec<f64>>();
-        let accuracy = Chart::new("Accuracy", "epoch", "right answers in %")
+        let accuracy = Chart::new("Accuracy", "epoch", "accuracy in %")
             .line("test", &line(|epoch| 100.0 * epoch.accuracy))
             .line("training", &line(|epoch| 100.0 * epoch.train_accuracy));
         let loss = Chart::new("Loss", format!("epoch ({})", status.about), "cross-entropy")
@@ -283,21 +281,21 @@ impl Run {
         stacked(&[accuracy, loss])
     }
 
-    /// Waits until it ends, and prints a line an epoch → the trained network.
+    /// Waits until the training ends, and prints a line per epoch → the trained network.
     ///
     /// # Errors
-    /// When it was stopped or could not go on; what to do then.
+    /// If the training was stopped or failed. The message says what to do.
     pub fn wait(&self) -> Result<LectureNet> {
-        self.wait_and(|line| println!("{line}"))
+        self.wait_and_show(|line| println!("{line}"))
     }
 
-    /// The same with the lines given to `show`. The status is not locked meanwhile: an output
-    /// that nobody reads must not stop the training.
-    pub(super) fn wait_and(&self, mut show: impl FnMut(&str)) -> Result<LectureNet> {
+    /// Like [`Run::wait`], but passes the lines to `show`. The status is not locked meanwhile, so
+    /// an output that blocks does not stop the training.
+    pub(super) fn wait_and_show(&self, mut show: impl FnMut(&str)) -> Result<LectureNet> {
         show(&self.status().about);
         let mut shown = 0;
         loop {
-            let now = self.news(shown);
+            let now = self.wait_for_change(shown);
             for line in now.log.iter().skip(shown) {
                 show(&now.line(line));
             }
@@ -311,33 +309,33 @@ impl Run {
         }
     }
 
-    /// The status as soon as it has more than `known` epochs, or the training has ended.
-    fn news(&self, known: usize) -> Status {
-        let old = |now: &mut Status| now.state == State::Running && now.log.len() <= known;
-        let now = self.0.changed.wait_while(lock(&self.0.now), old);
+    /// Waits until more than `known` epochs are complete or the training has ended → the status.
+    fn wait_for_change(&self, known: usize) -> Status {
+        let unchanged = |now: &mut Status| now.state == State::Running && now.log.len() <= known;
+        let now = self.0.changed.wait_while(lock(&self.0.now), unchanged);
         now.unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// Whether the training could change its status now.
+    /// Whether the training can change its status now.
     #[cfg(test)]
     pub(super) fn is_unlocked(&self) -> bool {
         self.0.now.try_lock().is_ok()
     }
 
-    /// The network as it was after the last epoch (its averaged weights).
+    /// The network after the last completed epoch, with averaged weights.
     ///
     /// # Errors
-    /// When no epoch is over yet.
+    /// If no epoch is complete yet.
     pub fn net(&self) -> Result<LectureNet> {
         let status = self.status();
         if status.log.is_empty() {
-            return Err(Error::new(format!("no epoch is over yet, so there is no network yet: {status}")));
+            return Err(Error::new(format!("no epoch is complete yet, so there is no network: {status}")));
         }
         Trainer::network_of(&self.0.folder, &self.0.recipe)
     }
 
-    /// Ends it after the step it is at; the checkpoint it leaves is where the
-    /// same cell goes on.
+    /// Stops the training after the current step and writes a checkpoint. Running the same cell
+    /// again resumes from it.
     pub fn stop(&self) -> Status {
         self.0.stop.store(true, Ordering::Relaxed);
         let now = lock(&self.0.now);
@@ -353,27 +351,27 @@ impl Status {
         format!("<p>{}</p>", escape(&self.to_string()))
     }
 
-    /// One epoch as a line: bar, loss, accuracy, rate, time left.
+    /// One epoch as a line: progress bar, loss, accuracy, learning rate, time, remaining time.
     pub fn line(&self, log: &EpochLog) -> String {
         const LENGTH: usize = 20;
         let full = LENGTH * log.epoch / self.epochs;
         let left = log.seconds / log.epoch as f64 * (self.epochs - log.epoch) as f64;
         format!(
-            "epoch {:3} of {} {}{} loss {:.3}  test {:5.1} %  rate {:.3}  {}, {} left",
+            "epoch {:3} of {} {}{} loss {:.3}  test {:5.1} %  lr {:.3}  {}, {} left",
             log.epoch,
             self.epochs,
             "█".repeat(full),
             "░".repeat(LENGTH - full),
             log.loss,
             100.0 * log.accuracy,
-            log.rate,
+            log.lr,
             duration(log.seconds),
             duration(left)
         )
     }
 }
 
-/// Seconds as a clock would say them.
+/// A duration for people, such as `3 min 05 s`.
 fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match whole {
@@ -387,7 +385,7 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::Running => "running".to_owned(),
-            State::Stopped => "stopped (the same cell goes on from here)".into(),
+            State::Stopped => "stopped (run the same cell again to resume)".into(),
             State::Done => "done".into(),
             State::Failed(why) => format!("failed: {why}"),
         };
@@ -399,12 +397,12 @@ impl fmt::Display for Status {
             self.epochs
         )?;
         if let Some(last) = self.log.last() {
-            write!(f, ", {last}, {:.0} pictures/s", last.speed)?;
+            write!(f, ", {last}, {:.0} images/s", last.speed)?;
         }
         if self.state == State::Running && self.done > 0.0 {
             write!(f, ", {} left", duration(self.seconds / self.done * (1.0 - self.done)))?;
         }
-        write!(f, "; kept in {}", shown(&self.folder))
+        write!(f, "; saved in {}", shown(&self.folder))
     }
 }
 
@@ -424,71 +422,72 @@ shows!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{net::Plan, testing::TempFolder};
+    use crate::{net::LectureNetConfig, testing::TempFolder};
     use crate::{
         train::folder::{best_in, snapshots},
         weights::Weights,
     };
     use tch::{Device, Tensor};
 
-    fn started(folder: &Path) -> Result<Run> {
-        let plan = Plan { maps: [2, 3, 4], ..Plan::default() };
+    fn start(folder: &Path) -> Result<Run> {
+        let config = LectureNetConfig { maps: [2, 3, 4], ..LectureNetConfig::default() };
         let folder = Some(folder.to_owned());
-        let recipe = Recipe { epochs: 1, batch: 8, device: Device::Cpu, plan, folder, ..Recipe::lecture() };
+        let recipe =
+            Recipe { epochs: 1, batch_size: 8, device: Device::Cpu, config, folder, ..Recipe::lecture() };
         train(recipe, &Dataset::shapes10(16, 8, 1)?)
     }
 
     #[test]
-    fn files_of_the_user_in_the_folder_of_a_training_stay() {
+    fn a_training_does_not_overwrite_files_of_the_user() {
         let folder = TempFolder::new("run-foreign");
         for name in [LOG, WEIGHTS, EPOCHS] {
             let file = folder.path().join(name);
             fs::write(&file, "a user's").unwrap();
-            let error = started(folder.path()).map(drop).unwrap_err().to_string();
-            assert!(error.contains(&format!("holds `{name}` but no checkpoint")), "{error}");
+            let error = start(folder.path()).map(drop).unwrap_err().to_string();
+            assert!(error.contains(&format!("contains `{name}` but no checkpoint")), "{error}");
             assert_eq!(fs::read_to_string(&file).unwrap(), "a user's");
             fs::remove_file(file).unwrap();
         }
         fs::write(folder.path().join("lock"), "a user's").unwrap();
-        started(folder.path()).unwrap().wait().unwrap();
+        start(folder.path()).unwrap().wait().unwrap();
         assert_eq!(fs::read_to_string(folder.path().join("lock")).unwrap(), "a user's");
-        // The same folder again is the same training.
-        started(folder.path()).unwrap().wait().unwrap();
+        // The same recipe in the same folder is the same training.
+        start(folder.path()).unwrap().wait().unwrap();
         assert_eq!(snapshots(folder.path()).unwrap().len(), 2);
     }
 
     #[test]
-    fn what_cannot_be_read_is_not_taken_for_missing() {
+    fn an_unreadable_file_is_not_treated_as_missing() {
         let folder = TempFolder::new("run-unreadable");
         let run = folder.path().join("run");
         assert!(best_in(&run).unwrap().is_none(), "no trainings, no error");
-        let told = |result: Result<Option<LectureNet>>| result.map(drop).unwrap_err().to_string();
+        let message = |result: Result<Option<LectureNet>>| result.map(drop).unwrap_err().to_string();
         fs::create_dir(&run).unwrap();
         fs::write(run.join(WEIGHTS), "half").unwrap();
-        assert!(told(best_in(folder.path())).contains("not a whole safetensors file"));
-        let good = |name: &str, accuracy: &str| {
-            let notes = [(LEARNED, "CIFAR-10, 5 + 2 pictures"), (ACCURACY, accuracy)];
+        assert!(message(best_in(folder.path())).contains("not a whole safetensors file"));
+        let write_net = |name: &str, accuracy: &str| {
+            let notes = [(DATA, "CIFAR-10, 5 + 2 images"), (ACCURACY, accuracy)];
             let notes = notes.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-            let plan = Plan { maps: [name.len() as i64, 3, 4], ..Plan::default() };
+            let config = LectureNetConfig { maps: [name.len() as i64, 3, 4], ..LectureNetConfig::default() };
             fs::create_dir(folder.path().join(name)).unwrap();
-            let net = LectureNet::new(plan, 1, Device::Cpu).unwrap();
+            let net = LectureNet::new(config, 1, Device::Cpu).unwrap();
             net.save_with(notes, &folder.path().join(name).join(WEIGHTS)).unwrap();
         };
-        good("a", "0.7");
-        good("best", "0.9");
-        good("last", "0.8");
-        assert_eq!(best_in(folder.path()).unwrap().unwrap().plan().maps, [4, 3, 4]);
-        // Whole as a file, and no network: the next best one.
-        let notes = [(LEARNED, "CIFAR-10, 5 + 2 pictures"), (ACCURACY, "0.99")];
+        write_net("a", "0.7");
+        write_net("best", "0.9");
+        write_net("last", "0.8");
+        assert_eq!(best_in(folder.path()).unwrap().unwrap().config().maps, [4, 3, 4]);
+        // The best file is complete but is not a network: the next best one is taken.
+        let notes = [(DATA, "CIFAR-10, 5 + 2 images"), (ACCURACY, "0.99")];
         let notes = notes.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         fs::create_dir(folder.path().join("odd")).unwrap();
         let odd = Weights { tensors: vec![("odd".into(), Tensor::from(1.0f32))], notes };
         odd.write(&folder.path().join("odd").join(WEIGHTS)).unwrap();
-        assert_eq!(best_in(folder.path()).unwrap().unwrap().plan().maps, [4, 3, 4]);
-        // A file in the place of a folder is no empty folder.
+        assert_eq!(best_in(folder.path()).unwrap().unwrap().config().maps, [4, 3, 4]);
+        // A file with the name of the folder is an error, not an empty folder.
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        assert!(told(best_in(&file)).contains("could not be read"));
+        assert!(message(best_in(&file)).contains("could not be read"));
         fs::write(run.join(EPOCHS), "").unwrap();
         let error = snapshots(&run).unwrap_err().to_string();
         assert!(error.contains("could not be read"), "{error}");

@@ -1,6 +1,6 @@
-//! What several tests need, those beside the code (`crate::testing`) and those in `tests/`.
+//! Helpers for unit tests (`crate::testing`) and for the tests in `tests/`.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(dead_code, reason = "each test uses a part of this module")]
 
 use std::{
     env, fs,
@@ -9,32 +9,32 @@ use std::{
     process::Command,
 };
 
-/// Texts that were looked at, kept in a file under `tests/`.
+/// Compares a text with the expected one, which is kept in a file under `tests/`.
 ///
-/// `UPDATE_EXPECT=1` writes the file anew: read what changed.
+/// `UPDATE_EXPECT=1` rewrites the file: review the changes.
 pub fn as_kept(file: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(file);
     if env::var_os("UPDATE_EXPECT").is_some() {
-        fs::write(&path, text).expect("the kept texts can be written");
+        fs::write(&path, text).expect("the expected text can be written");
     }
-    let kept = fs::read_to_string(&path).unwrap_or_default();
-    if kept == text {
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    if expected == text {
         return;
     }
-    let same = kept.lines().zip(text.lines()).take_while(|(kept, now)| kept == now).count();
-    let around =
+    let same = expected.lines().zip(text.lines()).take_while(|(expected, got)| expected == got).count();
+    let context =
         |text: &str| text.lines().skip(same.saturating_sub(3)).take(7).collect::<Vec<_>>().join("\n");
     panic!(
-        "{file} differs from line {} on\n--- kept\n{}\n--- now\n{}\n--- UPDATE_EXPECT=1 writes it anew",
+        "{file} differs from line {} on\n--- expected\n{}\n--- got\n{}\n--- UPDATE_EXPECT=1 rewrites the file",
         same + 1,
-        around(&kept),
-        around(text)
+        context(&expected),
+        context(text)
     );
 }
 
-/// Says that a test leaves something out, and why; `cargo xtask test` lists what was skipped.
+/// Reports that a test skips something, and why; `cargo xtask test` lists what was skipped.
 ///
-/// What only a GPU can test begins with `gpu: `.
+/// Messages about tests that need a GPU begin with `gpu: `.
 pub fn skip(what: &str) {
     eprintln!("skipped: {what}");
     if let Some(list) = env::var_os("NCHW_SKIPS") {
@@ -43,7 +43,7 @@ pub fn skip(what: &str) {
     }
 }
 
-/// A folder of a test's own, gone when the test ends.
+/// A temporary folder, deleted when the test ends.
 pub struct TempFolder(PathBuf);
 
 impl TempFolder {
@@ -64,8 +64,8 @@ impl Drop for TempFolder {
     }
 }
 
-/// Whether rustc takes these lines of a program that uses the crate (which is
-/// not linked), and what it says.
+/// Whether rustc accepts these lines of a program that uses the crate (without
+/// linking it), and the compiler's output.
 pub fn compiled(name: &str, lines: &[&str]) -> (bool, String) {
     let deps = env::current_exe().expect("a test is a file").parent().expect("in a folder").to_path_buf();
     let folder = TempFolder::new(name);
@@ -76,6 +76,6 @@ pub fn compiled(name: &str, lines: &[&str]) -> (bool, String) {
     rustc.args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata"]);
     rustc.arg("-L").arg(format!("dependency={}", deps.display()));
     rustc.arg("--extern").arg(format!("nchw={}", deps.join("libnchw.rlib").display())).arg(&source);
-    let said = rustc.arg("-o").arg(folder.path().join("cell.rmeta")).output().expect("rustc runs");
-    (said.status.success(), String::from_utf8_lossy(&said.stderr).into_owned())
+    let output = rustc.arg("-o").arg(folder.path().join("cell.rmeta")).output().expect("rustc runs");
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
 }

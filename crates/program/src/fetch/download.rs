@@ -1,9 +1,9 @@
-//! One file over HTTP, from one address: resumed after every interruption,
-//! given up when the address is down, lies, or is slower than a floor.
+//! Downloads one file from one address over HTTP. The download resumes after every
+//! interruption, and fails when the address is down, sends something else, or is too slow.
 
 use super::{
-    Limits, Watch,
-    spec::{Sealed, unwritten},
+    Limits, Progress,
+    spec::{PublishedFile, write_error},
 };
 use crate::{Error, shapes::commas};
 use std::{
@@ -14,19 +14,19 @@ use std::{
 };
 use ureq::{Agent, Body, http::Response, tls::TlsConfig};
 
-/// Why a download ended before its end.
-pub(super) enum Trouble {
-    /// The connection broke: the same address may go on with the rest.
+/// Why a download stopped.
+pub(super) enum DownloadError {
+    /// The connection was lost: the same address may send the rest.
     Dropped(String),
-    /// Bytes a second, below the floor.
+    /// The rate in bytes per second was below the minimum.
     Slow(f64),
-    /// This address is of no use.
+    /// This address cannot be used.
     Failed(String),
-    /// No address would help: the disk is full.
+    /// No other address would help, for example because the disk is full.
     Stop(Error),
 }
 
-/// Who speaks to the hosts of a source.
+/// The HTTP client for the hosts of a source.
 pub(super) fn agent(tls_only: bool, limits: &Limits) -> Agent {
     Agent::config_builder()
         .https_only(tls_only)
@@ -35,7 +35,7 @@ pub(super) fn agent(tls_only: bool, limits: &Limits) -> Agent {
         .tls_config(TlsConfig::default())
         .timeout_connect(Some(limits.patience))
         .timeout_recv_response(Some(limits.patience))
-        // Bytes count as they are: nothing may pack them for the way.
+        // Byte positions refer to the file itself, so it must not be compressed for transfer.
         .accept_encoding("identity")
         .timeout_per_read(Some(limits.window))
         .user_agent(concat!("nchw/", env!("CARGO_PKG_VERSION")))
@@ -43,87 +43,86 @@ pub(super) fn agent(tls_only: bool, limits: &Limits) -> Agent {
         .new_agent()
 }
 
-/// Downloads `file` from `url` to `path`, going on with what lies there.
+/// Downloads `file` from `url` to `path`, or resumes the download.
 ///
-/// `floor` is in bytes a second; without one, only standing still counts as slow.
+/// `floor` is the minimum rate in bytes per second; without one, a source is too slow only if it
+/// sends nothing.
 pub(super) fn download(
     agent: &Agent,
     url: &str,
-    file: &Sealed,
+    file: &PublishedFile,
     path: &Path,
     floor: Option<f64>,
     limits: &Limits,
-    watch: &mut dyn Watch,
-) -> Result<(), Trouble> {
-    let mut in_vain = 0;
-    // One for all connections: hanging up often is no way round the floor.
-    let mut pace = Pace { floor, window: limits.window, since: Instant::now(), bytes: 0 };
+    progress: &mut dyn Progress,
+) -> Result<(), DownloadError> {
+    let mut failed_attempts = 0;
+    // Shared by all connections, so that frequent disconnects do not reset the measurement.
+    let mut rate = Rate { floor, window: limits.window, since: Instant::now(), bytes: 0 };
     loop {
         let before = size(path);
-        let why = match transfer(agent, url, file, path, &mut pace, limits, watch) {
-            Err(Trouble::Dropped(why)) => why,
+        let why = match transfer(agent, url, file, path, &mut rate, limits, progress) {
+            Err(DownloadError::Dropped(why)) => why,
             other => return other,
         };
-        // A thousandth of the file is progress; less, and it would never end.
-        if size(path) >= before + (file.bytes / 1000).max(1) {
-            in_vain = 0
-        } else {
-            in_vain += 1
-        }
-        if in_vain == limits.tries {
-            return Err(Trouble::Failed(format!(
-                "{why}, {in_vain} times one after another without progress"
+        // Less than a thousandth of the file is no progress, or the download might never end.
+        let progressed = size(path) >= before + (file.bytes / 1000).max(1);
+        failed_attempts = if progressed { 0 } else { failed_attempts + 1 };
+        if failed_attempts == limits.tries {
+            return Err(DownloadError::Failed(format!(
+                "{why}, {failed_attempts} times in a row without progress"
             )));
         }
-        watch.say(&format!("{why}; going on from byte {}", commas(size(path))));
-        std::thread::sleep(limits.pause * in_vain);
+        progress.message(&format!("{why}; resuming at byte {}", commas(size(path))));
+        std::thread::sleep(limits.pause * failed_attempts);
     }
 }
 
-/// How fast it goes, window by window.
-struct Pace {
+/// Measures the download rate, window by window.
+struct Rate {
     floor: Option<f64>,
     window: Duration,
     since: Instant,
     bytes: u64,
 }
 
-impl Pace {
-    /// Counts more bytes; at the end of a window, the rate if it is below the floor.
+impl Rate {
+    /// Counts more bytes. At the end of a window, returns the rate if it is below the minimum.
     fn too_slow(&mut self, got: usize) -> Option<f64> {
         self.bytes += got as u64;
-        let spent = self.since.elapsed();
-        if spent < self.window {
+        let elapsed = self.since.elapsed();
+        if elapsed < self.window {
             return None;
         }
-        let rate = self.bytes as f64 / spent.as_secs_f64();
+        let rate = self.bytes as f64 / elapsed.as_secs_f64();
         (self.since, self.bytes) = (Instant::now(), 0);
         self.floor.filter(|&floor| rate < floor).map(|_| rate)
     }
 }
 
-/// How much of a file there is.
+/// The size of a file; 0 if it does not exist.
 pub(super) fn size(path: &Path) -> u64 {
     path.metadata().map_or(0, |data| data.len())
 }
 
+/// One request for the rest of the file.
 fn transfer(
     agent: &Agent,
     url: &str,
-    file: &Sealed,
+    file: &PublishedFile,
     path: &Path,
-    pace: &mut Pace,
+    rate: &mut Rate,
     limits: &Limits,
-    watch: &mut dyn Watch,
-) -> Result<(), Trouble> {
-    let stop = |e: std::io::Error| Trouble::Stop(unwritten(&path.display().to_string(), &e));
+    progress: &mut dyn Progress,
+) -> Result<(), DownloadError> {
+    let stop = |e: std::io::Error| DownloadError::Stop(write_error(&path.display().to_string(), &e));
     let mut to = OpenOptions::new().create(true).append(true).open(path).map_err(stop)?;
     if size(path) > file.bytes {
-        // Whatever that is, it is not the beginning of the file.
+        // This cannot be the beginning of the file.
         to.set_len(0).map_err(stop)?;
     }
     let have = size(path);
-    watch.begin(&file.name, have, file.bytes);
+    progress.begin(&file.name, have, file.bytes);
     if have == file.bytes {
         return Ok(());
     }
@@ -131,40 +130,42 @@ fn transfer(
     if have > 0 {
         request = request.header("Range", format!("bytes={have}-"));
     }
-    let mut answer = request.call().map_err(|e| unanswered(e, limits))?;
-    let skip = first_byte(&answer, file, have)?;
-    let ended = pour(&mut answer, file, have - skip, skip, &mut to, pace, watch);
-    // Before anyone looks at the size again, or goes on from there.
+    let mut response = request.call().map_err(|e| request_error(e, limits))?;
+    let skip = bytes_to_skip(&response, file, have)?;
+    let copied = copy_body(&mut response, file, have - skip, skip, &mut to, rate, progress);
+    // Flushed before the size of the file is read again.
     to.flush().map_err(stop)?;
-    ended.map_err(|trouble| match trouble {
-        Pour::Write(e) => stop(e),
-        Pour::Trouble(trouble) => trouble,
+    copied.map_err(|error| match error {
+        CopyError::Write(e) => stop(e),
+        CopyError::Download(error) => error,
     })
 }
 
-/// What the answer's head says. Gives how many bytes of it are here already.
-fn first_byte(answer: &Response<Body>, file: &Sealed, have: u64) -> Result<u64, Trouble> {
-    let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
-    let failed = |why: String| Err(Trouble::Failed(why));
-    let status = answer.status();
+/// Checks the headers of the response. Returns how many bytes of its body we already have.
+fn bytes_to_skip(response: &Response<Body>, file: &PublishedFile, have: u64) -> Result<u64, DownloadError> {
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let failed = |why: String| Err(DownloadError::Failed(why));
+    let status = response.status();
     if !status.is_success() {
         let why = match status.as_u16() {
-            401 | 403 => ": it wants no visitors, or a proxy stands in between",
-            404 | 410 => ": the file is not there any more",
-            407 => ": the proxy asks for a name and a password (HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT)",
-            416 => ": it has less of the file than is here already",
-            429 | 500.. => ": it is overloaded or broken; another time it may work",
+            401 | 403 => ": access refused: sign-in required, or blocked by a proxy",
+            404 | 410 => ": the file no longer exists there",
+            407 => {
+                ": the proxy requires a user name and a password (HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT)"
+            }
+            416 => ": its file is shorter than the part that was already downloaded",
+            429 | 500.. => ": the server is overloaded or out of order; try again later",
             _ => "",
         };
-        return failed(format!("it answers {status}{why}"));
+        return failed(format!("the server responded {status}{why}"));
     }
     if header("content-type").is_some_and(|kind| kind.trim_start().starts_with("text/html")) {
         return failed(WEB_PAGE.into());
     }
     if header("content-encoding").is_some_and(|coding| coding != "identity") {
-        return failed("it packs the file once more, which was not asked for".into());
+        return failed("the server sent the file compressed, which was not requested".into());
     }
-    // `bytes 500-999/1000`: from where, and of how many.
+    // `bytes 500-999/1000`: the first and last byte, and the size of the whole file.
     let range = header("content-range").and_then(|range| {
         let (part, whole) = range.strip_prefix("bytes ")?.split_once('/')?;
         Some((part.split_once('-')?.0.parse::<u64>().ok()?, whole.parse::<u64>().ok()))
@@ -172,58 +173,62 @@ fn first_byte(answer: &Response<Body>, file: &Sealed, have: u64) -> Result<u64, 
     let length = header("content-length").and_then(|length| length.parse::<u64>().ok());
     let (from, whole) = match (status.as_u16(), range) {
         (206, Some((from, whole))) => (from, whole.or(length.map(|length| from + length))),
-        (206, None) => return failed("it sends a part of the file and does not say which".into()),
+        (206, None) => return failed("the server sent a part of the file without saying which".into()),
         _ => (0, length),
     };
     if let Some(whole) = whole
         && whole != file.bytes
     {
         return failed(format!(
-            "it offers {} bytes, and {} has {}: it is another file, or a page in its place",
-            commas(whole),
+            "expected {} bytes for {}, the server offers {}: it is a different file, or a web page",
+            commas(file.bytes),
             file.name,
-            commas(file.bytes)
+            commas(whole)
         ));
     }
     match from <= have {
         true => Ok(have - from),
-        false => failed(format!("asked to go on at byte {}, it goes on at {}", commas(have), commas(from))),
+        false => failed(format!(
+            "requested byte {} and following, received them from {} on",
+            commas(have),
+            commas(from)
+        )),
     }
 }
 
-const WEB_PAGE: &str = "it sends a web page instead of the file: a network that asks for a login first, or a proxy. \
+const WEB_PAGE: &str = "the server sent a web page instead of the file: the network requires a login, or a proxy interferes. \
      Open any page in a browser to log in";
 
-/// What stops the pouring: the disk, or the source.
-enum Pour {
+/// What stopped the copy: the disk, or the source.
+enum CopyError {
     Write(std::io::Error),
-    Trouble(Trouble),
+    Download(DownloadError),
 }
 
-/// The body, from byte `at` of the file on, of which the first `skip` are here.
-fn pour(
-    answer: &mut Response<Body>,
-    file: &Sealed,
+/// Writes the body, which starts at byte `at` of the file, to `to`, except for its first `skip` bytes.
+fn copy_body(
+    response: &mut Response<Body>,
+    file: &PublishedFile,
     mut at: u64,
     mut skip: u64,
     to: &mut File,
-    pace: &mut Pace,
-    watch: &mut dyn Watch,
-) -> Result<(), Pour> {
-    let failed = |why: String| Pour::Trouble(Trouble::Failed(why));
-    let mut body = answer.body_mut().as_reader();
+    rate: &mut Rate,
+    progress: &mut dyn Progress,
+) -> Result<(), CopyError> {
+    let failed = |why: String| CopyError::Download(DownloadError::Failed(why));
+    let mut body = response.body_mut().as_reader();
     let mut buffer = vec![0; 1 << 16];
     while at < file.bytes {
         let got = match body.read(&mut buffer) {
             Ok(0) => {
-                let (got, all) = (commas(at), commas(file.bytes));
-                return Err(Pour::Trouble(Trouble::Dropped(format!(
-                    "the connection ended after {got} of {all} bytes"
+                let (got, total) = (commas(at), commas(file.bytes));
+                return Err(CopyError::Download(DownloadError::Dropped(format!(
+                    "the connection ended after {got} of {total} bytes"
                 ))));
             }
             Ok(got) => got,
             Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-            Err(e) => return Err(Pour::Trouble(broken(e.into(), at, file))),
+            Err(e) => return Err(CopyError::Download(read_error(e.into(), at, file))),
         };
         let bytes = &buffer[..got];
         if at == 0 && bytes.trim_ascii_start().starts_with(b"<") {
@@ -232,65 +237,67 @@ fn pour(
         at += got as u64;
         if at > file.bytes {
             return Err(failed(format!(
-                "it sends more than the {} bytes that {} has: it is another file",
+                "the server sent more than the {} bytes of {}: it is a different file",
                 commas(file.bytes),
                 file.name
             )));
         }
         let known = skip.min(got as u64);
         skip -= known;
-        to.write_all(&bytes[known as usize..]).map_err(Pour::Write)?;
-        watch.at(at);
-        if let Some(rate) = pace.too_slow(got) {
-            return Err(Pour::Trouble(Trouble::Slow(rate)));
+        to.write_all(&bytes[known as usize..]).map_err(CopyError::Write)?;
+        progress.set_position(at);
+        if let Some(slow) = rate.too_slow(got) {
+            return Err(CopyError::Download(DownloadError::Slow(slow)));
         }
     }
     Ok(())
 }
 
-/// No answer at all.
-fn unanswered(error: ureq::Error, limits: &Limits) -> Trouble {
-    const UNKNOWN: &str = "its name is not known here: is there a network? (a proxy goes into HTTPS_PROXY)";
-    let untrusted = |said: &dyn std::fmt::Display| {
+/// The error for a request without a response.
+fn request_error(error: ureq::Error, limits: &Limits) -> DownloadError {
+    const UNKNOWN: &str =
+        "its host name cannot be resolved: is the network connected? (HTTPS_PROXY sets a proxy)";
+    let untrusted = |error: &dyn std::fmt::Display| {
         format!(
-            "its certificate is not trusted ({said}): some networks read along; bring the archive on a stick"
+            "its certificate is not trusted ({error}): some networks intercept connections; copy the archive from a \
+             USB stick"
         )
     };
     let why = match error {
         ureq::Error::HostNotFound => UNKNOWN.into(),
-        ureq::Error::ConnectProxyFailed(said) => format!(
-            "the proxy does not let us through ({said}): look at HTTPS_PROXY, and at NO_PROXY for hosts that need none"
+        ureq::Error::ConnectProxyFailed(error) => format!(
+            "the proxy refused the connection ({error}): check HTTPS_PROXY, and NO_PROXY for hosts that need no proxy"
         ),
-        ureq::Error::Timeout(_) => format!("no answer within {:.0} s", limits.patience.as_secs_f64().ceil()),
-        ureq::Error::RequireHttpsOnly(_) => {
-            "it leads to an address without TLS, which is not followed".into()
+        ureq::Error::Timeout(_) => {
+            format!("no response within {:.0} s", limits.patience.as_secs_f64().ceil())
         }
-        ureq::Error::Rustls(said) => untrusted(&said),
-        ureq::Error::Io(e) if certificate(&e) => untrusted(&e),
+        ureq::Error::RequireHttpsOnly(_) => "it redirects to an address without TLS, which is refused".into(),
+        ureq::Error::Rustls(error) => untrusted(&error),
+        ureq::Error::Io(e) if is_certificate_error(&e) => untrusted(&e),
         ureq::Error::Io(e) if e.to_string().contains("lookup address") => UNKNOWN.into(),
         ureq::Error::Io(e) => match e.kind() {
-            ErrorKind::ConnectionRefused => "it refuses the connection: it is down".into(),
+            ErrorKind::ConnectionRefused => "it refused the connection: the server is down".into(),
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-                format!("it cannot be reached ({e}): is there a network?")
+                format!("it cannot be reached ({e}): is the network connected?")
             }
-            _ => return Trouble::Dropped(format!("the connection broke ({e})")),
+            _ => return DownloadError::Dropped(format!("the connection was lost ({e})")),
         },
-        ureq::Error::ConnectionFailed => "it cannot be reached: is there a network?".into(),
-        other => format!("no answer that can be used ({other})"),
+        ureq::Error::ConnectionFailed => "it cannot be reached: is the network connected?".into(),
+        other => format!("no usable response ({other})"),
     };
-    Trouble::Failed(why)
+    DownloadError::Failed(why)
 }
 
-fn certificate(error: &std::io::Error) -> bool {
+fn is_certificate_error(error: &std::io::Error) -> bool {
     error.kind() == ErrorKind::InvalidData && error.to_string().contains("certificate")
 }
 
-/// An answer that broke off.
-fn broken(error: ureq::Error, at: u64, file: &Sealed) -> Trouble {
+/// The error for a response that broke off.
+fn read_error(error: ureq::Error, at: u64, file: &PublishedFile) -> DownloadError {
     match error {
-        ureq::Error::Timeout(_) => Trouble::Slow(0.0),
-        _ => Trouble::Dropped(format!(
-            "the connection broke after {} of {} bytes",
+        ureq::Error::Timeout(_) => DownloadError::Slow(0.0),
+        _ => DownloadError::Dropped(format!(
+            "the connection was lost after {} of {} bytes",
             commas(at),
             commas(file.bytes)
         )),

@@ -1,8 +1,8 @@
-//! Brings CIFAR-10 here: from the network or from a file, whole or not at all.
+//! Downloads CIFAR-10 or imports it from a file, completely or not at all.
 //!
-//! Everything is first made in a working folder beside the set's own (`workspace`),
-//! held against size and SHA-256, and then renamed. Interrupted, the same call
-//! resumes its downloads. A folder that holds anything is never replaced.
+//! The data set is assembled in a working folder next to its own (`workspace`),
+//! checked by size and SHA-256, and then renamed. After an interruption, the same
+//! call resumes its downloads. A folder that is not empty is never replaced.
 
 pub mod archive;
 mod download;
@@ -10,7 +10,7 @@ mod parquet;
 mod spec;
 mod workspace;
 
-pub use spec::{Sealed, Spec, Verdict};
+pub use spec::{PublishedFile, Spec, Verification};
 pub use ureq::Proxy;
 
 use crate::{
@@ -19,8 +19,8 @@ use crate::{
     files,
     shapes::commas,
 };
-use download::Trouble;
-use spec::unwritten;
+use download::DownloadError;
+use spec::write_error;
 use std::{
     fs::{self, File},
     io::{BufWriter, Read, Write},
@@ -29,57 +29,57 @@ use std::{
 };
 use workspace::Workspace;
 
-/// Where the set can be had.
+/// A source of the data set.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// What it is called in messages.
+    /// The name in messages.
     pub name: String,
-    /// One address for each file of it.
+    /// The address of each file.
     pub addresses: Addresses,
-    /// Whether an address without TLS is refused, also one it leads to.
+    /// Whether to refuse addresses without TLS, including those of redirects.
     pub tls_only: bool,
 }
 
-/// What a source has.
+/// The addresses of the files of a source.
 #[derive(Clone, Debug)]
 pub enum Addresses {
-    /// The packed binary version.
+    /// The archive of the binary version.
     Archive(String),
-    /// The two Parquet tables: to train on, to test with.
+    /// The two Parquet tables: training images and test images.
     Parquet([String; 2]),
 }
 
-/// How long a source may take.
+/// How slow a source may be before the next one is tried.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes a second; slower over a `window`, and the next source is tried.
+    /// The minimum rate in bytes per second, measured over a `window`.
     pub floor: f64,
-    /// How long a rate is measured, and how long a source may stand still.
+    /// How long the rate is measured, and how long a source may send nothing.
     pub window: Duration,
-    /// How long a connection and the head of an answer may take.
+    /// How long the connection and the headers of the response may take.
     pub patience: Duration,
-    /// Between two tries at one source; longer each time without progress.
+    /// The pause between two attempts at one source; longer after each attempt without progress.
     pub pause: Duration,
-    /// Tries without progress before the next source.
+    /// The number of attempts without progress before the next source.
     pub tries: u32,
-    /// Through which everything goes.
+    /// The proxy for all connections.
     pub proxy: Option<Proxy>,
 }
 
-/// What is told while it goes on.
-pub trait Watch {
-    /// `file` begins, of which `have` of `all` bytes are here.
-    fn begin(&mut self, file: &str, have: u64, all: u64);
-    /// `bytes` of it are here now.
-    fn at(&mut self, bytes: u64);
-    /// Something to read.
-    fn say(&mut self, line: &str);
+/// Receives reports about the progress of a download.
+pub trait Progress {
+    /// The download of `file` begins; `have` of its `total` bytes were downloaded before.
+    fn begin(&mut self, file: &str, have: u64, total: u64);
+    /// The first `bytes` bytes of the file have been downloaded.
+    fn set_position(&mut self, bytes: u64);
+    /// A message for the user.
+    fn message(&mut self, line: &str);
 }
 
 impl Source {
-    /// The original host; the mirror of the same bytes; Hugging Face.
+    /// The original host, a mirror of the same files, and Hugging Face.
     pub fn built_in() -> Vec<Source> {
-        let face = "https://huggingface.co/datasets/uoft-cs/cifar10/resolve/0b2714987fa478483af9968de7c934580d0bb9a2/plain_text/";
+        let hugging_face = "https://huggingface.co/datasets/uoft-cs/cifar10/resolve/0b2714987fa478483af9968de7c934580d0bb9a2/plain_text/";
         let archives = [
             ("Toronto (the original)", "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"),
             (
@@ -90,12 +90,12 @@ impl Source {
         let mut sources: Vec<Source> = archives
             .map(|(name, url)| Source { name: name.into(), ..Source::at(url, &Spec::cifar10()) })
             .into();
-        sources.push(Source { name: "Hugging Face".into(), ..Source::at(face, &Spec::cifar10()) });
+        sources.push(Source { name: "Hugging Face".into(), ..Source::at(hugging_face, &Spec::cifar10()) });
         sources.iter_mut().for_each(|source| source.tls_only = true);
         sources
     }
 
-    /// A source of one's own: an address that ends in `/` is a folder with the
+    /// A source given by the user: an address that ends in `/` is a folder with the
     /// two Parquet tables, any other is the archive.
     pub fn at(url: &str, spec: &Spec) -> Source {
         let addresses = match url.ends_with('/') {
@@ -107,7 +107,7 @@ impl Source {
 }
 
 impl Default for Limits {
-    /// 200 kB/s over 20 s: the whole set in a quarter of an hour.
+    /// At least 200 kB/s over 20 s: the whole archive in a quarter of an hour.
     fn default() -> Limits {
         Limits {
             floor: 200_000.0,
@@ -120,77 +120,79 @@ impl Default for Limits {
     }
 }
 
-/// Downloads the set into `folder`, from the first source that works.
+/// Downloads the data set into `folder` from the first source that works.
 ///
-/// False when it was there already.
+/// Returns false if the folder already contained it.
 ///
 /// # Errors
-/// When no source works (with what each of them did), the disk is full, or
-/// something else is in the way. What was downloaded is kept for the next time.
+/// When no source works (the message says why, for each of them), the disk is full, or
+/// `folder` cannot be used. A partial download is kept and resumed by the next call.
 pub fn fetch(
     spec: &Spec,
     sources: &[Source],
     folder: &Path,
     limits: &Limits,
-    watch: &mut dyn Watch,
+    progress: &mut dyn Progress,
 ) -> Result<bool> {
     let Some(work) = Work::begin(spec, folder)? else { return Ok(false) };
     work.require_space(spec.archive.bytes + spec.unpacked_bytes())?;
-    let mut told = Vec::new();
+    let mut failures = Vec::new();
     let mut slow: Vec<(f64, &Source)> = Vec::new();
     for source in sources {
-        watch.say(&format!("from {}", source.name));
-        let why = match work.try_source(source, Some(limits.floor), limits, watch) {
+        progress.message(&format!("downloading from {}", source.name));
+        let why = match work.try_source(source, Some(limits.floor), limits, progress) {
             Ok(()) => return work.finish().map(|()| true),
-            Err(Trouble::Stop(error)) => return Err(error),
-            Err(Trouble::Slow(rate)) => {
+            Err(DownloadError::Stop(error)) => return Err(error),
+            Err(DownloadError::Slow(rate)) => {
                 slow.push((rate, source));
                 let least = limits.floor / 1000.0;
-                format!("too slow ({:.0} kB/s; at least {least:.0} are expected)", rate / 1000.0)
+                format!("too slow ({:.0} kB/s; expected at least {least:.0} kB/s)", rate / 1000.0)
             }
-            Err(Trouble::Failed(why) | Trouble::Dropped(why)) => why,
+            Err(DownloadError::Failed(why) | DownloadError::Dropped(why)) => why,
         };
-        watch.say(&format!("{}: {why}", source.name));
-        told.push(format!("\n  {}: {why}", source.name));
+        progress.message(&format!("{}: {why}", source.name));
+        failures.push(format!("\n  {}: {why}", source.name));
     }
-    // Slow is better than nothing, when nothing else is left; standing still is not.
+    // If nothing else works, a slow source is better than none, unless it sends nothing at all.
     slow.retain(|(rate, _)| *rate > 0.0);
     slow.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     for (_, source) in slow {
-        watch.say(&format!("no source is fast: on with {}, however slow", source.name));
-        match work.try_source(source, None, limits, watch) {
+        progress.message(&format!("no source is fast: trying {} without a speed limit", source.name));
+        match work.try_source(source, None, limits, progress) {
             Ok(()) => return work.finish().map(|()| true),
-            Err(Trouble::Stop(error)) => return Err(error),
-            Err(Trouble::Slow(_)) => told.push(format!("\n  {}: then it stood still", source.name)),
-            Err(Trouble::Failed(why) | Trouble::Dropped(why)) => {
-                told.push(format!("\n  {}: then {why}", source.name));
+            Err(DownloadError::Stop(error)) => return Err(error),
+            Err(DownloadError::Slow(_)) => {
+                failures.push(format!("\n  {}: then it sent nothing", source.name))
+            }
+            Err(DownloadError::Failed(why) | DownloadError::Dropped(why)) => {
+                failures.push(format!("\n  {}: then {why}", source.name));
             }
         }
     }
     let kept = match work.downloads().iter().map(|path| download::size(path)).sum() {
         0 => "`nchw data fetch` tries again".into(),
-        kept => format!("{} bytes are kept: `nchw data fetch` goes on from there", commas(kept)),
+        kept => format!("{} bytes are kept: `nchw data fetch` resumes the download", commas(kept)),
     };
     Err(Error::new(format!(
-        "no source gave CIFAR-10:{}\n{kept}. Or bring {} on a stick: `nchw data import FILE`",
-        told.concat(),
+        "CIFAR-10 could not be downloaded:{}\n{kept}. Or copy {} from a USB stick: `nchw data import FILE`",
+        failures.concat(),
         spec.archive.name
     )))
 }
 
-/// Puts the set into `folder` from what somebody brought: the archive, or a
-/// folder with the two Parquet tables or with the unpacked files.
+/// Imports the data set into `folder` from the archive, from a folder with the two
+/// Parquet tables, or from a folder with the unpacked files.
 ///
-/// False when it was there already.
+/// Returns false if `folder` already contained it.
 ///
 /// # Errors
-/// When it is none of them, damaged, or cut off; when the disk is full.
+/// When `from` is none of these, or is damaged or incomplete; when the disk is full.
 pub fn import(spec: &Spec, from: &Path, folder: &Path) -> Result<bool> {
     let what = from.display().to_string();
     let data = fs::metadata(from).map_err(|e| Error::new(format!("could not read {what}: {e}")))?;
     match data.is_dir() {
         true => drop(fs::read_dir(from).map_err(|e| Error::new(format!("could not read {what}: {e}")))?),
-        false => archive_or_not(spec, from, data.len())?,
+        false => require_archive(spec, from, data.len())?,
     }
     let Some(work) = Work::begin(spec, folder)? else { return Ok(false) };
     work.require_space(spec.unpacked_bytes())?;
@@ -218,7 +220,7 @@ pub fn import(spec: &Spec, from: &Path, folder: &Path) -> Result<bool> {
                     .map_err(|e| Error::new(format!("could not read {}: {e}", path.display())))?;
                 file.copy(&mut source, &mut work.create(&file.name)?, &what).map_err(|error| {
                     Error::new(format!(
-                        "{error}. A set of other pictures can be used where it lies: NCHW_DATA={what}"
+                        "{error}. A data set of other images can be used without importing it: NCHW_DATA={what}"
                     ))
                 })?;
             }
@@ -228,18 +230,18 @@ pub fn import(spec: &Spec, from: &Path, folder: &Path) -> Result<bool> {
     Err(Error::new(nothing_in(spec, from)))
 }
 
-/// Why nothing in a folder can be imported.
+/// The message for a folder that contains nothing to import.
 fn nothing_in(spec: &Spec, folder: &Path) -> String {
     let what = folder.display();
     let archive = folder.join(&spec.archive.name);
     if archive.exists() {
-        return format!("{what} holds the archive: `nchw data import {}` unpacks it", archive.display());
+        return format!("{what} contains the archive: `nchw data import {}` unpacks it", archive.display());
     }
     if let Some(other) = Other::inside(folder) {
-        return not_the_set(spec, &format!("{what} holds"), other);
+        return other_data_set(spec, &format!("{what} contains"), other);
     }
     format!(
-        "{what} holds nothing that can be taken: expected {} and {}, or the six files {} to {}",
+        "{what} contains nothing to import: expected {} and {}, or the six files {} to {}",
         spec.parquet[0].name,
         spec.parquet[1].name,
         spec.files[0].name,
@@ -247,7 +249,8 @@ fn nothing_in(spec: &Spec, folder: &Path) -> String {
     )
 }
 
-fn not_the_set(spec: &Spec, what: &str, other: &Other) -> String {
+/// The message for another data set than the one that the course uses.
+fn other_data_set(spec: &Spec, what: &str, other: &Other) -> String {
     format!(
         "{what} {} ({}). The course needs the binary version of CIFAR-10, {} ({} bytes): `nchw data fetch` \
          downloads it",
@@ -258,40 +261,40 @@ fn not_the_set(spec: &Spec, what: &str, other: &Other) -> String {
     )
 }
 
-/// Says what a file is that is not the archive.
-fn archive_or_not(spec: &Spec, path: &Path, bytes: u64) -> Result<()> {
+/// Checks that a file appears to be the archive; otherwise the error says what it is.
+fn require_archive(spec: &Spec, path: &Path, bytes: u64) -> Result<()> {
     let what = path.display();
     let unreadable = |e| Error::new(format!("could not read {what}: {e}"));
     if let Some(other) = Other::of_size(bytes) {
-        return Err(Error::new(not_the_set(spec, &format!("{what} is"), other)));
+        return Err(Error::new(other_data_set(spec, &format!("{what} is"), other)));
     }
     let mut head = Vec::new();
     File::open(path).and_then(|file| file.take(512).read_to_end(&mut head)).map_err(unreadable)?;
     let is = match head.trim_ascii_start() {
         [0x1f, 0x8b, ..] => match archive::first_folder(File::open(path).map_err(unreadable)?) {
             Some(name) if name == FOLDER => return Ok(()),
-            // Not readable as an archive: its size and hash say the rest.
+            // Not readable as an archive: the check of its size and hash reports the rest.
             None => return Ok(()),
             Some(name) => match Other::of_folder(&name) {
                 Some(other) => {
-                    return Err(Error::new(not_the_set(spec, &format!("{what} is"), other)));
+                    return Err(Error::new(other_data_set(spec, &format!("{what} is"), other)));
                 }
-                None => format!("is another archive: it begins with `{name}`"),
+                None => format!("is a different archive: it begins with `{name}`"),
             },
         },
         [] => "is empty".into(),
         [b'<', ..] => {
-            "is a web page, saved under the archive's name: download it again, and look at its size".into()
+            "is a web page that was saved under the name of the archive: download it again, and check its size".into()
         }
         [b'P', b'A', b'R', b'1', ..] => {
-            "is one of the two Parquet tables: give the folder that holds both".into()
+            "is one of the two Parquet tables: give the folder that contains both".into()
         }
         [b'P', b'K', ..] => "is a ZIP archive".into(),
         [0x80, 2..=5, ..] => "is a file of the Python version; the binary version is needed".into(),
         _ if path.file_name().is_some_and(|name| spec.files.iter().any(|file| name == &*file.name)) => {
-            "is one of the six files of the set: give the folder that holds all of them".into()
+            "is one of the six files of the data set: give the folder that contains all of them".into()
         }
-        _ => "is no archive that is known".into(),
+        _ => "is not a known archive".into(),
     };
     Err(Error::new(format!(
         "{what} {is}; expected {} ({} bytes)",
@@ -300,32 +303,32 @@ fn archive_or_not(spec: &Spec, path: &Path, bytes: u64) -> Result<()> {
     )))
 }
 
-/// A set that is being made.
+/// A data set that is being assembled.
 struct Work<'a> {
     spec: &'a Spec,
     folder: &'a Path,
-    scratch: Workspace,
+    workspace: Workspace,
 }
 
 impl<'a> Work<'a> {
-    /// None when the set is there already.
+    /// Opens the working folder; `None` if the data set is already in `folder`.
     fn begin(spec: &'a Spec, folder: &'a Path) -> Result<Option<Work<'a>>> {
-        // A set that is there is only read: its folder may be write-protected.
-        if let Ok(Verdict::Published | Verdict::AsPutThere) = spec.verify(folder) {
+        // An existing data set is only read, since its folder may be write-protected.
+        if let Ok(Verification::Published | Verification::Converted) = spec.verify(folder) {
             return Ok(None);
         }
-        // Before anything is written beside it.
+        // This check comes before anything is written next to the folder.
         if let Err(problem) = spec.verify(folder) {
             spec.may_fill(folder, &problem)?;
         }
-        let scratch = Workspace::open(files::folder_of(folder), &spec.archive.sha256)?;
-        let work = Work { spec, folder, scratch };
-        // Once more under the lock: another process may just have made the set.
+        let workspace = Workspace::open(files::folder_of(folder), &spec.archive.sha256)?;
+        let work = Work { spec, folder, workspace };
+        // Checked again under the lock: another process may just have created the data set.
         match spec.verify(folder) {
-            Ok(Verdict::Published | Verdict::AsPutThere) => return Ok(None),
-            Ok(Verdict::OtherBytes) => {
+            Ok(Verification::Published | Verification::Converted) => return Ok(None),
+            Ok(Verification::OtherBytes) => {
                 return Err(Error::new(format!(
-                    "{} holds a whole set of other pictures than the published ones: move it away first, \
+                    "{} contains a complete data set with other images than the published ones: move it away first, \
                      or choose another folder with --to DIR",
                     folder.display()
                 )));
@@ -336,28 +339,28 @@ impl<'a> Work<'a> {
         Ok(Some(work))
     }
 
-    /// Where the unpacked files are put.
+    /// The folder for the unpacked files.
     fn new_set(&self) -> PathBuf {
-        self.scratch.path().join("new")
+        self.workspace.path().join("new")
     }
 
-    /// An empty folder for the unpacked files.
+    /// Makes the folder for the unpacked files empty.
     fn clear(&self) -> Result<()> {
         let new = self.new_set();
         let _ = fs::remove_dir_all(&new);
-        fs::create_dir(&new).map_err(|e| unwritten(&new.display().to_string(), &e))
+        fs::create_dir(&new).map_err(|e| write_error(&new.display().to_string(), &e))
     }
 
-    /// Says that the disk is too full before anything long begins.
+    /// Checks the free space on the disk before a long download begins.
     fn require_space(&self, needed: u64) -> Result<()> {
-        let here = self.downloads().iter().map(|path| download::size(path)).sum();
-        let needed = needed.saturating_sub(here);
-        // What cannot be told is no reason to stop.
-        let Ok(disk) = rustix::fs::statvfs(self.scratch.path()) else { return Ok(()) };
+        let downloaded = self.downloads().iter().map(|path| download::size(path)).sum();
+        let needed = needed.saturating_sub(downloaded);
+        // Continue if the free space is unknown.
+        let Ok(disk) = rustix::fs::statvfs(self.workspace.path()) else { return Ok(()) };
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         if free < needed {
             return Err(Error::new(format!(
-                "the disk is too full: {} MB are needed beside {}, {} MB are free. \
+                "not enough disk space: {} MB are needed next to {}, {} MB are free. \
                  Free some space, or choose another disk with --to DIR",
                 commas(needed.div_ceil(1_000_000)),
                 self.folder.display(),
@@ -369,7 +372,7 @@ impl<'a> Work<'a> {
 
     fn downloads(&self) -> [PathBuf; 3] {
         let [train, test] = &self.spec.parquet;
-        [&self.spec.archive, train, test].map(|file| self.scratch.path().join(&file.name))
+        [&self.spec.archive, train, test].map(|file| self.workspace.path().join(&file.name))
     }
 
     fn try_source(
@@ -377,12 +380,13 @@ impl<'a> Work<'a> {
         source: &Source,
         floor: Option<f64>,
         limits: &Limits,
-        watch: &mut dyn Watch,
-    ) -> std::result::Result<(), Trouble> {
+        progress: &mut dyn Progress,
+    ) -> std::result::Result<(), DownloadError> {
         let agent = download::agent(source.tls_only, limits);
         let [archive, train, test] = self.downloads();
-        let mut get =
-            |url: &str, file: &Sealed, to: &Path| self.get(&agent, url, file, to, floor, limits, watch);
+        let mut get = |url: &str, file: &PublishedFile, to: &Path| {
+            self.get(&agent, url, file, to, floor, limits, progress)
+        };
         let unpacked = match &source.addresses {
             Addresses::Archive(url) => {
                 get(url, &self.spec.archive, &archive)?;
@@ -394,40 +398,41 @@ impl<'a> Work<'a> {
                 self.unpack_parquet(&[train, test])
             }
         };
-        unpacked.map_err(Trouble::Stop)
+        unpacked.map_err(DownloadError::Stop)
     }
 
-    /// A download that has the right bytes in the end.
+    /// Downloads a file and checks it.
     #[expect(clippy::too_many_arguments, reason = "passed on to `download`")]
     fn get(
         &self,
         agent: &ureq::Agent,
         url: &str,
-        file: &Sealed,
+        file: &PublishedFile,
         to: &Path,
         floor: Option<f64>,
         limits: &Limits,
-        watch: &mut dyn Watch,
-    ) -> std::result::Result<(), Trouble> {
+        progress: &mut dyn Progress,
+    ) -> std::result::Result<(), DownloadError> {
         loop {
             let resumed = download::size(to) > 0;
-            download::download(agent, url, file, to, floor, limits, watch)?;
-            watch.say(&format!("checking {}", file.name));
+            download::download(agent, url, file, to, floor, limits, progress)?;
+            progress.message(&format!("checking {}", file.name));
             let Err(error) = file.check(to) else { return Ok(()) };
-            fs::remove_file(to).map_err(|e| Trouble::Stop(unwritten(&to.display().to_string(), &e)))?;
+            fs::remove_file(to)
+                .map_err(|e| DownloadError::Stop(write_error(&to.display().to_string(), &e)))?;
             if !resumed {
-                let found = error.to_string();
-                let found = found.split_once(": ").map_or(found.as_str(), |(_, what)| what);
-                return Err(Trouble::Failed(format!("wrong bytes: {found}; thrown away")));
+                let error = error.to_string();
+                let why = error.split_once(": ").map_or(error.as_str(), |(_, why)| why);
+                return Err(DownloadError::Failed(format!("wrong bytes: {why}; deleted")));
             }
-            // The part from before may be the wrong one: once more, from the start.
-            watch.say("the parts do not fit together: from the start again");
+            // The part that was downloaded earlier may be wrong: download the whole file once more.
+            progress.message("the resumed file has wrong bytes: downloading it again from the start");
         }
     }
 
     fn create(&self, name: &str) -> Result<BufWriter<File>> {
         let path = self.new_set().join(name);
-        let file = File::create(&path).map_err(|e| unwritten(&path.display().to_string(), &e))?;
+        let file = File::create(&path).map_err(|e| write_error(&path.display().to_string(), &e))?;
         Ok(BufWriter::with_capacity(1 << 20, file))
     }
 
@@ -440,35 +445,35 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// The tables' pictures in their order, as the files of the binary version.
+    /// Writes the images of the tables, in order, as the files of the binary version.
     fn unpack_parquet(&self, tables: &[PathBuf; 2]) -> Result<()> {
         self.clear()?;
         let (train, test) = self.spec.files.split_at(self.spec.files.len() - 1);
         for (path, files) in tables.iter().zip([train, test]) {
             let what = path.display().to_string();
             let table = File::open(path).map_err(|e| Error::new(format!("could not read {what}: {e}")))?;
-            let mut outs = Vec::new();
+            let mut outputs = Vec::new();
             for file in files {
-                outs.push((self.create(&file.name)?, &file.name));
+                outputs.push((self.create(&file.name)?, &file.name));
             }
-            let (mut count, all) = (0, files.len() * self.spec.per_file);
+            let (mut count, expected) = (0, files.len() * self.spec.per_file);
             parquet::read(table, &what, |label, pixels| {
-                let Some((out, name)) = outs.get_mut(count / self.spec.per_file) else {
+                let Some((output, name)) = outputs.get_mut(count / self.spec.per_file) else {
                     return Err(Error::new(format!(
-                        "{what}: expected {} pictures, got more",
-                        commas(all as u64)
+                        "{what}: expected {} images, got more",
+                        commas(expected as u64)
                     )));
                 };
                 count += 1;
-                let written = out.write_all(&[label]).and_then(|()| out.write_all(pixels));
-                written.map_err(|e| unwritten(name, &e))
+                let written = output.write_all(&[label]).and_then(|()| output.write_all(pixels));
+                written.map_err(|e| write_error(name, &e))
             })?;
-            if count != all {
-                let (all, count) = (commas(all as u64), commas(count as u64));
-                return Err(Error::new(format!("{what}: expected {all} pictures, got {count}")));
+            if count != expected {
+                let (expected, count) = (commas(expected as u64), commas(count as u64));
+                return Err(Error::new(format!("{what}: expected {expected} images, got {count}")));
             }
-            for (out, name) in &mut outs {
-                out.flush().map_err(|e| unwritten(name, &e))?;
+            for (output, name) in &mut outputs {
+                output.flush().map_err(|e| write_error(name, &e))?;
             }
         }
         Ok(())
@@ -476,7 +481,7 @@ impl<'a> Work<'a> {
 
     fn finish(self) -> Result<()> {
         self.spec.put_in_place(&self.new_set(), self.folder)?;
-        // The set is there: what was downloaded for it only takes space.
+        // The data set is complete, so the downloads are no longer needed.
         for path in self.downloads() {
             let _ = fs::remove_file(path);
         }
@@ -485,11 +490,11 @@ impl<'a> Work<'a> {
 }
 
 impl Drop for Work<'_> {
-    /// Leaves what a later call can go on with, and nothing else.
+    /// Leaves the downloads that a later call can resume, and nothing else.
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(self.new_set());
         if self.downloads().iter().all(|path| download::size(path) == 0) {
-            let _ = self.scratch.remove();
+            let _ = self.workspace.remove();
         }
     }
 }

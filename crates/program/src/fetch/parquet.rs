@@ -1,4 +1,4 @@
-//! The set as Hugging Face keeps it: a Parquet table with a PNG in each row.
+//! Reads the data set as Hugging Face publishes it: a Parquet table with a PNG in each row.
 
 use crate::{Error, Result, data::planes, shapes::commas};
 use parquet::{
@@ -7,17 +7,17 @@ use parquet::{
 };
 use std::fs::File;
 
-/// Hands every picture of a table on, as the binary format has it: the label
-/// and 3 x 32 x 32 bytes, channel after channel.
+/// Calls `take` for every image of a table, in the order of the binary format: the
+/// label and 3 x 32 x 32 bytes in C-H-W order.
 ///
 /// # Errors
-/// When the file is no such table; the message gives the row.
+/// When the file is not such a table; the message gives the row.
 pub(super) fn read(file: File, what: &str, mut take: impl FnMut(u8, &[u8]) -> Result<()>) -> Result<()> {
     let broken = |e: parquet::errors::ParquetError| Error::new(format!("{what} cannot be read: {e}"));
     let reader = SerializedFileReader::new(file).map_err(broken)?;
     for (number, row) in reader.get_row_iter(None).map_err(broken)?.enumerate() {
         let row = row.map_err(broken)?;
-        let (label, pixels) = picture(&row)
+        let (label, pixels) = record(&row)
             .map_err(|why| Error::new(format!("{what}, row {}: {why}", commas(number as u64))))?;
         take(label, &pixels)?;
     }
@@ -25,7 +25,7 @@ pub(super) fn read(file: File, what: &str, mut take: impl FnMut(u8, &[u8]) -> Re
 }
 
 /// The label and the pixels (C-H-W) of a row.
-fn picture(row: &Row) -> std::result::Result<(u8, Vec<u8>), String> {
+fn record(row: &Row) -> std::result::Result<(u8, Vec<u8>), String> {
     let (mut png, mut label) = (None, None);
     for (name, field) in row.get_column_iter() {
         match (name.as_str(), field) {
@@ -39,8 +39,8 @@ fn picture(row: &Row) -> std::result::Result<(u8, Vec<u8>), String> {
             _ => (),
         }
     }
-    let png = png.ok_or("expected a column `img` with the bytes of a PNG, and there is none")?;
-    let label = label.ok_or("expected a column `label` with a whole number, and there is none")?;
+    let png = png.ok_or("expected a column `img` with the bytes of a PNG, found none")?;
+    let label = label.ok_or("expected a column `label` with a whole number, found none")?;
     let label = u8::try_from(label)
         .ok()
         .filter(|&label| label <= 9)

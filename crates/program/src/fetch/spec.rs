@@ -1,4 +1,4 @@
-//! What a whole set is: names, sizes, hashes; and how one is put in place.
+//! The names, sizes and hashes of the data set; checking a folder, and putting a new one in place.
 
 use crate::{
     Error, Result,
@@ -13,57 +13,57 @@ use std::{
     path::Path,
 };
 
-/// The file of hashes that is put beside a set, as `sha256sum -c` reads it.
+/// The file of hashes in the folder of the data set, in the format of `sha256sum -c`.
 const SUMS: &str = "SHA256SUMS";
-/// What else the archive holds; nothing reads it.
-pub(super) const BESIDE: [&str; 2] = ["batches.meta.txt", "readme.html"];
+/// The other files of the archive, which are not used.
+pub(super) const UNUSED: [&str; 2] = ["batches.meta.txt", "readme.html"];
 
-/// A file that is known to the byte.
+/// A file with known content.
 #[derive(Clone, Debug)]
-pub struct Sealed {
-    /// Its name, without folders.
+pub struct PublishedFile {
+    /// The name, without folders.
     pub name: String,
-    /// Its size.
+    /// The size.
     pub bytes: u64,
-    /// The SHA-256 of its bytes, in 64 hexadecimal digits.
+    /// The SHA-256 of the content, in 64 hexadecimal digits.
     pub sha256: String,
 }
 
 /// The data set as it is published.
 ///
-/// A value, so that the tests of what is done with it need no 170 MB.
+/// This is a value, so that tests can use a small data set instead of 170 MB.
 #[derive(Clone, Debug)]
 pub struct Spec {
-    /// The packed binary version.
-    pub archive: Sealed,
-    /// What the archive unpacks to: five files to train on, one to test with.
-    pub files: Vec<Sealed>,
-    /// The same pictures as Parquet: to train on, to test with.
-    pub parquet: [Sealed; 2],
-    /// Records in each of `files`.
+    /// The archive of the binary version.
+    pub archive: PublishedFile,
+    /// The files in the archive: five with training images, one with test images.
+    pub files: Vec<PublishedFile>,
+    /// The same images as two Parquet tables: training images and test images.
+    pub parquet: [PublishedFile; 2],
+    /// The number of records in each of `files`.
     pub per_file: usize,
 }
 
-/// What the check of a folder found.
+/// The result of checking a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Byte for byte the published files.
+pub enum Verification {
+    /// Every byte is as published.
     Published,
-    /// Byte for byte what was put there: pictures that came as Parquet.
-    AsPutThere,
-    /// Whole and readable, but neither of the two.
+    /// Every byte is as converted from the Parquet tables.
+    Converted,
+    /// Complete and readable, but neither of the two.
     OtherBytes,
 }
 
-impl Sealed {
-    fn new(name: &str, bytes: u64, sha256: &str) -> Sealed {
-        Sealed { name: name.into(), bytes, sha256: sha256.into() }
+impl PublishedFile {
+    fn new(name: &str, bytes: u64, sha256: &str) -> PublishedFile {
+        PublishedFile { name: name.into(), bytes, sha256: sha256.into() }
     }
 
-    /// Whether the file at `path` is this one; errors say how it differs.
+    /// Checks that the file at `path` is this one.
     ///
     /// # Errors
-    /// When it cannot be read, has another size, or other bytes.
+    /// When it cannot be read, or its size or content differs.
     pub fn check(&self, path: &Path) -> Result<()> {
         let what = path.display();
         let unreadable = |e: io::Error| Error::new(format!("could not read {what}: {e}"));
@@ -74,21 +74,25 @@ impl Sealed {
                 "{what}: expected {} bytes, got {}{}",
                 commas(self.bytes),
                 commas(size),
-                if size < self.bytes { ": it was cut off on its way; copy or download it again" } else { "" }
+                if size < self.bytes {
+                    ": it was not copied completely; copy or download it again"
+                } else {
+                    ""
+                }
             )));
         }
         let found = sha256(&mut file).map_err(unreadable)?;
         if found != self.sha256 {
             return Err(Error::new(format!(
-                "{what}: expected the SHA-256 {}, got {found}: its bytes were changed on the way, \
-                 or it is another file under this name; it is not used",
+                "{what}: expected the SHA-256 {}, got {found}: it was damaged on the way, \
+                 or it is a different file with the same name; it is not used",
                 self.sha256
             )));
         }
         Ok(())
     }
 
-    /// Copies the file from `from` into `to`, and holds it against size and hash.
+    /// Copies the file from `from` to `to`, and checks its size and hash.
     pub(super) fn copy(&self, from: &mut dyn Read, to: &mut dyn Write, what: &str) -> Result<()> {
         let (mut hash, mut size, mut buffer) = (Sha256::new(), 0u64, vec![0; 1 << 16]);
         loop {
@@ -103,21 +107,21 @@ impl Sealed {
                 break;
             }
             hash.update(&buffer[..got]);
-            to.write_all(&buffer[..got]).map_err(|e| unwritten(&self.name, &e))?;
+            to.write_all(&buffer[..got]).map_err(|e| write_error(&self.name, &e))?;
         }
         if size != self.bytes {
             let (got, how) = (commas(size), if size > self.bytes { "at least " } else { "" });
             return Err(Error::new(format!(
-                "{what}: {} should have {} bytes, and has {how}{got}",
+                "{what}: {}: expected {} bytes, got {how}{got}",
                 self.name,
                 commas(self.bytes)
             )));
         }
-        to.flush().map_err(|e| unwritten(&self.name, &e))?;
+        to.flush().map_err(|e| write_error(&self.name, &e))?;
         let found = format!("{:x}", hash.finalize());
         if found != self.sha256 {
             return Err(Error::new(format!(
-                "{what}: {} should have the SHA-256 {}, and has {found}: it is not used",
+                "{what}: {}: expected the SHA-256 {}, got {found}: it is not used",
                 self.name, self.sha256
             )));
         }
@@ -126,7 +130,7 @@ impl Sealed {
 }
 
 impl Spec {
-    /// CIFAR-10 as its author publishes it, and as Hugging Face does.
+    /// CIFAR-10 as published by its author, and by Hugging Face.
     ///
     /// # Source
     /// <https://www.cs.toronto.edu/~kriz/cifar.html>;
@@ -142,19 +146,19 @@ impl Spec {
         ];
         let bytes = (PER_FILE * RECORD) as u64;
         Spec {
-            archive: Sealed::new(
+            archive: PublishedFile::new(
                 "cifar-10-binary.tar.gz",
                 170_052_171,
                 "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
             ),
-            files: FILES.iter().zip(sums).map(|(name, sum)| Sealed::new(name, bytes, sum)).collect(),
+            files: FILES.iter().zip(sums).map(|(name, sum)| PublishedFile::new(name, bytes, sum)).collect(),
             parquet: [
-                Sealed::new(
+                PublishedFile::new(
                     "train-00000-of-00001.parquet",
                     119_705_255,
                     "8428b53a88a11ac374111006708df51469e315a22ac6d66470afd9c78d2ae883",
                 ),
-                Sealed::new(
+                PublishedFile::new(
                     "test-00000-of-00001.parquet",
                     23_940_850,
                     "841389e6f2d64f28bf17310e430aebac20ec3ba611a3c5e231dc93c645ce84de",
@@ -164,52 +168,53 @@ impl Spec {
         }
     }
 
-    /// What the set takes once it is unpacked.
+    /// The size of the unpacked data set.
     pub fn unpacked_bytes(&self) -> u64 {
         (self.files.len() * self.per_file * RECORD) as u64
     }
 
-    /// Checks a folder: every size, label and hash.
+    /// Checks every size, label and hash in a folder.
     ///
     /// # Errors
-    /// When a file is missing, cut off, or holds what no label can be.
-    pub fn verify(&self, folder: &Path) -> Result<Verdict> {
+    /// When a file is missing, incomplete, or contains an invalid label, or when a hash differs
+    /// from the one that was saved with the data set.
+    pub fn verify(&self, folder: &Path) -> Result<Verification> {
         let mut sums = Vec::new();
-        for sealed in &self.files {
-            let path = folder.join(&sealed.name);
+        for file in &self.files {
+            let path = folder.join(&file.name);
             let what = path.display().to_string();
             let bytes = fs::read(&path).map_err(|e| Error::new(format!("could not read {what}: {e}")))?;
             let records = read_records(&bytes, &what)?.labels.len();
             if records != self.per_file {
                 return Err(Error::new(format!(
-                    "{what}: expected {} pictures, got {}",
+                    "{what}: expected {} images, got {}",
                     commas(self.per_file as u64),
                     commas(records as u64)
                 )));
             }
-            sums.push((format!("{:x}", Sha256::digest(&bytes)), &sealed.name));
+            sums.push((format!("{:x}", Sha256::digest(&bytes)), &file.name));
         }
-        if sums.iter().zip(&self.files).all(|((sum, _), sealed)| *sum == sealed.sha256) {
-            return Ok(Verdict::Published);
+        if sums.iter().zip(&self.files).all(|((sum, _), file)| *sum == file.sha256) {
+            return Ok(Verification::Published);
         }
         match fs::read_to_string(folder.join(SUMS)) {
-            Ok(kept) if kept == sums_text(&sums) => Ok(Verdict::AsPutThere),
-            Ok(kept) => {
-                let changed = sums.iter().find(|(sum, name)| !kept.contains(&format!("{sum}  {name}")));
+            Ok(saved) if saved == sums_text(&sums) => Ok(Verification::Converted),
+            Ok(saved) => {
+                let changed = sums.iter().find(|(sum, name)| !saved.contains(&format!("{sum}  {name}")));
                 let name = changed.map_or(SUMS, |(_, name)| name);
                 Err(Error::new(format!(
-                    "{}: its bytes are not what they were when it was put there (see {SUMS}): \
-                     move the folder away, and `nchw data fetch` downloads the set again",
+                    "{}: its content has changed since it was saved (see {SUMS}): \
+                     move the folder away, then `nchw data fetch` downloads the data set again",
                     folder.join(name).display()
                 )))
             }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Verdict::OtherBytes),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Verification::OtherBytes),
             Err(e) => Err(Error::new(format!("could not read {}: {e}", folder.join(SUMS).display()))),
         }
     }
 
-    /// Refuses a folder that holds anything, since it may be the user's only copy. `problem` is
-    /// why it is not the whole set.
+    /// Refuses a folder that is not empty, since it may be the user's only copy. `problem` says
+    /// why it is not the complete data set.
     pub(super) fn may_fill(&self, folder: &Path, problem: &Error) -> Result<()> {
         let refused = |why: String| Err(Error::new(format!("{} {why}", folder.display())));
         let mut entries = match fs::read_dir(folder) {
@@ -222,44 +227,44 @@ impl Spec {
                     false => Ok(()),
                 };
             }
-            Err(e) => return refused(format!("cannot be the folder of the set: {e}")),
+            Err(e) => return refused(format!("cannot be used as the folder of the data set: {e}")),
         };
         match entries.next() {
-            // Another disk cannot take the place of this one in one step.
+            // A mount point cannot be replaced by renaming another folder.
             None if is_mounted(folder) => refused(format!(
-                "is where another disk is mounted, and the set takes the place of a whole folder: choose one in \
-                 it, for example --to {}",
+                "is the mount point of another disk, and the data set needs a folder that can be replaced: choose a \
+                 folder inside it, for example --to {}",
                 folder.join(FOLDER).display()
             )),
             None => Ok(()),
             Some(_) if self.files.iter().any(|file| folder.join(&file.name).exists()) => refused(format!(
-                "holds a part of a set, or a damaged one ({problem}). Nothing there was changed: \
+                "contains a partial or damaged data set ({problem}). Nothing in it was changed: \
                  move the folder away first, or choose another one with --to DIR"
             )),
             Some(_) => refused(format!(
-                "holds other files, and the set needs a folder of its own: for example --to {}",
+                "contains other files, and the data set needs a folder of its own: for example --to {}",
                 folder.join(FOLDER).display()
             )),
         }
     }
 
-    /// Makes `new` the folder of the set, in one step: a set is whole or absent.
+    /// Renames `new` to the folder of the data set, so that it is complete or absent.
     pub(super) fn put_in_place(&self, new: &Path, folder: &Path) -> Result<()> {
-        let failed = |e: io::Error| unwritten(&folder.display().to_string(), &e);
+        let failed = |e: io::Error| write_error(&folder.display().to_string(), &e);
         let mut sums = Vec::new();
-        for sealed in &self.files {
-            let file = File::open(new.join(&sealed.name)).map_err(failed)?;
-            sums.push((sha256(&mut BufReader::new(&file)).map_err(failed)?, &sealed.name));
-            // On the disk before the folder has its name: also a power cut leaves no half set.
+        for PublishedFile { name, .. } in &self.files {
+            let file = File::open(new.join(name)).map_err(failed)?;
+            sums.push((sha256(&mut BufReader::new(&file)).map_err(failed)?, name));
+            // Synced before the rename, so that not even a power cut leaves a partial data set.
             file.sync_all().map_err(failed)?;
         }
         fs::write(new.join(SUMS), sums_text(&sums)).map_err(failed)?;
-        // Takes the place of no folder or of an empty one; if it holds anything by now, this fails.
+        // Replaces an empty folder or none; fails if the folder is not empty by now.
         fs::rename(new, folder).map_err(failed)
     }
 }
 
-/// `sha256sum`'s format.
+/// The hashes in the format of `sha256sum`.
 fn sums_text(sums: &[(String, &String)]) -> String {
     sums.iter().map(|(sum, name)| format!("{sum}  {name}\n")).collect()
 }
@@ -274,12 +279,12 @@ pub(super) fn sha256(from: &mut impl Read) -> io::Result<String> {
     }
 }
 
-/// What is said when something could not be written: a full disk by its name.
-pub(super) fn unwritten(what: &str, error: &io::Error) -> Error {
+/// The error for something that could not be written, with advice.
+pub(super) fn write_error(what: &str, error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::new(format!(
             "the disk is full: {what} could not be written. Free some space, or choose another disk with --to DIR; \
-             what was downloaded is kept, and the same command goes on from there"
+             the partial download is kept, and the same command resumes it"
         )),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Error::new(format!(
             "{what} could not be written: {error}. Choose a folder of your own with --to DIR"
@@ -287,7 +292,8 @@ pub(super) fn unwritten(what: &str, error: &io::Error) -> Error {
         _ => Error::new(format!("{what} could not be written: {error}")),
     }
 }
-/// Whether a folder is on another disk than the folder that holds it.
+
+/// Whether a folder is on another disk than its parent folder.
 fn is_mounted(folder: &Path) -> bool {
     let disk = |path: &Path| fs::metadata(path).map(|data| data.dev()).ok();
     disk(folder) != disk(&folder.join(".."))
@@ -299,7 +305,7 @@ mod tests {
     use crate::testing::TempFolder;
 
     #[test]
-    fn an_empty_folder_can_become_the_set_unless_another_disk_is_mounted_there() {
+    fn an_empty_folder_can_be_replaced_unless_it_is_a_mount_point() {
         let folder = TempFolder::new("spec-mounted");
         assert!(!is_mounted(folder.path()));
         assert!(Spec::cifar10().may_fill(folder.path(), &Error::new("")).is_ok());

@@ -1,8 +1,8 @@
-//! A small set in CIFAR-10's formats: what its makers publish, in 100 kB.
+//! A small data set of 100 kB in the formats of CIFAR-10.
 
-#![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(dead_code, reason = "each test uses a part of this module")]
 
-use nchw_program::fetch::{Sealed, Spec};
+use nchw_program::fetch::{PublishedFile, Spec};
 use parquet::{
     data_type::{ByteArray, ByteArrayType, Int64Type},
     file::writer::SerializedFileWriter,
@@ -15,7 +15,7 @@ pub const FOLDER: &str = "cifar-10-batches-bin";
 pub const PER_FILE: usize = 5;
 const RECORD: usize = 3073;
 
-/// The bytes of all the files that somebody could serve or bring.
+/// All files that can be downloaded or imported.
 pub struct Published {
     pub spec: Spec,
     pub files: Vec<(String, Vec<u8>)>,
@@ -23,15 +23,15 @@ pub struct Published {
     pub parquet: [Vec<u8>; 2],
 }
 
-pub fn sealed(name: &str, bytes: &[u8]) -> Sealed {
+pub fn published_file(name: &str, bytes: &[u8]) -> PublishedFile {
     let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    Sealed { name: name.into(), bytes: bytes.len() as u64, sha256 }
+    PublishedFile { name: name.into(), bytes: bytes.len() as u64, sha256 }
 }
 
 pub fn published() -> Published {
     let names = (1..=5).map(|n| format!("data_batch_{n}.bin")).chain(["test_batch.bin".into()]);
     let mut state = 7_u32;
-    // Noise, so that packing leaves nearly every byte.
+    // Noise, which compression barely shrinks.
     let mut noise = || {
         state ^= state << 13;
         state ^= state >> 17;
@@ -45,18 +45,18 @@ pub fn published() -> Published {
     let archive = packed(&files);
     let parquet = [&files[..5], &files[5..]].map(table);
     let spec = Spec {
-        archive: sealed("cifar-10-binary.tar.gz", &archive),
-        files: files.iter().map(|(name, bytes)| sealed(name, bytes)).collect(),
+        archive: published_file("cifar-10-binary.tar.gz", &archive),
+        files: files.iter().map(|(name, bytes)| published_file(name, bytes)).collect(),
         parquet: [
-            sealed("train-00000-of-00001.parquet", &parquet[0]),
-            sealed("test-00000-of-00001.parquet", &parquet[1]),
+            published_file("train-00000-of-00001.parquet", &parquet[0]),
+            published_file("test-00000-of-00001.parquet", &parquet[1]),
         ],
         per_file: PER_FILE,
     };
     Published { spec, files, archive, parquet }
 }
 
-/// The files as the archive of the set, with the readme that the real one has.
+/// The archive of the files, with a readme like the real one.
 pub fn packed(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     folder(&mut tar);
@@ -77,7 +77,7 @@ pub fn folder(tar: &mut tar::Builder<Vec<u8>>) {
 
 pub fn entry(tar: &mut tar::Builder<Vec<u8>>, path: &str, bytes: &[u8]) {
     let mut header = tar::Header::new_ustar();
-    // Written into the header as it is: `append_data` would refuse a bad one.
+    // Written directly into the header, since `append_data` would refuse an invalid path.
     header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
     header.set_entry_type(tar::EntryType::Regular);
     header.set_size(bytes.len() as u64);
@@ -92,7 +92,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// The records as Hugging Face keeps them: a PNG and a label in each row.
+/// The records as Hugging Face publishes them: a PNG and a label in each row.
 pub fn table(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let records = || files.iter().flat_map(|(_, bytes)| bytes.chunks_exact(RECORD));
     let pngs: Vec<ByteArray> = records().map(|record| png(&record[1..]).into()).collect();
@@ -113,7 +113,7 @@ pub fn rows(pngs: &[ByteArray], labels: &[i64]) -> Vec<u8> {
     let mut column = group.next_column().unwrap().unwrap();
     column.typed::<ByteArrayType>().write_batch(pngs, Some(&vec![2; count]), None).unwrap();
     column.close().unwrap();
-    // The path of every picture is left out.
+    // The path of every image is null.
     let mut column = group.next_column().unwrap().unwrap();
     column.typed::<ByteArrayType>().write_batch(&[], Some(&vec![1; count]), None).unwrap();
     column.close().unwrap();

@@ -1,4 +1,4 @@
-//! A server on the loopback address that behaves as badly as it is told to.
+//! A server on the loopback address that can misbehave in many ways.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -8,34 +8,39 @@ use std::{
     time::Duration,
 };
 
+/// How the server behaves.
 #[derive(Clone, Copy, Debug)]
-pub enum Manner {
+pub enum Behaviour {
     Good,
-    /// Hangs up at every tenth of the file.
+    /// Closes the connection after every tenth of the file.
     DropsEveryTenth,
-    /// The first half, and after that the file is gone.
+    /// Sends the first half, and then responds 404.
     HalfThenGone,
-    /// Whole files only, whatever is asked for.
+    /// Always sends the whole file.
     IgnoresRange,
-    /// Answers for another part than was asked for.
-    GoesOnElsewhere,
-    /// 20 kB/s.
+    /// Sends another part than was requested.
+    WrongRange,
+    /// Sends 20 kB/s.
     Slow,
-    /// A thousand bytes, and then nothing, without hanging up.
-    StandsStill,
-    /// Not even a head.
-    SaysNothing,
-    /// Hangs up before it answers.
-    HangsUp,
-    /// Another length than the file has.
-    Claims(usize),
-    MoreThanTold,
-    LessThanTold,
+    /// Sends a thousand bytes, and then nothing, without closing the connection.
+    StopsSending,
+    /// Sends not even the headers.
+    NeverResponds,
+    /// Closes the connection before responding.
+    Disconnects,
+    /// Sends this Content-Length.
+    WrongLength(usize),
+    /// Sends more than the file, without a Content-Length.
+    TooLong,
+    /// Sends less than its Content-Length.
+    TooShort,
+    /// Sends a web page.
     Html,
+    /// Sends a web page with the content type of an archive.
     HtmlAsData,
     WrongBytes,
     Status(u16),
-    /// Zeros, as many as are asked for: what the program `nchw` takes for the set.
+    /// Sends zeros for a file of this length.
     Zeros(u64),
 }
 
@@ -47,7 +52,7 @@ pub struct Server {
 
 impl Server {
     /// Serves until the test's process ends.
-    pub fn new(files: Vec<(String, Vec<u8>)>, manner: Manner) -> Server {
+    pub fn new(files: Vec<(String, Vec<u8>)>, behaviour: Behaviour) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server =
             Server { url: format!("http://{}/", listener.local_addr().unwrap()), starts: Arc::default() };
@@ -55,29 +60,29 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (files, starts) = (files.clone(), starts.clone());
-                // A client that went away is no failure of the server.
-                thread::spawn(move || answer(stream, &files, manner, &starts).ok());
+                // A client that closes the connection is not a failure of the server.
+                thread::spawn(move || respond(stream, &files, behaviour, &starts).ok());
             }
         });
         server
     }
 
-    /// An address where nobody listens.
+    /// An address on which no server listens.
     pub fn down() -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         Server { url: format!("http://{}/", listener.local_addr().unwrap()), starts: Arc::default() }
     }
 
-    /// The byte from which each request wanted the file.
+    /// The first byte of each request.
     pub fn starts(&self) -> Vec<u64> {
         self.starts.lock().unwrap().clone()
     }
 }
 
-fn answer(
+fn respond(
     mut stream: TcpStream,
     files: &[(String, Vec<u8>)],
-    manner: Manner,
+    behaviour: Behaviour,
     starts: &Mutex<Vec<u64>>,
 ) -> std::io::Result<()> {
     let (mut path, mut from) = (String::new(), None);
@@ -101,26 +106,26 @@ fn answer(
     let mut head =
         |text: String| stream.write_all(format!("HTTP/1.1 {text}\r\nConnection: close\r\n\r\n").as_bytes());
     let page = b"<!doctype html><title>Login</title>";
-    match manner {
-        Manner::SaysNothing => {
+    match behaviour {
+        Behaviour::NeverResponds => {
             thread::sleep(Duration::from_secs(3));
             return Ok(());
         }
-        Manner::HangsUp => return stream.shutdown(Shutdown::Both),
-        Manner::Status(status) => return head(format!("{status} No\r\nContent-Length: 0")),
-        Manner::HalfThenGone if nth > 1 => return head("404 Gone\r\nContent-Length: 0".into()),
-        Manner::Html => {
+        Behaviour::Disconnects => return stream.shutdown(Shutdown::Both),
+        Behaviour::Status(status) => return head(format!("{status} No\r\nContent-Length: 0")),
+        Behaviour::HalfThenGone if nth > 1 => return head("404 Gone\r\nContent-Length: 0".into()),
+        Behaviour::Html => {
             head(format!(
                 "200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}",
                 page.len()
             ))?;
             return stream.write_all(page);
         }
-        Manner::HtmlAsData => {
+        Behaviour::HtmlAsData => {
             head("200 OK\r\nContent-Type: application/gzip".into())?;
             return stream.write_all(page);
         }
-        Manner::Zeros(all) => {
+        Behaviour::Zeros(all) => {
             let from = from.unwrap_or(0) as u64;
             match from {
                 0 => head(format!("200 OK\r\nContent-Length: {all}"))?,
@@ -140,16 +145,16 @@ fn answer(
     let name = path.rsplit('/').next().unwrap();
     let mut bytes = files.iter().find(|(file, _)| file == name).map(|(_, bytes)| bytes.clone()).unwrap();
     let all = bytes.len();
-    match manner {
-        Manner::WrongBytes => bytes[all / 2] ^= 1,
-        Manner::IgnoresRange => from = None,
-        Manner::GoesOnElsewhere => from = from.map(|from| from + 1000),
-        Manner::MoreThanTold => {
+    match behaviour {
+        Behaviour::WrongBytes => bytes[all / 2] ^= 1,
+        Behaviour::IgnoresRange => from = None,
+        Behaviour::WrongRange => from = from.map(|from| from + 1000),
+        Behaviour::TooLong => {
             head("200 OK".into())?;
             bytes.extend([0; 70_000]);
             return stream.write_all(&bytes);
         }
-        Manner::Claims(length) => {
+        Behaviour::WrongLength(length) => {
             head(format!("200 OK\r\nContent-Length: {length}"))?;
             return stream.write_all(&bytes);
         }
@@ -164,20 +169,20 @@ fn answer(
         None => head(format!("200 OK\r\nContent-Length: {all}"))?,
     }
     let rest = &bytes[from.unwrap_or(0)..];
-    match manner {
-        Manner::DropsEveryTenth => {
+    match behaviour {
+        Behaviour::DropsEveryTenth => {
             let next = (from.unwrap_or(0) * 10 / all + 1) * all / 10;
             stream.write_all(&rest[..(next + 1 - from.unwrap_or(0)).min(rest.len())])
         }
-        Manner::HalfThenGone => stream.write_all(&rest[..all / 2]),
-        Manner::LessThanTold => stream.write_all(&rest[..rest.len().min(if nth == 1 { 1000 } else { 0 })]),
-        Manner::StandsStill => {
+        Behaviour::HalfThenGone => stream.write_all(&rest[..all / 2]),
+        Behaviour::TooShort => stream.write_all(&rest[..rest.len().min(if nth == 1 { 1000 } else { 0 })]),
+        Behaviour::StopsSending => {
             stream.write_all(&rest[..1000])?;
-            // Until the client has had enough.
+            // Until the client closes the connection.
             stream.set_read_timeout(Some(Duration::from_secs(20)))?;
             stream.read(&mut [0]).map(drop)
         }
-        Manner::Slow => {
+        Behaviour::Slow => {
             for chunk in rest.chunks(400) {
                 stream.write_all(chunk)?;
                 thread::sleep(Duration::from_millis(20));

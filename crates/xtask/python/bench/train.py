@@ -33,7 +33,7 @@ def nchw(program, device, precision):
     with tempfile.TemporaryDirectory(prefix="nchw-bench-") as folder:
         subprocess.run(
             [program, "train", "--stand-in", str(IMAGES[device]), "--device", device, "--precision", precision,
-             "--preset", "lecture", "--set", "batch=256", "--epochs", str(EPOCHS[device]), "--out", folder],
+             "--preset", "lecture", "--set", "batch_size=256", "--epochs", str(EPOCHS[device]), "--out", folder],
             check=True, stdout=subprocess.DEVNULL)
         lines = (Path(folder) / "log.jsonl").read_text(encoding="utf-8").splitlines()
         return fastest(lines)

@@ -1,15 +1,15 @@
-//! What bounds a training (minutes), what it must not wait for (an output), and what it is started in.
+//! Time limit, blocked outputs, training without gradients, damaged checkpoints, equal logits.
 
 use super::{colours, small};
 use crate::{
-    net::{LectureNet, Plan},
+    net::{LectureNet, LectureNetConfig},
     testing::TempFolder,
     train::{Recipe, State, train, trainer::Trainer},
 };
 use tch::Tensor;
 
-/// A trainer whose minutes were fitted, each epoch keeping its weights at once.
-fn fitted(recipe: &Recipe, minutes: f64, epochs: usize, data: &crate::data::Dataset) -> Trainer {
+/// A trainer that has decided how many epochs fit the minutes; saving takes no time.
+fn limited_trainer(recipe: &Recipe, minutes: f64, epochs: usize, data: &crate::data::Dataset) -> Trainer {
     let recipe = Recipe { minutes, epochs, ..recipe.clone() };
     let mut trainer = Trainer::new(recipe, data).unwrap();
     trainer.fit_minutes(0.0).unwrap();
@@ -17,40 +17,40 @@ fn fitted(recipe: &Recipe, minutes: f64, epochs: usize, data: &crate::data::Data
 }
 
 #[test]
-fn minutes_choose_the_epochs_and_leave_no_trace() {
+fn minutes_limit_the_epochs_and_do_not_change_the_weights() {
     let (recipe, data) = small();
     let weights = |trainer: &Trainer| -> Vec<Tensor> {
-        trainer.learning().variables().into_iter().map(|(_, v)| v.detach().copy()).collect()
+        trainer.trained().variables().into_iter().map(|(_, v)| v.detach().copy()).collect()
     };
-    let untouched = fitted(&recipe, 0.0, 9000, &data);
+    let untouched = limited_trainer(&recipe, 0.0, 9000, &data);
     assert_eq!(untouched.epochs, 9000);
-    // 100 images: 1, 2, 6 and 50 steps an epoch, where 16 are tried.
-    for (batch, steps) in [(100, 1), (50, 2), (16, 6), (2, 50)] {
-        let recipe = Recipe { batch, ..recipe.clone() };
-        let limited = fitted(&recipe, 1.0 / 60.0, 9000, &data);
+    // 100 images: 1, 2, 6 and 50 steps per epoch; 16 steps are timed.
+    for (batch_size, steps) in [(100, 1), (50, 2), (16, 6), (2, 50)] {
+        let recipe = Recipe { batch_size, ..recipe.clone() };
+        let limited = limited_trainer(&recipe, 1.0 / 60.0, 9000, &data);
         assert_eq!(limited.steps(), steps);
-        // More than 9000 epochs in a second are possible nowhere: 0.1 ms for one.
-        assert!((1..9000).contains(&limited.epochs), "batch {batch}: {}", limited.epochs);
-        assert_eq!(fitted(&recipe, 600.0, 3, &data).epochs, 3);
+        // No machine trains 9000 epochs in a second: that would be 0.1 ms per epoch.
+        assert!((1..9000).contains(&limited.epochs), "batch size {batch_size}: {}", limited.epochs);
+        assert_eq!(limited_trainer(&recipe, 600.0, 3, &data).epochs, 3);
         assert_eq!(weights(&limited), weights(&untouched));
         assert_eq!(limited.done(), 0.0);
     }
 }
 
-/// An output that blocks must not block the training: its lines are shown with the status unlocked.
+/// An output that blocks must not block the training: the status is unlocked while a line is shown.
 #[test]
-fn lines_are_shown_while_the_training_goes_on() {
+fn the_status_is_unlocked_while_a_line_is_shown() {
     let (recipe, data) = small();
     let folder = TempFolder::new("train-wait");
     let run = train(Recipe { folder: Some(folder.path().into()), ..recipe }, &data).unwrap();
     let mut lines = Vec::new();
-    run.wait_and(|line| {
-        // The training takes the lock for a moment: it has to be free at one of these looks.
-        let free = (0..1000).any(|_| {
+    run.wait_and_show(|line| {
+        // The training holds the lock only for moments, so one of these attempts must find it free.
+        let unlocked = (0..1000).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(1));
             run.is_unlocked()
         });
-        assert!(free, "locked while `{line}` is shown");
+        assert!(unlocked, "locked while `{line}` is shown");
         lines.push(line.to_owned());
     })
     .unwrap();
@@ -62,7 +62,7 @@ fn lines_are_shown_while_the_training_goes_on() {
 }
 
 #[test]
-fn a_training_started_without_gradients_learns_the_same() {
+fn a_training_started_inside_no_grad_gives_the_same_weights() {
     let data = colours();
     let (recipe, _) = small();
     let trained = |name: &str| {
@@ -77,7 +77,7 @@ fn a_training_started_without_gradients_learns_the_same() {
 }
 
 #[test]
-fn a_checkpoint_that_is_cut_off_says_what_to_do() {
+fn a_damaged_checkpoint_gives_advice() {
     let (recipe, data) = small();
     let folder = TempFolder::new("train-cut");
     let recipe = Recipe { epochs: 2, folder: Some(folder.path().into()), ..recipe };
@@ -98,7 +98,7 @@ fn a_checkpoint_that_is_cut_off_says_what_to_do() {
         ] {
             assert!(error.contains(words), "expected `{words}` in: {error}");
         }
-        // What it promises: those weights can be read, and without the folder it starts anew.
+        // The advice works: those weights can be read, and without the folder the training starts anew.
         LectureNet::load(&kept).unwrap();
         let away = TempFolder::new("train-cut-away");
         std::fs::rename(folder.path(), away.path()).unwrap();
@@ -113,14 +113,14 @@ fn a_checkpoint_that_is_cut_off_says_what_to_do() {
     }
 }
 
-/// Weights that are all 0 make every class equally likely: the first is the answer, everywhere.
+/// If all weights are 0, every class is equally likely, and every function predicts the first one.
 #[test]
-fn equally_likely_classes_have_one_answer_everywhere() {
+fn of_equally_likely_classes_the_first_is_predicted() {
     use crate::{data::Cifar10, see::see, train::evaluate};
-    let net = LectureNet::new(Plan::default(), 1, tch::Device::Cpu).unwrap();
+    let net = LectureNet::new(LectureNetConfig::default(), 1, tch::Device::Cpu).unwrap();
     let zero: Vec<(String, Tensor)> =
         net.variables().into_iter().map(|(name, tensor)| (name, tensor.zeros_like())).collect();
-    let net = LectureNet::from_tensors(Plan::default(), &zero, tch::Device::Cpu).unwrap();
+    let net = LectureNet::from_tensors(LectureNetConfig::default(), &zero, tch::Device::Cpu).unwrap();
     let samples = Cifar10::samples().unwrap();
     let report = evaluate(&net, &samples, Cifar10::NAMES, true).unwrap();
     assert!(report.answers.iter().all(|answer| *answer == 0), "{:?}", report.answers);
