@@ -1,6 +1,6 @@
 //! The arithmetic behind an answer, on request.
 
-use super::question::{Ask, Question};
+use super::question::{Ask, Choice, Question};
 use crate::shapes::Row;
 
 /// All steps, as lines.
@@ -28,11 +28,12 @@ pub(super) fn arithmetic(question: &Question) -> String {
         Ask::AllParameters => lines.extend(steps(&|row| row.explain_parameters().to_string())),
         Ask::Field | Ask::FieldSide => lines.extend(steps(&|row| row.explain_field().to_string())),
         Ask::Row(row) => lines.push(windows(&question.input, &question.layers, row)),
-        Ask::Letters(options) => lines.extend(
-            options
+        Ask::Letters => lines.extend(
+            question
+                .options
                 .iter()
-                .filter(|(letter, _)| question.answer.contains(*letter))
-                .map(|(letter, meaning)| format!("{letter}: {meaning}")),
+                .filter(|option| question.answer.contains(option.letter))
+                .map(|Choice { letter, text }| format!("{letter}: {text}")),
         ),
     }
     if !question.why.is_empty() {

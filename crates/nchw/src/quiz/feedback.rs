@@ -28,7 +28,7 @@ impl Feedback {
         let right = graded.marks.iter().filter(|mark| mark.right).count();
         let all = graded.marks.len();
         let given = shown(answer);
-        let axes = !matches!(question.ask, Ask::Row(_) | Ask::Letters(_));
+        let axes = !matches!(question.ask, Ask::Row(_) | Ask::Letters);
         let (head, next) = match graded.verdict {
             Verdict::Right => (
                 format!("Quiz {id}: {given} is right."),

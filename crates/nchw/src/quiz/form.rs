@@ -6,7 +6,7 @@
 
 use super::feedback::{named, sentence};
 use super::grade::letters_in;
-use super::question::{Ask, Part, Question};
+use super::question::{Ask, Choice, Part, Question};
 use super::slips::{At, Slip, slips};
 use super::{explain, quiz};
 use crate::error::debug_as_display;
@@ -83,7 +83,7 @@ fn fresh() -> String {
 fn form(question: &Question, fresh: &str) -> String {
     let slips = slips(question);
     let (attributes, fields) = match question.ask {
-        Ask::Letters(options) => letters(question, options, fresh),
+        Ask::Letters => letters(question, fresh),
         _ => numbers(question, &slips, fresh),
     };
     let seen = match question.picture.as_str() {
@@ -171,25 +171,29 @@ fn field(question: &Question, part: &Part, place: usize, slips: &[Slip], id: &st
     )
 }
 
-fn letters(question: &Question, options: &[(char, &str)], fresh: &str) -> (String, String) {
+fn letters(question: &Question, fresh: &str) -> (String, String) {
     let sorted = |text: &str| {
         let mut letters = letters_in(text);
         letters.sort_unstable();
         letters
     };
     let truth: String = sorted(&question.answer).iter().collect();
-    let wholes: Vec<_> =
-        question.wrong.iter().map(|(wrong, says)| json!([sorted(wrong), sentence(says)])).collect();
-    let kind = if truth.len() > 1 { "checkbox" } else { "radio" };
-    let fields: Vec<String> = options
+    let wholes: Vec<_> = question
+        .wrong
         .iter()
-        .map(|(letter, meaning)| {
+        .map(|wrong| json!([sorted(&wrong.answer), sentence(&wrong.feedback)]))
+        .collect();
+    let kind = if truth.len() > 1 { "checkbox" } else { "radio" };
+    let fields: Vec<String> = question
+        .options
+        .iter()
+        .map(|Choice { letter, text }| {
             let id = format!("a-{}-{letter}-{fresh}", question.id);
             format!(
                 "<label for=\"{id}\" style=\"display:block\"><input id=\"{id}\" type=\"{kind}\" \
                  name=\"a-{}-{fresh}\" value=\"{letter}\"> {letter}: {}</label>",
                 question.id,
-                escape(meaning)
+                escape(text)
             )
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, beyond, whole_number};
 use super::feedback::named;
-use super::question::{Ask, Question};
+use super::question::{Ask, Choice, Question};
 use super::slips::{At, slips};
 use crate::shapes::half_width;
 
@@ -41,9 +41,7 @@ pub(super) struct Graded {
 /// Looks at one answer.
 pub(super) fn grade(question: &Question, answer: &Answer) -> Graded {
     let read = match question.ask {
-        Ask::Letters(options) => {
-            letters(answer, options).map(|given| grade_letters(question, &given, options))
-        }
+        Ask::Letters => letters(answer, &question.options).map(|given| grade_letters(question, &given)),
         _ => sizes(question, answer).map(|given| grade_numbers(question, &given)),
     };
     read.unwrap_or_else(|says| Graded { verdict: Verdict::Unclear, marks: vec![], says: vec![says] })
@@ -80,11 +78,11 @@ fn too(value: i64, truth: i64, meaning: &str) -> String {
     if meaning.is_empty() { way.into() } else { format!("{way}; it counts the {meaning}") }
 }
 
-fn grade_letters(question: &Question, given: &[char], options: &[(char, &str)]) -> Graded {
+fn grade_letters(question: &Question, given: &[char]) -> Graded {
     let truth = letters_in(&question.answer);
     let single = truth.len() == 1;
     let mut marks = vec![];
-    for (letter, meaning) in options {
+    for Choice { letter, text } in &question.options {
         let (chosen, right) = (given.contains(letter), truth.contains(letter));
         // Of several choices every letter is judged; of one, only the chosen one.
         if single && !chosen {
@@ -95,11 +93,11 @@ fn grade_letters(question: &Question, given: &[char], options: &[(char, &str)]) 
             name: letter.to_string(),
             given: given.into(),
             right: chosen == right,
-            says: meaning.to_string(),
+            says: text.clone(),
         });
     }
-    let known = question.wrong.iter().find(|(wrong, _)| same(&letters_in(wrong), given));
-    let says = known.map(|(_, says)| says.clone());
+    let known = question.wrong.iter().find(|wrong| same(&letters_in(&wrong.answer), given));
+    let says = known.map(|wrong| wrong.feedback.clone());
     Graded { verdict: verdict(&marks), marks, says: says.into_iter().collect() }
 }
 
@@ -112,15 +110,15 @@ pub(super) fn letters_in(text: &str) -> Vec<char> {
     text.chars().filter(|c| c.is_alphabetic()).collect()
 }
 
-fn letters(answer: &Answer, options: &[(char, &str)]) -> Result<Vec<char>, String> {
-    let all: Vec<String> = options.iter().map(|(letter, _)| letter.to_string()).collect();
+fn letters(answer: &Answer, options: &[Choice]) -> Result<Vec<char>, String> {
+    let all: Vec<String> = options.iter().map(|option| option.letter.to_string()).collect();
     let among = all.join(", ");
     let example = all[0].as_str();
     let Answer::Text(text) = answer else {
         return Err(format!("letters are asked for, among {among}, as in \"{example}\"; no letter came"));
     };
     let text = &half_width(text);
-    let axes = options.len() == 4 && options[0].0 == 'N';
+    let axes = options.len() == 4 && options[0].letter == 'N';
     let mut given = vec![];
     for letter in text.chars().filter(|c| !c.is_whitespace() && !",;+&x×".contains(*c)) {
         let letter = match (axes, letter) {
@@ -130,7 +128,7 @@ fn letters(answer: &Answer, options: &[(char, &str)]) -> Result<Vec<char>, Strin
             (true, '열') => 'W',
             _ => letter.to_ascii_uppercase(),
         };
-        if !options.iter().any(|(option, _)| *option == letter) {
+        if !options.iter().any(|option| option.letter == letter) {
             return Err(format!("`{text}` has `{letter}` in it; the letters to choose from are {among}"));
         }
         if !given.contains(&letter) {

@@ -24,6 +24,7 @@ mod random;
 pub(crate) mod run;
 mod sheet;
 mod slips;
+pub(crate) mod texts;
 
 pub use answer::{Answer, IntoAnswer, Whole};
 pub(crate) use answer::{beyond, whole_number};
@@ -37,14 +38,9 @@ pub use sheet::{Sheet, sheet};
 use crate::figure::{escape, show_html};
 use crate::shapes::{distance, half_width};
 use crate::{Error, Result, error::debug_as_display};
-use question::{Ask, Question};
-use std::{
-    fmt,
-    sync::{Arc, LazyLock},
-};
-
-static QUESTIONS: LazyLock<Vec<Arc<Question>>> =
-    LazyLock::new(|| questions::questions().into_iter().map(Arc::new).collect());
+use question::{Choice, Question};
+use questions::questions;
+use std::{fmt, sync::Arc};
 
 /// A question; as the last expression of a cell it shows itself.
 ///
@@ -64,7 +60,11 @@ pub struct Quiz(std::result::Result<Arc<Question>, String>);
 pub fn quiz(id: &str) -> Quiz {
     let id = half_width(id);
     let id = id.trim();
-    if let Some(found) = QUESTIONS.iter().find(|question| question.id.eq_ignore_ascii_case(id)) {
+    let questions = match questions() {
+        Ok(questions) => questions,
+        Err(error) => return Quiz(Err(error.to_string())),
+    };
+    if let Some(found) = questions.iter().find(|question| question.id.eq_ignore_ascii_case(id)) {
         return Quiz(Ok(found.clone()));
     }
     if let Some((seed, level)) = id.strip_prefix("random-").and_then(|rest| rest.split_once('-'))
@@ -72,7 +72,7 @@ pub fn quiz(id: &str) -> Quiz {
     {
         return random(seed, level);
     }
-    Quiz(Err(unknown(id)))
+    Quiz(Err(unknown(id, questions)))
 }
 
 /// A question made by chance; every seed is another one. Levels go from 1 to 4.
@@ -90,7 +90,7 @@ pub fn random(seed: u64, level: u8) -> Quiz {
 
 /// How much is answered, by topic.
 pub fn progress() -> Progress {
-    let questions: Vec<(&str, Topic)> = QUESTIONS.iter().map(|q| (q.id.as_str(), q.topic)).collect();
+    let questions: Vec<(&str, Topic)> = all().iter().map(|q| (q.id.as_str(), q.topic)).collect();
     Progress::of(&questions)
 }
 
@@ -102,12 +102,17 @@ pub fn reset() -> Note {
 
 /// The ids of all questions, in the order of the course.
 pub fn ids() -> Vec<String> {
-    QUESTIONS.iter().map(|question| question.id.clone()).collect()
+    all().iter().map(|question| question.id.clone()).collect()
 }
 
-fn unknown(id: &str) -> String {
+/// The questions; none if a file of theirs cannot be parsed, which `quiz` reports.
+fn all() -> &'static [Arc<Question>] {
+    questions().unwrap_or_default()
+}
+
+fn unknown(id: &str, questions: &[Arc<Question>]) -> String {
     let wanted: String = id.to_lowercase().chars().take(40).collect();
-    let mut near: Vec<(usize, &str)> = QUESTIONS
+    let mut near: Vec<(usize, &str)> = questions
         .iter()
         .map(|q| (distance(&wanted, &q.id), q.id.as_str()))
         .filter(|(away, _)| *away <= 1)
@@ -115,7 +120,7 @@ fn unknown(id: &str) -> String {
     near.sort_by_key(|(away, _)| *away);
     near.truncate(3);
     let hint = if near.is_empty() {
-        format!("there are {}", families().join(", "))
+        format!("there are {}", families(questions).join(", "))
     } else {
         let near: Vec<String> = near.iter().map(|(_, id)| format!("`{id}`")).collect();
         format!("did you mean {}?", near.join(" or "))
@@ -124,10 +129,10 @@ fn unknown(id: &str) -> String {
 }
 
 /// The ids, those with the same beginning as a range: `pad1 to pad7`.
-fn families() -> Vec<String> {
+fn families(questions: &[Arc<Question>]) -> Vec<String> {
     let family = |id: &str| id.trim_end_matches(|c: char| c.is_ascii_digit()).to_string();
     let mut all: Vec<(String, &str, &str)> = vec![];
-    for question in QUESTIONS.iter() {
+    for question in questions {
         let name = family(&question.id);
         match all.iter_mut().find(|(known, ..)| *known == name) {
             Some((_, _, last)) => *last = &question.id,
@@ -178,7 +183,7 @@ impl Quiz {
         let Some(hint) = question.hints.get(given) else {
             let list: Vec<String> =
                 question.hints.iter().enumerate().map(|(n, hint)| format!("  {}. {hint}", n + 1)).collect();
-            let again = match question.notebook {
+            let again = match question.notebook.as_str() {
                 "" => String::new(),
                 notebook => format!("\nTo read again: {notebook}"),
             };
@@ -234,9 +239,10 @@ impl Quiz {
             "" => String::new(),
             seen => format!("<p>Seen: {}</p>", escape(seen)),
         };
-        let options: String = options(question)
+        let options: String = question
+            .options
             .iter()
-            .map(|(letter, meaning)| format!("<li><b>{letter}</b>: {}</li>", escape(meaning)))
+            .map(|Choice { letter, text }| format!("<li><b>{letter}</b>: {}</li>", escape(text)))
             .collect();
         let options = if options.is_empty() { options } else { format!("<ul>{options}</ul>") };
         format!(
@@ -252,10 +258,6 @@ impl Quiz {
             escape(&blank)
         )
     }
-}
-
-fn options(question: &Question) -> &'static [(char, &'static str)] {
-    if let Ask::Letters(options) = question.ask { options } else { &[] }
 }
 
 /// What is to be replaced in the line: the zeros of `[0, 0]`.
@@ -279,8 +281,8 @@ impl fmt::Display for Quiz {
         if !question.picture.is_empty() {
             writeln!(f, "Seen: {}", question.picture)?;
         }
-        for (letter, meaning) in options(question) {
-            writeln!(f, "  {letter}: {meaning}")?;
+        for Choice { letter, text } in &question.options {
+            writeln!(f, "  {letter}: {text}")?;
         }
         write!(
             f,

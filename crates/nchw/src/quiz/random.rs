@@ -63,14 +63,15 @@ fn thrown(seed: u64, level: u8, dice: &mut Dice) -> Question {
         if batch == 1 { "A picture" } else { "A batch" }
     );
     let id = format!("random-{seed}-{level}");
-    let question = Question::new(&id, Topic::Random, level, "", &text).of(&input, &layers, ask);
     let hint = match ask {
         Ask::Weight => "개채행열 for filters: how many, channels of what they are laid on, rows, columns.",
         Ask::Parameters => "Write the weight's shape first, multiply, and add a bias for each filter.",
         Ask::Features => "Write the shape before the flatten, then multiply channels, rows and columns.",
         _ => "개채행열: N stays, C is decided by the filters (pooling keeps it), then rows, then columns.",
     };
-    question.hint(hint).hint("For each side: input + 2*padding - window, over the stride, floor, + 1.")
+    let hints = [hint, "For each side: input + 2*padding - window, over the stride, floor, + 1."];
+    let hints = hints.map(String::from).to_vec();
+    Question { id, topic: Topic::Random, level, text, ask, input, layers, hints, ..Question::default() }
 }
 
 /// One layer; more options the higher the level.

@@ -35,7 +35,7 @@ pub(crate) fn truth(question: &Question) -> Result<Vec<i64>> {
         Ask::Field => run.field()?.to_vec(),
         Ask::FieldSide => run.field()?[..1].to_vec(),
         Ask::UnreadColumns => vec![run.unread_columns()?],
-        Ask::Unknown(_) | Ask::Row(_) | Ask::Letters(_) => return Err(none()),
+        Ask::Unknown(_) | Ask::Row(_) | Ask::Letters => return Err(none()),
     })
 }
 

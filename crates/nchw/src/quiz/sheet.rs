@@ -1,7 +1,8 @@
 //! A printable sheet of questions for a class, and its answer key.
 
-use super::question::{Ask, Question};
-use super::{QUESTIONS, options, random};
+use super::question::{Ask, Choice, Question};
+use super::questions::questions;
+use super::random;
 use crate::figure::escape;
 use crate::random::Dice;
 use crate::{Error, Result};
@@ -29,15 +30,16 @@ pub fn sheet(seed: u64, count: usize) -> Result<Sheet> {
     if !(1..=200).contains(&count) {
         return Err(Error::new(format!("a sheet has from 1 to 200 questions; {count} were asked for")));
     }
-    let order = Dice::new(seed, 0).order(QUESTIONS.len());
+    let course = questions()?;
+    let order = Dice::new(seed, 0).order(course.len());
     let mut questions: Vec<Arc<Question>> =
-        order.iter().take(count).map(|&place| QUESTIONS[place as usize].clone()).collect();
+        order.iter().take(count).map(|&place| course[place as usize].clone()).collect();
     for extra in 0..count.saturating_sub(questions.len()) as u64 {
         let made = random::question(seed.wrapping_mul(1000).wrapping_add(extra), 1 + (extra % 4) as u8)?;
         questions.push(Arc::new(made));
     }
     // Within a level in the order of the course, so that what belongs together stays together.
-    let place = |question: &Arc<Question>| QUESTIONS.iter().position(|q| q.id == question.id);
+    let place = |question: &Arc<Question>| course.iter().position(|q| q.id == question.id);
     questions.sort_by_key(|question| (question.level, place(question).unwrap_or(usize::MAX)));
     Ok(Sheet { seed, questions })
 }
@@ -46,9 +48,10 @@ impl Sheet {
     /// The questions, as Markdown.
     pub fn markdown(&self) -> String {
         let questions = self.questions.iter().zip(1..).map(|(question, n)| {
-            let options: String = options(question)
+            let options: String = question
+                .options
                 .iter()
-                .map(|(letter, meaning)| format!("\n   - **{letter}**: {meaning}"))
+                .map(|Choice { letter, text }| format!("\n   - **{letter}**: {text}"))
                 .collect();
             let seen = match question.picture.as_str() {
                 "" => String::new(),
@@ -76,9 +79,10 @@ impl Sheet {
     /// The questions, as an HTML page.
     pub fn html(&self) -> String {
         let questions = self.questions.iter().map(|question| {
-            let options: String = options(question)
+            let options: String = question
+                .options
                 .iter()
-                .map(|(letter, meaning)| format!("<li><b>{letter}</b>: {}</li>", escape(meaning)))
+                .map(|Choice { letter, text }| format!("<li><b>{letter}</b>: {}</li>", escape(text)))
                 .collect();
             let options = if options.is_empty() { options } else { format!("<ul>{options}</ul>") };
             let seen = match question.picture.as_str() {
@@ -119,7 +123,7 @@ fn source(question: &Question) -> String {
 /// Room for the answer: `N ____ C ____`.
 fn blanks(question: &Question) -> String {
     let line = "______";
-    if matches!(question.ask, Ask::Letters(_)) {
+    if matches!(question.ask, Ask::Letters) {
         return format!("Answer: {line}");
     }
     let names = question.parts().into_iter().map(|part| match question.ask {

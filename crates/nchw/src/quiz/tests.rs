@@ -1,6 +1,6 @@
 //! The manifest against libtorch, and nothing orphaned.
 
-use super::question::{Ask, Question, numbers};
+use super::question::{Ask, Choice, Question, Unknown, Wrong, numbers};
 use super::run::{sizes_out, truth};
 use super::*;
 use std::{collections::HashSet, fs, path::Path};
@@ -9,7 +9,7 @@ use std::{collections::HashSet, fs, path::Path};
 mod counted;
 
 fn each(mut check: impl FnMut(&Question) -> Option<String>) {
-    let faults: Vec<String> = QUESTIONS
+    let faults: Vec<String> = all()
         .iter()
         .filter_map(|question| check(question).map(|fault| format!("{}: {fault}", question.id)))
         .collect();
@@ -19,7 +19,7 @@ fn each(mut check: impl FnMut(&Question) -> Option<String>) {
 #[test]
 fn libtorch_gives_every_answer() {
     each(|question| {
-        if matches!(question.ask, Ask::Letters(_) | Ask::Unknown(_)) {
+        if matches!(question.ask, Ask::Letters | Ask::Unknown(_)) {
             return None;
         }
         let answer = numbers(&question.answer);
@@ -30,6 +30,41 @@ fn libtorch_gives_every_answer() {
             Err(error) => Some(error.to_string()),
         }
     });
+}
+
+#[test]
+fn an_error_in_a_file_names_the_file_the_line_and_the_field() {
+    let file = "[[question]]\nid = \"a1\"\nlevel = 1\nnotebook = \"\"\ntext = \"\"\nask = \"output\"\nanswer = \"3\"\nhints = []\n";
+    let said = |text: &str| questions::parsed("questions/local.toml", text).err().unwrap().to_string();
+    assert!(questions::parsed("questions/local.toml", file).is_ok());
+    for (text, line, words) in [
+        (file.replace("hints", "hint"), 8, "unknown field `hint`, expected one of `id`"),
+        (file.replace("text = \"\"\n", ""), 1, "missing field `text`"),
+        (file.replace("\"output\"", "\"outpt\""), 6, "unknown variant `outpt`, expected one of `output`"),
+        (format!("{file}wrong = [\n  {{ answer = \"2\", says = \"\" }},\n]\n"), 10, "unknown field `says`"),
+        (file.replace("level = 1", "level = "), 3, ""),
+    ] {
+        let said = said(&text);
+        assert!(said.starts_with("questions/local.toml: ") && said.contains(words), "{said}");
+        assert!(said.contains(&format!("at line {line}")), "line {line}: {said}");
+    }
+    let slips = texts::parse::<texts::Texts>("questions/slips.toml", "batch-in-weigth = \"\"");
+    let said = slips.err().unwrap().to_string();
+    assert!(
+        said.contains("questions/slips.toml") && said.contains("unknown field `batch-in-weigth`"),
+        "{said}"
+    );
+}
+
+/// Every number in braces is replaced.
+#[test]
+fn no_placeholder_is_left_in_a_text() {
+    let random = (0..200).map(|seed| Arc::new(random::question(seed, 1 + (seed % 4) as u8).unwrap()));
+    for question in all().iter().cloned().chain(random) {
+        for slip in slips::slips(&question) {
+            assert!(!slip.says.contains(['{', '}']), "{}: {}", question.id, slip.says);
+        }
+    }
 }
 
 /// A third way, which knows neither libtorch nor the arithmetic of `shapes`: it puts windows
@@ -43,10 +78,10 @@ fn counting_gives_every_answer() {
         let answer = numbers(&question.answer);
         (found != answer).then(|| format!("{answer:?} is answered, counting gives {found:?}"))
     });
-    let letters = QUESTIONS.iter().filter(|question| matches!(question.ask, Ask::Letters(_)));
+    let letters = all().iter().filter(|question| matches!(question.ask, Ask::Letters));
     let answers: Vec<(&str, &str)> = letters.map(|q| (q.id.as_str(), q.answer.as_str())).collect();
     assert_eq!(answers, [("why1", "F"), ("conv10", "B"), ("e1", "N H W"), ("d1", "B")]);
-    assert_eq!(compared + answers.len(), QUESTIONS.len());
+    assert_eq!(compared + answers.len(), all().len());
 }
 
 /// A learner may have switched gradients off; receptive fields are found by them.
@@ -63,7 +98,7 @@ fn every_unknown_has_one_solution() {
         let Ask::Unknown(_) = question.ask else { return None };
         let wanted = sizes_out(&question.input, &question.filled(&question.answer))?;
         let told = |size: &i64| question.text.contains(&size.to_string());
-        let groups = question.ask == Ask::Unknown("groups");
+        let groups = question.ask == Ask::Unknown(Unknown::Groups);
         if !groups && !wanted[wanted.len() - 2..].iter().all(told) {
             return Some(format!("the text does not tell what comes out, {wanted:?}"));
         }
@@ -91,17 +126,17 @@ fn of_a_weight_all_but_c_can_be_chosen() {
     let changed = [[11, 3, 5, 4], [10, 2, 5, 4], [10, 3, 2, 4], [10, 3, 5, 1]];
     let free: String =
         "NCHW".chars().zip(changed).filter(|(_, sizes)| accepted(*sizes)).map(|(axis, _)| axis).collect();
-    let answer = &QUESTIONS.iter().find(|question| question.id == "e1").unwrap().answer;
+    let answer = &all().iter().find(|question| question.id == "e1").unwrap().answer;
     assert_eq!(answer.replace(' ', ""), free);
 }
 
 #[test]
 fn every_question_is_whole() {
     let mut ids = HashSet::new();
-    for question in QUESTIONS.iter() {
+    for question in all().iter() {
         assert!(ids.insert(&question.id), "two questions are called {}", question.id);
     }
-    assert!(QUESTIONS.len() >= 97);
+    assert!(all().len() >= 97);
     each(|question| {
         let enough = !question.hints.is_empty()
             && question.hints.iter().all(|hint| !hint.trim().is_empty())
@@ -118,7 +153,7 @@ fn every_question_is_whole() {
 #[test]
 fn every_known_wrong_answer_is_named() {
     each(|question| {
-        question.wrong.iter().find_map(|(wrong, says)| {
+        question.wrong.iter().find_map(|Wrong { answer: wrong, feedback: says }| {
             let feedback = Feedback::of(question, &Answer::Text(wrong.clone()));
             // One with another count of numbers is named within the sentence about that.
             let fault =
@@ -177,7 +212,7 @@ fn only_one_file_knows_libtorch_and_none_the_notebook() {
 /// Numbers as they were typed, and why they cannot be an answer.
 #[test]
 fn odd_numbers_are_named_as_typed() {
-    let says = |answer: Answer| Feedback::of(&QUESTIONS[1], &answer).to_string();
+    let says = |answer: Answer| Feedback::of(&all()[1], &answer).to_string();
     for (answer, words) in [
         (f64::NAN.into_answer(), "NaN is not a number"),
         (f64::INFINITY.into_answer(), "`inf` is infinite"),
@@ -194,7 +229,7 @@ fn odd_numbers_are_named_as_typed() {
         let said = says(answer);
         assert!(said.contains(words), "expected `{words}` in\n{said}");
     }
-    let said = Feedback::of(&QUESTIONS[0], &"Ｆ".into_answer());
+    let said = Feedback::of(&all()[0], &"Ｆ".into_answer());
     assert!(said.is_right(), "{said}");
 }
 
@@ -259,7 +294,7 @@ fn chance_is_explained_by_the_arithmetic() {
 #[test]
 fn feedback_reads_as_agreed() {
     let mut text = String::new();
-    for question in QUESTIONS.iter() {
+    for question in all().iter() {
         text += &format!("== {}\n", Quiz(Ok(question.clone())));
         text += &format!(
             "-- {} :: {}\n",
@@ -332,9 +367,9 @@ impl Page {
 fn the_form_grades_as_the_grader() {
     let (page, mut right, mut wrong, mut unclear) = (Page::new(), 0, 0, 0);
     let made = (0..24).map(|seed| Arc::new(random::question(seed, 1 + (seed % 4) as u8).unwrap()));
-    for question in QUESTIONS.iter().cloned().chain(made) {
+    for question in all().iter().cloned().chain(made) {
         let answers = match question.ask {
-            Ask::Letters(options) => subsets(options),
+            Ask::Letters => subsets(&question.options),
             _ => answers_in_fields(&question),
         };
         page.open(&question);
@@ -372,10 +407,10 @@ fn the_form_grades_as_the_grader() {
 }
 
 /// Every choice of letters: one of them where there are round buttons, any where there are boxes.
-fn subsets(options: &[(char, &str)]) -> Vec<Vec<String>> {
+fn subsets(options: &[Choice]) -> Vec<Vec<String>> {
     let chosen = |bits: usize| {
         let chosen = options.iter().enumerate().filter(|(place, _)| bits >> place & 1 == 1);
-        chosen.map(|(_, (letter, _))| letter.to_string()).collect()
+        chosen.map(|(_, option)| option.letter.to_string()).collect()
     };
     (0..1 << options.len()).map(chosen).collect()
 }
@@ -423,13 +458,13 @@ fn on_one_line(feedback: &Feedback) -> String {
 /// Every answer that shows a misconception.
 fn wrong_answers(question: &Question) -> Vec<String> {
     let truth: Vec<i64> = question.parts().iter().map(|part| part.truth).collect();
-    let mut answers: Vec<String> = question.wrong.iter().map(|(wrong, _)| wrong.clone()).collect();
+    let mut answers: Vec<String> = question.wrong.iter().map(|wrong| wrong.answer.clone()).collect();
     for slip in slips::slips(question) {
         let mut answer = truth.clone();
         match slip.at {
             slips::At::Part(place, value) => answer[place] = value,
             slips::At::Any(place) => answer[place] += 7,
-            slips::At::All(_) if matches!(question.ask, Ask::Letters(_)) => continue,
+            slips::At::All(_) if matches!(question.ask, Ask::Letters) => continue,
             slips::At::All(numbers) => answer = numbers,
         }
         let text: Vec<String> = answer.iter().map(i64::to_string).collect();
@@ -469,7 +504,7 @@ mod any {
             numbers in prop::collection::vec(any::<i128>(), 0..6),
             float in any::<f64>(),
         ) {
-            let question = &QUESTIONS[place.index(QUESTIONS.len())];
+            let question = &all()[place.index(all().len())];
             let bytes = String::from_utf8_lossy(&bytes).into_owned();
             for answer in [text.into_answer(), bytes.into_answer(), Answer::Numbers(numbers), float.into_answer()] {
                 let feedback = Feedback::of(question, &answer);

@@ -1,6 +1,6 @@
 //! Answers by counting: windows are put down one after the other, in whole numbers and loops.
 
-use super::super::question::{Ask, Question};
+use super::super::question::{Ask, Question, Unknown};
 
 /// A window along one axis.
 #[derive(Clone, Copy)]
@@ -53,7 +53,7 @@ pub(super) fn answer(question: &Question) -> Option<Vec<i64>> {
         return Some(unknown(question));
     }
     let (input, layers) = (&question.input, question.filled(&question.answer));
-    let done = if matches!(question.ask, Ask::Letters(_)) { return None } else { run(input, &layers) };
+    let done = if matches!(question.ask, Ask::Letters) { return None } else { run(input, &layers) };
     let out = done.sizes[usize::from(!done.batched)..].to_vec();
     let weight = || done.weights.last().unwrap().clone();
     Some(match question.ask {
@@ -80,7 +80,7 @@ fn unknown(question: &Question) -> Vec<i64> {
     };
     let fits = |value: &i64| {
         let filled = question.filled(&value.to_string());
-        let groups = question.ask == Ask::Unknown("groups");
+        let groups = question.ask == Ask::Unknown(Unknown::Groups);
         if groups && (*value == 0 || 18 % value != 0 || 12 % value != 0) {
             return false;
         }
@@ -93,7 +93,10 @@ fn unknown(question: &Question) -> Vec<i64> {
             () => question.input != format!("{c}x{h}x{w}") && told(&[c, h, w]),
         }
     };
-    (0..60).filter(|value| question.ask == Ask::Unknown("padding") || *value > 0).filter(fits).collect()
+    (0..60)
+        .filter(|value| question.ask == Ask::Unknown(Unknown::Padding) || *value > 0)
+        .filter(fits)
+        .collect()
 }
 
 fn run(input: &str, layers: &str) -> Counted {
