@@ -3,7 +3,7 @@
 use super::question::{Ask, Choice, Question};
 use crate::shapes::Row;
 
-/// All steps, as lines.
+/// All steps, one per line.
 pub(super) fn arithmetic(question: &Question) -> String {
     let rows = question.rows();
     let mut lines: Vec<String> = vec![];
@@ -22,7 +22,7 @@ pub(super) fn arithmetic(question: &Question) -> String {
         }
         Ask::FilterWeights => lines.extend(rows.last().map(|row| {
             let each: Vec<String> = row.weight[1..].iter().map(u64::to_string).collect();
-            format!("{}\none of them: {} = {}", row.explain_weight(), each.join("*"), question.answer)
+            format!("{}\none filter: {} = {}", row.explain_weight(), each.join("*"), question.answer)
         })),
         Ask::Parameters => lines.extend(steps(&|row| row.explain_parameters().to_string()).pop()),
         Ask::AllParameters => lines.extend(steps(&|row| row.explain_parameters().to_string())),

@@ -1,37 +1,37 @@
-//! What a question is: its text, what is asked, and the answer.
+//! A question: its text, what is asked, and the answer.
 
 use crate::shapes::{Chain, Row, Shape};
 use serde::Deserialize;
 use std::fmt;
 
-/// What a question is about.
+/// The topic of a question.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
     /// Why a window and not every pixel.
     Local,
     /// Multiply, add, slide.
     Convolution,
-    /// Filters and maps on the channel axis.
+    /// Filters and feature maps along the channel axis.
     Channels,
-    /// Many pictures at once.
+    /// Many images at once.
     Batch,
     /// The 1x1 convolution.
     OneByOne,
-    /// Rows and columns around the picture.
+    /// Rows and columns around the image.
     Padding,
     /// Steps of more than one.
     Stride,
     /// Windows with gaps.
     Dilation,
-    /// One speaks for many.
+    /// One value for each region.
     Pooling,
-    /// What one value sees of the input.
+    /// The part of the input that one value depends on.
     Field,
-    /// How many numbers are learned.
+    /// The number of weights and biases.
     Parameters,
-    /// From maps to a row of values.
+    /// From feature maps to one row of values.
     Flatten,
-    /// Filters that see a share of the channels.
+    /// Filters that see only some of the channels.
     Groups,
     /// Whole networks.
     Nets,
@@ -150,9 +150,9 @@ pub(crate) struct Question {
     /// The notebook that contains it, without `.md`; empty for a random question.
     pub notebook: String,
     pub text: String,
-    /// A description of the image that the question is about.
+    /// A description of the image that the question is about, for readers who cannot see it.
     #[serde(default)]
-    pub picture: String,
+    pub image: String,
     pub ask: Ask,
     #[serde(default)]
     pub options: Vec<Choice>,
@@ -198,7 +198,7 @@ impl Question {
         self.layers.replace('?', answer)
     }
 
-    /// The table's rows; none where numbers or letters are asked for.
+    /// Every layer with its shapes; empty for questions about numbers or with letters.
     pub(crate) fn rows(&self) -> Vec<Row> {
         let Ok(input) = self.input.parse::<Shape>() else { return vec![] };
         let Ok(chain) = self.filled(&self.answer).parse::<Chain>() else { return vec![] };
@@ -222,8 +222,8 @@ impl Question {
         typed(self.ask, &self.answer)
     }
 
-    /// What stands in the line to copy, and what is to be put there.
-    pub(crate) fn place_holder(&self) -> (String, String) {
+    /// The placeholder in the line to copy, and what replaces it.
+    pub(crate) fn placeholder(&self) -> (String, String) {
         if self.ask == Ask::Letters {
             let letters: Vec<String> = self.options.iter().map(|option| option.letter.to_string()).collect();
             let several = self.answer.len() > 1;
@@ -232,8 +232,8 @@ impl Question {
         }
         let parts = self.parts();
         let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
-        // Something that is never right, and that can be seen not to be.
-        let blank = if self.zero_can_be() { "99" } else { "0" };
+        // A value that is never right, and obviously not an answer.
+        let blank = if self.allows_zero() { "99" } else { "0" };
         match names[..] {
             ["value"] => (blank.into(), "your number".into()),
             [one] => (blank.into(), format!("your number ({one})")),
@@ -245,7 +245,7 @@ impl Question {
     }
 
     /// Whether 0 is a possible answer.
-    pub(crate) fn zero_can_be(&self) -> bool {
+    pub(crate) fn allows_zero(&self) -> bool {
         matches!(
             self.ask,
             Ask::Row(_) | Ask::Parameters | Ask::Unknown(Unknown::Padding) | Ask::UnreadColumns
@@ -263,7 +263,7 @@ pub(crate) fn typed(ask: Ask, answer: &str) -> String {
 }
 
 impl Ask {
-    /// The names of so many numbers.
+    /// The names of an answer's numbers.
     pub(crate) fn names(self, count: usize) -> &'static [&'static str] {
         match (self, count) {
             (Ask::Output, 2) => &["N", "features"],
@@ -285,14 +285,14 @@ impl Ask {
         }
     }
 
-    /// What is counted where the sizes are of that kind; in words for one axis.
+    /// What the number with this name counts; empty if the name says it.
     pub(crate) fn meaning(self, name: &str) -> &'static str {
         match (self, name) {
             (Ask::Weight, "N") => "filters",
             (Ask::Weight, "C") => "channels of each filter",
             (Ask::Weight, "H") => "rows of each filter",
             (Ask::Weight, "W") => "columns of each filter",
-            (_, "N") => "pictures",
+            (_, "N") => "images",
             (_, "C") => "channels",
             (_, "H") => "rows",
             (_, "W") => "columns",

@@ -1,7 +1,7 @@
-//! Misconceptions: what somebody who confuses something would answer, and what it is they confuse.
+//! Typical misconceptions, and the wrong answers that they lead to.
 //!
-//! Each is computed from the question's own layers, so that a question made by
-//! chance knows them, too. The first that fits an answer is the one that is named.
+//! The wrong answers are computed from the question's layers, so random questions have them too. The
+//! first that matches an answer is named. The texts are in `questions/slips.toml`.
 
 use super::question::{Ask, Question, numbers};
 use super::texts::{Texts, fill, texts};
@@ -13,12 +13,12 @@ pub(crate) struct Slip {
     pub says: String,
 }
 
-/// Where it shows.
+/// Where a misconception shows.
 #[derive(Clone, PartialEq)]
 pub(crate) enum At {
     /// In one number of the answer.
     Part(usize, i64),
-    /// In one number, whatever it is.
+    /// In one number, for every wrong value.
     Any(usize),
     /// In all numbers together.
     All(Vec<i64>),
@@ -26,7 +26,7 @@ pub(crate) enum At {
 
 type Slips = Vec<(i64, String)>;
 
-/// All slips of a question, the surest first; none of them is the right answer.
+/// All slips of a question, the most specific first; none of them is the right answer.
 pub(crate) fn slips(question: &Question) -> Vec<Slip> {
     let truth: Vec<i64> = question.parts().iter().map(|part| part.truth).collect();
     let mut slips: Vec<Slip> = question
@@ -38,16 +38,16 @@ pub(crate) fn slips(question: &Question) -> Vec<Slip> {
     if let (Some(last), Ok(texts)) = (rows.last(), texts()) {
         slips.extend(texts.whole(question.ask, last, &truth));
         let names = question.ask.names(truth.len());
-        for (place, name) in names.iter().enumerate() {
+        for (index, name) in names.iter().enumerate() {
             let found = texts.in_one(question.ask, name, &rows);
-            slips.extend(found.into_iter().map(|(value, says)| Slip { at: At::Part(place, value), says }));
+            slips.extend(found.into_iter().map(|(value, says)| Slip { at: At::Part(index, value), says }));
             if *name == "C" && pools(last) && rows.len() == 1 && question.ask == Ask::Output {
-                slips.push(Slip { at: At::Any(place), says: fill!(texts.pooling_keeps_channels) });
+                slips.push(Slip { at: At::Any(index), says: fill!(texts.pooling_keeps_channels) });
             }
         }
     }
     slips.retain(|slip| match &slip.at {
-        At::Part(place, value) => truth.get(*place) != Some(value) && *value > 0,
+        At::Part(index, value) => truth.get(*index) != Some(value) && *value > 0,
         At::Any(_) => true,
         At::All(answer) => *answer != truth && !answer.is_empty(),
     });
@@ -55,7 +55,7 @@ pub(crate) fn slips(question: &Question) -> Vec<Slip> {
 }
 
 impl Texts {
-    /// What shows in the whole answer only.
+    /// Those that show in the whole answer.
     fn whole(&self, ask: Ask, row: &Row, truth: &[i64]) -> Vec<Slip> {
         let mut slips = vec![];
         let mut add = |answer: Vec<i64>, says: String| slips.push(Slip { at: At::All(answer), says });
@@ -82,30 +82,24 @@ impl Texts {
             let mut swapped = truth.to_vec();
             swapped.swap(count - 2, count - 1);
             let flat = ask == Ask::Output && count == 2;
-            add(
-                swapped,
-                match flat {
-                    true => fill!(self.n_first),
-                    false => fill!(self.h_w_swapped),
-                },
-            );
+            add(swapped, if flat { fill!(self.n_first) } else { fill!(self.h_w_swapped) });
         }
         slips
     }
 
-    /// What shows in the number of this name.
+    /// Those that show in the number with this name.
     fn in_one(&self, ask: Ask, name: &str, rows: &[Row]) -> Slips {
         let Some(row) = rows.last() else { return vec![] };
         match (ask, name) {
             (Ask::Weight, "N") => self.filters(row),
             (Ask::Weight, "C") | (Ask::FilterChannels, _) => self.filter_channels(rows, row),
             (Ask::Weight, _) => self.filter_side(row, name),
-            (Ask::Output, "N") => self.pictures(row),
+            (Ask::Output, "N") => self.batch(row),
             (Ask::Output, "C") | (Ask::OutputChannels, _) => self.output_channels(rows, row),
             (Ask::Output | Ask::OutputSize, "H" | "W") => self.output_side(rows, name),
-            (Ask::FilterWeights | Ask::Parameters, _) => self.learned(row, ask),
-            (Ask::AllParameters, _) => self.learned_in_all(rows),
-            (Ask::FieldSide | Ask::Field, _) => self.seen(rows, name),
+            (Ask::FilterWeights | Ask::Parameters, _) => self.parameters(row, ask),
+            (Ask::AllParameters, _) => self.all_parameters(rows),
+            (Ask::FieldSide | Ask::Field, _) => self.field(rows, name),
             (Ask::Features, _) | (Ask::Output, "features") => self.features(rows, row),
             _ => vec![],
         }
@@ -155,7 +149,7 @@ impl Texts {
         ]
     }
 
-    fn pictures(&self, row: &Row) -> Slips {
+    fn batch(&self, row: &Row) -> Slips {
         let (n, out) = (row.input.n(), channels(row.output));
         vec![
             (1, fill!(self.batch_of_one, n)),
@@ -175,10 +169,10 @@ impl Texts {
             let area = row.layer.kernel.h as i64 * row.layer.kernel.w as i64;
             let one = |value: i64| (value, fill!(self.pooling_keeps_channels));
             let first = channels(rows[0].input);
-            let picture = fill!(self.channels_of_the_beginning, first);
+            let beginning = fill!(self.channels_of_the_beginning, first);
             return if pools(row) {
                 vec![
-                    (if rows.len() > 1 { first } else { 0 }, picture),
+                    (if rows.len() > 1 { first } else { 0 }, beginning),
                     one(1),
                     one(before / 2),
                     one(before / area.max(1)),
@@ -204,7 +198,6 @@ impl Texts {
         };
         let Some(window) = Window::of(&row.layer, row.input, name) else { return vec![] };
         let Window { input, kernel, stride, padding, dilation, ceil } = window;
-        let line = if name == "H" { "row" } else { "column" };
         let mut slips = vec![];
         let mut add =
             |applies: bool, value: i64, says: String| slips.extend(applies.then_some((value, says)));
@@ -212,28 +205,22 @@ impl Texts {
         add(
             padding > 1 && !same,
             Window { padding: half, ..window }.size(),
-            fill!(self.padding_on_one_side, padding, half, line),
+            fill!(self.padding_on_one_side, padding, half),
         );
         add(
             padding > 0,
             Window { padding: 0, ..window }.size(),
-            match same {
-                true => fill!(self.same_padding_forgotten),
-                false => fill!(self.padding_forgotten),
-            },
+            if same { fill!(self.same_padding_forgotten) } else { fill!(self.padding_forgotten) },
         );
         let own = row.layer.stride.is_none() && stride > 1;
         add(
             stride > 1,
             Window { stride: 1, ..window }.size(),
-            match own {
-                true => fill!(self.own_stride_forgotten, stride),
-                false => fill!(self.stride_forgotten, stride),
-            },
+            if own { fill!(self.own_stride_forgotten, stride) } else { fill!(self.stride_forgotten, stride) },
         );
         add(dilation > 1, Window { dilation: 1, ..window }.size(), {
             let covers = dilation * (kernel - 1) + 1;
-            fill!(self.dilation_forgotten, kernel, covers, line)
+            fill!(self.dilation_forgotten, kernel, covers)
         });
         add(
             stride > 1 && !ceil && window.room() % stride != 0,
@@ -244,15 +231,12 @@ impl Texts {
         add(
             kernel > 1,
             input,
-            match padding {
-                0 => fill!(self.side_kept, kernel, line),
-                _ => fill!(self.side_before),
-            },
+            if padding == 0 { fill!(self.side_kept, kernel) } else { fill!(self.side_before) },
         );
         add(
             stride > 1 && row.layer.op == Op::Conv,
             input / stride,
-            fill!(self.side_over_stride, input, stride, line),
+            fill!(self.side_over_stride, input, stride),
         );
         add(true, kernel, fill!(self.side_of_window));
         add(true, window.size() - 1, fill!(self.one_too_few));
@@ -260,7 +244,7 @@ impl Texts {
         slips
     }
 
-    fn learned(&self, row: &Row, ask: Ask) -> Slips {
+    fn parameters(&self, row: &Row, ask: Ask) -> Slips {
         let sizes: Vec<i64> = row.weight.iter().map(|&n| n as i64).collect();
         if sizes.is_empty() {
             return vec![];
@@ -271,7 +255,7 @@ impl Texts {
         let biases = all - weights;
         let channels = sizes.get(1).copied().unwrap_or(1);
         if row.layer.op == Op::Linear {
-            return self.learned_by_nodes(row, each, biases);
+            return self.unit_parameters(row, each, biases);
         }
         if ask == Ask::FilterWeights {
             return vec![
@@ -280,7 +264,7 @@ impl Texts {
                 (channels, fill!(self.channels_as_weights)),
             ];
         }
-        let places: i64 = match row.output {
+        let positions: i64 = match row.output {
             Shape::Maps(m) => (m.h * m.w) as i64,
             Shape::Flat(_) => 1,
         };
@@ -291,31 +275,31 @@ impl Texts {
             (weights / channels, fill!(self.channels_and_biases_forgotten)),
             (each + biases.min(1), fill!(self.parameters_of_one_filter, filters)),
             (all * n, fill!(self.times_batch, n)),
-            (all * places, fill!(self.times_positions)),
+            (all * positions, fill!(self.times_positions)),
         ]
     }
 
-    fn learned_by_nodes(&self, row: &Row, each: i64, biases: i64) -> Slips {
-        let nodes = channels(row.output);
-        if nodes == 1 {
+    fn unit_parameters(&self, row: &Row, each: i64, biases: i64) -> Slips {
+        let units = channels(row.output);
+        if units == 1 {
             return vec![(each + 1, fill!(self.bias_counted))];
         }
         vec![
-            (each * nodes, fill!(self.node_biases_forgotten, biases)),
-            (each * nodes + 1, fill!(self.one_node_bias, biases)),
-            (each + 1, fill!(self.parameters_of_one_node, nodes)),
-            (each + nodes, fill!(self.weights_of_one_node, each)),
+            (each * units, fill!(self.unit_biases_forgotten, biases)),
+            (each * units + 1, fill!(self.one_unit_bias, biases)),
+            (each + 1, fill!(self.parameters_of_one_unit, units)),
+            (each + units, fill!(self.weights_of_one_unit, each)),
         ]
     }
 
-    fn learned_in_all(&self, rows: &[Row]) -> Slips {
+    fn all_parameters(&self, rows: &[Row]) -> Slips {
         let all: i64 = rows.iter().map(|row| row.parameters as i64).sum();
         let biases: i64 = rows.iter().flat_map(|row| &row.bias).map(|&n| n as i64).sum();
         let last = rows.last().map_or(0, |row| row.parameters as i64);
         vec![(all - biases, fill!(self.biases_forgotten, biases)), (last, fill!(self.last_layer_only))]
     }
 
-    fn seen(&self, rows: &[Row], name: &str) -> Slips {
+    fn field(&self, rows: &[Row], name: &str) -> Slips {
         let windows: Vec<Window> =
             rows.iter().filter_map(|row| Window::of(&row.layer, row.input, name)).collect();
         let reach = |window: &Window| window.dilation * (window.kernel - 1);
@@ -339,7 +323,7 @@ impl Texts {
 
     fn features(&self, rows: &[Row], row: &Row) -> Slips {
         let n = row.input.n() as i64;
-        let Some((place, flattened)) = rows.iter().enumerate().find(|(_, row)| row.layer.op == Op::Flatten)
+        let Some((index, flattened)) = rows.iter().enumerate().find(|(_, row)| row.layer.op == Op::Flatten)
         else {
             return vec![];
         };
@@ -351,11 +335,11 @@ impl Texts {
             (if n > 1 { n * c * area } else { 0 }, fill!(self.features_of_batch, n)),
             (c + maps.h as i64 + maps.w as i64, fill!(self.sizes_added)),
         ];
-        if place > 0
-            && let Shape::Maps(before) = rows[place - 1].input
+        if index > 0
+            && let Shape::Maps(before) = rows[index - 1].input
         {
             let before = (before.c * before.h * before.w) as i64;
-            let layer = rows[place - 1].layer;
+            let layer = rows[index - 1].layer;
             slips.push((before, fill!(self.features_before, layer)));
         }
         slips
@@ -390,7 +374,7 @@ struct Window {
     input: i64,
     kernel: i64,
     stride: i64,
-    /// On both sides together.
+    /// The sum of both sides.
     padding: i64,
     dilation: i64,
     ceil: bool,
@@ -415,7 +399,7 @@ impl Window {
         self.input + self.padding - self.dilation * (self.kernel - 1) - 1
     }
 
-    /// The output's size; 0 where the window does not fit.
+    /// The output's size; 0 if the window does not fit.
     fn size(self) -> i64 {
         let up = if self.ceil { self.stride - 1 } else { 0 };
         if self.room() < 0 { 0 } else { (self.room() + up) / self.stride + 1 }

@@ -1,4 +1,4 @@
-//! What the quiz says about each misconception: the texts of `questions/slips.toml`.
+//! The feedback on each misconception: the texts of `questions/slips.toml`.
 
 use crate::{Error, Result};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -68,10 +68,10 @@ pub(super) struct Texts {
     pub parameters_of_one_filter: String,
     pub times_batch: String,
     pub times_positions: String,
-    pub node_biases_forgotten: String,
-    pub one_node_bias: String,
-    pub parameters_of_one_node: String,
-    pub weights_of_one_node: String,
+    pub unit_biases_forgotten: String,
+    pub one_unit_bias: String,
+    pub parameters_of_one_unit: String,
+    pub weights_of_one_unit: String,
     pub last_layer_only: String,
 
     // The receptive field.

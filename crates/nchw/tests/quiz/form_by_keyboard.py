@@ -97,10 +97,10 @@ def with_script(page, path, axe):
     # b2: the misconception is named.
     page.tab_to("N 개")
     page.fill_in("20", "3", "3", "3")
-    page.expect(1, "the picture had 3 channels")
+    page.expect(1, "the image had 3 channels")
 
     # e1: boxes to tick.
-    page.tab_to("N: how many filters")
+    page.tab_to("N: the number of filters")
     for _ in range(4):
         page.press(Keys.SPACE)
         page.press(Keys.TAB)
@@ -122,16 +122,16 @@ def with_script(page, path, axe):
     page.tab_to("weights")
     page.press("abc")
     page.press(Keys.ENTER)
-    page.expect(4, "a whole number belongs here")
+    page.expect(4, "expected a whole number")
     page.press(*[Keys.BACKSPACE] * 3)
     page.press("25")
     page.press(Keys.ENTER)
-    page.expect(4, "That is one sheet")
+    page.expect(4, "That is one 5x5 kernel")
 
     # pool1: whatever the channels are said to be.
     page.tab_to("C 채")
     page.fill_in("5", "4", "3")
-    page.expect(5, "pooling works on each channel by itself", "✓ W 열 = 3: right")
+    page.expect(5, "pooling processes each channel separately", "✓ W 열 = 3: right")
     page.accessible(axe, "after")
     assert page.driver.current_url == path.as_uri()
 
