@@ -30,17 +30,17 @@
   const checkNumbers = (form) => {
     const fields = [...form.querySelectorAll('input')];
     const given = fields.map((field) => parse(field.value));
-    const faults = fields.map((field, place) => impossible(field, given[place]));
+    const faults = fields.map((field, index) => impossible(field, given[index]));
     const clear = faults.every((fault) => !fault);
     const says = clear ? whole(form, given) : undefined;
     let right = 0;
-    const lines = fields.map((field, place) => {
-      const value = given[place];
+    const lines = fields.map((field, index) => {
+      const value = given[index];
       const good = value === BigInt(field.dataset.answer);
       right += good ? 1 : 0;
       field.setAttribute('aria-invalid', String(!good));
       const name = value === null ? field.dataset.name : `${field.dataset.name} = ${value}`;
-      const why = faults[place] ?? (says && !good ? '' : about(field, value, good));
+      const why = faults[index] ?? (says && !good ? '' : about(field, value, good));
       return `${good ? '✓' : '✗'} ${name}: ${good ? 'right' : 'not yet'}` + (why ? ` (${why})` : '');
     });
     return { right, all: fields.length, lines, says };

@@ -211,7 +211,7 @@ impl Question {
         let names: Vec<String> = match self.ask {
             Ask::Letters => vec![],
             Ask::Row(_) if truths.len() == 1 => vec!["value".into()],
-            Ask::Row(_) => (1..=truths.len()).map(|place| format!("number {place}")).collect(),
+            Ask::Row(_) => (1..=truths.len()).map(|index| format!("number {index}")).collect(),
             ask => ask.names(truths.len()).iter().map(|name| name.to_string()).collect(),
         };
         names.into_iter().zip(truths).map(|(name, truth)| Part { name, truth }).collect()

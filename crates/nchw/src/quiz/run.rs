@@ -94,8 +94,8 @@ impl Run {
         let middle = tch::with_grad(|| self.output.f_narrow(2, h / 2, 1)?.f_narrow(3, w / 2, 1))?;
         let seen = self.touched(&middle)?;
         let extent = |across: i64| -> Result<i64> {
-            let places = Vec::<i64>::try_from(seen.f_any_dim(across, false)?.f_nonzero()?.f_view([-1])?)?;
-            Ok(places.first().zip(places.last()).map_or(0, |(first, last)| last - first + 1))
+            let positions = Vec::<i64>::try_from(seen.f_any_dim(across, false)?.f_nonzero()?.f_view([-1])?)?;
+            Ok(positions.first().zip(positions.last()).map_or(0, |(first, last)| last - first + 1))
         };
         Ok([extent(1)?, extent(0)?])
     }

@@ -97,17 +97,17 @@ fn every_unknown_has_one_solution() {
     each(|question| {
         let Ask::Unknown(_) = question.ask else { return None };
         let wanted = sizes_out(&question.input, &question.filled(&question.answer))?;
-        let told = |size: &i64| question.text.contains(&size.to_string());
+        let in_text = |size: &i64| question.text.contains(&size.to_string());
         let groups = question.ask == Ask::Unknown(Unknown::Groups);
-        if !groups && !wanted[wanted.len() - 2..].iter().all(told) {
+        if !groups && !wanted[wanted.len() - 2..].iter().all(in_text) {
             return Some(format!("the text does not give the output's sizes, {wanted:?}"));
         }
         let fits = |value: &i64| {
             let layers = question.filled(&value.to_string());
             let table = crate::shapes::table(&question.input, &layers).ok()?;
             let weight = table.rows.first()?.weight.iter().map(u64::to_string).collect::<Vec<_>>().join("x");
-            let told = !groups || question.text.contains(&weight);
-            (told && sizes_out(&question.input, &layers)? == wanted).then_some(*value)
+            let given = !groups || question.text.contains(&weight);
+            (given && sizes_out(&question.input, &layers)? == wanted).then_some(*value)
         };
         let solutions: Vec<i64> = (0..40i64).filter_map(|value| fits(&value)).collect();
         (solutions != numbers(&question.answer)).then(|| format!("{solutions:?} are solutions"))
@@ -405,7 +405,7 @@ fn the_form_grades_as_the_grader() {
 /// Every choice of letters.
 fn subsets(options: &[Choice]) -> Vec<Vec<String>> {
     let chosen = |bits: usize| {
-        let chosen = options.iter().enumerate().filter(|(place, _)| bits >> place & 1 == 1);
+        let chosen = options.iter().enumerate().filter(|(index, _)| bits >> index & 1 == 1);
         chosen.map(|(_, option)| option.letter.to_string()).collect()
     };
     (0..1 << options.len()).map(chosen).collect()
@@ -420,14 +420,14 @@ fn answers_in_fields(question: &Question) -> Vec<Vec<String>> {
     let mut answers: Vec<Vec<String>> = [typed(&truth)].into_iter().chain(known).collect();
     answers.push(truth.iter().map(|number| format!(" +{number} ")).collect());
     answers.push(vec![String::new(); truth.len()]);
-    for place in 0..truth.len() {
-        let more = [truth[place] + 1, truth[place] - 1, truth[place] + 1_000_003, 0, -1, i64::MAX, i64::MIN];
+    for index in 0..truth.len() {
+        let more = [truth[index] + 1, truth[index] - 1, truth[index] + 1_000_003, 0, -1, i64::MAX, i64::MIN];
         let nonsense =
             ["", "abc", "3.5", "1e3", "0x10", "99999999999999999999", "-99999999999999999999", "NaN", "１２"];
         let all = more.iter().map(i64::to_string).chain(nonsense.map(String::from));
         answers.extend(all.map(|text| {
             let mut fields = typed(&truth);
-            fields[place] = text;
+            fields[index] = text;
             fields
         }));
     }
@@ -440,7 +440,7 @@ fn feedback_on(question: &Question, answer: &str) -> Feedback {
 
 /// Only the wrong parts, and why.
 fn on_one_line(feedback: &Feedback) -> String {
-    let told: Vec<String> = feedback
+    let lines: Vec<String> = feedback
         .to_string()
         .lines()
         .skip(1)
@@ -448,7 +448,7 @@ fn on_one_line(feedback: &Feedback) -> String {
         .filter(|line| !["✓", "A hint:", "The arithmetic:"].iter().any(|start| line.starts_with(start)))
         .map(String::from)
         .collect();
-    if feedback.is_right() { "right".into() } else { told.join(" / ") }
+    if feedback.is_right() { "right".into() } else { lines.join(" / ") }
 }
 
 /// Every answer that a misconception leads to.
@@ -458,8 +458,8 @@ fn wrong_answers(question: &Question) -> Vec<String> {
     for slip in slips::slips(question) {
         let mut answer = truth.clone();
         match slip.at {
-            slips::At::Part(place, value) => answer[place] = value,
-            slips::At::Any(place) => answer[place] += 7,
+            slips::At::Part(index, value) => answer[index] = value,
+            slips::At::Any(index) => answer[index] += 7,
             slips::At::All(_) if matches!(question.ask, Ask::Letters) => continue,
             slips::At::All(numbers) => answer = numbers,
         }
@@ -494,13 +494,13 @@ mod any {
 
         #[test]
         fn answer_is_read_or_refused(
-            place in any::<prop::sample::Index>(),
+            pick in any::<prop::sample::Index>(),
             bytes in prop::collection::vec(any::<u8>(), 0..40),
             text in "([0-9]{0,25}|[NCHWF개채]|[-+.x×*,;=() e]|NaN|inf){0,9}",
             numbers in prop::collection::vec(any::<i128>(), 0..6),
             float in any::<f64>(),
         ) {
-            let question = &all()[place.index(all().len())];
+            let question = &all()[pick.index(all().len())];
             let bytes = String::from_utf8_lossy(&bytes).into_owned();
             for answer in [text.into_answer(), bytes.into_answer(), Answer::Numbers(numbers), float.into_answer()] {
                 let feedback = Feedback::of(question, &answer);

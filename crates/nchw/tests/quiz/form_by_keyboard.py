@@ -2,7 +2,7 @@
 
     python form_by_keyboard.py PAGE.html [axe.min.js]
 
-axe.min.js is axe-core's (npm pack axe-core); with it, the page is checked for accessibility, too.
+axe.min.js is axe-core's (npm pack axe-core); with it, the accessibility of the page is checked too.
 """
 
 import json
