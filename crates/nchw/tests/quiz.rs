@@ -1,6 +1,6 @@
-//! The quizzes as learners meet them: what is remembered, hints, odd answers.
+//! The quizzes as learners use them: progress, hints, unusual answers.
 //!
-//! One test, one file: the progress is one for the whole process.
+//! One test in a file of its own: the whole process has one progress file.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
@@ -11,7 +11,7 @@ use nchw::quiz::{self, Verdict, quiz};
 use std::{env, fs};
 
 #[test]
-fn answers_and_hints_are_remembered_and_forgotten() {
+fn answers_and_hints_are_stored_and_deleted() {
     let folder = TempFolder::new("quiz");
     let file = folder.path().join("deep").join("progress.json");
     // SAFETY: no other thread of this process reads or changes the environment now.
@@ -21,14 +21,14 @@ fn answers_and_hints_are_remembered_and_forgotten() {
     hints_come_one_at_a_time();
     another_kernel_sees_it(&file);
     a_damaged_file_is_named(&file);
-    forgotten(&file);
-    where_nothing_can_be_written_it_is_said_once(&file);
+    deleted(&file);
+    a_file_that_cannot_be_written_is_reported_once(&file);
 }
 
 fn every_kind_of_answer_is_taken() {
     let b2 = quiz("b2");
     let wrong = b2.answer([20, 3, 3, 3]);
-    assert!(!wrong.is_right() && wrong.to_string().contains("the picture had 3 channels"), "{wrong}");
+    assert!(!wrong.is_right() && wrong.to_string().contains("the image had 3 channels"), "{wrong}");
     assert_eq!(wrong.marks().iter().map(|mark| mark.right).collect::<Vec<_>>(), [true, false, true, true]);
     assert!(b2.answer([20, 10, 3, 3]).is_right());
     assert!(b2.answer(vec![20i64, 10, 3, 3]).is_right());
@@ -74,14 +74,14 @@ fn a_damaged_file_is_named(file: &std::path::Path) {
     assert!(!quiz("a1").answer(3).to_string().contains("damaged"));
 }
 
-fn forgotten(file: &std::path::Path) {
-    assert!(quiz::reset().to_string().contains("forgotten"));
+fn deleted(file: &std::path::Path) {
+    assert!(quiz::reset().to_string().contains("deleted"));
     assert_eq!(fs::read_to_string(file).unwrap(), "{}\n");
     assert!(quiz("b2").hint().to_string().starts_with("Hint 1 of 3"));
 }
 
-/// A file stands where the folder would be: root, too, cannot write there.
-fn where_nothing_can_be_written_it_is_said_once(file: &std::path::Path) {
+/// There is a file in place of the folder, so that not even root can write there.
+fn a_file_that_cannot_be_written_is_reported_once(file: &std::path::Path) {
     // SAFETY: as above.
     unsafe { env::set_var("NCHW_PROGRESS", file.join("below").join("progress.json")) };
     let first = quiz("a1").answer(3);

@@ -34,13 +34,13 @@ fn forms_are_answered_by_keyboard_alone() {
 }
 
 #[test]
-fn an_unknown_id_is_said_in_its_place() {
+fn an_unknown_id_is_reported_in_its_position() {
     let html = quiz_form(&["a1", "a11"]).html();
     assert!(html.contains("there is no quiz `a11`: did you mean `a1`?"), "{html}");
     assert_eq!(html.matches("<form").count(), 1);
 }
 
-/// Two runs of a notebook, told apart by `nchw-form-[0-9a-f]+` alone.
+/// Two runs of a notebook differ only in `nchw-form-[0-9a-f]+`.
 #[test]
 fn only_one_pattern_varies_and_no_id_comes_twice() {
     let html = || quiz_form(&["b2", "e1", "b2"]).html();

@@ -96,7 +96,7 @@ fn a_sheet_and_its_key_have_the_same_questions() {
     assert!(page.starts_with("<!doctype html>") && page.matches("<li><p><b>").count() == 3, "{page}");
     assert_eq!((code, sheet(&[]).0), (0, questions));
     let (out, err, code) = nchw(&["quiz", "sheet", "--count", "0"]);
-    let message = "nchw: a sheet has from 1 to 200 questions; 0 were asked for\n";
+    let message = "nchw: a sheet has from 1 to 200 questions, got 0\n";
     assert_eq!((out.as_str(), err.as_str(), code), ("", message, 2));
 }
 

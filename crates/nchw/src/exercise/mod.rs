@@ -1,17 +1,18 @@
-//! The exercises at the notebooks' ends: set, checked, and never solved for you.
+//! The exercises at the end of the notebooks, with checks and hints.
 //!
 //! ```no_run
 //! use nchw::prelude::*;
 //! let weight: [i64; 4] = [11, 6, 3, 4];
-//! exercise("03-2").check(weight); // right, or what is not right yet and why
+//! exercise("03-2").check(weight); // right, or what is not right yet and the likely cause
 //! exercise("03-2").hint();
 //! ```
 //!
-//! All exercises are in one manifest, `list.rs`. What is right is not written
-//! down there but run, in libtorch.
+//! The texts are in `exercises/*.toml`. The right answers are not written down: `list.rs` computes
+//! them with libtorch.
 
 mod compare;
 mod list;
+mod text;
 mod work;
 
 pub use work::{IntoWork, Work};
@@ -19,18 +20,19 @@ pub use work::{IntoWork, Work};
 use crate::notebook::{Output, shows};
 use crate::quiz::Note;
 use crate::{Error, Result, error::debug_as_display};
-use list::{Goal, TASKS, Task};
+use list::Goal;
 use nchw_core::html::escape;
 use std::fmt;
 use tch::Tensor;
+use text::{Task, tasks};
 
 /// An exercise of a notebook.
 ///
-/// An id that is not known is no panic: whatever is asked of it says which ids there are.
+/// An unknown id does not panic: every method then lists the known ids.
 #[derive(Clone)]
 pub struct Exercise(std::result::Result<&'static Task, String>);
 
-/// The exercise with this id: the notebook's number, and which one there.
+/// The exercise with this id: the notebook's number and the exercise's.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -39,17 +41,21 @@ pub struct Exercise(std::result::Result<&'static Task, String>);
 /// assert!(wrong.to_string().starts_with("✗ Exercise 05-3 is not right yet."));
 /// ```
 pub fn exercise(id: &str) -> Exercise {
-    let found = TASKS.iter().find(|task| task.id == id.trim());
-    Exercise(found.ok_or_else(|| unknown(id)))
+    let tasks = match tasks() {
+        Ok(tasks) => tasks,
+        Err(error) => return Exercise(Err(error.to_string())),
+    };
+    let found = tasks.iter().find(|task| task.text.id == id.trim());
+    Exercise(found.ok_or_else(|| unknown(id, tasks)))
 }
 
-/// Stands where the learner's own work goes, and always fails: it says what to do.
+/// A placeholder for the learner's own work. It always fails, with a message that says what to do.
 ///
 /// ```
 /// use nchw::prelude::*;
 /// let yours: Result<Tensor> = your_turn("03-3");
 /// let says = yours.unwrap_err().to_string();
-/// assert!(says.starts_with("exercise 03-3 is yours: replace `your_turn(\"03-3\")?` by"));
+/// assert!(says.starts_with("exercise 03-3 is yours: replace `your_turn(\"03-3\")?` with"));
 /// ```
 ///
 /// # Errors
@@ -57,41 +63,40 @@ pub fn exercise(id: &str) -> Exercise {
 pub fn your_turn<T>(id: &str) -> Result<T> {
     Err(Error::new(match exercise(id).0 {
         Ok(task) => format!(
-            "exercise {id} is yours: replace `your_turn(\"{id}\")?` by {}, then run the cell again \
+            "exercise {id} is yours: replace `your_turn(\"{id}\")?` with {}, then run the cell again \
              (a hint: exercise(\"{id}\").hint())",
-            task.yours.unwrap_or(task.goal.wanted())
+            task.text.yours()
         ),
         Err(says) => says,
     }))
 }
 
-fn unknown(id: &str) -> String {
-    let ids: Vec<&str> = TASKS.iter().map(|task| task.id).collect();
+fn unknown(id: &str, tasks: &[Task]) -> String {
+    let ids: Vec<&str> = tasks.iter().map(|task| task.text.id.as_str()).collect();
     let id: String = id.trim().chars().take(40).collect();
-    format!("there is no exercise `{id}`; there are: {}", ids.join(", "))
+    format!("there is no exercise `{id}`; the exercises are {}", ids.join(", "))
 }
 
 impl Exercise {
-    /// Looks at your work. A tensor, a [`Matrix`](crate::matrix::Matrix), a
-    /// number, sizes such as `[20, 10, 3, 3]`, or layers: whichever the exercise asks for.
+    /// Checks your work: a tensor, a [`Matrix`](crate::matrix::Matrix), a number, sizes such as
+    /// `[20, 10, 3, 3]`, or layers, whichever the exercise asks for.
     pub fn check(&self, work: impl IntoWork) -> Checked {
-        self.checked(|task| task.goal.judge(&work.into_work()))
+        self.checked(|task| task.goal.judge(&task.text, &work.into_work()))
     }
 
-    /// Looks at a function of yours, by calling it with inputs of several sizes.
+    /// Checks a function of yours by calling it with inputs of several sizes.
     ///
     /// # Errors
-    /// When your function returns one: the `?` behind the call shows it.
+    /// If your function returns an error: the `?` after the call shows it.
     pub fn check_function(&self, function: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Checked> {
         let mut failed = None;
         let checked = self.checked(|task| match &task.goal {
-            Goal::Function { inputs, truth, slips, .. } => {
-                compare::functions(&function, inputs, *truth, slips, &mut failed)
+            Goal::Function { inputs, truth, slips } => {
+                compare::functions(&function, inputs, *truth, &task.text, slips, &mut failed)
             }
-            other => Ok(vec![format!(
-                "expected {}, and got a function: write exercise(\"{}\").check(…)",
-                other.wanted(),
-                task.id
+            _ => Ok(vec![format!(
+                "expected {}, got a function: write exercise(\"{}\").check(…)",
+                task.text.what, task.text.id
             )]),
         });
         failed.map_or(Ok(checked), Err)
@@ -101,7 +106,7 @@ impl Exercise {
     pub fn hint(&self) -> Note {
         Note::new(
             match &self.0 {
-                Ok(task) => format!("Hint for exercise {}: {}", task.id, task.hint),
+                Ok(task) => format!("Hint for exercise {}: {}", task.text.id, task.text.hint),
                 Err(says) => says.clone(),
             },
             None,
@@ -113,8 +118,8 @@ impl Exercise {
             Ok(task) => task,
             Err(says) => return Checked { id: String::new(), says: vec![says.clone()], learned: "" },
         };
-        let says = judge(task).unwrap_or_else(|refused| vec![refused.to_string()]);
-        Checked { id: task.id.into(), says, learned: task.learned }
+        let says = judge(task).unwrap_or_else(|error| vec![error.to_string()]);
+        Checked { id: task.text.id.clone(), says, learned: &task.text.learned }
     }
 }
 
@@ -126,11 +131,9 @@ impl fmt::Display for Exercise {
                     if matches!(task.goal, Goal::Function { .. }) { "check_function" } else { "check" };
                 write!(
                     f,
-                    "Exercise {0} ({1}) asks for {2}.\nTo check yours: exercise(\"{0}\").{call}(…)   \
+                    "Exercise {0} ({1}) asks for {2}.\nTo check your answer: exercise(\"{0}\").{call}(…)   \
                      A hint: exercise(\"{0}\").hint()",
-                    task.id,
-                    task.notebook,
-                    task.goal.wanted()
+                    task.text.id, task.notebook, task.text.what
                 )
             }
             Err(says) => f.write_str(says),
@@ -140,11 +143,11 @@ impl fmt::Display for Exercise {
 
 debug_as_display!(Exercise);
 
-/// Whether an exercise is solved; as the last expression of a cell it shows itself.
+/// The result of checking an exercise; shown when it is the last expression of a cell.
 #[derive(Clone)]
 pub struct Checked {
     id: String,
-    /// What is not right yet, in the order in which to mend it.
+    /// What is not right yet, in the order in which to fix it.
     says: Vec<String>,
     learned: &'static str,
 }

@@ -1,4 +1,4 @@
-//! What learners may hand in, and what is made of it.
+//! What learners may hand in.
 
 use crate::{
     filter::Filter,
@@ -7,18 +7,18 @@ use crate::{
 };
 use tch::Tensor;
 
-/// Work that is handed in, not yet looked at.
+/// Work that is handed in, not checked yet.
 #[derive(Debug)]
 pub enum Work {
-    /// Numbers on axes.
+    /// A tensor.
     Tensor(Tensor),
-    /// The sizes of something, or other whole numbers.
+    /// Sizes, or other whole numbers.
     Sizes(Vec<i128>),
     /// One whole number.
     Whole(i128),
-    /// One number that may have something behind the point.
+    /// One number with a decimal point.
     Number(f64),
-    /// Layers, one after the other.
+    /// Layers in sequence.
     Layers(Chain),
 }
 
@@ -30,10 +30,10 @@ pub trait IntoWork {
 }
 
 impl Work {
-    /// What it is, as a message says it.
+    /// A description for messages.
     pub(super) fn described(&self) -> String {
         match self {
-            Work::Tensor(tensor) if !tensor.defined() => "a tensor that was never filled".into(),
+            Work::Tensor(tensor) if !tensor.defined() => "an undefined tensor".into(),
             Work::Tensor(tensor) => format!("a tensor of shape {:?}", tensor.size()),
             Work::Sizes(sizes) => format!("the sizes {sizes:?}"),
             Work::Whole(number) => format!("the number {number}"),

@@ -1,11 +1,11 @@
-//! What learners may answer with, and what is made of it.
+//! The kinds of values that learners may answer with.
 
-/// An answer, not yet looked at.
+/// An answer, not checked yet.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// Whole numbers.
     Numbers(Vec<i128>),
-    /// A number that is not whole, or beyond 64 bits, or not a number.
+    /// A number that is not whole, does not fit into 64 bits, or is NaN.
     Fraction(f64),
     /// Letters, or numbers as text: `20x10x3x3`.
     Text(String),
@@ -41,32 +41,32 @@ macro_rules! whole {
 }
 whole!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
 
-/// The same number without a point.
+/// The number as an integer.
 ///
 /// # Errors
-/// Why it cannot be: not a number, infinite, too large, or not whole.
+/// If it is NaN, infinite, out of range, or not whole.
 pub(crate) fn whole_number(number: f64) -> Result<i128, String> {
     if number.is_nan() {
         return Err(
-            "NaN is not a number: it is what a calculation without a result gives, such as 0.0 / 0.0".into(),
+            "NaN is not a number: it is the result of an undefined calculation such as 0.0 / 0.0".into()
         );
     }
     if number.is_infinite() {
-        return Err(format!("`{number}` is infinite, as a division by 0.0 is"));
+        return Err(format!("`{number}` is infinite, for example the result of a division by 0.0"));
     }
     if number.fract() != 0.0 {
         return Err(format!("{number} is not whole"));
     }
-    // Both ends of 64 bits are exact in a float.
+    // The limits of 64 bits are exact as floats.
     if number.abs() >= 2f64.powi(63) {
-        return Err(beyond(&format!("{number:?}")));
+        return Err(out_of_range(&format!("{number:?}")));
     }
     Ok(number as i128)
 }
 
-/// What is said of a number that no size can be.
-pub(crate) fn beyond(number: &str) -> String {
-    format!("{number} is beyond all sizes there are: they end at {}", i64::MAX)
+/// The message about a number that no size can be.
+pub(crate) fn out_of_range(number: &str) -> String {
+    format!("{number} is out of range: sizes are at most {}", i64::MAX)
 }
 
 macro_rules! fraction {

@@ -1,9 +1,9 @@
 //! The arithmetic behind an answer, on request.
 
-use super::question::{Ask, Question};
+use super::question::{Ask, Choice, Question};
 use crate::shapes::Row;
 
-/// All steps, as lines.
+/// All steps, one per line.
 pub(super) fn arithmetic(question: &Question) -> String {
     let rows = question.rows();
     let mut lines: Vec<String> = vec![];
@@ -22,17 +22,18 @@ pub(super) fn arithmetic(question: &Question) -> String {
         }
         Ask::FilterWeights => lines.extend(rows.last().map(|row| {
             let each: Vec<String> = row.weight[1..].iter().map(u64::to_string).collect();
-            format!("{}\none of them: {} = {}", row.explain_weight(), each.join("*"), question.answer)
+            format!("{}\none filter: {} = {}", row.explain_weight(), each.join("*"), question.answer)
         })),
         Ask::Parameters => lines.extend(steps(&|row| row.explain_parameters().to_string()).pop()),
         Ask::AllParameters => lines.extend(steps(&|row| row.explain_parameters().to_string())),
         Ask::Field | Ask::FieldSide => lines.extend(steps(&|row| row.explain_field().to_string())),
         Ask::Row(row) => lines.push(windows(&question.input, &question.layers, row)),
-        Ask::Letters(options) => lines.extend(
-            options
+        Ask::Letters => lines.extend(
+            question
+                .options
                 .iter()
-                .filter(|(letter, _)| question.answer.contains(*letter))
-                .map(|(letter, meaning)| format!("{letter}: {meaning}")),
+                .filter(|option| question.answer.contains(option.letter))
+                .map(|Choice { letter, text }| format!("{letter}: {text}")),
         ),
     }
     if !question.why.is_empty() {

@@ -1,4 +1,4 @@
-//! What an answer, a hint or an explanation shows.
+//! The feedback on an answer, and the text of hints and explanations.
 
 use super::answer::Answer;
 use super::blank_of;
@@ -10,12 +10,12 @@ use crate::notebook::{Output, shows};
 use nchw_core::html::escape;
 use std::fmt;
 
-/// What was right and what was not; as the last expression of a cell it shows itself.
+/// Feedback on an answer; shown when it is the last expression of a cell.
 #[derive(Clone)]
 pub struct Feedback {
     verdict: Verdict,
     marks: Vec<Mark>,
-    /// The line on top.
+    /// The first line.
     head: String,
     says: Vec<String>,
     next: String,
@@ -29,12 +29,11 @@ impl Feedback {
         let right = graded.marks.iter().filter(|mark| mark.right).count();
         let all = graded.marks.len();
         let given = shown(answer);
-        let axes = !matches!(question.ask, Ask::Row(_) | Ask::Letters(_));
+        let axes = !matches!(question.ask, Ask::Row(_) | Ask::Letters);
         let (head, next) = match graded.verdict {
-            Verdict::Right => (
-                format!("Quiz {id}: {given} is right."),
-                format!("How it comes about: quiz(\"{id}\").explain()"),
-            ),
+            Verdict::Right => {
+                (format!("Quiz {id}: {given} is right."), format!("The arithmetic: quiz(\"{id}\").explain()"))
+            }
             Verdict::Wrong if all == 1 || !axes => {
                 (format!("Quiz {id}: {given} is not right yet."), again(id))
             }
@@ -42,9 +41,9 @@ impl Feedback {
                 (format!("Quiz {id}: {given} is not right yet. Right so far: {right} of {all}."), again(id))
             }
             Verdict::Unclear => {
-                let (blank, what) = question.place_holder();
+                let (blank, what) = question.placeholder();
                 let next = format!(
-                    "Like this, with {what} in place of {}: quiz(\"{id}\").answer({blank})",
+                    "Write it like this, with {what} in place of {}: quiz(\"{id}\").answer({blank})",
                     blank_of(&blank)
                 );
                 (format!("Quiz {id}: {given} could not be read as an answer."), next)
@@ -73,12 +72,12 @@ impl Feedback {
         self.verdict == Verdict::Right
     }
 
-    /// Right, wrong, or not to be read as an answer.
+    /// Right, wrong, or not readable as an answer.
     pub fn verdict(&self) -> Verdict {
         self.verdict
     }
 
-    /// Axis by axis.
+    /// The parts of the answer, axis by axis.
     pub fn marks(&self) -> &[Mark] {
         &self.marks
     }
@@ -128,7 +127,7 @@ fn word(right: bool) -> &'static str {
     if right { "right" } else { "not yet" }
 }
 
-/// An axis with its place in 개채행열.
+/// An axis with its syllable of 개채행열.
 pub(super) fn named(name: &str) -> String {
     match name {
         "N" => "N 개".into(),
@@ -139,7 +138,7 @@ pub(super) fn named(name: &str) -> String {
     }
 }
 
-/// With a capital and a full stop.
+/// With a capital letter and a full stop.
 pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
@@ -168,7 +167,7 @@ impl fmt::Display for Feedback {
 
 debug_as_display!(Feedback);
 
-/// Some lines: a hint, an explanation. As the last expression of a cell it shows itself.
+/// A hint or an explanation; shown when it is the last expression of a cell.
 #[derive(Clone)]
 pub struct Note(String);
 

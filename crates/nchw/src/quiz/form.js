@@ -1,20 +1,20 @@
-// Checks the answers of the quiz forms on the page, with what stands in their data attributes.
+// Checks the answers in the quiz forms on the page against the data attributes of the forms.
 (() => {
-  // Full-width digits, as a Korean keyboard gives, are digits, too.
+  // Full-width digits, as typed on a Korean keyboard, count as digits.
   const parse = (text) => {
     const plain = text.normalize('NFKC').trim();
     return /^[+-]?\d+$/.test(plain) ? BigInt(plain.replace(/^\+/, '')) : null;
   };
 
-  // Why no answer can be this number, or nothing.
+  // Why this number cannot be an answer, or undefined.
   const impossible = (field, value) => {
-    if (value === null) return 'a whole number belongs here';
-    if (BigInt.asIntN(64, value) !== value) return 'that is beyond all sizes there are';
+    if (value === null) return 'expected a whole number';
+    if (BigInt.asIntN(64, value) !== value) return 'that is out of range';
     if (field.dataset.least === '' || value >= BigInt(field.dataset.least)) return undefined;
-    return value < 0n ? 'it counts something, and nothing is counted below 0' : 'then there would be nothing at all';
+    return value < 0n ? 'a count cannot be negative' : 'it must be at least 1';
   };
 
-  // What is to be said about one number.
+  // The feedback on one number.
   const about = (field, value, good) => {
     const { answer, meaning, slips } = field.dataset;
     if (good) return meaning;
@@ -23,24 +23,24 @@
     return slip ? slip[1] : meaning ? `${way}; it counts the ${meaning}` : way;
   };
 
-  // What is to be said about the whole answer, or nothing.
+  // The feedback on the whole answer, or undefined.
   const whole = (form, given) =>
     JSON.parse(form.dataset.wholes).find(([answer]) => answer.join() === given.join())?.[1];
 
   const checkNumbers = (form) => {
     const fields = [...form.querySelectorAll('input')];
     const given = fields.map((field) => parse(field.value));
-    const faults = fields.map((field, place) => impossible(field, given[place]));
+    const faults = fields.map((field, index) => impossible(field, given[index]));
     const clear = faults.every((fault) => !fault);
     const says = clear ? whole(form, given) : undefined;
     let right = 0;
-    const lines = fields.map((field, place) => {
-      const value = given[place];
+    const lines = fields.map((field, index) => {
+      const value = given[index];
       const good = value === BigInt(field.dataset.answer);
       right += good ? 1 : 0;
       field.setAttribute('aria-invalid', String(!good));
       const name = value === null ? field.dataset.name : `${field.dataset.name} = ${value}`;
-      const why = faults[place] ?? (says && !good ? '' : about(field, value, good));
+      const why = faults[index] ?? (says && !good ? '' : about(field, value, good));
       return `${good ? '✓' : '✗'} ${name}: ${good ? 'right' : 'not yet'}` + (why ? ` (${why})` : '');
     });
     return { right, all: fields.length, lines, says };
@@ -69,7 +69,7 @@
   for (const form of document.querySelectorAll('form.nchw-quiz:not([data-ready])')) {
     form.dataset.ready = 'yes';
     form.querySelector('.nchw-off').hidden = true;
-    // The notebook's own keys must not act while somebody types an answer.
+    // Keys that are typed into the form must not trigger the notebook's shortcuts.
     form.addEventListener('keydown', (event) => event.stopPropagation());
     form.addEventListener('submit', (event) => {
       event.preventDefault();

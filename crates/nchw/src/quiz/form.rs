@@ -1,12 +1,11 @@
-//! Questions as forms on the page: no compiling, no network, no mouse needed.
+//! Questions as forms on the page. They need no compiler, no network and no mouse.
 //!
-//! The script checks with what stands in the form's data attributes. Where
-//! scripts are stripped (an untrusted notebook, GitHub), hints and answer are
-//! there to be folded out.
+//! The script checks answers against the form's data attributes. Where scripts are removed (an
+//! untrusted notebook, GitHub), readers can still unfold the hints and the answer.
 
 use super::feedback::{named, sentence};
 use super::grade::letters_in;
-use super::question::{Ask, Part, Question};
+use super::question::{Ask, Choice, Part, Question};
 use super::slips::{At, Slip, slips};
 use super::{explain, quiz};
 use crate::error::debug_as_display;
@@ -19,7 +18,7 @@ use std::{fmt, time};
 
 const SCRIPT: &str = include_str!("form.js");
 
-/// Some questions to be filled in on the page; as the last expression of a cell they show themselves.
+/// Questions as forms on the page; shown when they are the last expression of a cell.
 ///
 /// Answers given here are checked on the page and not counted in the progress.
 #[derive(Clone)]
@@ -67,9 +66,8 @@ impl fmt::Display for Form {
 
 debug_as_display!(Form);
 
-/// A piece of an id that no other form on the page has, also one of an earlier
-/// run. It is all that varies from run to run: `nchw-form-[0-9a-f]+`, so that
-/// whoever compares two runs can leave it out.
+/// A part of an id that no other form on the page has, including forms of an earlier run. Nothing
+/// else varies from run to run, so a comparison of two runs can ignore `nchw-form-[0-9a-f]+`.
 fn fresh() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let now = time::SystemTime::now().duration_since(time::UNIX_EPOCH).map_or(0, |d| d.as_micros());
@@ -79,25 +77,25 @@ fn fresh() -> String {
 fn form(question: &Question, fresh: &str) -> String {
     let slips = slips(question);
     let (attributes, fields) = match question.ask {
-        Ask::Letters(options) => letters(question, options, fresh),
+        Ask::Letters => letters(question, fresh),
         _ => numbers(question, &slips, fresh),
     };
-    let seen = match question.picture.as_str() {
+    let image = match question.image.as_str() {
         "" => String::new(),
-        seen => format!("<p>Seen: {}</p>", escape(seen)),
+        image => format!("<p>Image: {}</p>", escape(image)),
     };
-    // `dialog`: sent without the script, it leaves the page as it is.
+    // Submitted without the script, a form with the method `dialog` leaves the page as it is.
     format!(
         "<form class=\"nchw-quiz\" method=\"dialog\" data-lm-suppress-shortcuts=\"true\" {attributes} \
          style=\"margin:0 0 1em\"><fieldset style=\"padding:.5em 1em\"><legend><b>Quiz {id}</b> ({topic})</legend>\
-         <p>{text}</p>{seen}<p>{fields} <button type=\"submit\">Check</button></p>\
+         <p>{text}</p>{image}<p>{fields} <button type=\"submit\">Check</button></p>\
          <div role=\"status\" aria-live=\"polite\"></div>\
-         <p class=\"nchw-off\">The boxes come alive when this cell is run. Until then: \
-         <code>quiz(&quot;{id}&quot;).answer({blank})</code>, or fold out what is below.</p></fieldset></form>{folded}",
+         <p class=\"nchw-off\">This form works after its cell is run. Until then, answer with \
+         <code>quiz(&quot;{id}&quot;).answer({blank})</code>, or unfold the hints below.</p></fieldset></form>{folded}",
         id = question.id,
         topic = question.topic,
         text = escape(&question.text),
-        blank = escape(&question.place_holder().0),
+        blank = escape(&question.placeholder().0),
         folded = folded(question)
     )
 }
@@ -133,26 +131,26 @@ fn numbers(question: &Question, slips: &[Slip], fresh: &str) -> (String, String)
     let fields: Vec<String> = parts
         .iter()
         .enumerate()
-        .map(|(place, part)| {
-            field(question, part, place, slips, &format!("a-{}-{place}-{fresh}", question.id))
+        .map(|(index, part)| {
+            field(question, part, index, slips, &format!("a-{}-{index}-{fresh}", question.id))
         })
         .collect();
     (format!("data-wholes=\"{}\"", escape(&json!(wholes).to_string())), fields.join(" "))
 }
 
-fn field(question: &Question, part: &Part, place: usize, slips: &[Slip], id: &str) -> String {
-    // The script grades as grade.rs does; `the_form_grades_as_the_grader` holds both against each other.
+fn field(question: &Question, part: &Part, index: usize, slips: &[Slip], id: &str) -> String {
+    // The script grades like grade.rs; `the_form_grades_as_the_grader` compares the two.
     let least = match question.ask {
         Ask::Row(_) => "",
-        _ if question.zero_can_be() => "0",
+        _ if question.allows_zero() => "0",
         _ => "1",
     };
     // `null` stands for any other number.
     let known: Vec<_> = slips
         .iter()
         .filter_map(|slip| match slip.at {
-            At::Part(at, value) if at == place => Some(json!([value, slip.says])),
-            At::Any(at) if at == place => Some(json!([null, slip.says])),
+            At::Part(at, value) if at == index => Some(json!([value, slip.says])),
+            At::Any(at) if at == index => Some(json!([null, slip.says])),
             _ => None,
         })
         .collect();
@@ -167,25 +165,29 @@ fn field(question: &Question, part: &Part, place: usize, slips: &[Slip], id: &st
     )
 }
 
-fn letters(question: &Question, options: &[(char, &str)], fresh: &str) -> (String, String) {
+fn letters(question: &Question, fresh: &str) -> (String, String) {
     let sorted = |text: &str| {
         let mut letters = letters_in(text);
         letters.sort_unstable();
         letters
     };
     let truth: String = sorted(&question.answer).iter().collect();
-    let wholes: Vec<_> =
-        question.wrong.iter().map(|(wrong, says)| json!([sorted(wrong), sentence(says)])).collect();
-    let kind = if truth.len() > 1 { "checkbox" } else { "radio" };
-    let fields: Vec<String> = options
+    let wholes: Vec<_> = question
+        .wrong
         .iter()
-        .map(|(letter, meaning)| {
+        .map(|wrong| json!([sorted(&wrong.answer), sentence(&wrong.feedback)]))
+        .collect();
+    let kind = if truth.len() > 1 { "checkbox" } else { "radio" };
+    let fields: Vec<String> = question
+        .options
+        .iter()
+        .map(|Choice { letter, text }| {
             let id = format!("a-{}-{letter}-{fresh}", question.id);
             format!(
                 "<label for=\"{id}\" style=\"display:block\"><input id=\"{id}\" type=\"{kind}\" \
                  name=\"a-{}-{fresh}\" value=\"{letter}\"> {letter}: {}</label>",
                 question.id,
-                escape(meaning)
+                escape(text)
             )
         })
         .collect();

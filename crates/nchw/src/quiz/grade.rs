@@ -1,32 +1,32 @@
-//! An answer against the truth: axis by axis, with the misconception named.
+//! Compares an answer with the right one, axis by axis, and names the misconception.
 
-use super::answer::{Answer, beyond, whole_number};
+use super::answer::{Answer, out_of_range, whole_number};
 use super::feedback::named;
-use super::question::{Ask, Question};
+use super::question::{Ask, Choice, Question};
 use super::slips::{At, slips};
 use crate::shapes::half_width;
 
-/// How an answer was.
+/// The result of grading.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
     /// Every part is right.
     Right,
-    /// It can be read, and something in it is wrong.
+    /// It is an answer, but a part of it is wrong.
     Wrong,
-    /// It cannot be an answer to this question; it does not count as a try.
+    /// It cannot be an answer to this question. It does not count as an attempt.
     Unclear,
 }
 
 /// One part of an answer.
 #[derive(Clone, Debug)]
 pub struct Mark {
-    /// The axis, or what is counted.
+    /// The axis, or what the number counts.
     pub name: String,
     /// What was answered.
     pub given: String,
     /// Whether it is right.
     pub right: bool,
-    /// What it is, or what it confuses; empty when nothing is known.
+    /// What the number counts, or what it confuses; empty if neither is known.
     pub says: String,
 }
 
@@ -38,12 +38,10 @@ pub(super) struct Graded {
     pub says: Vec<String>,
 }
 
-/// Looks at one answer.
+/// Grades one answer.
 pub(super) fn grade(question: &Question, answer: &Answer) -> Graded {
     let read = match question.ask {
-        Ask::Letters(options) => {
-            letters(answer, options).map(|given| grade_letters(question, &given, options))
-        }
+        Ask::Letters => letters(answer, &question.options).map(|given| grade_letters(question, &given)),
         _ => sizes(question, answer).map(|given| grade_numbers(question, &given)),
     };
     read.unwrap_or_else(|says| Graded { verdict: Verdict::Unclear, marks: vec![], says: vec![says] })
@@ -58,19 +56,19 @@ fn grade_numbers(question: &Question, given: &[i64]) -> Graded {
     let slips = slips(question);
     let right: Vec<bool> = parts.iter().zip(given).map(|(part, &value)| part.truth == value).collect();
     let whole = slips.iter().find(|slip| slip.at == At::All(given.to_vec()));
-    let about = |place: usize, value: i64| {
-        let fits = |at: &At| *at == At::Part(place, value) || *at == At::Any(place);
+    let about = |index: usize, value: i64| {
+        let fits = |at: &At| *at == At::Part(index, value) || *at == At::Any(index);
         slips.iter().find(|slip| fits(&slip.at)).map(|slip| slip.says.clone())
     };
     let mut marks = vec![];
-    for (place, (part, &value)) in parts.iter().zip(given).enumerate() {
+    for (index, (part, &value)) in parts.iter().zip(given).enumerate() {
         let meaning = question.ask.meaning(&part.name);
-        let says = match (right[place], whole) {
+        let says = match (right[index], whole) {
             (true, _) => meaning.to_string(),
             (false, Some(_)) => String::new(),
-            (false, None) => about(place, value).unwrap_or_else(|| too(value, part.truth, meaning)),
+            (false, None) => about(index, value).unwrap_or_else(|| too(value, part.truth, meaning)),
         };
-        marks.push(Mark { name: named(&part.name), given: value.to_string(), right: right[place], says });
+        marks.push(Mark { name: named(&part.name), given: value.to_string(), right: right[index], says });
     }
     Graded { verdict: verdict(&marks), marks, says: whole.iter().map(|slip| slip.says.clone()).collect() }
 }
@@ -80,13 +78,13 @@ fn too(value: i64, truth: i64, meaning: &str) -> String {
     if meaning.is_empty() { way.into() } else { format!("{way}; it counts the {meaning}") }
 }
 
-fn grade_letters(question: &Question, given: &[char], options: &[(char, &str)]) -> Graded {
+fn grade_letters(question: &Question, given: &[char]) -> Graded {
     let truth = letters_in(&question.answer);
     let single = truth.len() == 1;
     let mut marks = vec![];
-    for (letter, meaning) in options {
+    for Choice { letter, text } in &question.options {
         let (chosen, right) = (given.contains(letter), truth.contains(letter));
-        // Of several choices every letter is judged; of one, only the chosen one.
+        // If several letters are right, every letter is marked; if one is right, only the chosen ones.
         if single && !chosen {
             continue;
         }
@@ -95,11 +93,11 @@ fn grade_letters(question: &Question, given: &[char], options: &[(char, &str)]) 
             name: letter.to_string(),
             given: given.into(),
             right: chosen == right,
-            says: meaning.to_string(),
+            says: text.clone(),
         });
     }
-    let known = question.wrong.iter().find(|(wrong, _)| same(&letters_in(wrong), given));
-    let says = known.map(|(_, says)| says.clone());
+    let known = question.wrong.iter().find(|wrong| same(&letters_in(&wrong.answer), given));
+    let says = known.map(|wrong| wrong.feedback.clone());
     Graded { verdict: verdict(&marks), marks, says: says.into_iter().collect() }
 }
 
@@ -107,20 +105,20 @@ fn same(a: &[char], b: &[char]) -> bool {
     a.len() == b.len() && a.iter().all(|letter| b.contains(letter))
 }
 
-/// The letters of an answer that is known to be one.
+/// The letters of a valid answer.
 pub(super) fn letters_in(text: &str) -> Vec<char> {
     text.chars().filter(|c| c.is_alphabetic()).collect()
 }
 
-fn letters(answer: &Answer, options: &[(char, &str)]) -> Result<Vec<char>, String> {
-    let all: Vec<String> = options.iter().map(|(letter, _)| letter.to_string()).collect();
+fn letters(answer: &Answer, options: &[Choice]) -> Result<Vec<char>, String> {
+    let all: Vec<String> = options.iter().map(|option| option.letter.to_string()).collect();
     let among = all.join(", ");
     let example = all[0].as_str();
     let Answer::Text(text) = answer else {
-        return Err(format!("letters are asked for, among {among}, as in \"{example}\"; no letter came"));
+        return Err(format!("expected letters from {among}, for example \"{example}\""));
     };
     let text = &half_width(text);
-    let axes = options.len() == 4 && options[0].0 == 'N';
+    let axes = options.len() == 4 && options[0].letter == 'N';
     let mut given = vec![];
     for letter in text.chars().filter(|c| !c.is_whitespace() && !",;+&x×".contains(*c)) {
         let letter = match (axes, letter) {
@@ -130,15 +128,15 @@ fn letters(answer: &Answer, options: &[(char, &str)]) -> Result<Vec<char>, Strin
             (true, '열') => 'W',
             _ => letter.to_ascii_uppercase(),
         };
-        if !options.iter().any(|(option, _)| *option == letter) {
-            return Err(format!("`{text}` has `{letter}` in it; the letters to choose from are {among}"));
+        if !options.iter().any(|option| option.letter == letter) {
+            return Err(format!("`{text}` contains `{letter}`; expected letters from {among}"));
         }
         if !given.contains(&letter) {
             given.push(letter);
         }
     }
     if given.is_empty() {
-        return Err(format!("no letter came; the letters to choose from are {among}"));
+        return Err(format!("there is no letter; expected letters from {among}"));
     }
     Ok(given)
 }
@@ -149,25 +147,23 @@ fn sizes(question: &Question, answer: &Answer) -> Result<Vec<i64>, String> {
     let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
     let given = match answer {
         Answer::Numbers(numbers) => {
-            let size = |n: &i128| i64::try_from(*n).map_err(|_| beyond(&n.to_string()));
+            let size = |n: &i128| i64::try_from(*n).map_err(|_| out_of_range(&n.to_string()));
             numbers.iter().map(size).collect::<Result<_, String>>()?
         }
         Answer::Fraction(number) => return Err(fraction(*number)),
         Answer::Text(text) => in_text(text, question)?,
     };
     let signed = matches!(question.ask, Ask::Row(_));
-    let zero = question.zero_can_be();
+    let zero = question.allows_zero();
     if given.len() != parts.len() {
         return Err(another_count(question, &given, &names));
     }
     for (name, value) in names.iter().zip(&given) {
         if *value < 0 && !signed {
-            return Err(format!(
-                "{name} = {value} cannot be: {name} counts something, and nothing is counted below 0"
-            ));
+            return Err(format!("{name} = {value} is not possible: a count cannot be negative"));
         }
         if *value == 0 && !zero {
-            return Err(format!("{name} = 0 cannot be: then there would be nothing at all"));
+            return Err(format!("{name} = 0 is not possible: it must be at least 1"));
         }
     }
     Ok(given)
@@ -177,11 +173,10 @@ fn fraction(number: f64) -> String {
     let says = whole_number(number).err().unwrap_or_default();
     let (down, up) = (number.floor(), number.ceil());
     if down == up || !number.is_finite() {
-        return format!("{says}; a whole number is asked for");
+        return format!("{says}; expected a whole number");
     }
     format!(
-        "{says}. A window stands at a place or it does not: between {down} and {up} you have to \
-         decide (think of the floor)"
+        "{says}. A window either fits at a position or it does not: choose {down} or {up} (remember the floor)"
     )
 }
 
@@ -190,31 +185,26 @@ fn another_count(question: &Question, given: &[i64], names: &[&str]) -> String {
     let what = match expected {
         1 => format!("one number ({})", names[0]),
         _ if matches!(question.ask, Ask::Row(_)) => {
-            format!("{expected} numbers, one for each place of the row,")
+            format!("{expected} numbers, one for each position of the row")
         }
         _ => format!("{expected} numbers ({})", names.join(" ")),
     };
-    let verb = if expected == 1 { "is" } else { "are" };
-    let came = match count {
-        0 => "none came".to_string(),
-        1 => "one came".to_string(),
-        _ => format!("{count} came"),
-    };
+    let got = if count == 0 { "none".to_string() } else { count.to_string() };
     let known = slips(question).into_iter().find(|slip| slip.at == At::All(given.to_vec()));
     if let Some(slip) = known {
-        return format!("{what} {verb} asked for, and {came}; {}", slip.says);
+        return format!("expected {what}, got {got}; {}", slip.says);
     }
     let why = match (question.ask, count) {
-        (Ask::Weight, 5) => "; a batch in front is not part of a weight",
-        (Ask::Weight, 3) => "; of a weight the first, N, is how many filters there are",
-        (Ask::Output, 4) if expected == 3 => "; here one picture is meant, so leave the N out",
-        (Ask::Output, 3) if expected == 4 => "; the N is missing: how many pictures are there?",
-        (Ask::OutputSize | Ask::Field, 3 | 4) => "; only rows and columns are asked for",
-        (Ask::OutputSize | Ask::Field, 1) => "; rows and columns both, even if they are alike",
-        (_, 2..) if expected == 1 => "; a single one is enough here",
+        (Ask::Weight, 5) => "; a weight has no batch axis",
+        (Ask::Weight, 3) => "; N, the number of filters, is missing",
+        (Ask::Output, 4) if expected == 3 => "; this is about one image, so leave out N",
+        (Ask::Output, 3) if expected == 4 => "; N is missing: how many images are there?",
+        (Ask::OutputSize | Ask::Field, 3 | 4) => "; the question is about rows and columns only",
+        (Ask::OutputSize | Ask::Field, 1) => "; give both rows and columns, even if they are equal",
+        (_, 2..) if expected == 1 => "; one is enough here",
         _ => "",
     };
-    format!("{what} {verb} asked for, and {came}{why}")
+    format!("expected {what}, got {got}{why}")
 }
 
 fn in_text(text: &str, question: &Question) -> Result<Vec<i64>, String> {
@@ -229,27 +219,27 @@ fn in_text(text: &str, question: &Question) -> Result<Vec<i64>, String> {
         }
     };
     if words.is_empty() {
-        return Err(format!("the answer is empty; write numbers, as in {example}"));
+        return Err(format!("the answer is empty; write numbers, for example {example}"));
     }
     let mut numbers = vec![];
     for word in words {
-        // `N=20` says which axis it is; the order says it, too.
+        // The axis in `N=20` can be ignored: the order implies it.
         let number = word.rsplit('=').next().unwrap_or(word);
         match (number.parse::<i64>(), number.parse::<f64>()) {
             (Ok(whole), _) => numbers.push(whole),
             (_, Ok(whole)) if whole.fract() == 0.0 => {
                 let plain =
                     whole_number(whole).map(|plain| format!("write `{word}` as a whole number, `{plain}`"));
-                return Err(plain.unwrap_or_else(|_| beyond(&format!("`{word}`"))));
+                return Err(plain.unwrap_or_else(|_| out_of_range(&format!("`{word}`"))));
             }
             (_, Ok(broken)) => return Err(fraction(broken)),
-            _ => return Err(format!("`{word}` is not a number; write numbers, as in {example}")),
+            _ => return Err(format!("`{word}` is not a number; write numbers, for example {example}")),
         }
     }
     Ok(numbers)
 }
 
-/// What was typed, as it is shown again.
+/// The answer as it was typed.
 pub(super) fn shown(answer: &Answer) -> String {
     match answer {
         Answer::Numbers(numbers) if numbers.len() == 1 => numbers[0].to_string(),

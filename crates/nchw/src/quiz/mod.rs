@@ -1,16 +1,16 @@
-//! The quizzes: questions about shapes, answered at once, axis by axis.
+//! The quizzes: questions about shapes, with feedback axis by axis.
 //!
 //! ```no_run
 //! use nchw::prelude::*;
 //! quiz("b2"); // shows the question
-//! quiz("b2").hint(); // one hint, and the next one at the next call
-//! quiz("b2").answer([20, 10, 3, 3]); // axis by axis right or wrong
+//! quiz("b2").hint(); // the first hint; the next call shows the next one
+//! quiz("b2").answer([20, 10, 3, 3]); // right or wrong, axis by axis
 //! quiz("b2").explain(); // the arithmetic
-//! quiz::random(7, 2); // a question made by chance; libtorch knows the answer
+//! quiz::random(7, 2); // a random question; libtorch computes the answer
 //! quiz::progress();
 //! ```
 //!
-//! Questions are in one manifest, `questions.rs`. Only `run.rs` knows libtorch.
+//! The questions are in `questions/*.toml`, one file per topic. Only `run.rs` uses libtorch.
 
 mod answer;
 mod explain;
@@ -24,9 +24,10 @@ mod random;
 pub(crate) mod run;
 mod sheet;
 mod slips;
+pub(crate) mod texts;
 
 pub use answer::{Answer, IntoAnswer, Whole};
-pub(crate) use answer::{beyond, whole_number};
+pub(crate) use answer::{out_of_range, whole_number};
 pub use feedback::{Feedback, Note};
 pub use form::{Form, quiz_form};
 pub use grade::{Mark, Verdict};
@@ -38,18 +39,13 @@ use crate::notebook::{Output, shows};
 use crate::shapes::{distance, half_width};
 use crate::{Error, Result, error::debug_as_display};
 use nchw_core::html::escape;
-use question::{Ask, Question};
-use std::{
-    fmt,
-    sync::{Arc, LazyLock},
-};
+use question::{Choice, Question};
+use questions::questions;
+use std::{fmt, sync::Arc};
 
-static QUESTIONS: LazyLock<Vec<Arc<Question>>> =
-    LazyLock::new(|| questions::questions().into_iter().map(Arc::new).collect());
-
-/// A question; as the last expression of a cell it shows itself.
+/// A question; shown when it is the last expression of a cell.
 ///
-/// An id that is not known is no panic: the quiz shows what ids there are.
+/// An unknown id does not panic: the quiz shows the known ids.
 #[derive(Clone)]
 pub struct Quiz(std::result::Result<Arc<Question>, String>);
 
@@ -58,14 +54,18 @@ pub struct Quiz(std::result::Result<Arc<Question>, String>);
 /// ```
 /// use nchw::quiz;
 /// let text = quiz("b2").to_string();
-/// assert!(text.contains("twenty filters of 3x3"));
+/// assert!(text.contains("twenty 3x3 filters"));
 /// assert!(text.contains("quiz(\"b2\").answer([0, 0, 0, 0])"));
 /// assert!(quiz("b22").to_string().contains("did you mean `b2`"));
 /// ```
 pub fn quiz(id: &str) -> Quiz {
     let id = half_width(id);
     let id = id.trim();
-    if let Some(found) = QUESTIONS.iter().find(|question| question.id.eq_ignore_ascii_case(id)) {
+    let questions = match questions() {
+        Ok(questions) => questions,
+        Err(error) => return Quiz(Err(error.to_string())),
+    };
+    if let Some(found) = questions.iter().find(|question| question.id.eq_ignore_ascii_case(id)) {
         return Quiz(Ok(found.clone()));
     }
     if let Some((seed, level)) = id.strip_prefix("random-").and_then(|rest| rest.split_once('-'))
@@ -73,12 +73,12 @@ pub fn quiz(id: &str) -> Quiz {
     {
         return random(seed, level);
     }
-    Quiz(Err(unknown(id)))
+    Quiz(Err(unknown(id, questions)))
 }
 
-/// A question made by chance; every seed is another one. Levels go from 1 to 4.
+/// A random question, a different one for every seed. Levels go from 1 to 4.
 ///
-/// What is right is not computed but run: the layers, in libtorch.
+/// The answer is found by running the layers in libtorch.
 ///
 /// ```
 /// let quiz = nchw::quiz::random(7, 2);
@@ -89,26 +89,31 @@ pub fn random(seed: u64, level: u8) -> Quiz {
     Quiz(random::question(seed, level).map(Arc::new).map_err(|error| error.to_string()))
 }
 
-/// How much is answered, by topic.
+/// The number of questions answered right, by topic.
 pub fn progress() -> Progress {
-    let questions: Vec<(&str, Topic)> = QUESTIONS.iter().map(|q| (q.id.as_str(), q.topic)).collect();
+    let questions: Vec<(&str, Topic)> = all().iter().map(|q| (q.id.as_str(), q.topic)).collect();
     Progress::of(&questions)
 }
 
-/// Forgets all answers and hints.
+/// Deletes all answers and hints.
 pub fn reset() -> Note {
-    let done = "All answers and hints are forgotten. Begin anew: quiz(\"a1\")";
+    let done = "All answers and hints are deleted. Start again: quiz(\"a1\")";
     Note::new(done.into(), progress::clear())
 }
 
 /// The ids of all questions, in the order of the course.
 pub fn ids() -> Vec<String> {
-    QUESTIONS.iter().map(|question| question.id.clone()).collect()
+    all().iter().map(|question| question.id.clone()).collect()
 }
 
-fn unknown(id: &str) -> String {
+/// The questions; none if one of their files cannot be parsed, which `quiz` reports.
+fn all() -> &'static [Arc<Question>] {
+    questions().unwrap_or_default()
+}
+
+fn unknown(id: &str, questions: &[Arc<Question>]) -> String {
     let wanted: String = id.to_lowercase().chars().take(40).collect();
-    let mut near: Vec<(usize, &str)> = QUESTIONS
+    let mut near: Vec<(usize, &str)> = questions
         .iter()
         .map(|q| (distance(&wanted, &q.id), q.id.as_str()))
         .filter(|(away, _)| *away <= 1)
@@ -116,7 +121,7 @@ fn unknown(id: &str) -> String {
     near.sort_by_key(|(away, _)| *away);
     near.truncate(3);
     let hint = if near.is_empty() {
-        format!("there are {}", families().join(", "))
+        format!("the ids are {}", families(questions).join(", "))
     } else {
         let near: Vec<String> = near.iter().map(|(_, id)| format!("`{id}`")).collect();
         format!("did you mean {}?", near.join(" or "))
@@ -124,11 +129,11 @@ fn unknown(id: &str) -> String {
     format!("there is no quiz `{}`: {hint}", id.chars().take(40).collect::<String>())
 }
 
-/// The ids, those with the same beginning as a range: `pad1 to pad7`.
-fn families() -> Vec<String> {
+/// The ids; those with the same prefix as a range: `pad1 to pad7`.
+fn families(questions: &[Arc<Question>]) -> Vec<String> {
     let family = |id: &str| id.trim_end_matches(|c: char| c.is_ascii_digit()).to_string();
     let mut all: Vec<(String, &str, &str)> = vec![];
-    for question in QUESTIONS.iter() {
+    for question in questions {
         let name = family(&question.id);
         match all.iter_mut().find(|(known, ..)| *known == name) {
             Some((_, _, last)) => *last = &question.id,
@@ -142,15 +147,15 @@ fn families() -> Vec<String> {
 }
 
 impl Quiz {
-    /// Its id; empty when there is no such quiz.
+    /// The question's id; empty if there is no such question.
     pub fn id(&self) -> &str {
         self.0.as_ref().map_or("", |question| &question.id)
     }
 
-    /// Looks at an answer, axis by axis, and remembers that it was tried.
+    /// Checks an answer, axis by axis, and counts the attempt.
     ///
-    /// A number, an array, a `Vec` (`tensor.size()`), a tuple, or a text such as
-    /// `"20x10x3x3"` or `"N H W"`. Nothing that is answered makes this panic.
+    /// An answer is a number, an array, a `Vec` (`tensor.size()`), a tuple, or a text such as
+    /// `"20x10x3x3"` or `"N H W"`. No answer makes this panic.
     pub fn answer(&self, answer: impl IntoAnswer) -> Feedback {
         let question = match &self.0 {
             Ok(question) => question,
@@ -179,12 +184,12 @@ impl Quiz {
         let Some(hint) = question.hints.get(given) else {
             let list: Vec<String> =
                 question.hints.iter().enumerate().map(|(n, hint)| format!("  {}. {hint}", n + 1)).collect();
-            let again = match question.notebook {
+            let again = match question.notebook.as_str() {
                 "" => String::new(),
-                notebook => format!("\nTo read again: {notebook}"),
+                notebook => format!("\nRead again: {notebook}"),
             };
             let text = format!(
-                "Those were all hints for quiz {0}:\n{1}{again}\nThe arithmetic: quiz(\"{0}\").explain()",
+                "These are all hints for quiz {0}:\n{1}{again}\nThe arithmetic: quiz(\"{0}\").explain()",
                 question.id,
                 list.join("\n")
             );
@@ -204,15 +209,15 @@ impl Quiz {
         }
     }
 
-    /// The question as a form that is filled in on the page, without compiling anything.
+    /// The question as a form on the page, which is answered without compiling a cell.
     pub fn form(&self) -> Form {
         Form::of(vec![self.0.clone()])
     }
 
-    /// The question, or why there is none.
+    /// The question, if there is one with this id.
     ///
     /// # Errors
-    /// When the id is not known: the ids that are near.
+    /// If there is none: the message lists similar ids.
     pub fn ok(self) -> Result<Quiz> {
         match self.0 {
             Ok(_) => Ok(self),
@@ -225,18 +230,19 @@ impl Quiz {
             Ok(question) => question,
             Err(says) => return format!("<p>{}</p>", escape(says)),
         };
-        let (blank, what) = question.place_holder();
-        let seen = match question.picture.as_str() {
+        let (blank, what) = question.placeholder();
+        let image = match question.image.as_str() {
             "" => String::new(),
-            seen => format!("<p>Seen: {}</p>", escape(seen)),
+            image => format!("<p>Image: {}</p>", escape(image)),
         };
-        let options: String = options(question)
+        let options: String = question
+            .options
             .iter()
-            .map(|(letter, meaning)| format!("<li><b>{letter}</b>: {}</li>", escape(meaning)))
+            .map(|Choice { letter, text }| format!("<li><b>{letter}</b>: {}</li>", escape(text)))
             .collect();
         let options = if options.is_empty() { options } else { format!("<ul>{options}</ul>") };
         format!(
-            "<p><b>Quiz {}</b> ({}, level {})</p><p>{}</p>{seen}{options}\
+            "<p><b>Quiz {}</b> ({}, level {})</p><p>{}</p>{image}{options}\
              <p>Answer in a cell, with {} in place of {}: <code>quiz(\"{}\").answer({})</code></p>",
             question.id,
             question.topic,
@@ -250,11 +256,7 @@ impl Quiz {
     }
 }
 
-fn options(question: &Question) -> &'static [(char, &'static str)] {
-    if let Ask::Letters(options) = question.ask { options } else { &[] }
-}
-
-/// What is to be replaced in the line: the zeros of `[0, 0]`.
+/// What to replace in the line: the zeros of `[0, 0]`.
 fn blank_of(blank: &str) -> String {
     let first = blank.trim_matches(['[', ']']).split(',').next().unwrap_or(blank);
     if blank.contains(',') { format!("the {first}s") } else { first.to_string() }
@@ -266,17 +268,17 @@ impl fmt::Display for Quiz {
             Ok(question) => question,
             Err(says) => return f.write_str(says),
         };
-        let (blank, what) = question.place_holder();
+        let (blank, what) = question.placeholder();
         writeln!(
             f,
             "Quiz {} ({}, level {})\n{}",
             question.id, question.topic, question.level, question.text
         )?;
-        if !question.picture.is_empty() {
-            writeln!(f, "Seen: {}", question.picture)?;
+        if !question.image.is_empty() {
+            writeln!(f, "Image: {}", question.image)?;
         }
-        for (letter, meaning) in options(question) {
-            writeln!(f, "  {letter}: {meaning}")?;
+        for Choice { letter, text } in &question.options {
+            writeln!(f, "  {letter}: {text}")?;
         }
         write!(
             f,

@@ -1,9 +1,8 @@
-//! What has been answered: a small file that outlives the kernel.
+//! The learner's progress: a small file that outlives the kernel.
 //!
-//! The file is read again before every change and replaced as a whole, under a
-//! lock: two kernels at once do not lose each other's entries, and a kernel
-//! that dies leaves the old file. A file that cannot be read or written is left
-//! alone; the answers are then kept in memory.
+//! The file is read again before every change and replaced completely, under a lock: two kernels do
+//! not lose each other's entries, and a kernel that is killed leaves the old file. A file that cannot
+//! be read or written is left as it is; the answers are then kept in memory.
 
 use super::question::Topic;
 use crate::error::debug_as_display;
@@ -22,10 +21,10 @@ use std::{
 /// Entries by the questions' ids.
 type Entries = Map<String, Value>;
 
-/// The entries when the file cannot be used; that has been said then.
+/// The entries if the file cannot be used; the learner has been told so.
 static MEMORY: Mutex<Option<Entries>> = Mutex::new(None);
 
-/// How one question stands.
+/// The progress on one question.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Entry {
     pub right: bool,
@@ -33,10 +32,10 @@ pub(super) struct Entry {
     pub hints: u64,
 }
 
-/// What a change left to be said, empty as a rule.
+/// A message about the file, if there is one.
 pub(super) type Notice = Option<String>;
 
-/// The file: `NCHW_PROGRESS`, else in the user's folder for such things.
+/// The file: `NCHW_PROGRESS`, else in the user's state folder.
 pub(super) fn file() -> PathBuf {
     let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(file) = folder("NCHW_PROGRESS") {
@@ -64,12 +63,12 @@ pub(super) fn change(id: &str, change: impl FnOnce(&mut Entry)) -> Notice {
     })
 }
 
-/// Forgets everything.
+/// Deletes all entries.
 pub(super) fn clear() -> Notice {
     update(&file(), Entries::clear)
 }
 
-/// All entries, and what is to be said about the file.
+/// All entries, and a message about the file.
 pub(super) fn entries() -> (Entries, Notice) {
     if let Some(entries) = &*MEMORY.lock().unwrap_or_else(|broken| broken.into_inner()) {
         return (entries.clone(), None);
@@ -78,7 +77,7 @@ pub(super) fn entries() -> (Entries, Notice) {
     match read(&file) {
         Ok(Found::Whole(entries)) => (entries, None),
         Ok(Found::Damaged(_)) => {
-            let notice = format!("{} is damaged: the next answer begins a new one", file.display());
+            let notice = format!("{} is damaged: the next answer starts a new file", file.display());
             (Entries::new(), Some(notice))
         }
         Err(error) => (Entries::new(), Some(format!("{} could not be read ({error})", file.display()))),
@@ -96,7 +95,7 @@ fn update(file: &Path, change: impl FnOnce(&mut Entries)) -> Notice {
     update_or_keep(file, &mut memory, change)
 }
 
-/// Changes the file, or `memory` once the file cannot be used.
+/// Changes the file, or `memory` if the file cannot be used.
 fn update_or_keep(file: &Path, memory: &mut Option<Entries>, change: impl FnOnce(&mut Entries)) -> Notice {
     if let Some(entries) = memory {
         change(entries);
@@ -111,7 +110,7 @@ fn update_or_keep(file: &Path, memory: &mut Option<Entries>, change: impl FnOnce
     Some(notice)
 }
 
-/// Changes `entries`, which become those of the file first where it can be read.
+/// Replaces `entries` with those of the file if it can be read, then changes them.
 fn update_file(file: &Path, entries: &mut Entries, change: impl FnOnce(&mut Entries)) -> io::Result<Notice> {
     let locked = files::lock(file);
     let found = read(file);
@@ -136,14 +135,14 @@ fn not_kept(file: &Path, error: &io::Error) -> String {
     )
 }
 
-/// What a file holds.
+/// The contents of a file.
 enum Found {
     Whole(Entries),
-    /// Its bytes, which are no entries.
+    /// Its bytes, which are not valid entries.
     Damaged(Vec<u8>),
 }
 
-/// A file that is not there has no entries.
+/// A missing file has no entries.
 fn read(file: &Path) -> io::Result<Found> {
     let bytes = match fs::read(file) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Whole(Entries::new())),
@@ -152,7 +151,7 @@ fn read(file: &Path) -> io::Result<Found> {
     Ok(serde_json::from_slice(&bytes).map_or(Found::Damaged(bytes), Found::Whole))
 }
 
-/// Copies a damaged file beside itself, under a name that nobody has yet.
+/// Copies a damaged file next to itself, under an unused name.
 fn set_aside(file: &Path, bytes: &[u8]) -> io::Result<String> {
     for number in 1.. {
         let aside = files::with_ending(file, &format!("damaged-{number}"));
@@ -163,7 +162,7 @@ fn set_aside(file: &Path, bytes: &[u8]) -> io::Result<String> {
                 copy.write_all(bytes)?;
                 copy.sync_all()?;
                 return Ok(format!(
-                    "{} was damaged; what it held is now in {}, and the count begins anew",
+                    "{} was damaged; its contents are now in {}, and a new file is started",
                     file.display(),
                     aside.display()
                 ));
@@ -173,19 +172,19 @@ fn set_aside(file: &Path, bytes: &[u8]) -> io::Result<String> {
     Err(ErrorKind::AlreadyExists.into())
 }
 
-/// How many questions of each topic are answered.
+/// The number of questions answered right, by topic.
 #[derive(Clone)]
 pub struct Progress {
-    /// Topic, answered right, all there are.
+    /// The topic, how many of its questions are answered right, and how many there are.
     pub topics: Vec<(Topic, usize, usize)>,
-    /// Tries so far, right or wrong.
+    /// The number of attempts, right or wrong.
     pub tries: u64,
-    /// About the file, when there is something to say.
+    /// A message about the file, if there is one.
     pub notice: Option<String>,
 }
 
 impl Progress {
-    /// Of these questions, by topic; ids that are not among them were made by chance.
+    /// The progress on these questions, by topic; other ids belong to random questions.
     pub(super) fn of(questions: &[(&str, Topic)]) -> Progress {
         let (entries, notice) = entries();
         let right = |id: &str| from_value(entries.get(id)).right;
@@ -209,7 +208,7 @@ impl Progress {
         self.topics.iter().fold((0, 0), |(right, all), topic| (right + topic.1, all + topic.2))
     }
 
-    /// As HTML: one row a topic, with a bar.
+    /// As HTML: one row per topic, with a bar.
     fn html(&self) -> String {
         let bar = |topic: Topic, right: usize, all: usize| {
             let label = format!("{topic}: {right} of {all} right");

@@ -1,40 +1,42 @@
-//! What a question is: its text, what is asked, and the answer.
+//! A question: its text, what is asked, and the answer.
 
 use crate::shapes::{Chain, Row, Shape};
+use serde::Deserialize;
 use std::fmt;
 
-/// What a question is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The topic of a question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Topic {
     /// Why a window and not every pixel.
     Local,
     /// Multiply, add, slide.
     Convolution,
-    /// Filters and maps on the channel axis.
+    /// Filters and feature maps along the channel axis.
     Channels,
-    /// Many pictures at once.
+    /// Many images at once.
     Batch,
     /// The 1x1 convolution.
     OneByOne,
-    /// Rows and columns around the picture.
+    /// Rows and columns around the image.
     Padding,
     /// Steps of more than one.
     Stride,
     /// Windows with gaps.
     Dilation,
-    /// One speaks for many.
+    /// One value for each region.
     Pooling,
-    /// What one value sees of the input.
+    /// The part of the input that one value depends on.
     Field,
-    /// How many numbers are learned.
+    /// The number of weights and biases.
     Parameters,
-    /// From maps to a row of values.
+    /// From feature maps to one row of values.
     Flatten,
-    /// Filters that see a share of the channels.
+    /// Filters that see only some of the channels.
     Groups,
     /// Whole networks.
     Nets,
-    /// Made by chance.
+    /// Random questions.
+    #[default]
     Random,
 }
 
@@ -86,10 +88,12 @@ impl fmt::Display for Topic {
     }
 }
 
-/// What is asked of the layers; the last one, unless it says otherwise.
-#[derive(Clone, Copy, PartialEq)]
+/// What is asked about the layers: about the last one, unless a variant says otherwise.
+#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Ask {
     /// The output's sizes, as many as the input has axes.
+    #[default]
     Output,
     /// The output's rows and columns.
     OutputSize,
@@ -109,39 +113,76 @@ pub(crate) enum Ask {
     FieldSide,
     /// The receptive field: rows and columns.
     Field,
-    /// The values of one picture after the flatten.
+    /// The values of one image after `flatten`.
     Features,
-    /// How many columns at the end no window looks at.
+    /// The number of columns at the right edge that no window covers.
     UnreadColumns,
-    /// The number that stands for `?` in the layers, so that this comes out.
-    Unknown(&'static str),
-    /// One row of numbers: input and filter are given as numbers, `0 0 1 / 0 0 1`,
-    /// channels separated by `|`.
+    /// The number that replaces `?` in the layers; the text gives the resulting shape.
+    Unknown(Unknown),
+    /// One row of the result, counted from 0. Input and filter are numbers: `0 0 1 / 0 0 1`, with `|`
+    /// between channels.
     Row(usize),
-    /// Which of these letters.
-    Letters(&'static [(char, &'static str)]),
+    /// One or more of the question's options.
+    Letters,
 }
 
-/// One question with all that belongs to it.
+/// What `?` stands for.
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Unknown {
+    Padding,
+    Stride,
+    Dilation,
+    Groups,
+    Size,
+}
+
+/// One question, as it is written in `questions/*.toml`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Question {
     pub id: String,
+    /// The topic of its file.
+    #[serde(skip)]
     pub topic: Topic,
-    /// 1 is said aloud in the lecture; 4 needs paper.
+    /// From 1 (can be answered in the lecture) to 4 (needs paper).
     pub level: u8,
-    /// The notebook in which it stands, without `.md`.
-    pub notebook: &'static str,
+    /// The notebook that contains it, without `.md`; empty for a random question.
+    pub notebook: String,
     pub text: String,
-    /// What is to be seen, where the question is about something seen.
-    pub picture: String,
+    /// A description of the image that the question is about, for readers who cannot see it.
+    #[serde(default)]
+    pub image: String,
     pub ask: Ask,
+    #[serde(default)]
+    pub options: Vec<Choice>,
+    #[serde(default)]
     pub input: String,
+    #[serde(default)]
     pub layers: String,
     pub answer: String,
     pub hints: Vec<String>,
-    /// Known wrong answers, and what each confuses.
-    pub wrong: Vec<(String, String)>,
-    /// What the arithmetic alone does not say.
+    #[serde(default)]
+    pub wrong: Vec<Wrong>,
+    /// What the arithmetic alone does not explain.
+    #[serde(default)]
     pub why: String,
+}
+
+/// One option of a question that is answered with letters.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Choice {
+    pub letter: char,
+    pub text: String,
+}
+
+/// A wrong answer that learners give, and what it confuses.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wrong {
+    pub answer: String,
+    pub feedback: String,
 }
 
 /// One number of the answer.
@@ -152,79 +193,25 @@ pub(crate) struct Part {
 }
 
 impl Question {
-    pub(crate) fn new(id: &str, topic: Topic, level: u8, notebook: &'static str, text: &str) -> Question {
-        Question {
-            id: id.into(),
-            topic,
-            level,
-            notebook,
-            text: text.into(),
-            picture: String::new(),
-            ask: Ask::Output,
-            input: String::new(),
-            layers: String::new(),
-            answer: String::new(),
-            hints: vec![],
-            wrong: vec![],
-            why: String::new(),
-        }
-    }
-
-    /// What is asked of which layers on which input.
-    pub(crate) fn of(mut self, input: &str, layers: &str, ask: Ask) -> Question {
-        (self.input, self.layers, self.ask) = (input.into(), layers.into(), ask);
-        self
-    }
-
-    pub(crate) fn letters(mut self, options: &'static [(char, &'static str)]) -> Question {
-        self.ask = Ask::Letters(options);
-        self
-    }
-
-    pub(crate) fn picture(mut self, seen: &str) -> Question {
-        self.picture = seen.into();
-        self
-    }
-
-    pub(crate) fn answer(mut self, answer: &str) -> Question {
-        self.answer = answer.into();
-        self
-    }
-
-    pub(crate) fn hint(mut self, hint: &str) -> Question {
-        self.hints.push(hint.into());
-        self
-    }
-
-    pub(crate) fn wrong(mut self, answer: &str, confuses: &str) -> Question {
-        self.wrong.push((answer.into(), confuses.into()));
-        self
-    }
-
-    pub(crate) fn why(mut self, why: &str) -> Question {
-        self.why = why.into();
-        self
-    }
-
     /// The layers with the answer in place of `?`.
     pub(crate) fn filled(&self, answer: &str) -> String {
         self.layers.replace('?', answer)
     }
 
-    /// The table's rows; none where numbers or letters are asked for.
+    /// Every layer with its shapes; empty for questions about numbers or with letters.
     pub(crate) fn rows(&self) -> Vec<Row> {
         let Ok(input) = self.input.parse::<Shape>() else { return vec![] };
         let Ok(chain) = self.filled(&self.answer).parse::<Chain>() else { return vec![] };
-        if matches!(self.ask, Ask::Row(_) | Ask::Letters(_)) { vec![] } else { chain.on(input).rows }
+        if matches!(self.ask, Ask::Row(_) | Ask::Letters) { vec![] } else { chain.on(input).rows }
     }
 
     /// The numbers of the answer with their names; none for letters.
     pub(crate) fn parts(&self) -> Vec<Part> {
         let truths = numbers(&self.answer);
         let names: Vec<String> = match self.ask {
-            Ask::Letters(_) => vec![],
+            Ask::Letters => vec![],
             Ask::Row(_) if truths.len() == 1 => vec!["value".into()],
-            Ask::Row(_) => (1..=truths.len()).map(|place| format!("number {place}")).collect(),
+            Ask::Row(_) => (1..=truths.len()).map(|index| format!("number {index}")).collect(),
             ask => ask.names(truths.len()).iter().map(|name| name.to_string()).collect(),
         };
         names.into_iter().zip(truths).map(|(name, truth)| Part { name, truth }).collect()
@@ -235,18 +222,18 @@ impl Question {
         typed(self.ask, &self.answer)
     }
 
-    /// What stands in the line to copy, and what is to be put there.
-    pub(crate) fn place_holder(&self) -> (String, String) {
-        if let Ask::Letters(options) = self.ask {
-            let letters: Vec<String> = options.iter().map(|(letter, _)| letter.to_string()).collect();
+    /// The placeholder in the line to copy, and what replaces it.
+    pub(crate) fn placeholder(&self) -> (String, String) {
+        if self.ask == Ask::Letters {
+            let letters: Vec<String> = self.options.iter().map(|option| option.letter.to_string()).collect();
             let several = self.answer.len() > 1;
             let which = if several { "one or more of" } else { "one of" };
             return ("\"?\"".into(), format!("{which} {}", letters.join(", ")));
         }
         let parts = self.parts();
         let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
-        // Something that is never right, and that can be seen not to be.
-        let blank = if self.zero_can_be() { "99" } else { "0" };
+        // A value that is never right, and obviously not an answer.
+        let blank = if self.allows_zero() { "99" } else { "0" };
         match names[..] {
             ["value"] => (blank.into(), "your number".into()),
             [one] => (blank.into(), format!("your number ({one})")),
@@ -258,22 +245,25 @@ impl Question {
     }
 
     /// Whether 0 is a possible answer.
-    pub(crate) fn zero_can_be(&self) -> bool {
-        matches!(self.ask, Ask::Row(_) | Ask::Parameters | Ask::Unknown("padding") | Ask::UnreadColumns)
+    pub(crate) fn allows_zero(&self) -> bool {
+        matches!(
+            self.ask,
+            Ask::Row(_) | Ask::Parameters | Ask::Unknown(Unknown::Padding) | Ask::UnreadColumns
+        )
     }
 }
 
 /// An answer as it is typed in a cell.
 pub(crate) fn typed(ask: Ask, answer: &str) -> String {
     match (ask, &numbers(answer)[..]) {
-        (Ask::Letters(_), _) => format!("\"{answer}\""),
+        (Ask::Letters, _) => format!("\"{answer}\""),
         (_, [one]) => one.to_string(),
         (_, many) => format!("{many:?}"),
     }
 }
 
 impl Ask {
-    /// The names of so many numbers.
+    /// The names of an answer's numbers.
     pub(crate) fn names(self, count: usize) -> &'static [&'static str] {
         match (self, count) {
             (Ask::Output, 2) => &["N", "features"],
@@ -286,24 +276,23 @@ impl Ask {
             (Ask::FieldSide, _) => &["side"],
             (Ask::UnreadColumns, _) => &["columns"],
             (Ask::Features, _) => &["features"],
-            (Ask::Unknown("padding"), _) => &["padding"],
-            (Ask::Unknown("stride"), _) => &["stride"],
-            (Ask::Unknown("dilation"), _) => &["dilation"],
-            (Ask::Unknown("groups"), _) => &["groups"],
-            (Ask::Unknown("filters"), _) => &["filters"],
-            (Ask::Unknown(_), _) => &["size"],
-            (Ask::Row(_) | Ask::Letters(_), _) => &[],
+            (Ask::Unknown(Unknown::Padding), _) => &["padding"],
+            (Ask::Unknown(Unknown::Stride), _) => &["stride"],
+            (Ask::Unknown(Unknown::Dilation), _) => &["dilation"],
+            (Ask::Unknown(Unknown::Groups), _) => &["groups"],
+            (Ask::Unknown(Unknown::Size), _) => &["size"],
+            (Ask::Row(_) | Ask::Letters, _) => &[],
         }
     }
 
-    /// What is counted where the sizes are of that kind; in words for one axis.
+    /// What the number with this name counts; empty if the name says it.
     pub(crate) fn meaning(self, name: &str) -> &'static str {
         match (self, name) {
             (Ask::Weight, "N") => "filters",
             (Ask::Weight, "C") => "channels of each filter",
             (Ask::Weight, "H") => "rows of each filter",
             (Ask::Weight, "W") => "columns of each filter",
-            (_, "N") => "pictures",
+            (_, "N") => "images",
             (_, "C") => "channels",
             (_, "H") => "rows",
             (_, "W") => "columns",

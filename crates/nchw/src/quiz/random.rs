@@ -1,46 +1,46 @@
-//! Questions without end, from a seed. What is right, libtorch says.
+//! Random questions from a seed. libtorch computes the answers.
 
 use super::question::{Ask, Question, Topic};
 use super::run::truth;
-use crate::random::Dice;
+use crate::random::Rng;
 use crate::{Error, Result};
 
-/// The levels there are.
+/// All levels.
 pub(super) const LEVELS: std::ops::RangeInclusive<u8> = 1..=4;
 
-/// The question of this seed and level, always the same one.
+/// The question for this seed and level, always the same one.
 ///
 /// # Errors
-/// When there is no such level.
+/// If there is no such level.
 pub(super) fn question(seed: u64, level: u8) -> Result<Question> {
     if !LEVELS.contains(&level) {
         return Err(Error::new(format!(
-            "there is no level {level}: levels go from 1 (a layer as in the lecture) to 4 (two layers, paper needed)"
+            "there is no level {level}: levels go from 1 (a layer as in the lecture) to 4 (two layers; use paper)"
         )));
     }
-    let mut dice = Dice::new(seed, u64::from(level));
-    // Windows that do not fit are thrown again; most fit.
+    let mut rng = Rng::new(seed, u64::from(level));
+    // If a window does not fit, another question is drawn; most windows fit.
     for _ in 0..1000 {
-        let mut question = thrown(seed, level, &mut dice);
+        let mut question = drawn(seed, level, &mut rng);
         if let Ok(answer) = truth(&question) {
             let text: Vec<String> = answer.iter().map(i64::to_string).collect();
             question.answer = text.join("x");
             return Ok(question);
         }
     }
-    Err(Error::new(format!("no question was found for seed {seed}; take another seed")))
+    Err(Error::new(format!("no question was found for seed {seed}; try another seed")))
 }
 
-fn thrown(seed: u64, level: u8, dice: &mut Dice) -> Question {
-    let within = |dice: &mut Dice, low: usize, high: usize| low + dice.below(high - low + 1);
-    let batch = [1, 1, 8, 16, 32, 64][dice.below(6)];
-    let channels = [1, 3, 4, 6, 12][dice.below(5)];
-    let (h, w) = (within(dice, 9, 40), within(dice, 9, 40));
+fn drawn(seed: u64, level: u8, rng: &mut Rng) -> Question {
+    let within = |rng: &mut Rng, low: usize, high: usize| low + rng.below(high - low + 1);
+    let batch = [1, 1, 8, 16, 32, 64][rng.below(6)];
+    let channels = [1, 3, 4, 6, 12][rng.below(5)];
+    let (h, w) = (within(rng, 9, 40), within(rng, 9, 40));
     let input =
         if batch == 1 { format!("{channels}x{h}x{w}") } else { format!("{batch}x{channels}x{h}x{w}") };
     let count = if level == 4 { 2 } else { 1 };
-    let mut layers: Vec<String> = (0..count).map(|_| layer(level, dice)).collect();
-    let flat = level == 3 && dice.below(4) == 0;
+    let mut layers: Vec<String> = (0..count).map(|_| layer(level, rng)).collect();
+    let flat = level == 3 && rng.below(4) == 0;
     if flat {
         layers.push("flatten".into());
     }
@@ -49,41 +49,46 @@ fn thrown(seed: u64, level: u8, dice: &mut Dice) -> Question {
     let asks = [Ask::Output, Ask::Weight, Ask::Parameters];
     let ask = match (flat, conv) {
         (true, _) => Ask::Features,
-        (_, true) => asks[dice.below(asks.len())],
+        (_, true) => asks[rng.below(asks.len())],
         _ => Ask::Output,
     };
     let wanted = match ask {
         Ask::Weight => "What is the shape of the last layer's weight?",
-        Ask::Parameters => "How many parameters has the last layer, biases included?",
-        Ask::Features => "How many values has one picture at the end?",
+        Ask::Parameters => "How many parameters does the last layer have, including biases?",
+        Ask::Features => "How many values does one image have at the end?",
         _ => "What is the shape of the output?",
     };
     let text = format!(
-        "{} of {input} goes through: {layers}. {wanted}",
-        if batch == 1 { "A picture" } else { "A batch" }
+        "{} of {input} goes through these layers: {layers}. {wanted}",
+        if batch == 1 { "An image" } else { "A batch" }
     );
     let id = format!("random-{seed}-{level}");
-    let question = Question::new(&id, Topic::Random, level, "", &text).of(&input, &layers, ask);
     let hint = match ask {
-        Ask::Weight => "개채행열 for filters: how many, channels of what they are laid on, rows, columns.",
-        Ask::Parameters => "Write the weight's shape first, multiply, and add a bias for each filter.",
-        Ask::Features => "Write the shape before the flatten, then multiply channels, rows and columns.",
-        _ => "개채행열: N stays, C is decided by the filters (pooling keeps it), then rows, then columns.",
+        Ask::Weight => "개채행열 for filters: how many, as many channels as the input, rows, columns.",
+        Ask::Parameters => {
+            "Write the shape of the weight first, multiply its sizes, and add one bias for each filter."
+        }
+        Ask::Features => "Write the shape before flatten, then multiply channels, rows and columns.",
+        _ => {
+            "개채행열: N stays the same, C is the number of filters (pooling keeps C), then rows, then columns."
+        }
     };
-    question.hint(hint).hint("For each side: input + 2*padding - window, over the stride, floor, + 1.")
+    let hints = [hint, "For each side: (input + 2*padding - window) / stride, rounded down, + 1."];
+    let hints = hints.map(String::from).to_vec();
+    Question { id, topic: Topic::Random, level, text, ask, input, layers, hints, ..Question::default() }
 }
 
-/// One layer; more options the higher the level.
-fn layer(level: u8, dice: &mut Dice) -> String {
-    let filters = [5, 8, 10, 16, 20][dice.below(5)];
-    let (kh, kw) = (1 + dice.below(5), 1 + dice.below(5));
-    if dice.below(4) == 0 {
-        let kind = ["maxpool", "avgpool"][dice.below(2)];
-        let size = 2 + dice.below(2);
+/// One layer; a higher level has more options.
+fn layer(level: u8, rng: &mut Rng) -> String {
+    let filters = [5, 8, 10, 16, 20][rng.below(5)];
+    let (kh, kw) = (1 + rng.below(5), 1 + rng.below(5));
+    if rng.below(4) == 0 {
+        let kind = ["maxpool", "avgpool"][rng.below(2)];
+        let size = 2 + rng.below(2);
         return if level == 1 { format!("{kind} 2") } else { format!("{kind} {size}") };
     }
     let mut text = match level {
-        1 => format!("conv {filters} {0}x{0}", [3, 5][dice.below(2)]),
+        1 => format!("conv {filters} {0}x{0}", [3, 5][rng.below(2)]),
         _ => format!("conv {filters} {kh}x{kw}"),
     };
     let option = |text: &mut String, name: &str, value: usize, plain: usize| {
@@ -92,11 +97,11 @@ fn layer(level: u8, dice: &mut Dice) -> String {
         }
     };
     if level >= 2 {
-        option(&mut text, "stride", 1 + dice.below(3), 1);
-        option(&mut text, "padding", dice.below(3), 0);
+        option(&mut text, "stride", 1 + rng.below(3), 1);
+        option(&mut text, "padding", rng.below(3), 0);
     }
     if level >= 3 {
-        option(&mut text, "dilation", 1 + dice.below(2), 1);
+        option(&mut text, "dilation", 1 + rng.below(2), 1);
     }
     text
 }

@@ -1,4 +1,4 @@
-//! The truth: a question's layers, run in libtorch. No other file of the quizzes knows it.
+//! Runs a question's layers in libtorch. No other file of the quizzes uses libtorch.
 
 use super::question::{Ask, Question};
 use crate::shapes::{AFFORDABLE, Chain, Layer, Op, Row, Shape, affordable};
@@ -7,21 +7,18 @@ use tch::{Device, Kind, Tensor};
 
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 
-/// The answer that libtorch gives.
-///
-/// For an unknown in the layers, the answer is put in, and what comes out is
-/// returned by `sizes_out`, which the test compares.
+/// libtorch's answer to a question about its layers.
 ///
 /// # Errors
-/// When the layers cannot be read, libtorch refuses them, or there are none.
+/// If the layers cannot be parsed, libtorch refuses them, or the question has no such answer.
 pub(crate) fn truth(question: &Question) -> Result<Vec<i64>> {
     if let Ask::Row(row) = question.ask {
         return convolved_row(&question.input, &question.layers, row);
     }
     let run = Run::of(&question.input, &question.filled(&question.answer))?;
     let out = run.sizes_out();
-    let none = || Error::new("this question has no layer with such a thing");
-    let last = run.learned.last().ok_or_else(none);
+    let none = || Error::new("libtorch has no answer to this question");
+    let last = run.parameters.last().ok_or_else(none);
     Ok(match question.ask {
         Ask::Output => out,
         Ask::OutputSize => out[out.len() - 2..].to_vec(),
@@ -30,28 +27,28 @@ pub(crate) fn truth(question: &Question) -> Result<Vec<i64>> {
         Ask::Weight => last?.weight.clone().ok_or_else(none)?,
         Ask::FilterChannels => vec![last?.weight.clone().ok_or_else(none)?[1]],
         Ask::FilterWeights => vec![last?.weight.clone().ok_or_else(none)?[1..].iter().product()],
-        Ask::Parameters => vec![last?.numbers],
-        Ask::AllParameters => vec![run.learned.iter().map(|l| l.numbers).sum()],
+        Ask::Parameters => vec![last?.count],
+        Ask::AllParameters => vec![run.parameters.iter().map(|l| l.count).sum()],
         Ask::Field => run.field()?.to_vec(),
         Ask::FieldSide => run.field()?[..1].to_vec(),
         Ask::UnreadColumns => vec![run.unread_columns()?],
-        Ask::Unknown(_) | Ask::Row(_) | Ask::Letters(_) => return Err(none()),
+        Ask::Unknown(_) | Ask::Row(_) | Ask::Letters => return Err(none()),
     })
 }
 
-/// What comes out of these layers; nothing where libtorch refuses them.
+/// The output's sizes; `None` if libtorch refuses the layers.
 #[cfg(test)]
 pub(crate) fn sizes_out(input: &str, layers: &str) -> Option<Vec<i64>> {
     Some(Run::of(input, layers).ok()?.sizes_out())
 }
 
-/// What one layer learns.
-pub(crate) struct Learned {
+/// The parameters of one layer.
+pub(crate) struct Parameters {
     pub(crate) weight: Option<Vec<i64>>,
-    numbers: i64,
+    count: i64,
 }
 
-const NOTHING: Learned = Learned { weight: None, numbers: 0 };
+const NO_PARAMETERS: Parameters = Parameters { weight: None, count: 0 };
 
 /// Layers that have been run.
 pub(crate) struct Run {
@@ -59,7 +56,7 @@ pub(crate) struct Run {
     output: Tensor,
     batched: bool,
     /// One for each layer.
-    pub(crate) learned: Vec<Learned>,
+    pub(crate) parameters: Vec<Parameters>,
 }
 
 impl Run {
@@ -74,17 +71,17 @@ impl Run {
         fits(input, layers)?;
         let sizes = [maps.n, maps.c, maps.h, maps.w].map(|n| n as i64);
         let input = Tensor::f_ones(sizes, FLOAT)?.set_requires_grad(true);
-        let (mut output, mut learned) = (input.shallow_clone(), vec![]);
+        let (mut output, mut parameters) = (input.shallow_clone(), vec![]);
         for layer in &layers.layers {
-            // Also inside `tch::no_grad`: the gradients tell what a value depends on.
+            // The gradients show what a value depends on, so they are needed even inside `tch::no_grad`.
             let (next, numbers) = tch::with_grad(|| apply(layer, &output))?;
             output = next;
-            learned.push(numbers);
+            parameters.push(numbers);
         }
-        Ok(Run { input, output, batched: maps.batched, learned })
+        Ok(Run { input, output, batched: maps.batched, parameters })
     }
 
-    /// Without N where one picture was given without it.
+    /// The output's sizes, without N if the input had none.
     pub(crate) fn sizes_out(&self) -> Vec<i64> {
         self.output.size()[usize::from(!self.batched)..].to_vec()
     }
@@ -97,20 +94,20 @@ impl Run {
         let middle = tch::with_grad(|| self.output.f_narrow(2, h / 2, 1)?.f_narrow(3, w / 2, 1))?;
         let seen = self.touched(&middle)?;
         let extent = |across: i64| -> Result<i64> {
-            let places = Vec::<i64>::try_from(seen.f_any_dim(across, false)?.f_nonzero()?.f_view([-1])?)?;
-            Ok(places.first().zip(places.last()).map_or(0, |(first, last)| last - first + 1))
+            let positions = Vec::<i64>::try_from(seen.f_any_dim(across, false)?.f_nonzero()?.f_view([-1])?)?;
+            Ok(positions.first().zip(positions.last()).map_or(0, |(first, last)| last - first + 1))
         };
         Ok([extent(1)?, extent(0)?])
     }
 
-    /// How many columns at the end no output value depends on.
+    /// The number of columns at the right edge that no output value depends on.
     fn unread_columns(&self) -> Result<i64> {
         let read = self.touched(&self.output)?.f_any_dim(0, false)?.f_nonzero()?.f_view([-1])?;
         let last = Vec::<i64>::try_from(read)?.last().copied().unwrap_or(-1);
         Ok(self.input.size()[3] - 1 - last)
     }
 
-    /// Which rows and columns of the input these values depend on: where their gradient is not 0.
+    /// The rows and columns of the input that these values depend on: those with a gradient other than 0.
     fn touched(&self, values: &Tensor) -> Result<Tensor> {
         let sum = tch::with_grad(|| values.f_sum(Kind::Float))?;
         let gradient = gradients(&sum, &[&self.input])?;
@@ -135,7 +132,7 @@ fn fits(input: Shape, layers: &Chain) -> Result<()> {
     let what = match table.rows.len() {
         1 => format!("`{}` on {}, its weight and its output,", largest.layer, input.named()),
         count => format!(
-            "these {count} layers, most of all layer {position}, `{}` on {},",
+            "these {count} layers, of which layer {position}, `{}` on {}, is the largest,",
             largest.layer,
             largest.input.named()
         ),
@@ -143,27 +140,27 @@ fn fits(input: Shape, layers: &Chain) -> Result<()> {
     affordable(&what, Some(all), AFFORDABLE)
 }
 
-/// One layer with all its weights 1.
-fn apply(layer: &Layer, x: &Tensor) -> Result<(Tensor, Learned)> {
+/// Applies one layer with all weights 1.
+fn apply(layer: &Layer, x: &Tensor) -> Result<(Tensor, Parameters)> {
     let (kernel, stride) = (layer.kernel.axes(), layer.strides().axes());
     let padding = layer.padding.unwrap_or(0.into()).axes();
     let dilation = layer.dilation.unwrap_or(1.into()).axes();
-    let pooled = |y: std::result::Result<Tensor, tch::TchError>| Ok((y?, NOTHING));
+    let pooled = |y: std::result::Result<Tensor, tch::TchError>| Ok((y?, NO_PARAMETERS));
     match layer.op {
         Op::Conv => convolve(layer, x),
-        // The mean depends on every value of its window, as the largest may.
+        // Any value of the window may be the largest, and the mean depends on all of them.
         Op::MaxPool if x.requires_grad() && !layer.ceil && dilation == [1, 1] => {
             let largest = x.f_max_pool2d(kernel, stride, padding, dilation, layer.ceil)?;
             let mean = x.f_avg_pool2d(kernel, stride, padding, layer.ceil, true, None)?;
             if largest.size() != mean.size() {
                 return Err(Error::new("max and average pooling disagree on the size"));
             }
-            Ok((mean, NOTHING))
+            Ok((mean, NO_PARAMETERS))
         }
         Op::MaxPool => pooled(x.f_max_pool2d(kernel, stride, padding, dilation, layer.ceil)),
         Op::AvgPool => pooled(x.f_avg_pool2d(kernel, stride, padding, layer.ceil, true, None)),
         Op::GlobalAvgPool => pooled(x.f_adaptive_avg_pool2d([1, 1])),
-        Op::GlobalMaxPool => Ok((x.f_adaptive_max_pool2d([1, 1])?.0, NOTHING)),
+        Op::GlobalMaxPool => Ok((x.f_adaptive_max_pool2d([1, 1])?.0, NO_PARAMETERS)),
         Op::Flatten => pooled(x.f_flatten(1, -1)),
         Op::Relu => pooled(x.f_relu()),
         Op::Linear => {
@@ -171,20 +168,20 @@ fn apply(layer: &Layer, x: &Tensor) -> Result<(Tensor, Learned)> {
             let weight = Tensor::f_ones([layer.out as i64, features], FLOAT)?;
             let bias = Tensor::f_zeros([if layer.nobias { 0 } else { layer.out as i64 }], FLOAT)?;
             let y = x.f_linear(&weight, (!layer.nobias).then_some(&bias))?;
-            Ok((y, learned(&weight, &bias)))
+            Ok((y, parameters(&weight, &bias)))
         }
         Op::ConvTranspose | Op::BatchNorm | Op::Dropout => {
-            Err(Error::new(format!("neither a quiz nor an exercise asks about `{layer}`")))
+            Err(Error::new(format!("quizzes and exercises do not support `{layer}`")))
         }
     }
 }
 
-fn convolve(layer: &Layer, x: &Tensor) -> Result<(Tensor, Learned)> {
+fn convolve(layer: &Layer, x: &Tensor) -> Result<(Tensor, Parameters)> {
     let [kh, kw] = layer.kernel.axes();
     let groups = layer.groups.unwrap_or(1) as i64;
     let out = layer.out as i64;
     let (stride, dilation) = (layer.strides().axes(), layer.dilation.unwrap_or(1.into()).axes());
-    // libtorch refuses a weight that cannot be laid on this input.
+    // libtorch refuses a weight that does not fit this input.
     let weight = Tensor::f_ones([out, x.size()[1] / groups.max(1), kh, kw], FLOAT)?;
     let bias = Tensor::f_zeros([if layer.nobias { 0 } else { out }], FLOAT)?;
     let given = (!layer.nobias).then_some(&bias);
@@ -195,11 +192,11 @@ fn convolve(layer: &Layer, x: &Tensor) -> Result<(Tensor, Learned)> {
             x.f_conv2d(&weight, given, stride, padding, dilation, groups)?
         }
     };
-    Ok((y, learned(&weight, &bias)))
+    Ok((y, parameters(&weight, &bias)))
 }
 
-fn learned(weight: &Tensor, bias: &Tensor) -> Learned {
-    Learned { weight: Some(weight.size()), numbers: (weight.numel() + bias.numel()) as i64 }
+fn parameters(weight: &Tensor, bias: &Tensor) -> Parameters {
+    Parameters { weight: Some(weight.size()), count: (weight.numel() + bias.numel()) as i64 }
 }
 
 fn convolved_row(image: &str, filter: &str, row: usize) -> Result<Vec<i64>> {

@@ -1,23 +1,24 @@
 //! A printable sheet of questions for a class, and its answer key.
 
-use super::question::{Ask, Question};
-use super::{QUESTIONS, options, random};
-use crate::random::Dice;
+use super::question::{Ask, Choice, Question};
+use super::questions::questions;
+use super::random;
+use crate::random::Rng;
 use crate::{Error, Result};
 use nchw_core::html::escape;
 use std::{fmt, sync::Arc};
 
-/// Questions drawn from a seed, easy ones first.
+/// Questions drawn with a seed, easy ones first.
 pub struct Sheet {
     seed: u64,
     questions: Vec<Arc<Question>>,
 }
 
-/// So many questions, the same ones for the same seed. When the manifest has no
-/// more, the rest is made by chance.
+/// `count` questions, the same ones for the same seed. If the course has fewer, the rest are random
+/// questions.
 ///
 /// # Errors
-/// When none are asked for, or more than 200.
+/// If `count` is 0 or more than 200.
 ///
 /// ```
 /// let sheet = nchw::quiz::sheet(7, 10)?;
@@ -27,18 +28,19 @@ pub struct Sheet {
 /// ```
 pub fn sheet(seed: u64, count: usize) -> Result<Sheet> {
     if !(1..=200).contains(&count) {
-        return Err(Error::new(format!("a sheet has from 1 to 200 questions; {count} were asked for")));
+        return Err(Error::new(format!("a sheet has from 1 to 200 questions, got {count}")));
     }
-    let order = Dice::new(seed, 0).order(QUESTIONS.len());
+    let course = questions()?;
+    let order = Rng::new(seed, 0).order(course.len());
     let mut questions: Vec<Arc<Question>> =
-        order.iter().take(count).map(|&place| QUESTIONS[place as usize].clone()).collect();
+        order.iter().take(count).map(|&index| course[index as usize].clone()).collect();
     for extra in 0..count.saturating_sub(questions.len()) as u64 {
         let made = random::question(seed.wrapping_mul(1000).wrapping_add(extra), 1 + (extra % 4) as u8)?;
         questions.push(Arc::new(made));
     }
-    // Within a level in the order of the course, so that what belongs together stays together.
-    let place = |question: &Arc<Question>| QUESTIONS.iter().position(|q| q.id == question.id);
-    questions.sort_by_key(|question| (question.level, place(question).unwrap_or(usize::MAX)));
+    // Within a level, the questions keep the order of the course.
+    let index = |question: &Arc<Question>| course.iter().position(|q| q.id == question.id);
+    questions.sort_by_key(|question| (question.level, index(question).unwrap_or(usize::MAX)));
     Ok(Sheet { seed, questions })
 }
 
@@ -46,15 +48,16 @@ impl Sheet {
     /// The questions, as Markdown.
     pub fn markdown(&self) -> String {
         let questions = self.questions.iter().zip(1..).map(|(question, n)| {
-            let options: String = options(question)
+            let options: String = question
+                .options
                 .iter()
-                .map(|(letter, meaning)| format!("\n   - **{letter}**: {meaning}"))
+                .map(|Choice { letter, text }| format!("\n   - **{letter}**: {text}"))
                 .collect();
-            let seen = match question.picture.as_str() {
+            let image = match question.image.as_str() {
                 "" => String::new(),
-                seen => format!("\n\n   *{seen}*"),
+                image => format!("\n\n   *{image}*"),
             };
-            format!("{n}. {}{seen}{options}\n\n   {}\n", question.text, blanks(question))
+            format!("{n}. {}{image}{options}\n\n   {}\n", question.text, blanks(question))
         });
         format!(
             "# 개채행열: shape quiz (sheet {})\n\nName:\n\n{}",
@@ -76,17 +79,18 @@ impl Sheet {
     /// The questions, as an HTML page.
     pub fn html(&self) -> String {
         let questions = self.questions.iter().map(|question| {
-            let options: String = options(question)
+            let options: String = question
+                .options
                 .iter()
-                .map(|(letter, meaning)| format!("<li><b>{letter}</b>: {}</li>", escape(meaning)))
+                .map(|Choice { letter, text }| format!("<li><b>{letter}</b>: {}</li>", escape(text)))
                 .collect();
             let options = if options.is_empty() { options } else { format!("<ul>{options}</ul>") };
-            let seen = match question.picture.as_str() {
+            let image = match question.image.as_str() {
                 "" => String::new(),
-                seen => format!("<p><i>{}</i></p>", escape(seen)),
+                image => format!("<p><i>{}</i></p>", escape(image)),
             };
             format!(
-                "<li><p>{}</p>{seen}{options}<p>{}</p></li>",
+                "<li><p>{}</p>{image}{options}<p>{}</p></li>",
                 escape(&question.text),
                 escape(&blanks(question))
             )
@@ -110,16 +114,16 @@ impl Sheet {
     }
 }
 
-/// Where it comes from: `b3, channels, 03-channels`.
+/// The source of a question: `b3, channels, 03-channels`.
 fn source(question: &Question) -> String {
     let notebook = if question.notebook.is_empty() { "" } else { ", " };
     format!("{}, {}{notebook}{}", question.id, question.topic, question.notebook)
 }
 
-/// Room for the answer: `N ____ C ____`.
+/// Blanks for the answer: `N = ____  C = ____`.
 fn blanks(question: &Question) -> String {
     let line = "______";
-    if matches!(question.ask, Ask::Letters(_)) {
+    if matches!(question.ask, Ask::Letters) {
         return format!("Answer: {line}");
     }
     let names = question.parts().into_iter().map(|part| match question.ask {

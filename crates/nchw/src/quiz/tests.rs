@@ -1,6 +1,6 @@
-//! The manifest against libtorch, and nothing orphaned.
+//! Every question: its answer in libtorch, its feedback, and its notebook.
 
-use super::question::{Ask, Question, numbers};
+use super::question::{Ask, Choice, Question, Unknown, Wrong, numbers};
 use super::run::{sizes_out, truth};
 use super::*;
 use std::{collections::HashSet, fs, path::Path};
@@ -9,7 +9,7 @@ use std::{collections::HashSet, fs, path::Path};
 mod counted;
 
 fn each(mut check: impl FnMut(&Question) -> Option<String>) {
-    let faults: Vec<String> = QUESTIONS
+    let faults: Vec<String> = all()
         .iter()
         .filter_map(|question| check(question).map(|fault| format!("{}: {fault}", question.id)))
         .collect();
@@ -19,21 +19,56 @@ fn each(mut check: impl FnMut(&Question) -> Option<String>) {
 #[test]
 fn libtorch_gives_every_answer() {
     each(|question| {
-        if matches!(question.ask, Ask::Letters(_) | Ask::Unknown(_)) {
+        if matches!(question.ask, Ask::Letters | Ask::Unknown(_)) {
             return None;
         }
         let answer = numbers(&question.answer);
         match truth(question) {
             Ok(found) => {
-                (found != answer).then(|| format!("{answer:?} is answered, libtorch gives {found:?}"))
+                (found != answer).then(|| format!("the answer is {answer:?}, libtorch gives {found:?}"))
             }
             Err(error) => Some(error.to_string()),
         }
     });
 }
 
-/// A third way, which knows neither libtorch nor the arithmetic of `shapes`: it puts windows
-/// down one after the other and counts.
+#[test]
+fn an_error_in_a_file_names_the_file_the_line_and_the_field() {
+    let file = "[[question]]\nid = \"a1\"\nlevel = 1\nnotebook = \"\"\ntext = \"\"\nask = \"output\"\nanswer = \"3\"\nhints = []\n";
+    let said = |text: &str| questions::parsed("questions/local.toml", text).err().unwrap().to_string();
+    assert!(questions::parsed("questions/local.toml", file).is_ok());
+    for (text, line, words) in [
+        (file.replace("hints", "hint"), 8, "unknown field `hint`, expected one of `id`"),
+        (file.replace("text = \"\"\n", ""), 1, "missing field `text`"),
+        (file.replace("\"output\"", "\"outpt\""), 6, "unknown variant `outpt`, expected one of `output`"),
+        (format!("{file}wrong = [\n  {{ answer = \"2\", says = \"\" }},\n]\n"), 10, "unknown field `says`"),
+        (file.replace("level = 1", "level = "), 3, ""),
+    ] {
+        let said = said(&text);
+        assert!(said.starts_with("questions/local.toml: ") && said.contains(words), "{said}");
+        assert!(said.contains(&format!("at line {line}")), "line {line}: {said}");
+    }
+    let slips = texts::parse::<texts::Texts>("questions/slips.toml", "batch-in-weigth = \"\"");
+    let said = slips.err().unwrap().to_string();
+    assert!(
+        said.contains("questions/slips.toml") && said.contains("unknown field `batch-in-weigth`"),
+        "{said}"
+    );
+}
+
+/// Every number in braces is replaced.
+#[test]
+fn no_placeholder_is_left_in_a_text() {
+    let random = (0..200).map(|seed| Arc::new(random::question(seed, 1 + (seed % 4) as u8).unwrap()));
+    for question in all().iter().cloned().chain(random) {
+        for slip in slips::slips(&question) {
+            assert!(!slip.says.contains(['{', '}']), "{}: {}", question.id, slip.says);
+        }
+    }
+}
+
+/// A third way, which uses neither libtorch nor the arithmetic of `shapes`: it places the windows one
+/// after the other and counts them.
 #[test]
 fn counting_gives_every_answer() {
     let mut compared = 0;
@@ -41,45 +76,45 @@ fn counting_gives_every_answer() {
         let found = counted::answer(question)?;
         compared += 1;
         let answer = numbers(&question.answer);
-        (found != answer).then(|| format!("{answer:?} is answered, counting gives {found:?}"))
+        (found != answer).then(|| format!("the answer is {answer:?}, counting gives {found:?}"))
     });
-    let letters = QUESTIONS.iter().filter(|question| matches!(question.ask, Ask::Letters(_)));
+    let letters = all().iter().filter(|question| matches!(question.ask, Ask::Letters));
     let answers: Vec<(&str, &str)> = letters.map(|q| (q.id.as_str(), q.answer.as_str())).collect();
     assert_eq!(answers, [("why1", "F"), ("conv10", "B"), ("e1", "N H W"), ("d1", "B")]);
-    assert_eq!(compared + answers.len(), QUESTIONS.len());
+    assert_eq!(compared + answers.len(), all().len());
 }
 
-/// A learner may have switched gradients off; receptive fields are found by them.
+/// A learner may have disabled gradients, which receptive fields need.
 #[test]
 fn answers_need_no_gradients_outside() {
     let _guard = tch::no_grad_guard();
     libtorch_gives_every_answer();
 }
 
-/// What comes out is told in the text; only one value of the unknown gives it.
+/// The text gives the output's sizes; only one value of the unknown leads to them.
 #[test]
 fn every_unknown_has_one_solution() {
     each(|question| {
         let Ask::Unknown(_) = question.ask else { return None };
         let wanted = sizes_out(&question.input, &question.filled(&question.answer))?;
-        let told = |size: &i64| question.text.contains(&size.to_string());
-        let groups = question.ask == Ask::Unknown("groups");
-        if !groups && !wanted[wanted.len() - 2..].iter().all(told) {
-            return Some(format!("the text does not tell what comes out, {wanted:?}"));
+        let in_text = |size: &i64| question.text.contains(&size.to_string());
+        let groups = question.ask == Ask::Unknown(Unknown::Groups);
+        if !groups && !wanted[wanted.len() - 2..].iter().all(in_text) {
+            return Some(format!("the text does not give the output's sizes, {wanted:?}"));
         }
         let fits = |value: &i64| {
             let layers = question.filled(&value.to_string());
             let table = crate::shapes::table(&question.input, &layers).ok()?;
             let weight = table.rows.first()?.weight.iter().map(u64::to_string).collect::<Vec<_>>().join("x");
-            let told = !groups || question.text.contains(&weight);
-            (told && sizes_out(&question.input, &layers)? == wanted).then_some(*value)
+            let given = !groups || question.text.contains(&weight);
+            (given && sizes_out(&question.input, &layers)? == wanted).then_some(*value)
         };
         let solutions: Vec<i64> = (0..40i64).filter_map(|value| fits(&value)).collect();
         (solutions != numbers(&question.answer)).then(|| format!("{solutions:?} are solutions"))
     });
 }
 
-/// Quiz e1: in a layer that is laid on an input, only C cannot be changed.
+/// Quiz e1: C is the only size of a weight that the input determines.
 #[test]
 fn of_a_weight_all_but_c_can_be_chosen() {
     let input = tch::Tensor::ones([1, 3, 7, 9], (tch::Kind::Float, tch::Device::Cpu));
@@ -91,17 +126,17 @@ fn of_a_weight_all_but_c_can_be_chosen() {
     let changed = [[11, 3, 5, 4], [10, 2, 5, 4], [10, 3, 2, 4], [10, 3, 5, 1]];
     let free: String =
         "NCHW".chars().zip(changed).filter(|(_, sizes)| accepted(*sizes)).map(|(axis, _)| axis).collect();
-    let answer = &QUESTIONS.iter().find(|question| question.id == "e1").unwrap().answer;
+    let answer = &all().iter().find(|question| question.id == "e1").unwrap().answer;
     assert_eq!(answer.replace(' ', ""), free);
 }
 
 #[test]
 fn every_question_is_whole() {
     let mut ids = HashSet::new();
-    for question in QUESTIONS.iter() {
+    for question in all().iter() {
         assert!(ids.insert(&question.id), "two questions are called {}", question.id);
     }
-    assert!(QUESTIONS.len() >= 97);
+    assert!(all().len() >= 97);
     each(|question| {
         let enough = !question.hints.is_empty()
             && question.hints.iter().all(|hint| !hint.trim().is_empty())
@@ -114,13 +149,13 @@ fn every_question_is_whole() {
     });
 }
 
-/// A known wrong answer is wrong, can be read, and says what it confuses.
+/// Every known wrong answer is wrong, can be read, and its feedback is shown.
 #[test]
 fn every_known_wrong_answer_is_named() {
     each(|question| {
-        question.wrong.iter().find_map(|(wrong, says)| {
+        question.wrong.iter().find_map(|Wrong { answer: wrong, feedback: says }| {
             let feedback = Feedback::of(question, &Answer::Text(wrong.clone()));
-            // One with another count of numbers is named within the sentence about that.
+            // If its count of numbers is wrong, the feedback is part of the sentence about that.
             let fault =
                 feedback.is_right() || !feedback.to_string().to_lowercase().contains(&says.to_lowercase());
             fault.then(|| format!("`{wrong}` gives\n{feedback}"))
@@ -128,7 +163,7 @@ fn every_known_wrong_answer_is_named() {
     });
 }
 
-/// Every question stands in its notebook, and notebooks name no others.
+/// Every question is in its notebook, and the notebooks contain no unknown ones.
 #[test]
 fn no_question_is_an_orphan() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../notebooks/src");
@@ -139,7 +174,7 @@ fn no_question_is_an_orphan() {
     });
     for file in fs::read_dir(&folder).unwrap() {
         let path = file.unwrap().path();
-        // Jupyter keeps a folder of its own among the sources.
+        // Jupyter may create a folder of its own there.
         let text = if path.is_file() { fs::read_to_string(&path).unwrap() } else { String::new() };
         for id in ids_in(&text) {
             assert!(quiz(id).0.is_ok(), "{}: there is no quiz `{id}`", path.display());
@@ -147,7 +182,7 @@ fn no_question_is_an_orphan() {
     }
 }
 
-/// The ids in `quiz("a1")` and `quiz_form(&["a1", "a2"])`; an ellipsis is prose.
+/// The ids in `quiz("a1")` and `quiz_form(&["a1", "a2"])`; `quiz("…")` is part of the prose.
 fn ids_in(notebook: &str) -> Vec<&str> {
     let single = notebook.split("quiz(\"").skip(1).filter_map(|rest| rest.split('"').next());
     let forms = notebook.split("quiz_form(").skip(1).filter_map(|rest| rest.split(')').next());
@@ -161,9 +196,9 @@ fn ids_are_found_in_notebooks() {
     assert_eq!(ids_in(text), ["b2", "a1", "a2"]);
 }
 
-/// Pure arithmetic, but for the file that runs the layers.
+/// Pure arithmetic, except for the file that runs the layers.
 #[test]
-fn only_one_file_knows_libtorch_and_none_the_notebook() {
+fn only_one_file_uses_libtorch_and_none_the_notebook_format() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/quiz");
     for file in fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
@@ -174,27 +209,27 @@ fn only_one_file_knows_libtorch_and_none_the_notebook() {
     }
 }
 
-/// Numbers as they were typed, and why they cannot be an answer.
+/// Numbers as they were typed, and why they are not an answer.
 #[test]
-fn odd_numbers_are_named_as_typed() {
-    let says = |answer: Answer| Feedback::of(&QUESTIONS[1], &answer).to_string();
+fn unusual_numbers_are_quoted_as_typed() {
+    let says = |answer: Answer| Feedback::of(&all()[1], &answer).to_string();
     for (answer, words) in [
         (f64::NAN.into_answer(), "NaN is not a number"),
         (f64::INFINITY.into_answer(), "`inf` is infinite"),
         (i64::MAX.into_answer(), "9223372036854775807: not yet (too large"),
-        (u64::MAX.into_answer(), "18446744073709551615 is beyond all sizes"),
-        (usize::MAX.into_answer(), "18446744073709551615 is beyond all sizes"),
-        (1e300.into_answer(), "1e300 is beyond all sizes"),
+        (u64::MAX.into_answer(), "18446744073709551615 is out of range"),
+        (usize::MAX.into_answer(), "18446744073709551615 is out of range"),
+        (1e300.into_answer(), "1e300 is out of range"),
         (2.5.into_answer(), "2.5 is not whole"),
-        ((-7).into_answer(), "= -7 cannot be: weights counts something"),
-        (i64::MIN.into_answer(), "-9223372036854775808 cannot be"),
+        ((-7).into_answer(), "= -7 is not possible: a count cannot be negative"),
+        (i64::MIN.into_answer(), "-9223372036854775808 is not possible"),
         ("24.0".into_answer(), "as a whole number, `24`"),
         ("２４".into_answer(), "weights = 24: not yet"),
     ] {
         let said = says(answer);
         assert!(said.contains(words), "expected `{words}` in\n{said}");
     }
-    let said = Feedback::of(&QUESTIONS[0], &"Ｆ".into_answer());
+    let said = Feedback::of(&all()[0], &"Ｆ".into_answer());
     assert!(said.is_right(), "{said}");
 }
 
@@ -224,7 +259,7 @@ fn layers_that_would_fill_the_memory_are_refused() {
 }
 
 #[test]
-fn chance_makes_questions_of_every_level() {
+fn random_questions_have_every_level() {
     for level in 1..=4 {
         let mut kinds = HashSet::new();
         for seed in 0..50 {
@@ -238,9 +273,9 @@ fn chance_makes_questions_of_every_level() {
     assert!(random(1, 9).to_string().contains("there is no level 9"));
 }
 
-/// The arithmetic of `shapes` and libtorch agree on what chance makes.
+/// The arithmetic of `shapes` and libtorch agree on random questions.
 #[test]
-fn chance_is_explained_by_the_arithmetic() {
+fn the_arithmetic_explains_random_questions() {
     for seed in 0..40 {
         let question = random::question(seed, 1 + (seed % 4) as u8).unwrap();
         let rows = question.rows();
@@ -255,11 +290,11 @@ fn chance_is_explained_by_the_arithmetic() {
     }
 }
 
-/// Every text that feedback can be, for reading through. `UPDATE_EXPECT=1` renews it.
+/// Every possible feedback, for reading through. `UPDATE_EXPECT=1` updates the file.
 #[test]
 fn feedback_reads_as_agreed() {
     let mut text = String::new();
-    for question in QUESTIONS.iter() {
+    for question in all().iter() {
         text += &format!("== {}\n", Quiz(Ok(question.clone())));
         text += &format!(
             "-- {} :: {}\n",
@@ -295,7 +330,7 @@ fn feedback_reads_as_agreed() {
     crate::testing::as_kept("quiz/feedback.txt", &text);
 }
 
-/// The script of the forms, run on as much of a page as it needs.
+/// A minimal page for the forms' script.
 struct Page {
     context: rquickjs::Context,
 }
@@ -317,7 +352,7 @@ impl Page {
         });
     }
 
-    /// What the form says to this in its fields, or to these letters.
+    /// The form's feedback on these values of its fields, or on these letters.
     fn answer(&self, values: &[String]) -> Vec<String> {
         let lines: String = self.context.with(|js| {
             let answer: rquickjs::Function = js.globals().get("answer").unwrap();
@@ -327,14 +362,14 @@ impl Page {
     }
 }
 
-/// Answers are graded a second time, by the script on the page.
+/// The script on the page grades like `grade.rs`.
 #[test]
 fn the_form_grades_as_the_grader() {
     let (page, mut right, mut wrong, mut unclear) = (Page::new(), 0, 0, 0);
     let made = (0..24).map(|seed| Arc::new(random::question(seed, 1 + (seed % 4) as u8).unwrap()));
-    for question in QUESTIONS.iter().cloned().chain(made) {
+    for question in all().iter().cloned().chain(made) {
         let answers = match question.ask {
-            Ask::Letters(options) => subsets(options),
+            Ask::Letters => subsets(&question.options),
             _ => answers_in_fields(&question),
         };
         page.open(&question);
@@ -348,11 +383,7 @@ fn the_form_grades_as_the_grader() {
                 Verdict::Unclear => {
                     unclear += 1;
                     let why = graded.to_string();
-                    for reason in [
-                        "nothing is counted below 0",
-                        "then there would be nothing at all",
-                        "beyond all sizes",
-                    ] {
+                    for reason in ["a count cannot be negative", "it must be at least 1", "out of range"] {
                         assert!(!why.contains(reason) || lines.concat().contains(reason), "{about}");
                     }
                 }
@@ -371,16 +402,16 @@ fn the_form_grades_as_the_grader() {
     assert!(right > 200 && wrong > 1500 && unclear > 500, "{right} right, {wrong} wrong, {unclear} unclear");
 }
 
-/// Every choice of letters: one of them where there are round buttons, any where there are boxes.
-fn subsets(options: &[(char, &str)]) -> Vec<Vec<String>> {
+/// Every choice of letters.
+fn subsets(options: &[Choice]) -> Vec<Vec<String>> {
     let chosen = |bits: usize| {
-        let chosen = options.iter().enumerate().filter(|(place, _)| bits >> place & 1 == 1);
-        chosen.map(|(_, (letter, _))| letter.to_string()).collect()
+        let chosen = options.iter().enumerate().filter(|(index, _)| bits >> index & 1 == 1);
+        chosen.map(|(_, option)| option.letter.to_string()).collect()
     };
     (0..1 << options.len()).map(chosen).collect()
 }
 
-/// The right answer, every known wrong one, and nonsense in one field after the other.
+/// The right answer, every known wrong one, and nonsense in each field.
 fn answers_in_fields(question: &Question) -> Vec<Vec<String>> {
     let truth: Vec<i64> = question.parts().iter().map(|part| part.truth).collect();
     let typed = |numbers: &[i64]| numbers.iter().map(i64::to_string).collect::<Vec<_>>();
@@ -389,14 +420,14 @@ fn answers_in_fields(question: &Question) -> Vec<Vec<String>> {
     let mut answers: Vec<Vec<String>> = [typed(&truth)].into_iter().chain(known).collect();
     answers.push(truth.iter().map(|number| format!(" +{number} ")).collect());
     answers.push(vec![String::new(); truth.len()]);
-    for place in 0..truth.len() {
-        let more = [truth[place] + 1, truth[place] - 1, truth[place] + 1_000_003, 0, -1, i64::MAX, i64::MIN];
+    for index in 0..truth.len() {
+        let more = [truth[index] + 1, truth[index] - 1, truth[index] + 1_000_003, 0, -1, i64::MAX, i64::MIN];
         let nonsense =
             ["", "abc", "3.5", "1e3", "0x10", "99999999999999999999", "-99999999999999999999", "NaN", "１２"];
         let all = more.iter().map(i64::to_string).chain(nonsense.map(String::from));
         answers.extend(all.map(|text| {
             let mut fields = typed(&truth);
-            fields[place] = text;
+            fields[index] = text;
             fields
         }));
     }
@@ -407,29 +438,29 @@ fn feedback_on(question: &Question, answer: &str) -> Feedback {
     Feedback::of(question, &Answer::Text(answer.into()))
 }
 
-/// Only what is wrong, and why.
+/// Only the wrong parts, and why.
 fn on_one_line(feedback: &Feedback) -> String {
-    let told: Vec<String> = feedback
+    let lines: Vec<String> = feedback
         .to_string()
         .lines()
         .skip(1)
         .map(str::trim)
-        .filter(|line| !["✓", "A hint:", "How it"].iter().any(|start| line.starts_with(start)))
+        .filter(|line| !["✓", "A hint:", "The arithmetic:"].iter().any(|start| line.starts_with(start)))
         .map(String::from)
         .collect();
-    if feedback.is_right() { "right".into() } else { told.join(" / ") }
+    if feedback.is_right() { "right".into() } else { lines.join(" / ") }
 }
 
-/// Every answer that shows a misconception.
+/// Every answer that a misconception leads to.
 fn wrong_answers(question: &Question) -> Vec<String> {
     let truth: Vec<i64> = question.parts().iter().map(|part| part.truth).collect();
-    let mut answers: Vec<String> = question.wrong.iter().map(|(wrong, _)| wrong.clone()).collect();
+    let mut answers: Vec<String> = question.wrong.iter().map(|wrong| wrong.answer.clone()).collect();
     for slip in slips::slips(question) {
         let mut answer = truth.clone();
         match slip.at {
-            slips::At::Part(place, value) => answer[place] = value,
-            slips::At::Any(place) => answer[place] += 7,
-            slips::At::All(_) if matches!(question.ask, Ask::Letters(_)) => continue,
+            slips::At::Part(index, value) => answer[index] = value,
+            slips::At::Any(index) => answer[index] += 7,
+            slips::At::All(_) if matches!(question.ask, Ask::Letters) => continue,
             slips::At::All(numbers) => answer = numbers,
         }
         let text: Vec<String> = answer.iter().map(i64::to_string).collect();
@@ -453,7 +484,7 @@ fn nonsense() -> Vec<Answer> {
     all
 }
 
-/// Nothing that is asked or answered makes a quiz panic.
+/// No id and no answer makes a quiz panic.
 mod any {
     use super::*;
     use proptest::prelude::*;
@@ -463,13 +494,13 @@ mod any {
 
         #[test]
         fn answer_is_read_or_refused(
-            place in any::<prop::sample::Index>(),
+            pick in any::<prop::sample::Index>(),
             bytes in prop::collection::vec(any::<u8>(), 0..40),
             text in "([0-9]{0,25}|[NCHWF개채]|[-+.x×*,;=() e]|NaN|inf){0,9}",
             numbers in prop::collection::vec(any::<i128>(), 0..6),
             float in any::<f64>(),
         ) {
-            let question = &QUESTIONS[place.index(QUESTIONS.len())];
+            let question = &all()[pick.index(all().len())];
             let bytes = String::from_utf8_lossy(&bytes).into_owned();
             for answer in [text.into_answer(), bytes.into_answer(), Answer::Numbers(numbers), float.into_answer()] {
                 let feedback = Feedback::of(question, &answer);

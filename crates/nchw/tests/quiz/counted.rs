@@ -1,6 +1,6 @@
-//! Answers by counting: windows are put down one after the other, in whole numbers and loops.
+//! Answers by counting: windows are placed one after the other, with integers and loops.
 
-use super::super::question::{Ask, Question};
+use super::super::question::{Ask, Question, Unknown};
 
 /// A window along one axis.
 #[derive(Clone, Copy)]
@@ -17,7 +17,7 @@ impl Window {
         start + self.dilation * (self.size - 1)
     }
 
-    /// Where windows start on so many rows.
+    /// Where the windows start on so many rows.
     fn starts(&self, rows: i64) -> Vec<i64> {
         let mut starts = vec![];
         let mut start = -self.padding[0];
@@ -33,9 +33,9 @@ impl Window {
     }
 }
 
-/// The layers' effect, layer after layer.
+/// The result of running the layers one after the other.
 struct Counted {
-    /// N C H W; after a flatten N and features.
+    /// N C H W; after `flatten`, N and features.
     sizes: Vec<i64>,
     batched: bool,
     weights: Vec<Vec<i64>>,
@@ -44,7 +44,7 @@ struct Counted {
     unread_columns: i64,
 }
 
-/// The answer to a question about layers or a row of numbers; nothing where letters are asked for.
+/// The answer to a question about layers or a row of numbers; `None` if it is answered with letters.
 pub(super) fn answer(question: &Question) -> Option<Vec<i64>> {
     if let Ask::Row(row) = question.ask {
         return Some(row_of(&question.input, &question.layers, row));
@@ -53,7 +53,7 @@ pub(super) fn answer(question: &Question) -> Option<Vec<i64>> {
         return Some(unknown(question));
     }
     let (input, layers) = (&question.input, question.filled(&question.answer));
-    let done = if matches!(question.ask, Ask::Letters(_)) { return None } else { run(input, &layers) };
+    let done = if matches!(question.ask, Ask::Letters) { return None } else { run(input, &layers) };
     let out = done.sizes[usize::from(!done.batched)..].to_vec();
     let weight = || done.weights.last().unwrap().clone();
     Some(match question.ask {
@@ -72,28 +72,31 @@ pub(super) fn answer(question: &Question) -> Option<Vec<i64>> {
     })
 }
 
-/// The only number in place of `?` after which the text tells what comes out, or the weight.
+/// The only number that, in place of `?`, leads to the output sizes or the weight in the text.
 fn unknown(question: &Question) -> Vec<i64> {
-    let told = |sizes: &[i64]| {
+    let in_text = |sizes: &[i64]| {
         let text = sizes.iter().map(i64::to_string).collect::<Vec<_>>().join("x");
         [" ", ".", ","].iter().any(|end| question.text.contains(&format!("{text}{end}")))
     };
     let fits = |value: &i64| {
         let filled = question.filled(&value.to_string());
-        let groups = question.ask == Ask::Unknown("groups");
+        let groups = question.ask == Ask::Unknown(Unknown::Groups);
         if groups && (*value == 0 || 18 % value != 0 || 12 % value != 0) {
             return false;
         }
         let done = run(&question.input, &filled);
         let [_, c, h, w] = done.sizes[..] else { return false };
         match () {
-            () if groups => told(done.weights.last().unwrap()),
-            // "keeps 9x12 at 9x12", "keeps the size on 14x17"
+            () if groups => in_text(done.weights.last().unwrap()),
+            // "keeps the size 9x12"
             () if question.text.contains("keep") => question.input.ends_with(&format!("x{h}x{w}")),
-            () => question.input != format!("{c}x{h}x{w}") && told(&[c, h, w]),
+            () => question.input != format!("{c}x{h}x{w}") && in_text(&[c, h, w]),
         }
     };
-    (0..60).filter(|value| question.ask == Ask::Unknown("padding") || *value > 0).filter(fits).collect()
+    (0..60)
+        .filter(|value| question.ask == Ask::Unknown(Unknown::Padding) || *value > 0)
+        .filter(fits)
+        .collect()
 }
 
 fn run(input: &str, layers: &str) -> Counted {
@@ -150,13 +153,13 @@ fn one(done: &mut Counted, words: &[&str]) {
                 learned(done, vec![filters, done.sizes[1] / groups, kernel[0], kernel[1]], biases);
                 done.sizes[1] = filters;
             }
-            for (place, window) in windows.iter().enumerate() {
-                let starts = window.starts(done.sizes[2 + place]);
-                if place == 1 {
+            for (axis, window) in windows.iter().enumerate() {
+                let starts = window.starts(done.sizes[2 + axis]);
+                if axis == 1 {
                     let last = starts.last().map_or(-1, |start| window.last(*start));
                     done.unread_columns = (done.sizes[3] - 1 - last).max(0);
                 }
-                done.sizes[2 + place] = starts.len() as i64;
+                done.sizes[2 + axis] = starts.len() as i64;
             }
             done.windows.push(windows);
             if conv {
@@ -173,7 +176,7 @@ fn learned(done: &mut Counted, weight: Vec<i64>, biases: i64) {
     done.weights.push(weight);
 }
 
-/// How many rows or columns one value sees, window by window back to the input.
+/// The receptive field along one axis, traced window by window back to the input.
 fn seen(windows: &[[Window; 2]], axis: usize) -> i64 {
     let (mut first, mut last) = (0, 0);
     for window in windows.iter().rev().map(|window| window[axis]) {
@@ -183,7 +186,7 @@ fn seen(windows: &[[Window; 2]], axis: usize) -> i64 {
     last - first + 1
 }
 
-/// One row of what a filter gives: `1 0 / 0 1`, channels separated by `|`.
+/// One row of the output of a filter: `1 0 / 0 1`, channels separated by `|`.
 fn row_of(image: &str, filter: &str, row: usize) -> Vec<i64> {
     let read = |text: &str| -> Vec<Vec<Vec<i64>>> {
         let numbers = |row: &str| row.split_whitespace().map(|number| number.parse().unwrap()).collect();

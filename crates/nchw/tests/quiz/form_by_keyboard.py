@@ -72,10 +72,10 @@ def answer_questions(page, path):
     # b2: the reply explains the misconception.
     page.tab_to("N 개")
     page.fill_in("20", "3", "3", "3")
-    page.expect(1, "the picture had 3 channels")
+    page.expect(1, "the image had 3 channels")
 
-    # e1: check boxes.
-    page.tab_to("N: how many filters")
+    # e1: boxes to tick.
+    page.tab_to("N: the number of filters")
     for _ in range(4):
         page.press(Keys.SPACE)
         page.press(Keys.TAB)
@@ -97,16 +97,16 @@ def answer_questions(page, path):
     page.tab_to("weights")
     page.press("abc")
     page.press(Keys.ENTER)
-    page.expect(4, "a whole number belongs here")
+    page.expect(4, "expected a whole number")
     page.press(*[Keys.BACKSPACE] * 3)
     page.press("25")
     page.press(Keys.ENTER)
-    page.expect(4, "That is one sheet")
+    page.expect(4, "That is one 5x5 kernel")
 
     # pool1: the row and column are judged even if the channels are wrong.
     page.tab_to("C 채")
     page.fill_in("5", "4", "3")
-    page.expect(5, "pooling works on each channel by itself", "✓ W 열 = 3: right")
+    page.expect(5, "pooling processes each channel separately", "✓ W 열 = 3: right")
     page.check_accessibility("after")
     assert page.browser.current_url == path.as_uri()
 

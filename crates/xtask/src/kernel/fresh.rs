@@ -44,7 +44,7 @@ pub fn is_fresh(kernel: &Path) -> bool {
         return false;
     };
     // What is compiled into the library, which the tests are not.
-    let parts = ["src", "assets", "build.rs", "Cargo.toml"];
+    let parts = ["src", "assets", "questions", "exercises", "build.rs", "Cargo.toml"];
     let crates = CRATES.iter().flat_map(|name| parts.map(|part| format!("crates/{name}/{part}")));
     let others = ["datasets/samples", "Cargo.toml", "Cargo.lock"].map(String::from);
     crates.chain(others).all(|part| newest(&root.join(part)) <= built)
