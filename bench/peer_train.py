@@ -1,10 +1,10 @@
-"""The training of `nchw train` in PyTorch, for `cargo xtask bench train`: pictures a second.
+"""The training of `nchw train` in PyTorch, for `cargo xtask bench train`: images per second.
 
     peer_train.py VARIANT --epochs 2 --pictures 10000 --device cpu
 
 VARIANT is what people write first (`eager-fp32`: NCHW, fp32), the same with what makes it
 fast (`eager-bf16`: autocast to bf16, channels last), or that compiled (`compile-bf16`).
-All of them do what the course's own training does in a step: pictures mirrored and moved,
+All of them do what the course's own training does in a step: images mirrored and shifted,
 forward, loss with label smoothing, backward, Nesterov SGD, averaged weights.
 """
 

@@ -1,4 +1,4 @@
-"""Measures `nchw train` beside PyTorch's eager mode and its compiler: pictures a second.
+"""Measures `nchw train` beside PyTorch's eager mode and its compiler: images per second.
 
     bench_train.py --nchw PROGRAM --python PEER --rounds N [--device cuda]
 
