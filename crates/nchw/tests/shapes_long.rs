@@ -40,9 +40,9 @@ static ALLOCATOR: Counting = Counting;
 fn cost(work: impl Fn()) -> (usize, Duration) {
     let before = USED.load(Ordering::Relaxed);
     MOST.store(before, Ordering::Relaxed);
-    let begun = Instant::now();
+    let start = Instant::now();
     work();
-    (MOST.load(Ordering::Relaxed) - before, begun.elapsed())
+    (MOST.load(Ordering::Relaxed) - before, start.elapsed())
 }
 
 /// Reads a chain of this many layers and calls every method of its table.

@@ -45,7 +45,7 @@ fn random_layers_match_pytorch() {
 
 #[test]
 fn random_chains_fail_at_the_same_layer_as_pytorch() {
-    let (mut whole, mut broken) = (0, 0);
+    let (mut valid, mut invalid) = (0, 0);
     for line in include_str!("shapes/chains.txt").lines() {
         let [input, chain, outputs, parameters] = line.split('|').collect::<Vec<_>>()[..] else {
             panic!("{line}")
@@ -55,16 +55,16 @@ fn random_chains_fail_at_the_same_layer_as_pytorch() {
         if let Some(problem) = &got.problem {
             assert_eq!(problem.position, got.rows.len() + 1);
             shapes.push("x".into());
-            broken += 1;
+            invalid += 1;
         } else {
-            whole += 1;
+            valid += 1;
         }
         assert_eq!(shapes.join(">"), outputs, "{line}");
         assert_eq!(got.totals.parameters.to_string(), parameters, "{line}");
         assert_eq!(got.totals.multiply_adds, got.rows.iter().map(|row| row.multiply_adds).sum::<u64>());
         assert_eq!(got.totals.bytes, got.rows.iter().map(|row| row.bytes).sum::<u64>());
     }
-    assert!(whole > 200 && broken > 200, "{whole} whole, {broken} broken");
+    assert!(valid > 200 && invalid > 200, "{valid} valid, {invalid} invalid");
 }
 
 #[test]

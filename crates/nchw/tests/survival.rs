@@ -141,7 +141,7 @@ fn a_full_disk_ends_the_training_and_more_space_lets_it_resume() {
     };
     let stderr = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "ended with {}:\n{stderr}", done.status);
-    for words in ["could not be written", "No space left on device", "what was there before is untouched"] {
+    for words in ["could not be written", "No space left on device", "the previous file is unchanged"] {
         assert!(stderr.contains(words), "expected `{words}` in:\n{stderr}");
     }
     assert!(!Tensor::read_safetensors(copies.path().join("full.safetensors")).unwrap().is_empty());

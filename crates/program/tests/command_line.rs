@@ -129,7 +129,7 @@ fn see_writes_a_slide_of_each_kind() {
     };
     assert!(
         error_of(&["--what", "gradcam", "--fit", "whole"])
-            .contains("there is no answer for a picture of 300 x 451")
+            .contains("there is no answer for an image of 300 x 451")
     );
     assert!(error_of(&["--what", "gradcam", "--class", "lion"]).contains("expected one of airplane"));
     assert!(error_of(&["--what", "maps", "--layer", "block7"]).contains("block2.conv3"));

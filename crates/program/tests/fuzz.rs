@@ -76,16 +76,16 @@ fn changed(bytes: &[u8], changes: &[Change]) -> Vec<u8> {
         let position = |index: &Index| index.index(bytes.len());
         match change {
             Change::Set(at, byte) => {
-                let at = place(at);
+                let at = position(at);
                 bytes[at] = *byte;
             }
             Change::Cut(at) => bytes.truncate(position(at)),
             Change::Remove(at, count) => {
-                let at = place(at);
+                let at = position(at);
                 bytes.drain(at..(at + count).min(bytes.len()));
             }
             Change::Insert(at, more) => {
-                let at = place(at);
+                let at = position(at);
                 bytes.splice(at..at, more.iter().copied());
             }
             Change::Repeat(from, to) => {

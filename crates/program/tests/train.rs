@@ -87,7 +87,7 @@ fn invalid_options_and_files_give_errors() {
         err
     };
     let err = refused("train --out run");
-    assert!(err.contains("CIFAR-10 is in no place") && err.contains("`nchw data fetch`"), "{err}");
+    assert!(err.contains("CIFAR-10 was not found") && err.contains("`nchw data fetch`"), "{err}");
     let err = refused("train --out run --preset slow --stand-in");
     assert!(err.contains("there is no preset `slow`: expected quick, lecture or best"), "{err}");
     let err = refused("train --out run --stand-in 9 --set speed=1");

@@ -29,7 +29,7 @@ use std::{fmt, str::FromStr};
 /// options are `stride`, `padding` (a number, or `same`), `dilation`, `groups`,
 /// `ceil`, `output_padding`, `nobias`.
 ///
-/// A layer can also be written as in PyTorch, and a whole `nn.Sequential(…)` be pasted:
+/// PyTorch's notation works, too, and a whole `nn.Sequential(…)` can be pasted:
 ///
 /// ```
 /// use nchw::shapes::Chain;

@@ -163,7 +163,7 @@ mod tests {
         fn reading_returns_what_was_written(labels in prop::collection::vec(0..10u8, 1..8), salt: u8) {
             let image = |n: usize| (0..PIXELS).map(move |at| (at as u8).wrapping_mul(31).wrapping_add(n as u8) ^ salt);
             let file: Vec<u8> = labels.iter().enumerate()
-                .flat_map(|(n, &label)| std::iter::once(label).chain(picture(n))).collect();
+                .flat_map(|(n, &label)| std::iter::once(label).chain(image(n))).collect();
             let records = read_records(&file, "file").unwrap();
             prop_assert_eq!(&records.labels, &labels);
             prop_assert_eq!(records.pixels, (0..labels.len()).flat_map(image).collect::<Vec<u8>>());

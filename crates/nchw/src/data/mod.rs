@@ -171,14 +171,14 @@ impl Dataset {
     /// When the environment variable `NCHW_DATA` is set but its folder does not contain
     /// the data set.
     pub fn cifar10_or_stand_in() -> Result<Dataset> {
-        let looked = match look(candidates()) {
+        let failures = match look(candidates()) {
             Ok(found) => return Ok(found),
-            Err(looked) if env::var_os("NCHW_DATA").is_some_and(|set| !set.is_empty()) => {
-                return Err(not_found(&looked));
+            Err(failures) if env::var_os("NCHW_DATA").is_some_and(|set| !set.is_empty()) => {
+                return Err(not_found(&failures));
             }
-            Err(looked) => looked,
+            Err(failures) => failures,
         };
-        println!("{}", stand_in_message(&looked));
+        println!("{}", stand_in_message(&failures));
         Dataset::shapes10(10_000, 2_000, 1)
     }
 
@@ -239,7 +239,7 @@ impl Cifar10 {
     /// # Errors
     /// When it is in none of these folders (the message lists them), or damaged.
     pub fn find() -> Result<Dataset> {
-        look(candidates()).map_err(|looked| not_found(&looked))
+        look(candidates()).map_err(|failures| not_found(&failures))
     }
 
     /// The first 20 test images, which are part of the program and need no
@@ -265,8 +265,8 @@ impl Cifar10 {
     pub fn photos() -> Result<Examples> {
         match look(candidates()) {
             Ok(found) => Ok(found.test),
-            Err(looked) if env::var_os("NCHW_DATA").is_some_and(|set| !set.is_empty()) => {
-                Err(not_found(&looked))
+            Err(failures) if env::var_os("NCHW_DATA").is_some_and(|set| !set.is_empty()) => {
+                Err(not_found(&failures))
             }
             Err(_) => Cifar10::samples(),
         }
@@ -312,11 +312,11 @@ pub fn candidates() -> Vec<Candidate> {
 }
 
 /// A folder without a complete data set, and what is wrong with its content; `None` if there is none.
-type Looked = (Candidate, Option<Error>);
+type Failure = (Candidate, Option<Error>);
 
 /// The data set from the first folder that has it completely, or what is wrong with each folder.
-fn look(candidates: Vec<Candidate>) -> std::result::Result<Dataset, Vec<Looked>> {
-    let mut looked = Vec::new();
+fn look(candidates: Vec<Candidate>) -> std::result::Result<Dataset, Vec<Failure>> {
+    let mut failures = Vec::new();
     for candidate in candidates {
         let read = match candidate.folder.try_exists() {
             Ok(false) => Err(None),
@@ -324,14 +324,14 @@ fn look(candidates: Vec<Candidate>) -> std::result::Result<Dataset, Vec<Looked>>
         };
         match read {
             Ok(set) => return Ok(set),
-            Err(error) => looked.push((candidate, error)),
+            Err(error) => failures.push((candidate, error)),
         }
     }
-    Err(looked)
+    Err(failures)
 }
 
-fn not_found(looked: &[Looked]) -> Error {
-    let line = |(candidate, error): &Looked| match error {
+fn not_found(failures: &[Failure]) -> Error {
+    let line = |(candidate, error): &Failure| match error {
         Some(error) => format!("\n  {error}"),
         None => format!("\n  {}: not found", candidate.name),
     };
@@ -339,12 +339,12 @@ fn not_found(looked: &[Looked]) -> Error {
         "CIFAR-10 was not found:{}\n\
          `nchw data fetch` in a terminal downloads it (170 MB), `nchw data import FILE` imports it from a USB stick; \
          NCHW_DATA=FOLDER selects a folder that contains it",
-        looked.iter().map(line).collect::<String>()
+        failures.iter().map(line).collect::<String>()
     ))
 }
 
-fn stand_in_message(looked: &[Looked]) -> String {
-    let why = match looked.iter().find_map(|(_, error)| error.as_ref()) {
+fn stand_in_message(failures: &[Failure]) -> String {
+    let why = match failures.iter().find_map(|(_, error)| error.as_ref()) {
         Some(error) => format!("CIFAR-10 cannot be used ({error})"),
         None => "CIFAR-10 was not found".into(),
     };
@@ -528,18 +528,18 @@ mod tests {
         let folder = TempFolder::new("data-places");
         files(folder.path(), 2);
         let candidate = |name: &str, folder: PathBuf| Candidate { name: name.into(), folder };
-        let looked =
+        let failures =
             look(vec![candidate("one", folder.path().join("none")), candidate("two", folder.path().into())])
                 .unwrap_err();
-        let message = not_found(&looked).to_string();
+        let message = not_found(&failures).to_string();
         let lines: Vec<&str> = message.lines().collect();
         assert_eq!(lines[1], "  one: not found");
         assert!(lines[2].starts_with("  two/data_batch_1.bin: expected 10,000 records"), "{message}");
         assert!(lines[3].contains("`nchw data fetch`") && lines[3].contains("NCHW_DATA=FOLDER"), "{message}");
         // The message about the stand-in also says what is damaged.
-        let message = stand_in_message(&looked);
+        let message = stand_in_message(&failures);
         assert!(message.starts_with("CIFAR-10 cannot be used (two/data_batch_1.bin: "), "{message}");
-        let message = stand_in_message(&looked[..1]);
+        let message = stand_in_message(&failures[..1]);
         assert!(
             message.starts_with("CIFAR-10 was not found: Shapes-10, drawn by this course, is used instead."),
             "{message}"

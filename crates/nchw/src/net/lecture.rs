@@ -116,11 +116,11 @@ impl LectureNetConfig {
     }
 
     /// The configuration as JSON, for the metadata of a weight file.
-    fn to_json(&self) -> String {
+    fn json(&self) -> String {
         json!({ "maps": self.maps, "pooling": self.pooling }).to_string()
     }
 
-    /// Reads what [`LectureNetConfig::to_json`] wrote.
+    /// Reads what [`LectureNetConfig::json`] wrote.
     fn from_json(text: &str) -> Option<LectureNetConfig> {
         let value: Value = serde_json::from_str(text).ok()?;
         let maps: Vec<i64> = value["maps"].as_array()?.iter().map(Value::as_i64).collect::<Option<_>>()?;
@@ -252,7 +252,7 @@ impl LectureNet {
 
     /// Like [`LectureNet::save`], with metadata on the origin of the weights.
     pub(crate) fn save_with(&self, mut notes: HashMap<String, String>, path: &Path) -> Result<()> {
-        notes.insert(CONFIG.to_owned(), self.config.to_json());
+        notes.insert(CONFIG.to_owned(), self.config.json());
         Weights { tensors: self.variables(), notes }.write(path)
     }
 
@@ -764,7 +764,7 @@ mod tests {
         let error = LectureNet::load(&file).map(drop).unwrap_err().to_string();
         assert!(error.contains("not a whole safetensors file"), "{error}");
         let error = net.save(folder.path().join("none/a.safetensors")).unwrap_err().to_string();
-        assert!(error.contains("is its folder there?"), "{error}");
+        assert!(error.contains("does its folder exist?"), "{error}");
     }
 
     /// A network in which every number is random, so that no mistake hides behind a 0 or a 1.

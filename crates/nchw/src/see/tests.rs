@@ -354,11 +354,11 @@ fn names_saved_at_the_same_time_are_all_kept() {
 fn a_training_becomes_a_film() {
     let folder = TempFolder::new("film");
     let data = Dataset::shapes10(64, 32, 1).unwrap();
-    let plan = LectureNetConfig { maps: [8, 9, 10], ..LectureNetConfig::default() };
+    let config = LectureNetConfig { maps: [8, 9, 10], ..LectureNetConfig::default() };
     let recipe = Recipe {
-        plan,
+        config,
         epochs: 2,
-        batch: 32,
+        batch_size: 32,
         device: Device::Cpu,
         folder: Some(folder.path().join("run")),
         ..Recipe::quick()

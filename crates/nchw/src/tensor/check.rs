@@ -21,7 +21,7 @@ use tch::{Kind, Tensor};
 /// use nchw::prelude::*;
 /// let images = Tensor::zeros([8, 32, 48, 3], (Kind::Float, Device::Cpu));
 /// let error = check(&images, "N C=3 H W").unwrap_err().to_string();
-/// assert!(error.contains("axis 1  C  expected 3, got 32  <-- the first that is wrong"));
+/// assert!(error.contains("axis 1  C  expected 3, got 32  <-- the first wrong axis"));
 /// let images = check(&images.permute([0, 3, 1, 2]), "N C=3 H W")?;
 /// assert_eq!(images.size(), [8, 3, 32, 48]);
 /// # Ok::<(), nchw::Error>(())

@@ -489,10 +489,13 @@ impl Trainer {
     /// It uses the old names of options, so that a training that was started before they were
     /// renamed is found in its folder.
     pub(crate) fn identity(&self) -> String {
+        format!("{:x}", Sha256::digest(self.identity_text()))[..6].to_owned()
+    }
+
+    fn identity_text(&self) -> String {
         let options: Vec<(&str, Value)> =
             self.recipe.options().into_iter().map(|(name, value)| (old_name(name), value)).collect();
-        let text = format!("{options:?} {} {}", self.recipe.minutes, self.data);
-        format!("{:x}", Sha256::digest(text))[..6].to_owned()
+        format!("{options:?} {} {}", self.recipe.minutes, self.data)
     }
 }
 
@@ -543,7 +546,8 @@ impl fmt::Display for EpochLog {
 
 #[cfg(test)]
 mod tests {
-    use super::{EpochLog, Notes, epochs_that_fit};
+    use super::{EpochLog, Notes, Trainer, epochs_that_fit};
+    use crate::{data::Dataset, train::Recipe};
 
     #[test]
     fn only_complete_epochs_fit_but_at_least_one() {
@@ -561,6 +565,19 @@ mod tests {
         for (seconds, epoch, max, expected) in cases {
             assert_eq!(epochs_that_fit(seconds, epoch, max), expected, "{seconds} {epoch} {max}");
         }
+    }
+
+    #[test]
+    fn the_name_of_a_folder_does_not_depend_on_renamed_options() {
+        let recipe = Recipe { device: tch::Device::Cpu, ..Recipe::lecture() };
+        let trainer = Trainer::new(recipe, &Dataset::shapes10(10, 10, 1).unwrap()).unwrap();
+        let text = trainer.identity_text();
+        for option in
+            ["(\"batch\", Number(256))", "(\"peak_rate\", Number(0.3))", "(\"head_pace\", Number(0.05))"]
+        {
+            assert!(text.contains(option), "expected {option} in {text}");
+        }
+        assert!(text.contains("10 + 10 pictures") && trainer.about().contains("10 + 10 images"), "{text}");
     }
 
     #[test]
