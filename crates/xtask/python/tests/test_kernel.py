@@ -155,7 +155,7 @@ class CellTest(unittest.TestCase):
     def test_the_last_output_before_an_abort_is_shown(self):
         for _ in range(3):
             output = self.cell('eprintln!("the reason"); std::process::abort();')
-            self.assertIn("What ran the cells has ended", "".join([output.stdout, *output.errors]))
+            self.assertIn("The process that ran the cells has ended", "".join([output.stdout, *output.errors]))
             self.assertEqual(output.stderr, "the reason\n")
             self.setUp()
 
