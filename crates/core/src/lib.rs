@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod html;
+pub mod quiz;
 pub mod random;
 pub mod shapes;
 pub mod text;

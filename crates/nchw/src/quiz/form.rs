@@ -3,14 +3,15 @@
 //! The script checks answers against the form's data attributes. Where scripts are removed (an
 //! untrusted notebook, GitHub), readers can still unfold the hints and the answer.
 
-use super::feedback::{named, sentence};
-use super::grade::letters_in;
-use super::question::{Ask, Choice, Part, Question};
-use super::slips::{At, Slip, slips};
-use super::{explain, quiz};
+use super::quiz;
 use crate::error::debug_as_display;
 use crate::notebook::{Output, shows};
 use nchw_core::html::escape;
+use nchw_core::quiz::explain;
+use nchw_core::quiz::feedback::sentence;
+use nchw_core::quiz::grade::letters_in;
+use nchw_core::quiz::question::{Ask, Choice, Part, Question, named};
+use nchw_core::quiz::slips::{At, Slip, slips};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

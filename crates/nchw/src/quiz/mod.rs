@@ -10,37 +10,31 @@
 //! quiz::progress();
 //! ```
 //!
-//! The questions are in `questions/*.toml`, one file per topic. Only `run.rs` uses libtorch.
+//! The questions and their grading are in `nchw_core::quiz`; only `run.rs` uses libtorch.
 
-mod answer;
-mod explain;
-mod feedback;
 mod form;
-mod grade;
 mod progress;
-mod question;
-mod questions;
 mod random;
 pub(crate) mod run;
 mod sheet;
-mod slips;
-pub(crate) mod texts;
 
-pub use answer::{Answer, IntoAnswer, Whole};
-pub(crate) use answer::{out_of_range, whole_number};
-pub use feedback::{Feedback, Note};
 pub use form::{Form, quiz_form};
-pub use grade::{Mark, Verdict};
+pub use nchw_core::quiz::answer::{Answer, IntoAnswer, Whole};
+pub(crate) use nchw_core::quiz::answer::{out_of_range, whole_number};
+pub use nchw_core::quiz::feedback::{Feedback, Note};
+pub use nchw_core::quiz::grade::{Mark, Verdict};
+pub use nchw_core::quiz::question::Topic;
+pub(crate) use nchw_core::quiz::texts;
 pub use progress::Progress;
-pub use question::Topic;
 pub use sheet::{Sheet, sheet};
 
 use crate::notebook::{Output, shows};
 use crate::shapes::{distance, half_width};
 use crate::{Error, Result, error::debug_as_display};
 use nchw_core::html::escape;
-use question::{Choice, Question};
-use questions::questions;
+use nchw_core::quiz::explain;
+use nchw_core::quiz::question::{Choice, Question, blank_of};
+use nchw_core::quiz::questions::questions;
 use std::{fmt, sync::Arc};
 
 /// A question; shown when it is the last expression of a cell.
@@ -256,12 +250,6 @@ impl Quiz {
     }
 }
 
-/// What to replace in the line: the zeros of `[0, 0]`.
-fn blank_of(blank: &str) -> String {
-    let first = blank.trim_matches(['[', ']']).split(',').next().unwrap_or(blank);
-    if blank.contains(',') { format!("the {first}s") } else { first.to_string() }
-}
-
 impl fmt::Display for Quiz {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let question = match &self.0 {
@@ -291,7 +279,11 @@ impl fmt::Display for Quiz {
 
 debug_as_display!(Quiz);
 
-shows!(Quiz: |quiz| Output::html(quiz.html(), quiz));
+shows!(
+    Quiz: |quiz| Output::html(quiz.html(), quiz),
+    Feedback: |feedback| Output::html(feedback.html(), feedback),
+    Note: |note| Output::html(note.html(), note),
+);
 
 #[cfg(test)]
 mod tests;

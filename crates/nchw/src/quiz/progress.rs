@@ -4,11 +4,11 @@
 //! not lose each other's entries, and a kernel that is killed leaves the old file. A file that cannot
 //! be read or written is left as it is; the answers are then kept in memory.
 
-use super::question::Topic;
 use crate::error::debug_as_display;
 use crate::files;
 use crate::notebook::{Output, shows};
 use nchw_core::html::escape;
+use nchw_core::quiz::{feedback::Notice, question::Topic};
 use serde_json::{Map, Value, json};
 use std::{
     env, fmt,
@@ -31,9 +31,6 @@ pub(super) struct Entry {
     pub tries: u64,
     pub hints: u64,
 }
-
-/// A message about the file, if there is one.
-pub(super) type Notice = Option<String>;
 
 /// The file: `NCHW_PROGRESS`, else in the user's state folder.
 pub(super) fn file() -> PathBuf {

@@ -1,9 +1,9 @@
 //! Random questions from a seed. libtorch computes the answers.
 
-use super::question::{Ask, Question, Topic};
 use super::run::truth;
 use crate::random::Rng;
 use crate::{Error, Result};
+use nchw_core::quiz::question::{Ask, Question, Topic};
 
 /// All levels.
 pub(super) const LEVELS: std::ops::RangeInclusive<u8> = 1..=4;

@@ -1,8 +1,8 @@
 //! Runs a question's layers in libtorch. No other file of the quizzes uses libtorch.
 
-use super::question::{Ask, Question};
 use crate::shapes::{AFFORDABLE, Chain, Layer, Op, Row, Shape, affordable};
 use crate::{Error, Result, gradient::gradients};
+use nchw_core::quiz::question::{Ask, Question};
 use tch::{Device, Kind, Tensor};
 
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);

@@ -1,11 +1,11 @@
 //! A printable sheet of questions for a class, and its answer key.
 
-use super::question::{Ask, Choice, Question};
-use super::questions::questions;
 use super::random;
 use crate::random::Rng;
 use crate::{Error, Result};
 use nchw_core::html::escape;
+use nchw_core::quiz::question::{Ask, Choice, Question};
+use nchw_core::quiz::questions::questions;
 use std::{fmt, sync::Arc};
 
 /// Questions drawn with a seed, easy ones first.
@@ -69,8 +69,10 @@ impl Sheet {
     /// The answers, as Markdown, with the arithmetic.
     pub fn key_markdown(&self) -> String {
         let answers = self.questions.iter().zip(1..).map(|(question, n)| {
-            let steps: Vec<String> =
-                super::explain::arithmetic(question).lines().map(|line| format!("       {line}")).collect();
+            let steps: Vec<String> = nchw_core::quiz::explain::arithmetic(question)
+                .lines()
+                .map(|line| format!("       {line}"))
+                .collect();
             format!("{n}. **{}** (quiz {})\n\n{}\n", question.typed(), source(question), steps.join("\n"))
         });
         format!("# Answers to sheet {}\n\n{}", self.seed, answers.collect::<Vec<_>>().join("\n"))
@@ -102,7 +104,8 @@ impl Sheet {
     /// The answers, as an HTML page, with the arithmetic.
     pub fn key_html(&self) -> String {
         let answers = self.questions.iter().map(|question| {
-            let steps: Vec<String> = super::explain::arithmetic(question).lines().map(escape).collect();
+            let steps: Vec<String> =
+                nchw_core::quiz::explain::arithmetic(question).lines().map(escape).collect();
             format!(
                 "<li><p><b>{}</b> (quiz {})</p><pre>{}</pre></li>",
                 escape(&question.typed()),

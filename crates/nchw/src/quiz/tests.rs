@@ -1,8 +1,9 @@
 //! Every question: its answer in libtorch, its feedback, and its notebook.
 
-use super::question::{Ask, Choice, Question, Unknown, Wrong, numbers};
 use super::run::{sizes_out, truth};
 use super::*;
+use nchw_core::quiz::question::{Ask, Choice, Question, Unknown, Wrong, numbers};
+use nchw_core::quiz::{questions, slips, texts};
 use std::{collections::HashSet, fs, path::Path};
 
 #[path = "../../tests/quiz/counted.rs"]

@@ -1,8 +1,7 @@
 //! Compares an answer with the right one, axis by axis, and names the misconception.
 
 use super::answer::{Answer, out_of_range, whole_number};
-use super::feedback::named;
-use super::question::{Ask, Choice, Question};
+use super::question::{Ask, Choice, Question, named};
 use super::slips::{At, slips};
 use crate::shapes::half_width;
 
@@ -31,15 +30,17 @@ pub struct Mark {
 }
 
 /// What the grader found.
-pub(super) struct Graded {
+pub struct Graded {
+    /// Right, wrong, or not readable as an answer.
     pub verdict: Verdict,
+    /// One for each part of the answer.
     pub marks: Vec<Mark>,
     /// About the answer as a whole.
     pub says: Vec<String>,
 }
 
 /// Grades one answer.
-pub(super) fn grade(question: &Question, answer: &Answer) -> Graded {
+pub fn grade(question: &Question, answer: &Answer) -> Graded {
     let read = match question.ask {
         Ask::Letters => letters(answer, &question.options).map(|given| grade_letters(question, &given)),
         _ => sizes(question, answer).map(|given| grade_numbers(question, &given)),
@@ -106,7 +107,7 @@ fn same(a: &[char], b: &[char]) -> bool {
 }
 
 /// The letters of a valid answer.
-pub(super) fn letters_in(text: &str) -> Vec<char> {
+pub fn letters_in(text: &str) -> Vec<char> {
     text.chars().filter(|c| c.is_alphabetic()).collect()
 }
 
@@ -240,7 +241,7 @@ fn in_text(text: &str, question: &Question) -> Result<Vec<i64>, String> {
 }
 
 /// The answer as it was typed.
-pub(super) fn shown(answer: &Answer) -> String {
+pub fn shown(answer: &Answer) -> String {
     match answer {
         Answer::Numbers(numbers) if numbers.len() == 1 => numbers[0].to_string(),
         Answer::Numbers(numbers) => format!("{numbers:?}"),

@@ -45,7 +45,7 @@ whole!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
 ///
 /// # Errors
 /// If it is NaN, infinite, out of range, or not whole.
-pub(crate) fn whole_number(number: f64) -> Result<i128, String> {
+pub fn whole_number(number: f64) -> Result<i128, String> {
     if number.is_nan() {
         return Err(
             "NaN is not a number: it is the result of an undefined calculation such as 0.0 / 0.0".into()
@@ -65,7 +65,7 @@ pub(crate) fn whole_number(number: f64) -> Result<i128, String> {
 }
 
 /// The message about a number that no size can be.
-pub(crate) fn out_of_range(number: &str) -> String {
+pub fn out_of_range(number: &str) -> String {
     format!("{number} is out of range: sizes are at most {}", i64::MAX)
 }
 

@@ -1,14 +1,14 @@
 //! The feedback on an answer, and the text of hints and explanations.
 
 use super::answer::Answer;
-use super::blank_of;
 use super::grade::{Mark, Verdict, grade, shown};
-use super::progress::Notice;
-use super::question::{Ask, Question};
+use super::question::{Ask, Question, blank_of};
 use crate::error::debug_as_display;
-use crate::notebook::{Output, shows};
-use nchw_core::html::escape;
+use crate::html::escape;
 use std::fmt;
+
+/// A message about the file of the learner's progress, if there is one.
+pub type Notice = Option<String>;
 
 /// Feedback on an answer; shown when it is the last expression of a cell.
 #[derive(Clone)]
@@ -23,7 +23,8 @@ pub struct Feedback {
 }
 
 impl Feedback {
-    pub(super) fn of(question: &Question, answer: &Answer) -> Feedback {
+    /// The feedback on this answer.
+    pub fn of(question: &Question, answer: &Answer) -> Feedback {
         let graded = grade(question, answer);
         let id = &question.id;
         let right = graded.marks.iter().filter(|mark| mark.right).count();
@@ -52,7 +53,8 @@ impl Feedback {
         Feedback { verdict: graded.verdict, marks: graded.marks, head, says: graded.says, next, notice: None }
     }
 
-    pub(super) fn of_nothing(says: &str) -> Feedback {
+    /// Feedback without a question: only a message.
+    pub fn of_nothing(says: &str) -> Feedback {
         Feedback {
             verdict: Verdict::Unclear,
             marks: vec![],
@@ -63,7 +65,8 @@ impl Feedback {
         }
     }
 
-    pub(super) fn with_notice(self, notice: Notice) -> Feedback {
+    /// The same with a message about the progress.
+    pub fn with_notice(self, notice: Notice) -> Feedback {
         Feedback { notice, ..self }
     }
 
@@ -82,7 +85,8 @@ impl Feedback {
         &self.marks
     }
 
-    fn html(&self) -> String {
+    /// As HTML.
+    pub fn html(&self) -> String {
         let rows: String = self
             .marks
             .iter()
@@ -127,19 +131,8 @@ fn word(right: bool) -> &'static str {
     if right { "right" } else { "not yet" }
 }
 
-/// An axis with its syllable of 개채행열.
-pub(super) fn named(name: &str) -> String {
-    match name {
-        "N" => "N 개".into(),
-        "C" => "C 채".into(),
-        "H" => "H 행".into(),
-        "W" => "W 열".into(),
-        _ => name.into(),
-    }
-}
-
 /// With a capital letter and a full stop.
-pub(super) fn sentence(text: &str) -> String {
+pub fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
     let end = if text.ends_with(['.', '?', '!', ')']) { "" } else { "." };
@@ -172,14 +165,16 @@ debug_as_display!(Feedback);
 pub struct Note(String);
 
 impl Note {
-    pub(crate) fn new(text: String, notice: Notice) -> Note {
+    /// A text, with a message about the progress below it.
+    pub fn new(text: String, notice: Notice) -> Note {
         Note(match notice {
             Some(notice) => format!("{text}\n{notice}"),
             None => text,
         })
     }
 
-    pub(crate) fn html(&self) -> String {
+    /// As HTML.
+    pub fn html(&self) -> String {
         let lines: Vec<String> = self.0.lines().map(escape).collect();
         format!("<pre>{}</pre>", lines.join("\n"))
     }
@@ -192,8 +187,3 @@ impl fmt::Display for Note {
 }
 
 debug_as_display!(Note);
-
-shows!(
-    Feedback: |feedback| Output::html(feedback.html(), feedback),
-    Note: |note| Output::html(note.html(), note),
-);

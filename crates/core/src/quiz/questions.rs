@@ -41,7 +41,7 @@ struct File {
 ///
 /// # Errors
 /// If a file is not as expected: its name, the line and the field.
-pub(super) fn questions() -> Result<&'static [Arc<Question>]> {
+pub fn questions() -> Result<&'static [Arc<Question>]> {
     static QUESTIONS: LazyLock<Result<Vec<Arc<Question>>>> = LazyLock::new(read);
     match &*QUESTIONS {
         Ok(questions) => Ok(questions),
@@ -58,6 +58,6 @@ fn read() -> Result<Vec<Arc<Question>>> {
     Ok(all)
 }
 
-pub(super) fn parsed(file: &str, text: &str) -> Result<Vec<Question>> {
+pub fn parsed(file: &str, text: &str) -> Result<Vec<Question>> {
     parse(file, text).map(|file: File| file.question)
 }

@@ -91,7 +91,7 @@ impl fmt::Display for Topic {
 /// What is asked about the layers: about the last one, unless a variant says otherwise.
 #[derive(Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Ask {
+pub enum Ask {
     /// The output's sizes, as many as the input has axes.
     #[default]
     Output,
@@ -129,18 +129,24 @@ pub(crate) enum Ask {
 /// What `?` stands for.
 #[derive(Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Unknown {
+pub enum Unknown {
+    /// The padding.
     Padding,
+    /// The stride.
     Stride,
+    /// The dilation.
     Dilation,
+    /// The groups.
     Groups,
+    /// The input's rows and columns.
     Size,
 }
 
 /// One question, as it is written in `questions/*.toml`.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Question {
+pub struct Question {
+    /// Its name in `quiz("id")`.
     pub id: String,
     /// The topic of its file.
     #[serde(skip)]
@@ -149,19 +155,27 @@ pub(crate) struct Question {
     pub level: u8,
     /// The notebook that contains it, without `.md`; empty for a random question.
     pub notebook: String,
+    /// The question.
     pub text: String,
     /// A description of the image that the question is about, for readers who cannot see it.
     #[serde(default)]
     pub image: String,
+    /// What is asked about the layers.
     pub ask: Ask,
+    /// The options of a question that is answered with letters.
     #[serde(default)]
     pub options: Vec<Choice>,
+    /// The shape of the input, or its numbers.
     #[serde(default)]
     pub input: String,
+    /// The layers, in the text form of a chain; `?` is the unknown number.
     #[serde(default)]
     pub layers: String,
+    /// The answer: `20x10x3x3`, or letters.
     pub answer: String,
+    /// The hints, one after the other.
     pub hints: Vec<String>,
+    /// Wrong answers that only this question has.
     #[serde(default)]
     pub wrong: Vec<Wrong>,
     /// What the arithmetic alone does not explain.
@@ -172,21 +186,25 @@ pub(crate) struct Question {
 /// One option of a question that is answered with letters.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Choice {
+pub struct Choice {
+    /// Its letter.
     pub letter: char,
+    /// What it stands for.
     pub text: String,
 }
 
 /// A wrong answer that learners give, and what it confuses.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Wrong {
+pub struct Wrong {
+    /// The wrong answer.
     pub answer: String,
+    /// What it confuses.
     pub feedback: String,
 }
 
 /// One number of the answer.
-pub(crate) struct Part {
+pub struct Part {
     /// `N`, `C`, `H`, `W`, or what is counted.
     pub name: String,
     pub truth: i64,
@@ -194,19 +212,19 @@ pub(crate) struct Part {
 
 impl Question {
     /// The layers with the answer in place of `?`.
-    pub(crate) fn filled(&self, answer: &str) -> String {
+    pub fn filled(&self, answer: &str) -> String {
         self.layers.replace('?', answer)
     }
 
     /// Every layer with its shapes; empty for questions about numbers or with letters.
-    pub(crate) fn rows(&self) -> Vec<Row> {
+    pub fn rows(&self) -> Vec<Row> {
         let Ok(input) = self.input.parse::<Shape>() else { return vec![] };
         let Ok(chain) = self.filled(&self.answer).parse::<Chain>() else { return vec![] };
         if matches!(self.ask, Ask::Row(_) | Ask::Letters) { vec![] } else { chain.on(input).rows }
     }
 
     /// The numbers of the answer with their names; none for letters.
-    pub(crate) fn parts(&self) -> Vec<Part> {
+    pub fn parts(&self) -> Vec<Part> {
         let truths = numbers(&self.answer);
         let names: Vec<String> = match self.ask {
             Ask::Letters => vec![],
@@ -218,12 +236,12 @@ impl Question {
     }
 
     /// The answer as it is typed: `[20, 10, 3, 3]`, `75`, `"N H W"`.
-    pub(crate) fn typed(&self) -> String {
+    pub fn typed(&self) -> String {
         typed(self.ask, &self.answer)
     }
 
     /// The placeholder in the line to copy, and what replaces it.
-    pub(crate) fn placeholder(&self) -> (String, String) {
+    pub fn placeholder(&self) -> (String, String) {
         if self.ask == Ask::Letters {
             let letters: Vec<String> = self.options.iter().map(|option| option.letter.to_string()).collect();
             let several = self.answer.len() > 1;
@@ -245,7 +263,7 @@ impl Question {
     }
 
     /// Whether 0 is a possible answer.
-    pub(crate) fn allows_zero(&self) -> bool {
+    pub fn allows_zero(&self) -> bool {
         matches!(
             self.ask,
             Ask::Row(_) | Ask::Parameters | Ask::Unknown(Unknown::Padding) | Ask::UnreadColumns
@@ -254,7 +272,7 @@ impl Question {
 }
 
 /// An answer as it is typed in a cell.
-pub(crate) fn typed(ask: Ask, answer: &str) -> String {
+pub fn typed(ask: Ask, answer: &str) -> String {
     match (ask, &numbers(answer)[..]) {
         (Ask::Letters, _) => format!("\"{answer}\""),
         (_, [one]) => one.to_string(),
@@ -264,7 +282,7 @@ pub(crate) fn typed(ask: Ask, answer: &str) -> String {
 
 impl Ask {
     /// The names of an answer's numbers.
-    pub(crate) fn names(self, count: usize) -> &'static [&'static str] {
+    pub fn names(self, count: usize) -> &'static [&'static str] {
         match (self, count) {
             (Ask::Output, 2) => &["N", "features"],
             (Ask::Output, 3) => &["C", "H", "W"],
@@ -286,7 +304,7 @@ impl Ask {
     }
 
     /// What the number with this name counts; empty if the name says it.
-    pub(crate) fn meaning(self, name: &str) -> &'static str {
+    pub fn meaning(self, name: &str) -> &'static str {
         match (self, name) {
             (Ask::Weight, "N") => "filters",
             (Ask::Weight, "C") => "channels of each filter",
@@ -303,7 +321,24 @@ impl Ask {
 }
 
 /// The whole numbers in a text, with their signs.
-pub(crate) fn numbers(text: &str) -> Vec<i64> {
+pub fn numbers(text: &str) -> Vec<i64> {
     let separates = |c: char| !c.is_ascii_digit() && c != '-';
     text.split(separates).filter_map(|word| word.parse().ok()).collect()
+}
+
+/// What to replace in the line: the zeros of `[0, 0]`.
+pub fn blank_of(blank: &str) -> String {
+    let first = blank.trim_matches(['[', ']']).split(',').next().unwrap_or(blank);
+    if blank.contains(',') { format!("the {first}s") } else { first.to_string() }
+}
+
+/// An axis with its syllable of 개채행열.
+pub fn named(name: &str) -> String {
+    match name {
+        "N" => "N 개".into(),
+        "C" => "C 채".into(),
+        "H" => "H 행".into(),
+        "W" => "W 열".into(),
+        _ => name.into(),
+    }
 }

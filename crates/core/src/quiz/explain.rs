@@ -4,7 +4,7 @@ use super::question::{Ask, Choice, Question};
 use crate::shapes::Row;
 
 /// All steps, one per line.
-pub(super) fn arithmetic(question: &Question) -> String {
+pub fn arithmetic(question: &Question) -> String {
     let rows = question.rows();
     let mut lines: Vec<String> = vec![];
     let steps = |part: &dyn Fn(&Row) -> String| -> Vec<String> {

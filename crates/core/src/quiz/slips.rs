@@ -8,14 +8,14 @@ use super::texts::{Texts, fill, texts};
 use crate::shapes::{Layer, Op, Pair, Row, Shape};
 
 /// One misconception.
-pub(crate) struct Slip {
+pub struct Slip {
     pub at: At,
     pub says: String,
 }
 
 /// Where a misconception shows.
 #[derive(Clone, PartialEq)]
-pub(crate) enum At {
+pub enum At {
     /// In one number of the answer.
     Part(usize, i64),
     /// In one number, for every wrong value.
@@ -27,7 +27,7 @@ pub(crate) enum At {
 type Slips = Vec<(i64, String)>;
 
 /// All slips of a question, the most specific first; none of them is the right answer.
-pub(crate) fn slips(question: &Question) -> Vec<Slip> {
+pub fn slips(question: &Question) -> Vec<Slip> {
     let truth: Vec<i64> = question.parts().iter().map(|part| part.truth).collect();
     let mut slips: Vec<Slip> = question
         .wrong

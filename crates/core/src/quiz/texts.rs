@@ -8,7 +8,8 @@ use std::{fmt::Display, sync::LazyLock};
 /// compiler reports a name that is never used.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Texts {
+#[allow(missing_docs, reason = "each name says it")]
+pub struct Texts {
     // The answer as a whole.
     pub output_not_weight: String,
     pub weight_n_c_swapped: String,
@@ -93,7 +94,7 @@ pub(super) struct Texts {
 ///
 /// # Errors
 /// If the file is not as expected: its name, the line and the field.
-pub(super) fn texts() -> Result<&'static Texts> {
+pub fn texts() -> Result<&'static Texts> {
     static TEXTS: LazyLock<Result<Texts>> =
         LazyLock::new(|| parse("questions/slips.toml", include_str!("../../questions/slips.toml")));
     TEXTS.as_ref().map_err(|error| Error::new(error.to_string()))
@@ -103,12 +104,12 @@ pub(super) fn texts() -> Result<&'static Texts> {
 ///
 /// # Errors
 /// If it is not as expected: its name, the line and the field.
-pub(crate) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T> {
+pub fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T> {
     toml::from_str(text).map_err(|error| Error::new(format!("{file}: {error}")))
 }
 
 /// A text with values in place of `{name}`.
-pub(crate) fn filled(text: &str, values: &[(&str, &dyn Display)]) -> String {
+pub fn filled(text: &str, values: &[(&str, &dyn Display)]) -> String {
     values
         .iter()
         .fold(text.into(), |text, (name, value)| text.replace(&format!("{{{name}}}"), &value.to_string()))
