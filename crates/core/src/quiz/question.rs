@@ -207,6 +207,7 @@ pub struct Wrong {
 pub struct Part {
     /// `N`, `C`, `H`, `W`, or what is counted.
     pub name: String,
+    /// The right number.
     pub truth: i64,
 }
 

@@ -58,6 +58,7 @@ fn read() -> Result<Vec<Arc<Question>>> {
     Ok(all)
 }
 
+/// The questions in the text of a file, which errors name.
 pub fn parsed(file: &str, text: &str) -> Result<Vec<Question>> {
     parse(file, text).map(|file: File| file.question)
 }

@@ -9,7 +9,9 @@ use crate::shapes::{Layer, Op, Pair, Row, Shape};
 
 /// One misconception.
 pub struct Slip {
+    /// The answers that it explains.
     pub at: At,
+    /// The feedback.
     pub says: String,
 }
 
