@@ -1,6 +1,6 @@
 //! Answers by counting: windows are placed one after the other, with integers and loops.
 
-use super::super::question::{Ask, Question, Unknown};
+use nchw_core::quiz::question::{Ask, Question, Unknown};
 
 /// A window along one axis.
 #[derive(Clone, Copy)]
