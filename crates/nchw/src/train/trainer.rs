@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     path::{Path, PathBuf},
     time::Instant,
@@ -394,8 +394,7 @@ impl Trainer {
 
     /// Writes the checkpoint and the log. A file is either written completely or not changed.
     pub(crate) fn save(&self, folder: &Path) -> Result<()> {
-        let options: serde_json::Map<String, Value> =
-            self.recipe.options().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let options: BTreeMap<&str, Value> = self.recipe.options().into_iter().collect();
         let notes = json!({
             "format": FORMAT, "options": options, "epochs": self.epochs, "data": self.data,
             "position": self.position, "log": self.log,
