@@ -61,14 +61,14 @@ pub fn exercise(id: &str) -> Exercise {
 /// # Errors
 /// Always.
 pub fn your_turn<T>(id: &str) -> Result<T> {
-    Err(Error::new(match exercise(id).0 {
-        Ok(task) => format!(
+    Err(match exercise(id).0 {
+        Ok(task) => Error::unsolved(format!(
             "exercise {id} is yours: replace `your_turn(\"{id}\")?` with {}, then run the cell again \
              (a hint: exercise(\"{id}\").hint())",
             task.text.yours()
-        ),
-        Err(says) => says,
-    }))
+        )),
+        Err(says) => Error::new(says),
+    })
 }
 
 fn unknown(id: &str, tasks: &[Task]) -> String {
