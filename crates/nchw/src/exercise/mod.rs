@@ -12,6 +12,7 @@
 
 mod compare;
 mod list;
+mod tasks;
 mod text;
 mod work;
 
@@ -23,8 +24,8 @@ use crate::{Error, Result, error::debug_as_display};
 use list::Goal;
 use nchw_core::html::escape;
 use std::fmt;
+use tasks::{Task, tasks};
 use tch::Tensor;
-use text::{Task, tasks};
 
 /// An exercise of a notebook.
 ///
