@@ -25,7 +25,20 @@ pub use debug_as_display;
 /// let error: Error = conv(8, 5).on([3, 4, 9]).unwrap_err();
 /// assert!(error.to_string().contains("axis H"));
 /// ```
-pub struct Error(String);
+pub struct Error {
+    message: String,
+    kind: Kind,
+    source: Option<Source>,
+}
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// What code needs to distinguish.
+#[derive(PartialEq)]
+enum Kind {
+    Other,
+    Unsolved,
+}
 
 /// `Result` with the crate's [`Error`] as the default error type.
 ///
@@ -44,25 +57,40 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error with this message.
     pub fn new(message: impl Into<String>) -> Error {
-        Error(message.into())
+        Error { message: message.into(), kind: Kind::Other, source: None }
+    }
+
+    /// The error of a `your_turn` that the learner has not replaced yet.
+    pub fn unsolved(message: impl Into<String>) -> Error {
+        Error { kind: Kind::Unsolved, ..Error::new(message) }
+    }
+
+    /// Whether it is the error of a `your_turn` that the learner has not replaced yet.
+    pub fn is_unsolved(&self) -> bool {
+        self.kind == Kind::Unsolved
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.message)
     }
 }
 
 debug_as_display!(Error);
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|source| &**source as _)
+    }
+}
 
 #[cfg(feature = "tch")]
 impl From<tch::TchError> for Error {
-    /// Keeps libtorch's message and drops the C++ stack trace.
+    /// Keeps libtorch's message and drops the C++ stack trace, which the source still has.
     fn from(error: tch::TchError) -> Error {
-        Error(format!("libtorch says: {}", sentence(&error.to_string())))
+        let message = format!("libtorch says: {}", sentence(&error.to_string()));
+        Error { source: Some(error.into()), ..Error::new(message) }
     }
 }
 

@@ -1,50 +1,135 @@
-//! Which files of this crate import which others; only for tests.
+//! Which files of a crate import which others; only for tests.
 
 use crate::{paths, system::files};
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The files that a file imports with `use crate::…` or `use xtask::…`, not counting its tests.
+/// The files of the same crate that a file imports, not counting its tests. A name that a `mod.rs`
+/// re-exports counts as an import of the file that defines it.
 pub fn imports(file: &Path) -> HashSet<PathBuf> {
+    let source = file.ancestors().find(|folder| folder.ends_with("src")).unwrap();
+    // A re-export is no import: it only gives a name another path.
+    let private = uses(file).into_iter().filter(|(public, _)| !public);
+    let found = private.filter_map(|(_, path)| defined_in(source, &absolute(source, file, path)));
+    found.filter(|found| found != file).collect()
+}
+
+/// The paths in the `use` declarations of a file, and whether they are public.
+fn uses(file: &Path) -> Vec<(bool, Vec<String>)> {
     let text = fs::read_to_string(file).unwrap();
-    let code = text.split("\n#[cfg(test)]\nmod tests").next().unwrap();
-    let uses = ["\nuse crate::", "\nuse xtask::"].into_iter().flat_map(|start| code.split(start).skip(1));
-    let paths = uses.flat_map(|rest| {
-        let path: String = rest.split(';').next().unwrap().split_whitespace().collect();
-        let (prefix, list) = path.split_once('{').unwrap_or(("", &path));
-        assert!(!list.contains('{'), "{}: write a `use` for each module in `{path}`", file.display());
-        list.trim_end_matches('}').split(',').map(|item| format!("{prefix}{item}")).collect::<Vec<_>>()
-    });
-    paths.filter_map(|path| module(&path)).collect()
+    let lines = text.lines().take_while(|line| *line != "#[cfg(test)]");
+    let code: String = lines.map(|line| line.split("//").next().unwrap().to_owned() + "\n").collect();
+    let mut found = vec![];
+    for statement in code.split(';') {
+        let Some(at) =
+            statement.rfind("use ").filter(|at| !statement[..*at].ends_with(|c: char| c.is_alphanumeric()))
+        else {
+            continue;
+        };
+        let before = statement[..at].rsplit('\n').next().unwrap().trim();
+        let tree: String = statement[at + 4..].split_whitespace().collect();
+        found.extend(expanded(&tree).into_iter().map(|path| {
+            (
+                before.starts_with("pub"),
+                path.split("::").map(String::from).filter(|name| name != "self").collect(),
+            )
+        }));
+    }
+    found
 }
 
-/// The file of the innermost module in a path such as `system::files::write`.
-fn module(path: &str) -> Option<PathBuf> {
-    let names: Vec<&str> = path.split("::").filter(|name| *name != "self").collect();
-    (1..=names.len()).rev().find_map(|length| {
-        let module = source().join(names[..length].join("/"));
-        [module.with_extension("rs"), module.join("mod.rs")].into_iter().find(|file| file.is_file())
-    })
+/// `a::{b, c::{d, e}}` as `a::b`, `a::c::d`, `a::c::e`.
+fn expanded(tree: &str) -> Vec<String> {
+    let Some((prefix, list)) = tree.split_once('{') else { return vec![tree.to_owned()] };
+    let (mut items, mut depth) = (vec![String::new()], 0);
+    for c in list.chars() {
+        match c {
+            '}' if depth == 0 => break,
+            ',' if depth == 0 => items.push(String::new()),
+            c => {
+                depth += i32::from(c == '{') - i32::from(c == '}');
+                items.last_mut().unwrap().push(c);
+            }
+        }
+    }
+    items
+        .iter()
+        .filter(|item| !item.is_empty())
+        .flat_map(|item| expanded(&format!("{prefix}{item}")))
+        .collect()
 }
 
-/// The folder with this crate's source.
-pub fn source() -> PathBuf {
-    paths::root().join("crates/xtask/src")
+/// The modules of a path from the crate's root: `super::layer::Op` in `shapes/row.rs` is
+/// `shapes::layer::Op`.
+fn absolute(source: &Path, file: &Path, path: Vec<String>) -> Vec<String> {
+    let mut modules: Vec<String> = file
+        .strip_prefix(source)
+        .unwrap()
+        .with_extension("")
+        .iter()
+        .map(|name| name.to_str().unwrap().to_owned())
+        .collect();
+    if ["mod", "lib", "main"].contains(&modules.last().unwrap().as_str()) {
+        modules.pop();
+    }
+    let mut names = path.into_iter().peekable();
+    match names.peek().map(String::as_str) {
+        Some("crate" | "xtask") => {
+            modules.clear();
+            names.next();
+        }
+        _ => {
+            while names.next_if(|name| name == "super").is_some() {
+                modules.pop();
+            }
+        }
+    }
+    modules.into_iter().chain(names).collect()
+}
+
+/// The file that a path leads to; None if it leads out of the crate.
+fn defined_in(source: &Path, path: &[String]) -> Option<PathBuf> {
+    let (file, rest) = (0..=path.len()).rev().find_map(|length| {
+        let module = source.join(path[..length].join("/"));
+        let names = [module.with_extension("rs"), module.join("mod.rs"), module.join("lib.rs")];
+        names.into_iter().find(|file| file.is_file()).map(|file| (file, &path[length..]))
+    })?;
+    let Some(name) = rest.first() else { return Some(file) };
+    let public = uses(&file).into_iter().filter(|(public, path)| *public && path.last() == Some(name));
+    let mut definitions =
+        public.map(|(_, path)| absolute(source, &file, path)).filter(|found| found[..] != *path);
+    let definition = definitions.next().and_then(|definition| defined_in(source, &definition));
+    // The root of the crate imports its modules, and they its re-exports.
+    definition.or(Some(file).filter(|file| !file.ends_with("lib.rs")))
 }
 
 #[test]
 fn no_file_imports_itself_through_others() {
-    let files = files::files_in(&source()).unwrap();
-    let mut open: HashMap<_, _> = files.into_iter().map(|file| (file.clone(), imports(&file))).collect();
-    assert!(open[&source().join("main.rs")].contains(&source().join("setup/mod.rs")));
-    // Files that import no open file are closed, until only cycles are left.
-    loop {
-        let names: HashSet<PathBuf> = open.keys().cloned().collect();
-        open.retain(|_, imports| !imports.is_disjoint(&names));
-        if open.len() == names.len() {
-            break;
+    for name in ["core", "draw", "files", "nchw", "program", "xtask"] {
+        let source = paths::root().join("crates").join(name).join("src");
+        let mut files = files::files_in(&source).unwrap();
+        files.retain(|file| file.extension().is_some_and(|e| e == "rs") && !file.ends_with("tests.rs"));
+        let mut open: HashMap<_, _> = files.into_iter().map(|file| (file.clone(), imports(&file))).collect();
+        // Files that import no open file, or that none imports, are closed, until only cycles are left.
+        loop {
+            let names: HashSet<PathBuf> = open.keys().cloned().collect();
+            let imported: HashSet<PathBuf> = open.values().flatten().cloned().collect();
+            open.retain(|file, imports| !imports.is_disjoint(&names) && imported.contains(file));
+            if open.len() == names.len() {
+                break;
+            }
         }
+        assert!(open.is_empty(), "a cycle of imports is among {open:#?}");
     }
-    assert!(open.is_empty(), "a cycle of imports is among {open:#?}");
+}
+
+#[test]
+fn imports_are_followed_to_the_file_that_defines_them() {
+    let source = paths::root().join("crates");
+    let of = |file: &str| imports(&source.join(file));
+    assert!(of("core/src/shapes/row.rs").contains(&source.join("core/src/shapes/slide.rs")));
+    // Through the re-export in shapes/mod.rs.
+    assert!(of("core/src/shapes/explain.rs").contains(&source.join("core/src/shapes/row.rs")));
+    assert!(of("xtask/src/main.rs").contains(&source.join("xtask/src/setup/mod.rs")));
 }

@@ -1,7 +1,7 @@
 //! What judges each exercise: libtorch computes the right answer and the known wrong ones. The texts
 //! are in `exercises/*.toml`.
 
-use super::compare;
+use super::compare::{self, Does, Found, Slips};
 use super::text::Text;
 use super::work::Work;
 use crate::check::holds_something;
@@ -27,12 +27,6 @@ pub(super) enum Goal {
     Function { inputs: &'static [[i64; 4]], truth: Does, slips: Slips<Does> },
 }
 
-/// Runs something in libtorch.
-pub(super) type Found<T> = fn() -> Result<T>;
-/// Applies something to a tensor in libtorch.
-pub(super) type Does = fn(&Tensor) -> Result<Tensor>;
-/// Known wrong answers: a name in `exercises/*.toml`, and what computes the answer.
-pub(super) type Slips<F> = &'static [(&'static str, F)];
 type Names = &'static [&'static str];
 
 impl Goal {

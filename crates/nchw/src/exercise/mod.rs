@@ -12,6 +12,7 @@
 
 mod compare;
 mod list;
+mod tasks;
 mod text;
 mod work;
 
@@ -23,8 +24,8 @@ use crate::{Error, Result, error::debug_as_display};
 use list::Goal;
 use nchw_core::html::escape;
 use std::fmt;
+use tasks::{Task, tasks};
 use tch::Tensor;
-use text::{Task, tasks};
 
 /// An exercise of a notebook.
 ///
@@ -61,14 +62,14 @@ pub fn exercise(id: &str) -> Exercise {
 /// # Errors
 /// Always.
 pub fn your_turn<T>(id: &str) -> Result<T> {
-    Err(Error::new(match exercise(id).0 {
-        Ok(task) => format!(
+    Err(match exercise(id).0 {
+        Ok(task) => Error::unsolved(format!(
             "exercise {id} is yours: replace `your_turn(\"{id}\")?` with {}, then run the cell again \
              (a hint: exercise(\"{id}\").hint())",
             task.text.yours()
-        ),
-        Err(says) => says,
-    }))
+        )),
+        Err(says) => Error::new(says),
+    })
 }
 
 fn unknown(id: &str, tasks: &[Task]) -> String {

@@ -43,7 +43,7 @@ fn every_exercise_is_in_its_notebook_and_has_a_hint() {
 fn texts_and_code_belong_together() {
     static CODE: [(&str, list::Goal); 1] =
         [("09-1", list::Goal::Number { truth: || Ok(1), slips: &[("small", || Ok(0))] })];
-    let said = |toml: &str| text::read(&[("09-new", toml)], &CODE).err().map(|error| error.to_string());
+    let said = |toml: &str| tasks::read(&[("09-new", toml)], &CODE).err().map(|error| error.to_string());
     let text =
         "[[exercise]]\nid = \"09-1\"\nwhat = \"\"\nhint = \"\"\nlearned = \"\"\nwrong = { small = \"\" }\n";
     assert_eq!(said(text), None);

@@ -2,7 +2,7 @@
 //! interruption, and fails when the address is down, sends something else, or is too slow.
 
 use super::{
-    Limits, Progress,
+    source::{Limits, Progress},
     spec::{PublishedFile, write_error},
 };
 use crate::{Error, shapes::commas};
