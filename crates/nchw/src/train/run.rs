@@ -415,7 +415,10 @@ impl fmt::Display for Run {
 }
 
 shows!(
-    Run: |run| Output::html(run.status().html(), &run.status()),
+    Run: |run| {
+        let status = run.status();
+        Output::html(status.html(), &status)
+    },
     Status: |status| Output::html(status.html(), status),
 );
 

@@ -130,7 +130,7 @@ class LabTest(unittest.TestCase):
 
 class SourceTest(unittest.TestCase):
     def sources(self, *suffixes):
-        folders = [ROOT / "crates/nchw/src", ROOT / "crates/xtask/src", ROOT / "crates/xtask/python"]
+        folders = [*(ROOT / "crates").glob("*/src"), ROOT / "crates/xtask/python"]
         for path in (path for folder in folders for path in folder.rglob("*")):
             if path.suffix in suffixes and path != Path(__file__).resolve():
                 yield path.relative_to(ROOT), path.read_text(encoding="utf-8")

@@ -226,11 +226,10 @@ mod tests {
     #[test]
     fn the_library_s_message_about_cifar10_is_shown() {
         assert!(matches!(cifar(Some("data set: CIFAR-10\n")), Line::Good(_)));
-        let stand_in =
-            "CIFAR-10 is not here: Shapes-10 stands in.\nFor the real one: …\ndata set: Shapes-10 (stand-in)";
+        let stand_in = "CIFAR-10 was not found: Shapes-10 is used instead.\nTo get it: …\ndata set: Shapes-10 (stand-in)";
         match cifar(Some(stand_in)) {
             Line::Note(text) => {
-                assert!(text.contains("is not here") && !text.contains("data set:"), "{text}")
+                assert!(text.contains("was not found") && !text.contains("data set:"), "{text}")
             }
             _ => panic!("the course works with the stand-in"),
         }

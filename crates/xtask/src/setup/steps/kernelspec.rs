@@ -35,6 +35,7 @@ pub fn step(machine: &Machine) -> Step<'_> {
             "crates/xtask/src/setup/steps/command.rs",
             "crates/xtask/src/setup/steps/evcxr.rs",
             "crates/xtask/src/setup/steps/libtorch.rs",
+            "crates/xtask/src/system/files.rs",
         ],
         values: Box::new(|| {
             Ok(vec![

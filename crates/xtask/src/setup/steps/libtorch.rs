@@ -34,6 +34,7 @@ pub fn step(machine: &Machine) -> Step<'_> {
             file!(),
             "crates/xtask/src/paths.rs",
             "crates/xtask/src/setup/source.rs",
+            "crates/xtask/src/system/files.rs",
             "requirements/libtorch-cpu.lock",
             "requirements/libtorch-cuda.lock",
         ],
