@@ -1,7 +1,7 @@
 //! Compares an answer with the right one, axis by axis, and names the misconception.
 
 use super::answer::{Answer, out_of_range, whole_number};
-use super::question::{Ask, Choice, Question, named};
+use super::question::{Ask, Choice, Question, axis_name};
 use super::slips::{At, slips};
 use crate::shapes::half_width;
 
@@ -69,7 +69,7 @@ fn grade_numbers(question: &Question, given: &[i64]) -> Graded {
             (false, Some(_)) => String::new(),
             (false, None) => about(index, value).unwrap_or_else(|| too(value, part.truth, meaning)),
         };
-        marks.push(Mark { name: named(&part.name), given: value.to_string(), right: right[index], says });
+        marks.push(Mark { name: axis_name(&part.name), given: value.to_string(), right: right[index], says });
     }
     Graded { verdict: verdict(&marks), marks, says: whole.iter().map(|slip| slip.says.clone()).collect() }
 }

@@ -238,7 +238,7 @@ impl Question {
 
     /// The answer as it is typed: `[20, 10, 3, 3]`, `75`, `"N H W"`.
     pub fn typed(&self) -> String {
-        typed(self.ask, &self.answer)
+        as_typed(self.ask, &self.answer)
     }
 
     /// The placeholder in the line to copy, and what replaces it.
@@ -273,7 +273,7 @@ impl Question {
 }
 
 /// An answer as it is typed in a cell.
-pub fn typed(ask: Ask, answer: &str) -> String {
+fn as_typed(ask: Ask, answer: &str) -> String {
     match (ask, &numbers(answer)[..]) {
         (Ask::Letters, _) => format!("\"{answer}\""),
         (_, [one]) => one.to_string(),
@@ -334,7 +334,7 @@ pub fn blank_of(blank: &str) -> String {
 }
 
 /// An axis with its syllable of 개채행열.
-pub fn named(name: &str) -> String {
+pub fn axis_name(name: &str) -> String {
     match name {
         "N" => "N 개".into(),
         "C" => "C 채".into(),

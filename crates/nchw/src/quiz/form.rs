@@ -10,7 +10,7 @@ use nchw_core::html::escape;
 use nchw_core::quiz::explain;
 use nchw_core::quiz::feedback::sentence;
 use nchw_core::quiz::grade::letters_in;
-use nchw_core::quiz::question::{Ask, Choice, Part, Question, named};
+use nchw_core::quiz::question::{Ask, Choice, Part, Question, axis_name};
 use nchw_core::quiz::slips::{At, Slip, slips};
 use serde_json::json;
 use std::sync::Arc;
@@ -160,7 +160,7 @@ fn field(question: &Question, part: &Part, index: usize, slips: &[Slip], id: &st
          data-name=\"{name}\" data-least=\"{least}\" data-meaning=\"{meaning}\" data-answer=\"{truth}\" \
          data-slips=\"{slips}\"></label>",
         meaning = question.ask.meaning(&part.name),
-        name = named(&part.name),
+        name = axis_name(&part.name),
         truth = part.truth,
         slips = escape(&json!(known).to_string())
     )
