@@ -1,4 +1,4 @@
-//! `nchw data` installs CIFAR-10 completely or not at all, whatever the network does.
+//! `nchw data` installs CIFAR-10 completely or not at all, even if the network fails.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
@@ -119,7 +119,7 @@ impl Fixture {
             "{error}"
         );
         assert!(!self.target().exists());
-        // A good source completes the data set, whatever the failed one has left.
+        // A good source completes the data set, also after a failed one has left a part.
         let good = self.serve(Behaviour::Good);
         assert!(self.fetch(&[&server, &good]).unwrap());
         self.assert_complete();

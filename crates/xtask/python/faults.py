@@ -123,7 +123,7 @@ def unshare(option):
 # The faults, in the order in which set-up meets them. Each starts from the state that the one before left.
 
 
-def somebody_elses_environment(clone):
+def foreign_environment(clone):
     (clone.root / ".venv").mkdir()
     mine = clone.root / ".venv/mine.py"
     mine.write_text("", encoding="utf-8")
@@ -223,7 +223,7 @@ def a_read_only_folder_of_notebooks(clone):
     return None
 
 
-FAULTS = [somebody_elses_environment, no_network, full_disk, another_libtorch, interrupted_at_every_step, two_at_once,
+FAULTS = [foreign_environment, no_network, full_disk, another_libtorch, interrupted_at_every_step, two_at_once,
           half_an_environment, a_broken_build, no_home, a_read_only_folder_of_notebooks]
 
 

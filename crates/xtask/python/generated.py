@@ -1,4 +1,4 @@
-"""Writes generated files of the repository, but never over somebody's edits."""
+"""Writes generated files of the repository, but never over a user's edits."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Edited(Exception):
-    """Writing the file would overwrite somebody's edits."""
+    """Writing the file would overwrite a user's edits."""
 
 
 def require_unedited(root, path):

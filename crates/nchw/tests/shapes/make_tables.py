@@ -7,7 +7,7 @@ A layer is valid if both of PyTorch's CPU backends (oneDNN and the native one) a
 (it accepts a kernel of 0 and an output_padding that is too large), and oneDNN alone accepts a transposed convolution
 with 0 output rows. PyTorch skips checks for an empty batch; so N=0 is valid only if N=1 is valid, too, and batch
 normalisation of an empty batch is tried only with the right channels. There is no convolution of an image without
-channels: PyTorch then returns 0 channels, whatever the filters are, and the course reports an error.
+channels: PyTorch then returns 0 channels for any number of filters, and the course reports an error.
 
 layers.txt  input|layer|output|weight|biases|parameters       or  input|layer|x
 chains.txt  input|chain|output>output>...[>x]|parameters       x: the next layer does not fit
