@@ -4,7 +4,7 @@
 //! headers, nested lists) and that needs no style sheet.
 
 use crate::shapes::{Explanation, Problem, Row, Table};
-use crate::text::commas;
+use crate::text::{commas, count_of};
 
 impl Table {
     /// The table as HTML.
@@ -35,8 +35,7 @@ impl Problem {
 }
 
 fn table_page(table: &Table) -> String {
-    let caption = format!("{} layers on {}", table.rows.len(), table.input.named());
-    let caption = caption.replacen("1 layers", "1 layer", usize::from(table.rows.len() == 1));
+    let caption = format!("{} on {}", count_of(table.rows.len(), "layer", "layers"), table.input.named());
     let page = html_table(&caption, &table.cells());
     let bytes = format!("<p>activations: {} bytes</p>", commas(table.totals.bytes));
     let problem = table.problem.as_ref().map_or(String::new(), |problem| outline(&problem.to_string()));

@@ -1,8 +1,11 @@
 //! Numbers in sentences, aligned columns, and edit distance.
 
+use std::fmt::Display;
+
 /// `1 axis`, `3 axes`: a number with its noun.
-pub fn count_of(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
+pub fn count_of<N: Display + PartialEq + From<u8>>(count: N, one: &str, many: &str) -> String {
+    let noun = if count == N::from(1) { one } else { many };
+    format!("{count} {noun}")
 }
 
 /// `14714688` as `14,714,688`.
@@ -13,6 +16,9 @@ pub fn commas(number: u64) -> String {
 }
 
 /// Rows as lines of text: the first column aligned left, all others right.
+///
+/// comfy-table would not make this shorter: its borders, the alignment of each column and the blanks
+/// between columns need settings. It would also be one more crate in every kernel and web page.
 pub fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let widest = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
     let widths: [usize; COLUMNS] = std::array::from_fn(widest);

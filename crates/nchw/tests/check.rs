@@ -1,4 +1,4 @@
-//! `check`: shapes that match, and every error message, compared with `tests/shapes/checks.txt`.
+//! `check`: shapes that match, and every error message, compared with `tests/check.txt`.
 //!
 //! `UPDATE_EXPECT=1 cargo test --test check` rewrites the file; review the changes.
 
@@ -80,7 +80,7 @@ fn every_message_is_the_reviewed_one() {
     writeln!(all, "=== pictures and features\n{error}\n").unwrap();
     let error = check_all(&[(&images, "N C=3 H W"), (&labels, "N=seven")]).unwrap_err();
     writeln!(all, "=== a pattern that cannot be read\n{error}\n").unwrap();
-    common::as_kept("shapes/checks.txt", &all);
+    common::as_kept("check.txt", &all);
 }
 
 /// tch would panic with such a tensor.

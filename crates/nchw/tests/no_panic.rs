@@ -385,13 +385,15 @@ fn receptive_fields() {
     let layer = (0..4_u8, number(), number(), number(), number());
     let inputs = (images(), prop::collection::vec(layer, 0..4), sizes(), sizes());
     for_a_while(inputs, |(photo, layers, row, column)| {
-        let layers = layers.into_iter().map(|(kind, filters, kernel, stride, padding)| match kind {
-            0 => conv(filters, kernel).stride(stride).padding(padding),
-            1 => max_pool(kernel),
-            2 => conv(3, (kernel, stride)).same(),
-            _ => relu(),
-        });
-        check_figure(receptive_field(&photo, &chain(layers.collect::<Vec<_>>()), row, column));
+        let layer = |(kind, filters, kernel, stride, padding)| -> shapes::Layer {
+            match kind {
+                0 => conv(filters, kernel).stride(stride).padding(padding).into(),
+                1 => max_pool(kernel).into(),
+                2 => conv(3, (kernel, stride)).same().into(),
+                _ => relu().into(),
+            }
+        };
+        check_figure(receptive_field(&photo, &layers.into_iter().map(layer).collect(), row, column));
     });
 }
 

@@ -1,4 +1,4 @@
-//! `summary` of real layers, and its errors, compared with `tests/shapes/summaries.txt`.
+//! `summary` of real layers, and its errors, compared with `tests/summary.txt`.
 //!
 //! `UPDATE_EXPECT=1 cargo test --test summary` rewrites the file; review the changes.
 
@@ -70,7 +70,7 @@ fn every_text_is_the_reviewed_one() {
     fails("the same name twice", &[("pool", &pool), ("pool", &pool)], &images);
     fails("a panic of another kind", &[("mine", &panics)], &images);
     networks(&mut add);
-    common::as_kept("shapes/summaries.txt", &all);
+    common::as_kept("summary.txt", &all);
 }
 
 #[test]

@@ -129,7 +129,7 @@ impl Texts {
             slips.push((first, fill!(self.channels_of_first_input, first)));
         }
         slips.push(self.batch_in_weight(n));
-        let groups = row.layer.groups.unwrap_or(1) as i64;
+        let groups = row.layer.groups() as i64;
         if groups > 1 {
             slips.push((before, fill!(self.channels_of_all_groups, groups, before)));
             slips.push((groups, fill!(self.groups_as_channels, groups)));
@@ -140,9 +140,9 @@ impl Texts {
     }
 
     fn filter_side(&self, row: &Row, name: &str) -> Slips {
-        let padding = along(row.layer.padding.unwrap_or(0.into()), name);
+        let padding = along(row.layer.padding(), name);
         let kernel = along(row.layer.kernel, name);
-        let dilation = along(row.layer.dilation.unwrap_or(1.into()), name);
+        let dilation = along(row.layer.dilation(), name);
         vec![
             (side(row.output, name), fill!(self.output_side_in_weight)),
             (side(row.input, name), fill!(self.input_side_in_weight)),
@@ -203,7 +203,7 @@ impl Texts {
         let mut slips = vec![];
         let mut add =
             |applies: bool, value: i64, says: String| slips.extend(applies.then_some((value, says)));
-        let (same, half) = (row.layer.same, padding / 2);
+        let (same, half) = (row.layer.is_same(), padding / 2);
         add(
             padding > 1 && !same,
             Window { padding: half, ..window }.size(),
@@ -388,13 +388,13 @@ impl Window {
             return None;
         }
         let kernel = along(layer.kernel, name);
-        let dilation = along(layer.dilation.unwrap_or(1.into()), name);
-        let padding = match layer.same {
+        let dilation = along(layer.dilation(), name);
+        let padding = match layer.is_same() {
             true => dilation * (kernel - 1),
-            false => 2 * along(layer.padding.unwrap_or(0.into()), name),
+            false => 2 * along(layer.padding(), name),
         };
-        let stride = along(layer.strides(), name);
-        Some(Window { input: side(input, name), kernel, stride, padding, dilation, ceil: layer.ceil })
+        let stride = along(layer.stride(), name);
+        Some(Window { input: side(input, name), kernel, stride, padding, dilation, ceil: layer.is_ceil() })
     }
 
     fn room(self) -> i64 {

@@ -14,7 +14,7 @@ use std::{fmt, str::FromStr};
 ///
 /// ```
 /// use nchw::shapes::{Chain, chain, conv, flatten, linear, max_pool};
-/// let from_code = chain([conv(10, 3), max_pool(2), flatten(), linear(10)]);
+/// let from_code = chain![conv(10, 3), max_pool(2), flatten(), linear(10)];
 /// let from_text: Chain = "conv 10 3x3; maxpool 2; flatten; linear 10".parse()?;
 /// assert_eq!(from_code, from_text);
 /// # Ok::<(), nchw::Error>(())
@@ -46,16 +46,33 @@ pub struct Chain {
     pub layers: Vec<Layer>,
 }
 
-/// A chain of these layers.
+/// A chain of these layers. An iterator of layers becomes a chain with `collect()`.
+///
+/// It is a macro because the layers have different types, so they cannot be in one array.
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let net = chain([conv(10, 3), relu(), max_pool(2), flatten(), linear(5)]);
+/// let net = chain![conv(10, 3).padding(1), relu(), max_pool(2), flatten(), linear(5)];
 /// println!("{:?}", net.on([3, 20, 30]));
-/// # Ok::<(), nchw::Error>(())
+/// let growing: shapes::Chain = (1..5).map(|block| conv(8 * block, 3)).collect();
+/// assert_eq!(growing.to_string(), "conv 8 3x3; conv 16 3x3; conv 24 3x3; conv 32 3x3");
 /// ```
-pub fn chain(layers: impl IntoIterator<Item = Layer>) -> Chain {
-    Chain { layers: layers.into_iter().collect() }
+#[macro_export]
+macro_rules! chain {
+    // For `chain([…])`, the compiler suggests this.
+    ([$($layer:expr),* $(,)?]) => {
+        $crate::chain![$($layer),*]
+    };
+    ($($layer:expr),* $(,)?) => {
+        $crate::shapes::Chain { layers: vec![$($crate::shapes::Layer::from($layer)),*] }
+    };
+}
+pub use chain;
+
+impl<L: Into<Layer>> FromIterator<L> for Chain {
+    fn from_iter<I: IntoIterator<Item = L>>(layers: I) -> Chain {
+        Chain { layers: layers.into_iter().map(L::into).collect() }
+    }
 }
 
 /// The table of a chain, from the input's shape and the layers as text.
@@ -119,7 +136,7 @@ impl FromStr for Chain {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Chain> {
-        parser::parse(text).map(chain)
+        Ok(Chain { layers: parser::parse(text)? })
     }
 }
 

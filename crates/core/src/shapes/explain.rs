@@ -2,11 +2,10 @@
 
 use super::field::{AxisField, ranges};
 use super::layer::{Layer, Op};
-use super::row::channels_and_last;
+use super::row::{Row, channels_and_last};
 use super::shape::{Shape, count, times};
 use super::slide::Slide;
-use super::{Pair, Row};
-use crate::error::debug_as_display;
+use crate::{error::debug_as_display, text::count_of};
 use std::fmt;
 
 /// A few lines of text that explain a number; a notebook displays them as a list.
@@ -123,7 +122,7 @@ impl Row {
             }
             (Op::Linear, _) => format!("  W = {}: a linear layer changes only the last axis", self.layer.out),
             (Op::GlobalAvgPool | Op::GlobalMaxPool, Shape::Maps(m)) => {
-                format!("{channels}\n  H = W = 1: one value for all {}x{} positions of a channel", m.h, m.w)
+                format!("{channels}\n  H = W = 1: one value for a whole channel of {}x{}", m.h, m.w)
             }
             (op, _) => match &self.slides {
                 None => "  unchanged: each value keeps its position".into(),
@@ -155,23 +154,23 @@ impl Row {
         }
         let shape = times(&self.weight);
         let (channels, last) = channels_and_last(self.input);
-        let groups = self.layer.groups.unwrap_or(1);
-        let shared = if groups == 1 {
-            String::new()
-        } else {
-            format!(" / {groups} groups = {}", self.weight.get(1).unwrap_or(&0))
+        let shared = match self.layer.groups() {
+            1 => String::new(),
+            groups => format!(" / {groups} groups = {}", self.weight.get(1).unwrap_or(&0)),
         };
         let body = match op {
             Op::Conv => format!(
-                "  N = {out} filters: you choose it\n  C = {channels}{shared}: you do not choose it: it is the \
-                 channel count of the input\n  H, W = {kernel}: you choose it"
+                "  N = {}: you choose it\n  C = {channels}{shared}: you do not choose it: it is the \
+                 channel count of the input\n  H, W = {kernel}: you choose it",
+                count_of(out, "filter", "filters")
             ),
             Op::ConvTranspose => format!(
                 "  {channels}: the channel count of the input, which you do not choose; it comes first here\n  \
-                 {out}{shared}: the output maps, you choose it\n  H, W = {kernel}: you choose it"
+                 {out}{shared}: the number of output maps, you choose it\n  H, W = {kernel}: you choose it"
             ),
             Op::Linear => format!(
-                "  {out} nodes: you choose it\n  {last}: you do not choose it: it is the number of features of the input"
+                "  {}: you choose it\n  {last}: you do not choose it: it is the number of features of the input",
+                count_of(out, "node", "nodes")
             ),
             _ => format!("  {channels}: one scale for each channel; the shifts have the same shape"),
         };
@@ -186,43 +185,33 @@ impl Row {
         if self.weight.is_empty() {
             return Explanation("parameters: 0, nothing is learned here".into());
         }
-        let weights = self.weight.iter().map(u64::to_string).collect::<Vec<_>>().join("*");
-        let biases = count(&self.bias).unwrap_or(0);
-        let plus = match self.layer.op {
-            Op::BatchNorm => format!(" scales + {biases} shifts"),
-            _ if self.bias.is_empty() => " weights, no biases".into(),
-            _ => format!(" weights + {biases} biases"),
+        let [weight, weights, bias, biases] = match self.layer.op {
+            Op::BatchNorm => ["scale", "scales", "shift", "shifts"],
+            _ => ["weight", "weights", "bias", "biases"],
         };
+        let plus = match count(&self.bias) {
+            Some(0) | None => ", no biases".into(),
+            Some(count) => format!(" + {}", count_of(count, bias, biases)),
+        };
+        let weights = product_of(&self.weight, weight, weights);
         Explanation(format!("parameters: {weights}{plus} = {}", self.parameters))
     }
 
     /// How the multiply-adds add up.
     pub fn explain_multiply_adds(&self) -> Explanation {
-        let all = self.multiply_adds;
-        let product = |sizes: &[u64]| sizes.iter().map(u64::to_string).collect::<Vec<_>>().join("*");
-        let sizes = |shape: Shape| product(&shape.sizes());
-        let of = |one: &str| product(self.weight.get(1..).unwrap_or(&[])) + one;
-        Explanation(match self.layer.op {
-            Op::Conv => {
-                format!(
-                    "multiply-adds: {} outputs, each {} = {all}",
-                    sizes(self.output),
-                    of(" in its window")
-                )
-            }
-            Op::Linear => {
-                format!("multiply-adds: {} outputs, each {} = {all}", sizes(self.output), of(" inputs"))
-            }
+        let inputs = product_of(&self.input.sizes(), "input", "inputs");
+        let outputs = product_of(&self.output.sizes(), "output", "outputs");
+        let each = self.weight.get(1..).unwrap_or(&[]);
+        let sum = match self.layer.op {
+            Op::Conv => format!("{outputs}, each {} in its window", product(each)),
+            Op::Linear => format!("{outputs}, each {}", product_of(each, "input", "inputs")),
             Op::ConvTranspose => {
-                format!(
-                    "multiply-adds: {} inputs, each multiplied by {} weights = {all}",
-                    sizes(self.input),
-                    of("")
-                )
+                format!("{inputs}, each multiplied by {}", product_of(each, "weight", "weights"))
             }
-            Op::BatchNorm => format!("multiply-adds: {} values, one each = {all}", sizes(self.output)),
-            _ => "multiply-adds: 0, nothing is multiplied by a weight".into(),
-        })
+            Op::BatchNorm => format!("{}, one each", product_of(&self.output.sizes(), "value", "values")),
+            _ => return Explanation("multiply-adds: 0, nothing is multiplied by a weight".into()),
+        };
+        Explanation(format!("multiply-adds: {sum} = {}", self.multiply_adds))
     }
 
     /// How the receptive field grows from that of the row before.
@@ -233,18 +222,23 @@ impl Row {
             );
         };
         let Some([h, w]) = &self.slides else {
-            return Explanation(format!(
-                "receptive field: unchanged, {}",
-                Pair { h: field.h.size, w: field.w.size }
-            ));
+            return Explanation(format!("receptive field: unchanged, {}", field.size()));
         };
         let rows = growth("rows", h, before.h, field.h);
         let columns = growth("columns", w, before.w, field.w);
-        Explanation(format!(
-            "receptive field {}:\n{rows}\n{columns}",
-            Pair { h: field.h.size, w: field.w.size }
-        ))
+        Explanation(format!("receptive field {}:\n{rows}\n{columns}", field.size()))
     }
+}
+
+/// `10*3*3`.
+fn product(sizes: &[u64]) -> String {
+    sizes.iter().map(u64::to_string).collect::<Vec<_>>().join("*")
+}
+
+/// `10*3*3 weights`: a product with its noun.
+fn product_of(sizes: &[u64], one: &str, many: &str) -> String {
+    let noun = if count(sizes) == Some(1) { one } else { many };
+    format!("{} {noun}", product(sizes))
 }
 
 /// How the receptive field grows along one axis.

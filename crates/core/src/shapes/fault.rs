@@ -1,6 +1,6 @@
 //! The message for every mistake: what was expected, what was given, the likely cause, what to write.
 
-use super::layer::{Layer, Op, flatten};
+use super::layer::{Layer, Op};
 use super::shape::{LIMIT, Nchw, Pair, Shape, gcd, product};
 use super::slide::Slide;
 
@@ -23,6 +23,11 @@ impl Fault {
         let what = format!("{what}: expected at most {LIMIT}, got more");
         Fault::new(what, "a number has too many digits", "smaller numbers", vec![])
     }
+
+    pub(super) fn zero(what: &str, instead: Layer) -> Fault {
+        let what = format!("{what}: expected at least 1, got 0");
+        Fault::new(what, "a number is missing, or two numbers are swapped", "at least 1", vec![instead])
+    }
 }
 
 /// The rule that every wrong number of channels breaks.
@@ -40,9 +45,9 @@ pub fn why_these_channels(given: u64, n: u64) -> &'static str {
 /// What to do when a window does not fit.
 pub const NO_ROOM: &str = "a smaller window, more padding, or fewer pooling layers before";
 
-/// The axes for which something holds: `axis H (rows)`.
-fn axis(h: bool, w: bool) -> &'static str {
-    match (h, w) {
+/// The axes along which a size exceeds the most: `axis H (rows)`.
+fn axes(size: Pair, most: Pair) -> &'static str {
+    match (size.h > most.h, size.w > most.w) {
         (true, true) => "axes H (rows) and W (columns)",
         (true, false) => "axis H (rows)",
         _ => "axis W (columns)",
@@ -50,24 +55,6 @@ fn axis(h: bool, w: bool) -> &'static str {
 }
 
 impl Layer {
-    pub(super) fn unknown_option(&self, option: &str) -> Fault {
-        let takes = match self.op.takes() {
-            [] => "no options".to_string(),
-            options => options.join(", "),
-        };
-        Fault::new(
-            format!("`{}` has no option `{option}`; it takes {takes}", self.op.name()),
-            "the option belongs to another layer",
-            "omit the option",
-            vec![self.without_unknown_options()],
-        )
-    }
-
-    pub(super) fn zero(&self, what: &str, instead: Layer) -> Fault {
-        let what = format!("{what}: expected at least 1, got 0");
-        Fault::new(what, "a number is missing, or two numbers are swapped", "at least 1", vec![instead])
-    }
-
     pub(super) fn rate_out_of_range(&self) -> Fault {
         Fault::new(
             format!("expected a dropout rate from 0 to 1, got {}", self.rate),
@@ -134,7 +121,7 @@ impl Layer {
             features.map_or(String::new(), |all| {
                 format!("flatten first: {}*{}*{} = {all}", maps.c, maps.h, maps.w)
             }),
-            vec![flatten(), Layer { input: self.input.and(features), ..*self }],
+            vec![Layer::new(Op::Flatten), Layer { input: self.input.and(features), ..*self }],
         )
     }
 
@@ -159,42 +146,40 @@ impl Layer {
     }
 
     pub(super) fn same_with_stride(&self) -> Fault {
-        let dilation = self.dilation.unwrap_or(1.into());
         let half = |kernel: u64, dilation: u64| (kernel - 1).saturating_mul(dilation) / 2;
-        let padding = Pair { h: half(self.kernel.h, dilation.h), w: half(self.kernel.w, dilation.w) };
+        let padding = self.kernel.zip(self.dilation(), half);
         Fault::new(
-            format!("`padding same`: expected stride 1x1, got {}", self.strides()),
+            format!("`padding same`: expected stride 1x1, got {}", self.stride()),
             "with a larger stride, the output cannot have the size of the input",
             "a padding given as a number",
             vec![Layer { same: false, padding: Some(padding), ..*self }],
         )
     }
 
-    pub(super) fn padding_over_half(&self, padding: Pair) -> Fault {
-        let half = Pair { h: self.kernel.h / 2, w: self.kernel.w / 2 };
-        let less = Pair { h: padding.h.min(half.h), w: padding.w.min(half.w) };
+    pub(super) fn padding_over_half(&self, half: Pair) -> Fault {
+        let padding = self.padding();
         Fault::new(
             format!(
                 "{}: expected a padding of at most half the {} window, {half}, got {padding}",
-                axis(padding.h > half.h, padding.w > half.w),
+                axes(padding, half),
                 self.kernel
             ),
             "with more padding, a window could lie entirely in the padding and have no value to pool",
             "less padding",
-            vec![Layer { padding: Some(less), ..*self }],
+            vec![Layer { padding: Some(padding.zip(half, u64::min)), ..*self }],
         )
     }
 
-    pub(super) fn output_padding_too_large(&self, extra: Pair, most: Pair) -> Fault {
-        let less = Pair { h: extra.h.min(most.h), w: extra.w.min(most.w) };
+    pub(super) fn output_padding_too_large(&self, most: Pair) -> Fault {
+        let extra = self.output_padding();
         Fault::new(
             format!(
                 "{}: expected output_padding smaller than the stride or the dilation, at most {most}, got {extra}",
-                axis(extra.h > most.h, extra.w > most.w)
+                axes(extra, most)
             ),
             "it only selects one of the sizes that a convolution with this stride maps to the same output; perhaps `padding` was meant",
             "less output_padding",
-            vec![Layer { output_padding: Some(less), ..*self }],
+            vec![Layer { output_padding: Some(extra.zip(most, u64::min)), ..*self }],
         )
     }
 
@@ -206,8 +191,8 @@ impl Layer {
             let reduced = |s: &Slide, padding: u64| {
                 if s.size() >= 1 { padding } else { ((s.raw_size() + 2 * s.before - 1) / 2).max(0) as u64 }
             };
-            let given = self.padding.unwrap_or(0.into());
-            let padding = Pair { h: reduced(&slides[0], given.h), w: reduced(&slides[1], given.w) };
+            let Pair { h, w } = self.padding();
+            let padding = Pair { h: reduced(&slides[0], h), w: reduced(&slides[1], w) };
             return Fault::new(
                 format!("axis {letter} ({plural}): expected an output of at least 1, got {size}"),
                 "the padding of a transposed convolution is removed from the sides of its output",

@@ -1,6 +1,6 @@
 //! The receptive field: the part of the chain's input that one value depends on.
 
-use super::shape::{LIMIT, Shape, gcd};
+use super::shape::{LIMIT, Pair, Shape, gcd};
 use super::slide::Slide;
 use crate::error::debug_as_display;
 use std::{fmt, sync::Arc};
@@ -15,6 +15,13 @@ pub struct Field {
     pub h: AxisField,
     /// Along the columns.
     pub w: AxisField,
+}
+
+impl Field {
+    /// Its rows and columns.
+    pub(super) fn size(&self) -> Pair {
+        Pair { h: self.h.size, w: self.w.size }
+    }
 }
 
 /// The receptive field of one value along one axis. At the border it may include padding.

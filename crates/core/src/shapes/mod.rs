@@ -9,7 +9,7 @@
 //! ```
 //! use nchw::shapes::{chain, conv, flatten, linear, max_pool, relu};
 //!
-//! let net = chain([conv(10, 3), relu(), max_pool(2), flatten(), linear(4)]);
+//! let net = chain![conv(10, 3), relu(), max_pool(2), flatten(), linear(4)];
 //! let table = net.on([32, 3, 12, 14]).ok()?;
 //! println!("{table}");
 //! println!("{}", table.rows[0].explain());
@@ -21,6 +21,7 @@ mod chain;
 mod explain;
 mod fault;
 mod field;
+mod kinds;
 mod layer;
 mod names;
 mod parser;
@@ -37,19 +38,17 @@ pub use chain::{Chain, chain, table};
 pub use explain::Explanation;
 pub use fault::{DEPTH, NO_ROOM, why_these_channels};
 pub use field::{AxisField, Field, Seen};
-pub use layer::Op;
-pub use layer::{
-    Layer, avg_pool, batch_norm, conv, conv_transpose, dropout, flatten, global_avg_pool, global_max_pool,
+pub use kinds::{
+    AvgPool, BatchNorm, Conv, ConvTranspose, Dropout, Flatten, GlobalAvgPool, GlobalMaxPool, Linear, MaxPool,
+    Relu, avg_pool, batch_norm, conv, conv_transpose, dropout, flatten, global_avg_pool, global_max_pool,
     linear, max_pool, relu,
 };
-pub use pattern::Bound;
-pub use pattern::Pattern;
+pub use layer::{Layer, Op};
+pub use pattern::{Bound, Pattern};
 pub use problem::Problem;
 pub use row::Row;
-pub use shape::{AFFORDABLE, affordable, count, times};
-pub use shape::{Flat, Nchw, Pair, Shape};
-pub use table::HEAD;
-pub use table::{Table, Totals};
+pub use shape::{AFFORDABLE, Flat, Nchw, Pair, Shape, affordable, count, times};
+pub use table::{HEAD, Table, Totals};
 pub use words::half_width;
 
 pub use crate::text::{aligned, commas, distance};

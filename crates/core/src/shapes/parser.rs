@@ -1,6 +1,6 @@
 //! Reads the text of a chain, and reports what is wrong and where.
 
-use super::layer::{Layer, Op, plain};
+use super::layer::{Layer, Op};
 use super::names::{NAMES, OPTIONS, layer_named, normal, option_named};
 use super::pytorch;
 use super::shape::{Pair, number};
@@ -13,6 +13,8 @@ struct Words<'a> {
     text: &'a str,
     words: Vec<Word<'a>>,
     next: usize,
+    /// The options before it; `same` counts as a padding.
+    given: Vec<&'static str>,
 }
 
 /// Reads layers separated by `;`, new lines or arrows, or PyTorch's `nn.Sequential(…)`.
@@ -34,7 +36,7 @@ fn layer(text: &str, words: &[Word]) -> Result<Layer> {
         [_, equals, after @ ..] if equals.word == "=" && !after.is_empty() => after,
         _ => words,
     };
-    let Some((&name, arguments)) = words.split_first() else { return Ok(plain(Op::Relu)) };
+    let Some((&name, arguments)) = words.split_first() else { return Ok(Layer::new(Op::Relu)) };
     let Some(op) = layer_named(name.word) else { return Err(unknown_layer(text, name)) };
     // `maxpool (2, 3)` has a window of 2x3, `MaxPool2d(2, 3)` a window of 2x2 and a stride of 3.
     let is_call = |first: &Word| first.word == "(" && (first.span.0 == name.span.1 || !op.pools());
@@ -42,7 +44,7 @@ fn layer(text: &str, words: &[Word]) -> Result<Layer> {
         true => pytorch::in_words(text, op, arguments)?,
         false => loose(text, arguments),
     };
-    Words { text, words: [vec![name], arguments].concat(), next: 1 }.layer(op)
+    Words { text, words: [vec![name], arguments].concat(), next: 1, given: vec![] }.layer(op)
 }
 
 /// An example of how to write a layer.
@@ -80,7 +82,7 @@ impl<'a> Words<'a> {
     }
 
     fn layer(mut self, op: Op) -> Result<Layer> {
-        let mut layer = plain(op);
+        let mut layer = Layer::new(op);
         match op {
             Op::Conv | Op::ConvTranspose => {
                 self.filters(&mut layer, "the number of filters")?;
@@ -95,7 +97,7 @@ impl<'a> Words<'a> {
             _ => {}
         }
         while let Some(word) = self.take() {
-            layer = self.option(layer, word)?;
+            self.option(&mut layer, word)?;
         }
         Ok(layer)
     }
@@ -175,46 +177,41 @@ impl<'a> Words<'a> {
         rate.ok_or_else(|| self.error(word.span, &message))
     }
 
-    fn option(&mut self, layer: Layer, mut word: Word<'a>) -> Result<Layer> {
-        let op = layer.op;
-        let Some(mut name) = option_named(word.word) else { return Err(self.unknown_option(&layer, word)) };
+    fn option(&mut self, layer: &mut Layer, mut word: Word<'a>) -> Result<()> {
+        let Some(mut name) = option_named(word.word) else { return Err(self.unknown_option(layer, word)) };
         if name == "padding"
             && let Some(same) = self.peek().filter(|w| normal(w.word) == "same")
         {
             self.take();
             (name, word) = ("same", same);
         }
-        if !op.takes().contains(&name) {
-            return Err(self.error(word.span, &layer_options(op, word.word)));
+        if !layer.op.options().contains(&name) {
+            return Err(self.error(word.span, &layer_options(layer.op, word.word)));
         }
-        let twice = layer.given().iter().any(|given| {
-            *given == name || (["padding", "same"].contains(given) && ["padding", "same"].contains(&name))
-        });
-        if twice {
-            return Err(self.error(
-                word.span,
-                &format!(
-                    "`{}` is given twice: delete one of them",
-                    if name == "same" { "padding" } else { name }
-                ),
-            ));
+        let option = if name == "same" { "padding" } else { name };
+        if self.given.contains(&option) {
+            return Err(self.error(word.span, &format!("`{option}` is given twice: delete one of them")));
         }
-        Ok(match name {
-            "stride" => layer.stride(self.pair("stride 2", "the stride")?),
-            "padding" => layer.padding(self.pair("padding 1` or `padding same", "the padding")?),
-            "dilation" => layer.dilation(self.pair("dilation 2", "the dilation")?),
-            "output_padding" => layer.output_padding(self.pair("output_padding 1", "the output_padding")?),
-            "groups" => layer.groups(self.number("groups 2", "the number of groups")?),
-            "same" => layer.same(),
-            "ceil" => layer.ceil(),
-            _ => layer.nobias(),
-        })
+        self.given.push(option);
+        match name {
+            "stride" => layer.stride = Some(self.pair("stride 2", "the stride")?),
+            "padding" => layer.padding = Some(self.pair("padding 1` or `padding same", "the padding")?),
+            "dilation" => layer.dilation = Some(self.pair("dilation 2", "the dilation")?),
+            "output_padding" => {
+                layer.output_padding = Some(self.pair("output_padding 1", "the output_padding")?)
+            }
+            "groups" => layer.groups = Some(self.number("groups 2", "the number of groups")?),
+            "same" => layer.same = true,
+            "ceil" => layer.ceil = true,
+            _ => layer.nobias = true,
+        }
+        Ok(())
     }
 
     fn unknown_option(&self, layer: &Layer, word: Word) -> Error {
         let (op, found) = (layer.op, word.word);
         let name = op.name();
-        let options = OPTIONS.iter().filter(|(name, _)| op.takes().contains(name));
+        let options = OPTIONS.iter().filter(|(name, _)| op.options().contains(name));
         let names = options.flat_map(|(name, names)| names[..1].iter().map(|n| (*n, *name)));
         let hint = if found.starts_with(|c: char| c.is_ascii_digit() || c == '(') {
             self.too_many(layer, word)
@@ -245,9 +242,8 @@ impl<'a> Words<'a> {
                 first.word, word.word
             );
         }
-        let number = Words { text: self.text, words: vec![word], next: 0 }.pair("", "");
-        let numbers = number.ok().filter(|_| layer.given().iter().all(|name| *name == "in_channels"));
-        match (layer.op, numbers) {
+        let number = Words { text: self.text, words: vec![word], next: 0, given: vec![] }.pair("", "");
+        match (layer.op, number.ok().filter(|_| self.given.is_empty())) {
             (Op::MaxPool | Op::AvgPool, Some(_)) => {
                 let (name, kernel) = (layer.op.name(), before(2).map_or("2", |kernel| kernel.word));
                 format!(
@@ -262,7 +258,7 @@ impl<'a> Words<'a> {
                 format!(
                     "one number too many: write `{pytorch}` for {} input channels, or `{}` for a stride of {}",
                     layer.out,
-                    layer.stride(last),
+                    Layer { stride: Some(last), ..*layer },
                     word.word
                 )
             }
@@ -298,7 +294,7 @@ fn layer_names() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 fn layer_options(op: Op, found: &str) -> String {
-    let takes = op.takes().iter().filter(|name| **name != "in_channels").copied().collect::<Vec<_>>();
+    let takes = op.options().iter().filter(|name| **name != "in_channels").copied().collect::<Vec<_>>();
     match takes[..] {
         [] => format!("`{}` takes no options, found `{found}`", op.name()),
         _ => format!("`{}` has no option `{found}`; it takes {}", op.name(), takes.join(", ")),

@@ -2,7 +2,7 @@
 
 use super::shape::{count, number, times};
 use super::words::{Span, half_width, pointed, words};
-use crate::{Error, Result, error::debug_as_display};
+use crate::{Error, Result, error::debug_as_display, text::count_of};
 use std::{fmt, str::FromStr};
 
 /// The expected sizes of a tensor, axis by axis.
@@ -94,7 +94,7 @@ impl Pattern {
     fn report(&self, sizes: &[u64], bound: &Bound, tensor: &str) -> String {
         let subject = if tensor.is_empty() { String::new() } else { format!("{tensor}: ") };
         let (want, got) = (self.axes.len(), sizes.len());
-        let axes = |n: usize| if n == 1 { "1 axis".to_string() } else { format!("{n} axes") };
+        let axes = |n: usize| count_of(n, "axis", "axes");
         let mut text = if want == got {
             format!("{subject}expected {self}, got {}", shown(sizes))
         } else {

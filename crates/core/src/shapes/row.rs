@@ -2,11 +2,11 @@
 
 use super::fault::Fault;
 use super::field::{Field, Growing, Path, Seen};
-use super::layer::{Layer, Op, flatten};
+use super::layer::{Layer, Op};
 use super::problem::Problem;
 use super::shape::{LIMIT, Nchw, Pair, Shape, count, product};
 use super::slide::{Axis, Slide};
-use crate::{Error, Result};
+use crate::{Error, Result, text::count_of};
 
 /// What a layer does to an input: a row of the [`Table`](super::Table).
 #[derive(Clone)]
@@ -162,10 +162,9 @@ impl Layer {
     fn weights(&self, input: Shape) -> (Vec<u64>, Vec<u64>) {
         let (channels, last) = channels_and_last(input);
         let Pair { h, w } = self.kernel;
-        let groups = self.groups.unwrap_or(1);
         let weight = match self.op {
-            Op::Conv => vec![self.out, channels / groups, h, w],
-            Op::ConvTranspose => vec![channels, self.out / groups, h, w],
+            Op::Conv => vec![self.out, channels / self.groups(), h, w],
+            Op::ConvTranspose => vec![channels, self.out / self.groups(), h, w],
             Op::Linear => vec![self.out, last],
             Op::BatchNorm => return (vec![channels], vec![channels]),
             _ => return (vec![], vec![]),
@@ -186,9 +185,6 @@ impl Layer {
 
     /// What can be wrong for any number of rows and columns.
     fn check_numbers(&self, input: Shape) -> Result<(), Fault> {
-        if let Some(unknown) = self.given().into_iter().find(|name| !self.op.takes().contains(name)) {
-            return Err(self.unknown_option(unknown));
-        }
         let pairs = [self.stride, self.padding, self.dilation, self.output_padding];
         let pairs = pairs.into_iter().flatten().chain([self.kernel]).flat_map(|p| [p.h, p.w]);
         let single = [self.out, self.groups.unwrap_or(0), self.input.unwrap_or(0)];
@@ -206,24 +202,24 @@ impl Layer {
     }
 
     fn check_zeros(&self) -> Result<(), Fault> {
-        let ones = |p: Pair| Pair { h: p.h.max(1), w: p.w.max(1) };
-        let zero = |p: Option<Pair>| p.is_some_and(|p| p.h == 0 || p.w == 0);
-        if self.op.convolves() && self.out == 0 {
-            return Err(self.zero("filters", Layer { out: 1, ..*self }));
-        }
-        if zero(Some(self.kernel)) {
-            return Err(self.zero("kernel size", Layer { kernel: ones(self.kernel), ..*self }));
-        }
-        if zero(self.stride) {
-            return Err(self.zero("stride", Layer { stride: self.stride.map(ones), ..*self }));
-        }
-        if zero(self.dilation) {
-            return Err(self.zero("dilation", Layer { dilation: self.dilation.map(ones), ..*self }));
-        }
-        if self.groups == Some(0) {
-            return Err(self.zero("groups", Layer { groups: Some(1), ..*self }));
-        }
-        Ok(())
+        let positive = |pair: Pair| pair.map(|n| n.max(1));
+        let instead = Layer {
+            out: if self.op.convolves() { self.out.max(1) } else { self.out },
+            kernel: positive(self.kernel),
+            stride: self.stride.map(positive),
+            dilation: self.dilation.map(positive),
+            groups: self.groups.map(|groups| groups.max(1)),
+            ..*self
+        };
+        let zeros = [
+            ("filters", self.out != instead.out),
+            ("kernel size", self.kernel != instead.kernel),
+            ("stride", self.stride != instead.stride),
+            ("dilation", self.dilation != instead.dilation),
+            ("groups", self.groups != instead.groups),
+        ];
+        let zero = zeros.into_iter().find(|(_, zero)| *zero);
+        zero.map_or(Ok(()), |(what, _)| Err(Fault::zero(what, instead)))
     }
 
     fn check_channels(&self, input: Shape) -> Result<(), Fault> {
@@ -243,7 +239,7 @@ impl Layer {
         if channels == 0 {
             return Err(self.empty("C (channels)"));
         }
-        let groups = self.groups.unwrap_or(1);
+        let groups = self.groups();
         if self.op.convolves() && (!channels.is_multiple_of(groups) || !self.out.is_multiple_of(groups)) {
             return Err(self.groups_do_not_divide(channels, groups));
         }
@@ -260,8 +256,7 @@ impl Layer {
 
     /// Checks the window against the maps, except for the size of the output.
     fn check_maps(&self, maps: Nchw) -> Result<(), Fault> {
-        let strides = self.strides();
-        if self.same && strides != Pair::from(1) {
+        if self.same && self.stride() != 1.into() {
             return Err(self.same_with_stride());
         }
         for (axis, size) in [("C (channels)", maps.c), ("H (rows)", maps.h), ("W (columns)", maps.w)] {
@@ -269,14 +264,13 @@ impl Layer {
                 return Err(self.empty(axis));
             }
         }
-        let padding = self.padding.unwrap_or(0.into());
-        if self.op.pools() && (padding.h > self.kernel.h / 2 || padding.w > self.kernel.w / 2) {
-            return Err(self.padding_over_half(padding));
+        let half = self.kernel.map(|size| size / 2);
+        if self.op.pools() && self.padding().exceeds(half) {
+            return Err(self.padding_over_half(half));
         }
-        let (extra, dilation) = (self.output_padding.unwrap_or(0.into()), self.dilation.unwrap_or(1.into()));
-        let most = Pair { h: strides.h.max(dilation.h) - 1, w: strides.w.max(dilation.w) - 1 };
-        if self.op == Op::ConvTranspose && (extra.h > most.h || extra.w > most.w) {
-            return Err(self.output_padding_too_large(extra, most));
+        let most = self.stride().zip(self.dilation(), |stride, dilation| stride.max(dilation) - 1);
+        if self.op == Op::ConvTranspose && self.output_padding().exceeds(most) {
+            return Err(self.output_padding_too_large(most));
         }
         Ok(())
     }
@@ -293,8 +287,8 @@ impl Layer {
         let mut instead = fault.instead.clone();
         for _ in 0..16 {
             let Some(&last) = instead.last() else { return vec![] };
-            let input =
-                if instead.len() == 2 { flatten().on(input).map(|row| row.output) } else { Ok(input) };
+            let flatten = Layer::new(Op::Flatten);
+            let input = if instead.len() == 2 { flatten.on(input).map(|row| row.output) } else { Ok(input) };
             let Ok(input) = input else { return vec![] };
             let Err(next) = last.row(input, None) else { return instead };
             instead.pop();
@@ -336,7 +330,7 @@ impl Row {
     ///
     /// ```
     /// use nchw::shapes::{chain, conv, max_pool};
-    /// let table = chain([conv(8, 3), max_pool(2)]).on([3, 12, 14]);
+    /// let table = chain![conv(8, 3), max_pool(2)].on([3, 12, 14]);
     /// let seen = table.rows[1].sees(0, 2)?;
     /// assert_eq!((seen.rows, seen.cols), (vec![0, 1, 2, 3], vec![4, 5, 6, 7]));
     /// # Ok::<(), nchw::Error>(())
@@ -351,7 +345,9 @@ impl Row {
         let [rows, cols] = path.size();
         if row >= rows || col >= cols {
             return Err(Error::new(format!(
-                "there is no row {row}, column {col} in {rows} rows x {cols} columns: they are counted from 0"
+                "there is no row {row}, column {col} in {} x {}: they are counted from 0",
+                count_of(rows, "row", "rows"),
+                count_of(cols, "column", "columns")
             )));
         }
         let too_large = || Error::new(format!("the maps before `{}` are too large to search", self.layer));

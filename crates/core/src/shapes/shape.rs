@@ -70,6 +70,21 @@ pub enum Shape {
 }
 
 impl Pair {
+    /// The pair with a function applied to the rows and to the columns.
+    pub(super) fn map(self, of: impl Fn(u64) -> u64) -> Pair {
+        Pair { h: of(self.h), w: of(self.w) }
+    }
+
+    /// Two pairs, combined by a function of their rows and of their columns.
+    pub(super) fn zip(self, other: Pair, of: impl Fn(u64, u64) -> u64) -> Pair {
+        Pair { h: of(self.h, other.h), w: of(self.w, other.w) }
+    }
+
+    /// Whether the rows or the columns are more than those of another pair.
+    pub(super) fn exceeds(self, most: Pair) -> bool {
+        self.h > most.h || self.w > most.w
+    }
+
     /// Rows and columns as tch expects them; a size over 63 bits becomes the largest `i64`.
     pub fn axes(self) -> [i64; 2] {
         [self.h, self.w].map(|size| i64::try_from(size).unwrap_or(i64::MAX))

@@ -1,6 +1,8 @@
 //! A window sliding along one axis: the formula for the output size, and what each position reads.
 
 use super::layer::{Layer, Op};
+use super::shape::Pair;
+use crate::text::count_of;
 
 /// Rows or columns.
 #[derive(Clone, Copy, PartialEq)]
@@ -20,7 +22,7 @@ impl Axis {
 
     /// `1 row`, `2 rows`.
     pub(super) fn count(self, number: i128) -> String {
-        format!("{number} {}", if number == 1 { self.singular() } else { self.plural() })
+        count_of(number, self.singular(), self.plural())
     }
 
     pub(super) fn plural(self) -> &'static str {
@@ -45,26 +47,14 @@ pub(super) struct Slide {
 
 impl Slide {
     pub(super) fn of(layer: &Layer, axis: Axis, input: u64) -> Slide {
-        let pick = |pair: super::Pair| i128::from(if axis == Axis::H { pair.h } else { pair.w });
-        let (kernel, dilation) = (pick(layer.kernel), pick(layer.dilation.unwrap_or(1.into())));
-        let padding = pick(layer.padding.unwrap_or(0.into()));
+        let pick = |pair: Pair| i128::from(if axis == Axis::H { pair.h } else { pair.w });
+        let (kernel, dilation, padding) = (pick(layer.kernel), pick(layer.dilation()), pick(layer.padding()));
         // If `same` needs an odd amount, PyTorch adds the extra one at the end.
         let total = dilation * (kernel - 1);
         let (before, after) = if layer.same { (total / 2, total - total / 2) } else { (padding, padding) };
-        let transposed =
-            (layer.op == Op::ConvTranspose).then(|| pick(layer.output_padding.unwrap_or(0.into())));
-        let stride = pick(layer.strides());
-        Slide {
-            axis,
-            input: input.into(),
-            kernel,
-            stride,
-            before,
-            after,
-            dilation,
-            ceil: layer.ceil,
-            transposed,
-        }
+        let transposed = (layer.op == Op::ConvTranspose).then(|| pick(layer.output_padding()));
+        let (input, stride, ceil) = (input.into(), pick(layer.stride()), layer.ceil);
+        Slide { axis, input, kernel, stride, before, after, dilation, ceil, transposed }
     }
 
     /// One window over all positions; also over an empty axis (PyTorch's mean of it is NaN).

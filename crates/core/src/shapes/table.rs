@@ -63,7 +63,7 @@ impl Table {
         let mut cells = vec![HEAD.map(String::from), row("input".into(), self.input)];
         for layer in &self.rows {
             let [name, n, c, h, w, ..] = row(layer.layer.to_string(), layer.output);
-            let sees = layer.field.map_or("-".into(), |f| format!("{}x{}", f.h.size, f.w.size));
+            let sees = layer.field.map_or("-".into(), |field| field.size().to_string());
             let weight = if layer.weight.is_empty() { "-".into() } else { times(&layer.weight) };
             cells.push([
                 name,
@@ -159,7 +159,8 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {} gives {}", self.layer, self.input, self.output)?;
         if !self.weight.is_empty() {
-            write!(f, ", weight {}, {} parameters", times(&self.weight), commas(self.parameters))?;
+            let noun = if self.parameters == 1 { "parameter" } else { "parameters" };
+            write!(f, ", weight {}, {} {noun}", times(&self.weight), commas(self.parameters))?;
         }
         Ok(())
     }

@@ -298,7 +298,7 @@ fn only(text: &Text, layers: &Chain, count: usize, fits: impl Fn(&Layer) -> bool
 }
 
 fn convolves(layer: &Layer, kernel: u64) -> bool {
-    layer.op == Op::Conv && layer.kernel == kernel.into()
+    layer.op() == Op::Conv && layer.kernel() == kernel.into()
 }
 
 fn weights_900(text: &Text, layers: &Chain) -> Result<Vec<String>> {
@@ -402,7 +402,7 @@ fn output(text: &Text, run: &Run, expected: &[i64]) -> Result<Vec<String>> {
 }
 
 fn sees_15(text: &Text, layers: &Chain) -> Result<Vec<String>> {
-    let wrong = only(text, layers, 3, |layer| convolves(layer, 3) && layer.strides() == 1.into())?;
+    let wrong = only(text, layers, 3, |layer| convolves(layer, 3) && layer.stride() == 1.into())?;
     if !wrong.is_empty() {
         return Ok(wrong);
     }
@@ -416,12 +416,12 @@ fn sees_15(text: &Text, layers: &Chain) -> Result<Vec<String>> {
 }
 
 fn third_of_the_size(text: &Text, layers: &Chain) -> Result<Vec<String>> {
-    let wrong = only(text, layers, 1, |layer| layer.op == Op::MaxPool)?;
+    let wrong = only(text, layers, 1, |layer| layer.op() == Op::MaxPool)?;
     if wrong.is_empty() { output(text, &ran(layers, "32x24x36")?, &[32, 8, 12]) } else { Ok(wrong) }
 }
 
 fn any_size(text: &Text, layers: &Chain) -> Result<Vec<String>> {
-    let count = |op: Op| layers.layers.iter().filter(|layer| layer.op == op).count();
+    let count = |op: Op| layers.layers.iter().filter(|layer| layer.op() == op).count();
     let (convolutions, poolings) = (count(Op::Conv), count(Op::MaxPool) + count(Op::AvgPool));
     if convolutions < 2 || poolings < 2 {
         let counts: [(&str, &dyn Display); 2] = [("convolutions", &convolutions), ("poolings", &poolings)];

@@ -106,7 +106,7 @@ fn layers_are_run_and_judged_by_their_output() {
         &exercise("03-1").check(conv(12, 3)),
         &["expected one convolution with 5 x 5 filters", "conv 12 3x3"],
     );
-    said(&exercise("03-1").check(chain([conv(1, 5), conv(2, 5)])), &["got `conv 1 5x5; conv 2 5x5`"]);
+    said(&exercise("03-1").check(chain![conv(1, 5), conv(2, 5)]), &["got `conv 1 5x5; conv 2 5x5`"]);
 
     right(&exercise("04-1").check(conv(4, 7).padding(3)));
     right(&exercise("04-1").check(conv(4, 7).same()));
@@ -116,16 +116,14 @@ fn layers_are_run_and_judged_by_their_output() {
     );
     said(&exercise("04-1").check(conv(4, 7).padding(4)), &["too much padding"]);
 
-    right(
-        &exercise("04-3").check(chain([conv(8, 3).stride(2).padding(1), conv(16, 3).stride(2).padding(1)])),
-    );
-    let half = chain([conv(8, 3).stride(2), conv(16, 3).stride(2)]);
+    right(&exercise("04-3").check(chain![conv(8, 3).stride(2).padding(1), conv(16, 3).stride(2).padding(1)]));
+    let half = chain![conv(8, 3).stride(2), conv(16, 3).stride(2)];
     said(
         &exercise("04-3").check(&half),
         &["the output is [16, 11, 15]", "axis H (rows): 11", "axis W (columns): 15"],
     );
 
-    let wide = |a, b, c| chain([conv(8, 3).dilation(a), conv(8, 3).dilation(b), conv(8, 3).dilation(c)]);
+    let wide = |a, b, c| chain![conv(8, 3).dilation(a), conv(8, 3).dilation(b), conv(8, 3).dilation(c)];
     right(&exercise("04-4").check(wide(1, 2, 4)));
     right(&exercise("04-4").check(wide(4, 2, 1)));
     said(
@@ -134,7 +132,7 @@ fn layers_are_run_and_judged_by_their_output() {
     );
     said(&exercise("04-4").check(wide(4, 4, 4)), &["too large"]);
     said(
-        &exercise("04-4").check(chain([conv(8, 3).stride(2), conv(8, 3), conv(8, 3)])),
+        &exercise("04-4").check(chain![conv(8, 3).stride(2), conv(8, 3), conv(8, 3)]),
         &["stride 1", "conv 8 3x3 stride 2"],
     );
 
@@ -148,19 +146,27 @@ fn layers_are_run_and_judged_by_their_output() {
 
 #[test]
 fn a_network_for_every_size_needs_a_global_pooling() {
-    let begin = [conv(16, 3).same(), max_pool(2), conv(32, 3).same(), max_pool(2)];
-    let with = |end: &[shapes::Layer]| chain(begin.into_iter().chain(end.iter().copied()));
-    right(&exercise("05-4").check(with(&[global_avg_pool(), flatten(), linear(10)])));
-    right(&exercise("05-4").check(with(&[global_max_pool(), flatten(), linear(10)])));
-    said(&exercise("05-4").check(with(&[flatten(), linear(10)])), &["3 x 32 x 48", "[10, 3072]", "axis C"]);
-    said(&exercise("05-4").check(with(&[global_avg_pool(), flatten(), linear(7)])), &["ten numbers", "[7]"]);
-    said(&exercise("05-4").check(with(&[linear(10)])), &["layer 5", "`flatten` is missing"]);
+    let with = |end: shapes::Chain| {
+        let begin = chain![conv(16, 3).same(), max_pool(2), conv(32, 3).same(), max_pool(2)];
+        shapes::Chain { layers: [begin.layers, end.layers].concat() }
+    };
+    right(&exercise("05-4").check(with(chain![global_avg_pool(), flatten(), linear(10)])));
+    right(&exercise("05-4").check(with(chain![global_max_pool(), flatten(), linear(10)])));
     said(
-        &exercise("05-4").check(chain([conv(10, 3), max_pool(2)])),
+        &exercise("05-4").check(with(chain![flatten(), linear(10)])),
+        &["3 x 32 x 48", "[10, 3072]", "axis C"],
+    );
+    said(
+        &exercise("05-4").check(with(chain![global_avg_pool(), flatten(), linear(7)])),
+        &["ten numbers", "[7]"],
+    );
+    said(&exercise("05-4").check(with(chain![linear(10)])), &["layer 5", "`flatten` is missing"]);
+    said(
+        &exercise("05-4").check(chain![conv(10, 3), max_pool(2)]),
         &["at least two convolutions", "got 1 and 1"],
     );
     said(
-        &exercise("05-4").check(with(&[dropout(0.5), flatten(), linear(10)])),
+        &exercise("05-4").check(with(chain![dropout(0.5), flatten(), linear(10)])),
         &["quizzes and exercises do not support", "dropout"],
     );
 }
@@ -334,10 +340,11 @@ fn an_error_of_the_function_is_returned() {
 fn layers_that_would_fill_the_memory_are_refused() {
     let large = exercise("03-1").check(conv(90_000_000, 5));
     said(&large, &["`conv 90000000 5x5` on C=3 H=40 W=60", "GB", "at most 100,000,000 (400 MB)"]);
-    let padded = chain([conv(8, 3).padding(40_000), conv(8, 3), conv(8, 3)]);
+    let padded = chain![conv(8, 3).padding(40_000), conv(8, 3), conv(8, 3)];
     said(&exercise("04-1").check(conv(4, 7).padding(50_000)), &["conv 4 7x7 padding 50000", "GB"]);
     said(&exercise("04-4").check(&padded), &["layer", "GB"]);
-    let many = chain([conv(64, 3).same(); 2000].into_iter().chain([max_pool(2), max_pool(2)]));
+    let mut many = shapes::Chain::from_iter([conv(64, 3).same(); 2000]);
+    many.layers.extend(chain![max_pool(2), max_pool(2)].layers);
     said(&exercise("05-4").check(&many), &["these 2002 layers", "GB"]);
 }
 
@@ -361,7 +368,7 @@ fn nothing_that_is_handed_in_panics() {
                 exercise.check([n; 3]),
                 exercise.check(vec![n; n.min(6) as usize]),
             ]);
-            let layers = [
+            let layers = chain![
                 conv(n, n),
                 conv(8, n),
                 conv(n, 5),
@@ -369,15 +376,16 @@ fn nothing_that_is_handed_in_panics() {
                 avg_pool(n),
                 linear(n),
                 conv(8, 3).padding(n),
+                conv(8, 3).stride(n),
+                conv(4, 7).dilation(n),
+                conv(8, 3).groups(n),
             ];
-            for layer in
-                layers.into_iter().chain([conv(8, 3).stride(n), conv(4, 7).dilation(n), conv(8, 3).groups(n)])
-            {
-                let net = [conv(16, 3), max_pool(2), layer, max_pool(2), flatten(), linear(10)];
+            for layer in layers.layers {
+                let net = chain![conv(16, 3), max_pool(2), layer, max_pool(2), flatten(), linear(10)];
                 all.extend([
                     exercise.check(layer),
-                    exercise.check(chain([layer; 3])),
-                    exercise.check(chain(net)),
+                    exercise.check(chain![layer, layer, layer]),
+                    exercise.check(net),
                 ]);
             }
         }

@@ -3,7 +3,7 @@
 use crate::{
     filter::Filter,
     matrix::Matrix,
-    shapes::{Chain, Layer, chain},
+    shapes::{self, Chain, chain},
 };
 use tch::Tensor;
 
@@ -79,11 +79,17 @@ impl IntoWork for Filter {
     }
 }
 
-impl IntoWork for Layer {
-    fn into_work(self) -> Work {
-        Work::Layers(chain([self]))
-    }
+macro_rules! layers {
+    ($($kind:ident),*) => {$(
+        impl IntoWork for shapes::$kind {
+            fn into_work(self) -> Work {
+                Work::Layers(chain![self])
+            }
+        }
+    )*};
 }
+layers!(Layer, Conv, ConvTranspose, MaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool);
+layers!(Flatten, Linear, Relu, BatchNorm, Dropout);
 
 impl IntoWork for Chain {
     fn into_work(self) -> Work {

@@ -20,7 +20,7 @@ use crate::{
 /// ```
 /// use nchw::prelude::*;
 /// let photo = Image::from_tensor(&Tensor::zeros([1, 3, 30, 40], (Kind::Float, Device::Cpu)))?;
-/// let figure = receptive_field(&photo, &chain([conv(8, 3), max_pool(2), conv(16, 3)]), 4, 6)?;
+/// let figure = receptive_field(&photo, &chain![conv(8, 3), max_pool(2), conv(16, 3)], 4, 6)?;
 /// assert!(figure.alt().contains("sees 8 x 8 pixels"));
 /// # Ok::<(), nchw::Error>(())
 /// ```
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_field_of_a_known_position_is_named() {
-        let figure = receptive_field(&photo(), &chain([conv(2, 3), max_pool(2)]), 1, 3).unwrap();
+        let figure = receptive_field(&photo(), &chain![conv(2, 3), max_pool(2)], 1, 3).unwrap();
         assert!(figure.text().ends_with("sees 4 x 4 pixels, from row 2 and column 6"), "{}", figure.text());
     }
 
@@ -79,7 +79,7 @@ mod tests {
     fn the_box_is_drawn_where_the_text_says() {
         let bytes = Tensor::from_slice(&[40_u8, 160, 90]).view([3, 1, 1]).expand([3, 12, 18], false);
         let photo = Image::from_tensor(&bytes).unwrap();
-        let figure = receptive_field(&photo, &chain([conv(2, 3), max_pool(2)]), 1, 3).unwrap();
+        let figure = receptive_field(&photo, &chain![conv(2, 3), max_pool(2)], 1, 3).unwrap();
         assert!(figure.text().ends_with("sees 4 x 4 pixels, from row 2 and column 6"), "{}", figure.text());
         // The photo is 480 wide on the page, two pixels each; 18 columns.
         let unit = 2.0 * 480.0 / 18.0;
@@ -95,14 +95,14 @@ mod tests {
 
     #[test]
     fn padding_is_not_counted() {
-        let figure = receptive_field(&photo(), &chain([conv(2, 5).padding(2)]), 0, 16).unwrap();
+        let figure = receptive_field(&photo(), &chain![conv(2, 5).padding(2)], 0, 16).unwrap();
         assert!(figure.text().ends_with("sees 3 x 3 pixels, from row 0 and column 14"), "{}", figure.text());
     }
 
     #[test]
     fn missing_positions_and_layers_that_do_not_fit_are_refused() {
-        assert!(receptive_field(&photo(), &chain([conv(2, 3)]), 10, 0).is_err());
-        let error = receptive_field(&photo(), &chain([conv(2, 13)]), 0, 0).unwrap_err().to_string();
+        assert!(receptive_field(&photo(), &chain![conv(2, 3)], 10, 0).is_err());
+        let error = receptive_field(&photo(), &chain![conv(2, 13)], 0, 0).unwrap_err().to_string();
         assert!(error.contains("13"), "{error}");
     }
 }

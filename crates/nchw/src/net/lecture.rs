@@ -9,7 +9,7 @@ use crate::{
     device::cpu_has_bf16,
     error::debug_as_display,
     random::Rng,
-    shapes::{Chain, Layer, Op, batch_norm, chain, conv, flatten, linear, max_pool, relu},
+    shapes::{Chain, Layer, Op, batch_norm, conv, flatten, linear, max_pool, relu},
     small_net::init_like_pytorch,
     summary::{Layered, Layers},
     weights::Weights,
@@ -77,16 +77,16 @@ impl LectureNetConfig {
             for number in 1..=convolutions {
                 let name = |kind: &str| format!("block{block}.{kind}{number}");
                 // No bias, because batch normalisation adds one.
-                layers.push((name("conv"), conv(maps as u64, 3).same().nobias()));
-                layers.push((name("norm"), batch_norm()));
-                layers.push((name("relu"), relu()));
+                layers.push((name("conv"), conv(maps as u64, 3).same().nobias().into()));
+                layers.push((name("norm"), batch_norm().into()));
+                layers.push((name("relu"), relu().into()));
             }
             if self.pooling {
-                layers.push((format!("block{block}.pool"), max_pool(2)));
+                layers.push((format!("block{block}.pool"), max_pool(2).into()));
             }
         }
-        layers.push(("flatten".into(), flatten()));
-        layers.push(("head".into(), linear(CLASSES as u64)));
+        layers.push(("flatten".into(), flatten().into()));
+        layers.push(("head".into(), linear(CLASSES as u64).into()));
         layers
     }
 
@@ -102,7 +102,7 @@ impl LectureNetConfig {
         let mut variables = Vec::new();
         for ((name, layer), row) in self.layers().into_iter().zip(&table.rows) {
             let size = |sizes: &[u64]| sizes.iter().map(|n| *n as i64).collect::<Vec<i64>>();
-            let norm = layer.op == Op::BatchNorm;
+            let norm = layer.op() == Op::BatchNorm;
             let parts: &[(&str, &[u64], bool)] = &[
                 ("weight", &row.weight, true),
                 ("bias", &row.bias, true),
@@ -129,7 +129,7 @@ impl LectureNetConfig {
 
     /// The layers as a chain, for `chain.on([32, 3, 32, 32])`.
     pub fn chain(&self) -> Chain {
-        chain(self.layers().into_iter().map(|(_, layer)| layer))
+        self.layers().into_iter().map(|(_, layer)| layer).collect()
     }
 }
 
@@ -182,7 +182,7 @@ impl LectureNet {
             let (weight, maps) = (size("weight"), size("bias"));
             steps.push((
                 name,
-                match layer.op {
+                match layer.op() {
                     Op::Conv => {
                         let weight = path.zeros("weight", weight);
                         init_like_pytorch(&mut rng, &weight, None);

@@ -142,32 +142,32 @@ fn fits(input: Shape, layers: &Chain) -> Result<()> {
 
 /// Applies one layer with all weights 1.
 fn apply(layer: &Layer, x: &Tensor) -> Result<(Tensor, Parameters)> {
-    let (kernel, stride) = (layer.kernel.axes(), layer.strides().axes());
-    let padding = layer.padding.unwrap_or(0.into()).axes();
-    let dilation = layer.dilation.unwrap_or(1.into()).axes();
+    let (kernel, stride) = (layer.kernel().axes(), layer.stride().axes());
+    let (padding, dilation) = (layer.padding().axes(), layer.dilation().axes());
+    let ceil = layer.is_ceil();
     let pooled = |y: std::result::Result<Tensor, tch::TchError>| Ok((y?, NO_PARAMETERS));
-    match layer.op {
+    match layer.op() {
         Op::Conv => convolve(layer, x),
         // Any value of the window may be the largest, and the mean depends on all of them.
-        Op::MaxPool if x.requires_grad() && !layer.ceil && dilation == [1, 1] => {
-            let largest = x.f_max_pool2d(kernel, stride, padding, dilation, layer.ceil)?;
-            let mean = x.f_avg_pool2d(kernel, stride, padding, layer.ceil, true, None)?;
+        Op::MaxPool if x.requires_grad() && !ceil && dilation == [1, 1] => {
+            let largest = x.f_max_pool2d(kernel, stride, padding, dilation, ceil)?;
+            let mean = x.f_avg_pool2d(kernel, stride, padding, ceil, true, None)?;
             if largest.size() != mean.size() {
                 return Err(Error::new("max and average pooling disagree on the size"));
             }
             Ok((mean, NO_PARAMETERS))
         }
-        Op::MaxPool => pooled(x.f_max_pool2d(kernel, stride, padding, dilation, layer.ceil)),
-        Op::AvgPool => pooled(x.f_avg_pool2d(kernel, stride, padding, layer.ceil, true, None)),
+        Op::MaxPool => pooled(x.f_max_pool2d(kernel, stride, padding, dilation, ceil)),
+        Op::AvgPool => pooled(x.f_avg_pool2d(kernel, stride, padding, ceil, true, None)),
         Op::GlobalAvgPool => pooled(x.f_adaptive_avg_pool2d([1, 1])),
         Op::GlobalMaxPool => Ok((x.f_adaptive_max_pool2d([1, 1])?.0, NO_PARAMETERS)),
         Op::Flatten => pooled(x.f_flatten(1, -1)),
         Op::Relu => pooled(x.f_relu()),
         Op::Linear => {
             let features = *x.size().last().unwrap_or(&0);
-            let weight = Tensor::f_ones([layer.out as i64, features], FLOAT)?;
-            let bias = Tensor::f_zeros([if layer.nobias { 0 } else { layer.out as i64 }], FLOAT)?;
-            let y = x.f_linear(&weight, (!layer.nobias).then_some(&bias))?;
+            let weight = Tensor::f_ones([layer.out() as i64, features], FLOAT)?;
+            let bias = Tensor::f_zeros([if layer.has_bias() { layer.out() as i64 } else { 0 }], FLOAT)?;
+            let y = x.f_linear(&weight, layer.has_bias().then_some(&bias))?;
             Ok((y, parameters(&weight, &bias)))
         }
         Op::ConvTranspose | Op::BatchNorm | Op::Dropout => {
@@ -177,18 +177,18 @@ fn apply(layer: &Layer, x: &Tensor) -> Result<(Tensor, Parameters)> {
 }
 
 fn convolve(layer: &Layer, x: &Tensor) -> Result<(Tensor, Parameters)> {
-    let [kh, kw] = layer.kernel.axes();
-    let groups = layer.groups.unwrap_or(1) as i64;
-    let out = layer.out as i64;
-    let (stride, dilation) = (layer.strides().axes(), layer.dilation.unwrap_or(1.into()).axes());
+    let [kh, kw] = layer.kernel().axes();
+    let groups = layer.groups() as i64;
+    let out = layer.out() as i64;
+    let (stride, dilation) = (layer.stride().axes(), layer.dilation().axes());
     // libtorch refuses a weight that does not fit this input.
     let weight = Tensor::f_ones([out, x.size()[1] / groups.max(1), kh, kw], FLOAT)?;
-    let bias = Tensor::f_zeros([if layer.nobias { 0 } else { out }], FLOAT)?;
-    let given = (!layer.nobias).then_some(&bias);
-    let y = match layer.same {
+    let bias = Tensor::f_zeros([if layer.has_bias() { out } else { 0 }], FLOAT)?;
+    let given = layer.has_bias().then_some(&bias);
+    let y = match layer.is_same() {
         true => x.f_conv2d_padding(&weight, given, stride, "same", dilation, groups)?,
         false => {
-            let padding = layer.padding.unwrap_or(0.into()).axes();
+            let padding = layer.padding().axes();
             x.f_conv2d(&weight, given, stride, padding, dilation, groups)?
         }
     };

@@ -11,7 +11,7 @@ use crate::{
     net::{LectureNet, MEAN, is_head},
     notebook::{Output, shows},
     panels::{Content, Layout, Panel},
-    shapes::{Row, chain},
+    shapes::{Chain, Row},
 };
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -74,7 +74,7 @@ pub fn patches(net: &LectureNet, examples: &Examples, layer: &str) -> Result<Pat
         )));
     }
     let layers = net.config().layers().into_iter().take(index + 1).map(|(_, layer)| layer);
-    let table = chain(layers).on([3, 32, 32]).ok()?;
+    let table = layers.collect::<Chain>().on([3, 32, 32]).ok()?;
     let row = table.rows.last().cloned().ok_or_else(|| Error::new("the network has no layers"))?;
     let count = (examples.len() as i64).min(MAX_IMAGES);
     let mut best: Vec<Vec<Patch>> = Vec::new();

@@ -9,7 +9,7 @@ use crate::{
     net::{LectureNet, is_head},
     notebook::{Output, shows},
     panels::{Content, Layout, Panel},
-    shapes::{Chain, chain},
+    shapes::Chain,
     trace::trace,
 };
 use std::fmt;
@@ -273,7 +273,7 @@ impl View {
 
     /// The layers up to and including this one.
     pub(super) fn chain(&self, index: usize) -> Chain {
-        chain(self.net.config().layers().into_iter().take(index + 1).map(|(_, layer)| layer))
+        self.net.config().layers().into_iter().take(index + 1).map(|(_, layer)| layer).collect()
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     check::{holds_something, sizes},
     hints::hint,
     random::Rng,
-    shapes::{self, AFFORDABLE, Pair, Shape, affordable, chain, count, times},
+    shapes::{self, AFFORDABLE, Layer, Pair, Shape, affordable, chain, count, times},
     small_net::init_like_pytorch,
     summary::{Layered, Layers},
 };
@@ -70,7 +70,7 @@ pub trait Step: fmt::Debug + Send {
 ///
 /// Source: PyTorch `torch.nn.Conv2d`; lecture parts 2 and 3.
 pub struct Conv<const IN: usize, const OUT: usize> {
-    layer: shapes::Layer,
+    layer: shapes::Conv,
     /// Weight and bias, or the error message that `forward` returns.
     parameters: Result<[Tensor; 2], String>,
 }
@@ -144,10 +144,10 @@ impl<const IN: usize, const OUT: usize> Conv<IN, OUT> {
     /// got, the likely cause, and what to write instead.
     pub fn forward(&self, maps: &Tensor) -> Result<Tensor> {
         let [weight, bias] = self.parameters()?;
-        check_output_size(self.layer, maps)?;
-        let padding = self.layer.padding.unwrap_or(0.into());
-        maps.f_conv2d(weight, Some(bias), self.layer.strides().axes(), padding.axes(), [1, 1], 1)
-            .map_err(|error| explained(self.layer, maps, error))
+        let layer = Layer::from(self.layer);
+        check_output_size(layer, maps)?;
+        maps.f_conv2d(weight, Some(bias), layer.stride().axes(), layer.padding().axes(), [1, 1], 1)
+            .map_err(|error| explained(layer, maps, error))
     }
 }
 
@@ -228,10 +228,11 @@ impl MaxPool {
 
 impl Step for MaxPool {
     fn forward(&self, maps: &Tensor) -> Result<Tensor> {
-        check_output_size(shapes::max_pool(self.kernel), maps)?;
+        let layer = Layer::from(shapes::max_pool(self.kernel));
+        check_output_size(layer, maps)?;
         let kernel = self.kernel.axes();
         maps.f_max_pool2d(kernel, kernel, [0, 0], [1, 1], false)
-            .map_err(|error| explained(shapes::max_pool(self.kernel), maps, error))
+            .map_err(|error| explained(layer, maps, error))
     }
 }
 
@@ -260,23 +261,23 @@ pub fn lay_on(filters: &Tensor, maps: &Tensor) -> Result<Tensor> {
             times(&sizes(filters))
         )));
     };
-    let layer = shapes::conv(filter_count, (h, w)).in_channels(channels).nobias();
+    let layer = shapes::conv(filter_count, (h, w)).in_channels(channels).nobias().into();
     check_output_size(layer, maps)?;
     maps.f_conv2d(filters, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)
         .map_err(|error| explained(layer, maps, error))
 }
 
 /// Refuses an output that would fill the memory, such as after a typo in the padding.
-fn check_output_size(layer: shapes::Layer, maps: &Tensor) -> Result<()> {
+fn check_output_size(layer: Layer, maps: &Tensor) -> Result<()> {
     holds_something(maps)?;
     let row = Shape::of(&sizes(maps)).and_then(|shape| layer.on(shape).ok());
     row.map_or(Ok(()), |row| affordable(&format!("the output of `{layer}`"), Some(row.bytes / 4), MAX_VALUES))
 }
 
 /// libtorch's message, followed by its likely cause.
-fn explained(layer: shapes::Layer, maps: &Tensor, error: TchError) -> Error {
+fn explained(layer: Layer, maps: &Tensor, error: TchError) -> Error {
     let (message, sizes) = (Error::from(error).to_string(), sizes(maps));
-    let problem = Shape::of(&sizes).and_then(|shape| chain([layer]).on(shape).problem);
+    let problem = Shape::of(&sizes).and_then(|shape| chain![layer].on(shape).problem);
     let problem = problem.map(|problem| problem.alone()).or_else(|| hint(&message, &sizes));
     Error::new(format!("{message}{}", problem.map_or(String::new(), |text| format!("\n{text}"))))
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a panic fails the test
 
-use nchw::shapes::*;
+use nchw_core::shapes::*;
 
 #[test]
 fn a_3x3_kernel_shrinks_each_axis_by_2() {
@@ -15,7 +15,7 @@ fn a_3x3_kernel_shrinks_each_axis_by_2() {
 fn a_5x5_filter_on_colour_has_75_weights() {
     let one = conv(1, 5).nobias().on([3, 32, 40]).unwrap();
     assert_eq!((one.parameters, one.weight.as_slice()), (75, &[1, 3, 5, 5][..]));
-    let table = chain([conv(2, 5), conv(3, 3)]).on([3, 32, 40]).ok().unwrap();
+    let table = chain![conv(2, 5), conv(3, 3)].on([3, 32, 40]).ok().unwrap();
     assert_eq!(table.rows[0].weight, [2, 3, 5, 5]);
     assert_eq!(table.rows[1].weight, [3, 2, 3, 3]);
     assert_eq!(table.output(), [3, 26, 34].into());
@@ -23,7 +23,7 @@ fn a_5x5_filter_on_colour_has_75_weights() {
 
 #[test]
 fn quizzes_a_b_and_c() {
-    let net = chain([conv(10, 3), conv(20, 3)]);
+    let net = chain![conv(10, 3), conv(20, 3)];
     let one = net.on([3, 7, 7]);
     assert_eq!((&one.rows[0].weight[..], one.rows[0].output), (&[10, 3, 3, 3][..], [10, 5, 5].into()));
     assert_eq!((&one.rows[1].weight[..], one.rows[1].output), (&[20, 10, 3, 3][..], [20, 3, 3].into()));
@@ -48,7 +48,7 @@ fn a_1x1_convolution_has_one_weight_per_map() {
 
 #[test]
 fn pooling_keeps_channels_and_has_no_parameters() {
-    for pool in [max_pool(4), avg_pool(4), global_avg_pool(), global_max_pool()] {
+    for pool in chain![max_pool(4), avg_pool(4), global_avg_pool(), global_max_pool()].layers {
         let row = pool.on([2, 5, 4, 4]).unwrap();
         assert_eq!((row.output, row.parameters, row.weight.len()), ([2, 5, 1, 1].into(), 0, 0));
     }
@@ -56,12 +56,12 @@ fn pooling_keeps_channels_and_has_no_parameters() {
 
 #[test]
 fn two_pooling_layers_have_a_receptive_field_of_4x4() {
-    let table = chain([max_pool(2), max_pool(2)]).on([1, 8, 12]);
+    let table = chain![max_pool(2), max_pool(2)].on([1, 8, 12]);
     let field = table.rows[1].field.unwrap();
     assert_eq!((field.h.size, field.w.size, field.h.jump, field.h.first), (4, 4, 4.0, 1.5));
 
     // conv, pool, conv, pool: 3, 4, 4 + 2*2 = 8, 8 + 1*2 = 10.
-    let table = chain([conv(8, 3), max_pool(2), conv(8, 3), max_pool(2)]).on([3, 30, 40]);
+    let table = chain![conv(8, 3), max_pool(2), conv(8, 3), max_pool(2)].on([3, 30, 40]);
     let sizes = table.rows.iter().map(|row| row.field.unwrap().h.size).collect::<Vec<_>>();
     assert_eq!(sizes, [3, 4, 8, 10]);
     assert_eq!(table.rows[3].sees(1, 2).unwrap().rows, (4..14).collect::<Vec<_>>());
@@ -78,14 +78,14 @@ fn dilation_leaves_gaps_in_the_receptive_field() {
 
 #[test]
 fn a_transposed_convolution_reduces_the_jump() {
-    let table = chain([conv(4, 3).stride(2), conv_transpose(4, 2).stride(2)]).on([1, 21, 31]);
+    let table = chain![conv(4, 3).stride(2), conv_transpose(4, 2).stride(2)].on([1, 21, 31]);
     let field = table.rows[1].field.unwrap();
     assert_eq!(
         (field.h.size, field.h.jump),
         (3, 1.0),
         "each value depends on one value, which depends on three"
     );
-    let table = chain([conv_transpose(4, (3, 2)).stride(2)]).on([1, 9, 9]);
+    let table = chain![conv_transpose(4, (3, 2)).stride(2)].on([1, 9, 9]);
     let field = table.rows[0].field.unwrap();
     assert_eq!((field.h.size, field.w.size, field.h.jump), (2, 1, 0.5));
     let widest = (2..15).map(|row| table.rows[0].sees(row, 4).unwrap().rows.len()).max();
@@ -94,7 +94,7 @@ fn a_transposed_convolution_reduces_the_jump() {
 
 #[test]
 fn flatten_then_linear_sees_everything() {
-    let table = chain([conv(10, 3), flatten(), linear(3)]).on([3, 7, 9]).ok().unwrap();
+    let table = chain![conv(10, 3), flatten(), linear(3)].on([3, 7, 9]).ok().unwrap();
     assert_eq!((table.rows[1].output, table.output()), (Shape::from([350]), Shape::from([3])));
     assert_eq!(table.rows[2].weight, [3, 350]);
     let field = table.rows[2].field.unwrap();
@@ -146,7 +146,7 @@ fn shapes_can_be_written_in_many_ways() {
 
 #[test]
 fn chains_can_be_written_in_many_ways() {
-    let net = chain([
+    let net = chain![
         conv(10, (3, 5)).stride(2).padding((1, 2)),
         relu(),
         conv_transpose(8, 2).stride(2).output_padding(1),
@@ -156,7 +156,7 @@ fn chains_can_be_written_in_many_ways() {
         global_avg_pool(),
         flatten(),
         linear(10).in_channels(8).nobias(),
-    ]);
+    ];
     for text in [
         "conv 10 3x5 stride 2 padding 1x2; relu; convt 8 2 stride 2 output_padding 1; avgpool 3 ceil; bn; \
          dropout 0.25; gap; flatten; linear 8->10 nobias",
@@ -167,9 +167,9 @@ fn chains_can_be_written_in_many_ways() {
     ] {
         assert_eq!(text.parse::<Chain>().unwrap(), net, "{text}");
     }
-    assert_eq!("conv 4 3 same".parse::<Chain>().unwrap(), chain([conv(4, 3).same()]));
-    assert_eq!("conv 4 3 padding same".parse::<Chain>().unwrap(), chain([conv(4, 3).same()]));
-    assert_eq!("bn 10".parse::<Chain>().unwrap(), chain([batch_norm().in_channels(10)]));
+    assert_eq!("conv 4 3 same".parse::<Chain>().unwrap(), chain![conv(4, 3).same()]);
+    assert_eq!("conv 4 3 padding same".parse::<Chain>().unwrap(), chain![conv(4, 3).same()]);
+    assert_eq!("bn 10".parse::<Chain>().unwrap(), chain![batch_norm().in_channels(10)]);
 }
 
 /// PyTorch's calls, and the same layers in the notation of the course.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a panic fails the test
 
-use nchw::shapes::*;
+use nchw_core::shapes::*;
 use proptest::prelude::*;
 
 /// Mostly small numbers, sometimes a huge one.
@@ -14,59 +14,41 @@ fn pair(number: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Pai
     (number.clone(), number).prop_map(Pair::from)
 }
 
-/// Any layer with any options; with `unknown_options` also those that it does not have.
-fn any_layer(
-    number: impl Strategy<Value = u64> + Clone,
-    unknown_options: bool,
-) -> impl Strategy<Value = Layer> {
-    let pairs = proptest::collection::vec(proptest::option::of(pair(number.clone())), 4);
-    let singles = proptest::collection::vec(proptest::option::of(number.clone()), 2);
+/// A layer of any type, with those options that are given.
+macro_rules! with {
+    ($layer:expr $(, $option:ident: $value:expr)* $(; $($flag:ident: $set:expr),*)?) => {{
+        let layer = $layer;
+        $(let layer = match $value { Some(value) => layer.$option(value), None => layer };)*
+        $($(let layer = if $set { layer.$flag() } else { layer };)*)?
+        Layer::from(layer)
+    }};
+}
+
+/// Any layer with any of its options.
+fn any_layer(number: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value = Layer> {
+    let pairs = proptest::array::uniform4(proptest::option::of(pair(number.clone())));
+    let singles = proptest::array::uniform2(proptest::option::of(number.clone()));
     let flags = any::<[bool; 3]>();
     (0usize..11, number.clone(), pair(number), pairs, singles, flags, 0.0..=1.0).prop_map(
-        move |(kind, out, kernel, pairs, singles, flags, rate)| {
-            let bases = [
-                conv(out, kernel),
-                conv_transpose(out, kernel),
-                max_pool(kernel),
-                avg_pool(kernel),
-                global_avg_pool(),
-                global_max_pool(),
-                flatten(),
-                linear(out),
-                relu(),
-                batch_norm(),
-                dropout(rate),
-            ];
-            let mut layer = bases[kind];
-            let may = |kinds: &[usize]| unknown_options || kinds.contains(&kind);
-            if let (Some(stride), true) = (pairs[0], may(&[0, 1, 2, 3])) {
-                layer = layer.stride(stride);
+        |(kind, out, kernel, pairs, [groups, channels], [same, ceil, nobias], rate)| {
+            let [stride, padding, dilation, extra] = pairs;
+            match kind {
+                0 => with!(conv(out, kernel), stride: stride, padding: padding, dilation: dilation,
+                    groups: groups, in_channels: channels; same: same, nobias: nobias),
+                1 => with!(conv_transpose(out, kernel), stride: stride, padding: padding, dilation: dilation,
+                    output_padding: extra, groups: groups, in_channels: channels; nobias: nobias),
+                2 => {
+                    with!(max_pool(kernel), stride: stride, padding: padding, dilation: dilation; ceil: ceil)
+                }
+                3 => with!(avg_pool(kernel), stride: stride, padding: padding; ceil: ceil),
+                4 => with!(linear(out), in_channels: channels; nobias: nobias),
+                5 => with!(batch_norm(), in_channels: channels),
+                6 => dropout(rate).into(),
+                7 => global_avg_pool().into(),
+                8 => global_max_pool().into(),
+                9 => flatten().into(),
+                _ => relu().into(),
             }
-            if let (Some(padding), true) = (pairs[1], may(&[0, 1, 2, 3])) {
-                layer = layer.padding(padding);
-            }
-            if let (Some(dilation), true) = (pairs[2], may(&[0, 1, 2])) {
-                layer = layer.dilation(dilation);
-            }
-            if let (Some(extra), true) = (pairs[3], may(&[1])) {
-                layer = layer.output_padding(extra);
-            }
-            if let (Some(groups), true) = (singles[0], may(&[0, 1])) {
-                layer = layer.groups(groups);
-            }
-            if let (Some(channels), true) = (singles[1], may(&[0, 1, 7, 9])) {
-                layer = layer.in_channels(channels);
-            }
-            if flags[0] && may(&[0]) {
-                layer = layer.same();
-            }
-            if flags[1] && may(&[2, 3]) {
-                layer = layer.ceil();
-            }
-            if flags[2] && may(&[0, 1, 7]) {
-                layer = layer.nobias();
-            }
-            layer
         },
     )
 }
@@ -85,12 +67,12 @@ fn any_shape(number: impl Strategy<Value = u64> + Clone) -> impl Strategy<Value 
 fn usual_layer() -> impl Strategy<Value = Layer> {
     prop_oneof![
         (1u64..9, pair(1u64..4), pair(0u64..3), pair(1u64..3))
-            .prop_map(|(n, k, p, s)| conv(n, k).padding(p).stride(s)),
-        (1u64..9, pair(1u64..4), pair(1u64..3)).prop_map(|(n, k, d)| conv(n, k).dilation(d).same()),
-        pair(1u64..4).prop_map(max_pool),
-        pair(1u64..4).prop_map(|k| avg_pool(k).stride(2).ceil()),
-        Just(relu()),
-        Just(batch_norm()),
+            .prop_map(|(n, k, p, s)| conv(n, k).padding(p).stride(s).into()),
+        (1u64..9, pair(1u64..4), pair(1u64..3)).prop_map(|(n, k, d)| conv(n, k).dilation(d).same().into()),
+        pair(1u64..4).prop_map(|k| max_pool(k).into()),
+        pair(1u64..4).prop_map(|k| avg_pool(k).stride(2).ceil().into()),
+        Just(relu().into()),
+        Just(batch_norm().into()),
     ]
 }
 
@@ -120,17 +102,17 @@ proptest! {
     #[test]
     fn any_numbers_never_panic(
         input in any_shape(any_number()),
-        layers in proptest::collection::vec(any_layer(any_number(), true), 1..6),
+        layers in proptest::collection::vec(any_layer(any_number()), 1..6),
     ) {
-        call_everything(&chain(layers).on(input));
+        call_everything(&Chain { layers }.on(input));
     }
 
     #[test]
     fn huge_numbers_never_panic(
         input in any_shape(0u64..=u64::MAX),
-        layer in any_layer(0u64..=u64::MAX, false),
+        layer in any_layer(0u64..=u64::MAX),
     ) {
-        call_everything(&chain([layer]).on(input));
+        call_everything(&chain![layer].on(input));
     }
 
     #[test]
@@ -187,7 +169,7 @@ proptest! {
     #[test]
     fn values_built_by_hand_never_panic(
         rows in prop::collection::vec(any_number(), 0..6),
-        layer in any_layer(any_number(), true),
+        layer in any_layer(any_number()),
         input in any_shape(any_number()),
         position in any::<usize>(),
     ) {
@@ -207,10 +189,10 @@ proptest! {
 
     #[test]
     fn displayed_text_can_be_parsed_again(
-        layers in proptest::collection::vec(any_layer(0u64..100, false), 1..5),
+        layers in proptest::collection::vec(any_layer(0u64..100), 1..5),
         shape in any_shape(0u64..100),
     ) {
-        let net = chain(layers);
+        let net = Chain { layers };
         prop_assert_eq!(&net.to_string().parse::<Chain>().unwrap(), &net);
         prop_assert_eq!(&net.to_string().replace("; ", " -> ").parse::<Chain>().unwrap(), &net);
         prop_assert_eq!(shape.to_string().parse::<Shape>().unwrap(), shape);
@@ -219,10 +201,10 @@ proptest! {
     #[test]
     fn the_batch_size_changes_no_parameter(
         sizes in [1u64..6, 1..30, 1..30],
-        layers in proptest::collection::vec(prop_oneof![usual_layer(), any_layer(0u64..5, false)], 1..6),
+        layers in proptest::collection::vec(prop_oneof![usual_layer(), any_layer(0u64..5)], 1..6),
         n in 0u64..40,
     ) {
-        let net = chain(layers);
+        let net = Chain { layers };
         let (one, many) = (net.on(sizes), net.on(Shape::from(sizes).with_batch(n)));
         prop_assert_eq!(one.problem.is_some(), many.problem.is_some());
         prop_assert_eq!(one.totals.parameters, many.totals.parameters);
@@ -238,7 +220,7 @@ proptest! {
         layers in proptest::collection::vec(usual_layer(), 1..6),
         input in [1u64..4, 20..60, 20..60],
     ) {
-        let table = chain(layers).on(input);
+        let table = Chain { layers }.on(input);
         let mut last = (1, 1, 1.0, 1.0);
         for row in &table.rows {
             let field = row.field.unwrap();
@@ -253,12 +235,12 @@ proptest! {
     #[test]
     fn suggested_layers_fit(
         input in any_shape(0u64..12),
-        layer in any_layer(0u64..7, true),
+        layer in any_layer(0u64..7),
     ) {
-        if let Some(problem) = chain([layer]).on(input).problem {
+        if let Some(problem) = chain![layer].on(input).problem {
             prop_assert!(!problem.what.is_empty() && !problem.why.is_empty() && !problem.fix.is_empty());
             if !problem.instead.is_empty() {
-                let corrected = chain(problem.instead.clone()).on(input);
+                let corrected = Chain { layers: problem.instead.clone() }.on(input);
                 prop_assert!(corrected.problem.is_none(), "{}\n{}", problem, corrected);
             }
         }
@@ -269,7 +251,7 @@ proptest! {
         input in [1u64..5, 1..6, 8..30, 8..30],
         layers in proptest::collection::vec(usual_layer(), 1..7),
     ) {
-        let table = chain(layers.clone()).on(input);
+        let table = Chain { layers: layers.clone() }.on(input);
         prop_assert_eq!(table.rows.len() + usize::from(table.problem.is_some()), layers.len().min(table.rows.len() + 1));
         for row in &table.rows {
             let count = |sizes: &[u64]| if sizes.is_empty() { 0 } else { sizes.iter().product::<u64>() };
@@ -289,13 +271,15 @@ proptest! {
     fn the_receptive_field_is_the_widest_of_all_values(
         layers in prop::collection::vec(
             (any::<bool>(), 1u64..4, 1u64..4, 1u64..3).prop_map(|(transposed, kernel, stride, dilation)| {
-                let layer = if transposed { conv_transpose(1, kernel) } else { conv(1, kernel) };
-                layer.stride(stride).dilation(dilation)
+                match transposed {
+                    true => Layer::from(conv_transpose(1, kernel).stride(stride).dilation(dilation)),
+                    false => conv(1, kernel).stride(stride).dilation(dilation).into(),
+                }
             }),
             1..5,
         ),
     ) {
-        let table = chain(layers).on([1, 150, 150]);
+        let table = layers.into_iter().collect::<Chain>().on([1, 150, 150]);
         if let Some(row) = table.rows.last().filter(|row| row.output.sizes()[1] > 60) {
             let height = row.output.sizes()[1];
             let span = |position| {

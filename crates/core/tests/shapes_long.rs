@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used)] // a panic fails the test
 
-use nchw::shapes::{Chain, table};
+use nchw_core::shapes::{Chain, table};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     sync::atomic::{AtomicUsize, Ordering},

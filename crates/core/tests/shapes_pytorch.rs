@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used)] // a panic fails the test
 
-use nchw::shapes::{Chain, Layer, Shape, table};
+use nchw_core::shapes::{Chain, Layer, Shape, table};
 
 fn one_layer(text: &str) -> Layer {
     text.parse::<Chain>().unwrap().layers[0]
