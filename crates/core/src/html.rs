@@ -9,7 +9,10 @@ use crate::text::{commas, count_of};
 impl Table {
     /// The table as HTML.
     pub fn to_html(&self) -> String {
-        table_page(self)
+        let caption = format!("{} on {}", count_of(self.rows.len(), "layer", "layers"), self.input.named());
+        let page = html_table(&caption, &self.cells());
+        let bytes = format!("<p>activations: {} bytes</p>", commas(self.totals.bytes));
+        page + &bytes + &self.problem.as_ref().map_or(String::new(), Problem::to_html)
     }
 }
 
@@ -32,14 +35,6 @@ impl Problem {
     pub fn to_html(&self) -> String {
         outline(&self.to_string())
     }
-}
-
-fn table_page(table: &Table) -> String {
-    let caption = format!("{} on {}", count_of(table.rows.len(), "layer", "layers"), table.input.named());
-    let page = html_table(&caption, &table.cells());
-    let bytes = format!("<p>activations: {} bytes</p>", commas(table.totals.bytes));
-    let problem = table.problem.as_ref().map_or(String::new(), |problem| outline(&problem.to_string()));
-    page + &bytes + &problem
 }
 
 /// A table whose first row holds the column headers, whose last row holds the totals
@@ -108,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_table_has_a_caption_and_headers() {
-        let page = table_page(&table("2x3x7x9", "conv 3->10 3x3").unwrap());
+        let page = table("2x3x7x9", "conv 3->10 3x3").unwrap().to_html();
         assert_eq!(
             page,
             "<table><caption>1 layer on N=2 C=3 H=7 W=9</caption><thead><tr><th scope=\"col\">layer</th>\
@@ -125,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_problem_is_listed_below_the_rows_that_fit() {
-        let page = table_page(&table("3x7x9", "conv 10 3x3; conv 3->20 3x3").unwrap());
+        let page = table("3x7x9", "conv 10 3x3; conv 3->20 3x3").unwrap().to_html();
         assert!(page.starts_with("<table><caption>1 layer on C=3 H=7 W=9</caption>"), "{page}");
         let (_, problem) = page.split_once("bytes</p>").unwrap();
         assert_eq!(

@@ -118,6 +118,23 @@ fn the_compiler_explains_a_wrong_number_of_channels() {
     assert_eq!(message.matches("error[").count(), 1, "{message}");
 }
 
+/// The type of a layer's description has the options of its kind only.
+#[test]
+fn an_option_of_another_layer_does_not_compile() {
+    let prelude = "use nchw::prelude::*;";
+    let right = "let _net = chain![conv(8, 3).stride(2), relu(), linear(10).nobias()];";
+    let (compiles, message) = compiled("options-right", &[prelude, right]);
+    assert!(compiles, "{message}");
+    for (wrong, says) in [
+        ("let _layer = linear(10).stride(2);", "no method named `stride` found for struct"),
+        ("let _layer = relu().padding(1);", "no method named `padding` found for struct"),
+        ("let _net = chain([conv(8, 3), relu()]);", "use `!` to invoke the macro"),
+    ] {
+        let (compiles, message) = compiled("options-wrong", &[prelude, wrong]);
+        assert!(!compiles && message.contains(says), "expected {says} in\n{message}");
+    }
+}
+
 /// Such as a padding with a digit too many.
 #[test]
 fn an_output_that_would_fill_the_memory_is_refused() {

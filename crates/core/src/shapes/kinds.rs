@@ -1,19 +1,4 @@
 //! One type for each kind of layer, and the functions that create them.
-//!
-//! A type has the options of its kind and no others, so other options do not compile:
-//!
-//! ```compile_fail,E0599
-//! nchw::shapes::linear(10).stride(2); // a linear layer has no window that could move
-//! ```
-//! ```compile_fail,E0599
-//! nchw::shapes::relu().padding(1);
-//! ```
-//! ```compile_fail,E0599
-//! nchw::shapes::conv_transpose(8, 2).same();
-//! ```
-//! ```compile_fail,E0599
-//! nchw::shapes::avg_pool(2).dilation(2);
-//! ```
 
 use super::layer::{Layer, Op};
 use super::row::Row;
@@ -117,6 +102,9 @@ macro_rules! kinds {
         )*
 
         impl Op {
+            /// All kinds, in the order of messages.
+            pub(super) const ALL: &[Op] = &[$(Op::$kind),*];
+
             /// The options that it has, by their names in code and in the text of a chain.
             pub(super) fn options(self) -> &'static [&'static str] {
                 match self {

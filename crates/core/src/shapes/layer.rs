@@ -69,23 +69,6 @@ pub enum Op {
 }
 
 impl Op {
-    /// The name in the text of a chain.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Op::Conv => "conv",
-            Op::ConvTranspose => "convt",
-            Op::MaxPool => "maxpool",
-            Op::AvgPool => "avgpool",
-            Op::GlobalAvgPool => "gap",
-            Op::GlobalMaxPool => "gmp",
-            Op::Flatten => "flatten",
-            Op::Linear => "linear",
-            Op::Relu => "relu",
-            Op::BatchNorm => "bn",
-            Op::Dropout => "dropout",
-        }
-    }
-
     pub(super) fn convolves(self) -> bool {
         matches!(self, Op::Conv | Op::ConvTranspose)
     }

@@ -16,6 +16,18 @@
 //! assert_eq!(table.output(), [32, 4].into());
 //! # Ok::<(), nchw::Error>(())
 //! ```
+//!
+//! Every kind of layer is a type with the options of its kind. Other options do not compile:
+//!
+//! ```compile_fail,E0599
+//! nchw::shapes::linear(10).stride(2); // a linear layer has no window that could move
+//! ```
+//! ```compile_fail,E0599
+//! nchw::shapes::relu().padding(1);
+//! ```
+//! ```compile_fail,E0599
+//! nchw::shapes::avg_pool(2).dilation(2);
+//! ```
 
 mod chain;
 mod explain;

@@ -2,23 +2,30 @@
 
 use super::layer::Op;
 
-/// The accepted names of each layer.
-pub(super) const NAMES: [(Op, &[&str]); 11] = [
-    (Op::Conv, &["conv", "convolution"]),
-    (Op::ConvTranspose, &["convt", "convtranspose", "transposedconv", "deconv", "tconv"]),
-    (Op::MaxPool, &["maxpool", "maxpooling"]),
-    (Op::AvgPool, &["avgpool", "averagepool", "avgpooling", "meanpool"]),
-    (
-        Op::GlobalAvgPool,
-        &["gap", "globalavgpool", "globalaveragepool", "globalaveragepooling", "adaptiveavgpool"],
-    ),
-    (Op::GlobalMaxPool, &["gmp", "globalmaxpool", "globalmaxpooling", "adaptivemaxpool"]),
-    (Op::Flatten, &["flatten", "flat"]),
-    (Op::Linear, &["linear", "fc", "dense", "fullyconnected"]),
-    (Op::Relu, &["relu"]),
-    (Op::BatchNorm, &["bn", "batchnorm", "batchnormalization", "batchnorm1d"]),
-    (Op::Dropout, &["dropout", "drop"]),
-];
+impl Op {
+    /// The accepted names; a chain's own text has the first one.
+    pub(super) fn names(self) -> &'static [&'static str] {
+        match self {
+            Op::Conv => &["conv", "convolution"],
+            Op::ConvTranspose => &["convt", "convtranspose", "transposedconv", "deconv", "tconv"],
+            Op::MaxPool => &["maxpool", "maxpooling"],
+            Op::AvgPool => &["avgpool", "averagepool", "avgpooling", "meanpool"],
+            Op::GlobalAvgPool => {
+                &["gap", "globalavgpool", "globalaveragepool", "globalaveragepooling", "adaptiveavgpool"]
+            }
+            Op::GlobalMaxPool => &["gmp", "globalmaxpool", "globalmaxpooling", "adaptivemaxpool"],
+            Op::Flatten => &["flatten", "flat"],
+            Op::Linear => &["linear", "fc", "dense", "fullyconnected"],
+            Op::Relu => &["relu"],
+            Op::BatchNorm => &["bn", "batchnorm", "batchnormalization", "batchnorm1d"],
+            Op::Dropout => &["dropout", "drop"],
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        self.names()[0]
+    }
+}
 
 /// The accepted names of each option; suggestions use the first one.
 pub(super) const OPTIONS: [(&str, &[&str]); 8] = [
@@ -42,7 +49,7 @@ pub(super) fn normal(word: &str) -> String {
 
 pub(super) fn layer_named(word: &str) -> Option<Op> {
     let word = normal(word);
-    NAMES.iter().find(|(_, names)| names.contains(&word.as_str())).map(|(op, _)| *op)
+    Op::ALL.iter().copied().find(|op| op.names().contains(&word.as_str()))
 }
 
 pub(super) fn option_named(word: &str) -> Option<&'static str> {

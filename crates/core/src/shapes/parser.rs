@@ -1,7 +1,7 @@
 //! Reads the text of a chain, and reports what is wrong and where.
 
 use super::layer::{Layer, Op};
-use super::names::{NAMES, OPTIONS, layer_named, normal, option_named};
+use super::names::{OPTIONS, layer_named, normal, option_named};
 use super::pytorch;
 use super::shape::{Pair, number};
 use super::words::{Span, Word, half_width, is_arrow, is_gap, loose, pointed, statements, words};
@@ -282,7 +282,7 @@ fn unknown_layer(text: &str, name: Word) -> Error {
         ),
         (_, Some(near)) => format!("there is no layer `{}`: did you mean `{near}`?", name.word),
         _ => {
-            let names = NAMES.map(|(op, _)| op.name()).join(", ");
+            let names = Op::ALL.iter().map(|op| op.name()).collect::<Vec<_>>().join(", ");
             format!("there is no layer `{}`: the layers are {names}", name.word)
         }
     };
@@ -290,7 +290,7 @@ fn unknown_layer(text: &str, name: Word) -> Error {
 }
 
 fn layer_names() -> impl Iterator<Item = (&'static str, &'static str)> {
-    NAMES.iter().flat_map(|(op, names)| names.iter().map(|name| (*name, op.name())))
+    Op::ALL.iter().flat_map(|op| op.names().iter().map(move |name| (*name, op.name())))
 }
 
 fn layer_options(op: Op, found: &str) -> String {

@@ -305,20 +305,14 @@ impl FromStr for Nchw {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Nchw> {
-        match text.parse()? {
+        match text.parse::<Shape>()? {
             Shape::Maps(maps) => Ok(maps),
-            Shape::Flat(flat) => Err(Error::new(format!(
+            flat => Err(Error::new(format!(
                 "expected three sizes (channels x rows x columns, `3x7x7`) or four (`32x3x7x7`), got {} in \
                  `{text}`: a grey image still has a channel axis, `1x7x7`",
-                flat.sizes_count()
+                flat.sizes().len()
             ))),
         }
-    }
-}
-
-impl Flat {
-    fn sizes_count(&self) -> usize {
-        Shape::Flat(*self).sizes().len()
     }
 }
 

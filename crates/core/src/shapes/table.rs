@@ -55,40 +55,16 @@ impl Table {
 
     /// The rows as cells: the header, the input, the layers, the totals.
     pub fn cells(&self) -> Vec<[String; 9]> {
-        let empty = String::new;
-        let row = |name: String, shape: Shape| {
+        let input = std::iter::once(("input".to_string(), self.input, None));
+        let rows = self.rows.iter().map(|row| (row.layer.to_string(), row.output, Some(row)));
+        let mut cells = vec![HEAD.map(String::from)];
+        for (name, shape, row) in input.chain(rows) {
             let [n, c, h, w] = axes(shape);
-            [name, n, c, h, w, empty(), empty(), empty(), empty()]
-        };
-        let mut cells = vec![HEAD.map(String::from), row("input".into(), self.input)];
-        for layer in &self.rows {
-            let [name, n, c, h, w, ..] = row(layer.layer.to_string(), layer.output);
-            let sees = layer.field.map_or("-".into(), |field| field.size().to_string());
-            let weight = if layer.weight.is_empty() { "-".into() } else { times(&layer.weight) };
-            cells.push([
-                name,
-                n,
-                c,
-                h,
-                w,
-                weight,
-                commas(layer.parameters),
-                commas(layer.multiply_adds),
-                sees,
-            ]);
+            let [weight, parameters, multiply_adds, sees] = row.map(costs).unwrap_or_default();
+            cells.push([name, n, c, h, w, weight, parameters, multiply_adds, sees]);
         }
-        let (parameters, multiply_adds) = (commas(self.totals.parameters), commas(self.totals.multiply_adds));
-        cells.push([
-            "total".into(),
-            empty(),
-            empty(),
-            empty(),
-            empty(),
-            empty(),
-            parameters,
-            multiply_adds,
-            empty(),
-        ]);
+        let [parameters, multiply_adds] = [self.totals.parameters, self.totals.multiply_adds].map(commas);
+        cells.push(["total", "", "", "", "", "", &parameters, &multiply_adds, ""].map(String::from));
         cells
     }
 
@@ -145,6 +121,13 @@ fn axes(shape: Shape) -> [String; 4] {
         Shape::Maps(m) => [m.n, m.c, m.h, m.w].map(|size| size.to_string()),
         Shape::Flat(f) => [f.n.to_string(), f.features.to_string(), "-".into(), "-".into()],
     }
+}
+
+/// The last four columns.
+fn costs(row: &Row) -> [String; 4] {
+    let weight = if row.weight.is_empty() { "-".into() } else { times(&row.weight) };
+    let sees = row.field.map_or("-".into(), |field| field.size().to_string());
+    [weight, commas(row.parameters), commas(row.multiply_adds), sees]
 }
 
 impl fmt::Display for Table {
