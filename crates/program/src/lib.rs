@@ -4,7 +4,3 @@ pub mod fetch;
 
 use nchw::{Error, Result, data, shapes};
 use nchw_files as files;
-
-#[cfg(test)]
-#[path = "../../nchw/tests/common/mod.rs"]
-mod testing;

@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
-use std::process::Command;
+mod common;
+
+use common::{PHOTO, WEIGHTS, ran};
+use std::{fs, os::unix::fs::symlink, process::Command};
+use tempfile::tempdir;
 
 /// Standard output, error output and exit code.
 fn nchw(args: &[&str]) -> (String, String, i32) {
-    let done = Command::new(env!("CARGO_BIN_EXE_nchw")).args(args).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (text(done.stdout), text(done.stderr), done.status.code().unwrap())
+    ran(Command::new(env!("CARGO_BIN_EXE_nchw")).args(args))
 }
 
 #[test]
@@ -103,89 +105,67 @@ fn a_sheet_and_its_key_have_the_same_questions() {
 /// `nchw see` for every value of `--what`.
 #[test]
 fn see_writes_a_slide_of_each_kind() {
-    let folder = std::env::temp_dir().join(format!("nchw-see-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/photos/chelsea.png");
-    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../nchw/assets/lecture-net.safetensors");
-    let out = folder.join("x.png");
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("x.png");
     let out = out.to_str().unwrap();
+    let see = |args: &[&str]| nchw(&[&["see", "--image", PHOTO, "--out", out], args].concat());
     for what in ["maps", "sum", "gradcam", "filters", "semantic", "answer", "blocks", "occlusion", "compare"]
     {
-        let (text, err, code) =
-            nchw(&["see", "--weights", weights, "--image", photo, "--what", what, "--out", out]);
+        let (text, err, code) = see(&["--weights", WEIGHTS, "--what", what]);
         assert_eq!((err.as_str(), code), ("", 0), "{what}");
         let size = image::image_dimensions(out).unwrap();
         assert!(text.contains(&format!("{} x {} pixels", size.0, size.1)) && size.0 > 1000, "{what}: {text}");
-        std::fs::remove_file(out).unwrap();
+        fs::remove_file(out).unwrap();
     }
-    let (text, _, code) = nchw(&[
-        "see", "--image", photo, "--what", "sum", "--fit", "whole", "--layer", "block2", "--out", out,
-    ]);
+    let (text, _, code) = see(&["--what", "sum", "--fit", "whole", "--layer", "block2"]);
     assert!(text.contains("maps, but no answer") && code == 0, "{text}");
-    let error_of = |args: &[&str]| {
-        let (text, err, code) = nchw(&[&["see", "--image", photo, "--out", out], args].concat());
+    for (args, why) in [
+        (&["--what", "gradcam", "--fit", "whole"] as &[_], "there is no answer for an image of 300 x 451"),
+        (&["--what", "gradcam", "--class", "lion"], "expected one of airplane"),
+        (&["--what", "maps", "--layer", "block7"], "block2.conv3"),
+        (&["--weights", PHOTO], "not a whole safetensors file"),
+    ] {
+        let (text, err, code) = see(args);
         assert_eq!((text.as_str(), code), ("", 2), "{args:?}");
-        err
-    };
-    assert!(
-        error_of(&["--what", "gradcam", "--fit", "whole"])
-            .contains("there is no answer for an image of 300 x 451")
-    );
-    assert!(error_of(&["--what", "gradcam", "--class", "lion"]).contains("expected one of airplane"));
-    assert!(error_of(&["--what", "maps", "--layer", "block7"]).contains("block2.conv3"));
-    assert!(error_of(&["--weights", photo]).contains("not a whole safetensors file"));
-    let (_, err, code) = nchw(&["see", "--image", photo, "--out", folder.join("x.jpg").to_str().unwrap()]);
+        assert!(err.contains(why), "{args:?}: {err}");
+    }
+    let jpeg = folder.path().join("x.jpg");
+    let (_, err, code) = nchw(&["see", "--image", PHOTO, "--out", jpeg.to_str().unwrap()]);
     assert!(err.contains("saved as PNG") && code == 2, "{err}");
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 /// The output never overwrites the photo or the weights, under any spelling of their names.
 #[test]
 fn see_overwrites_an_older_output_but_never_an_input() {
-    let folder = std::env::temp_dir().join(format!("nchw-see-self-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let photo =
-        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/photos/chelsea.png")).unwrap();
-    let weights =
-        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../nchw/assets/lecture-net.safetensors"))
-            .unwrap();
-    std::fs::write(at("self.png"), &photo).unwrap();
-    std::fs::write(at("weights.png"), &weights).unwrap();
-    std::os::unix::fs::symlink("self.png", at("link.png")).unwrap();
-    std::fs::hard_link(at("self.png"), at("twin.png")).unwrap();
+    let folder = tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (photo, weights) = (fs::read(PHOTO).unwrap(), fs::read(WEIGHTS).unwrap());
+    fs::write(at("self.png"), &photo).unwrap();
+    fs::write(at("weights.png"), &weights).unwrap();
+    symlink("self.png", at("link.png")).unwrap();
+    fs::hard_link(at("self.png"), at("twin.png")).unwrap();
     let see = |image: &str, out: &str| {
-        nchw(&[
-            "see",
-            "--weights",
-            &at("weights.png"),
-            "--image",
-            &at(image),
-            "--what",
-            "answer",
-            "--out",
-            &at(out),
-        ])
+        let (image, weights, out) = (at(image), at("weights.png"), at(out));
+        nchw(&["see", "--weights", &weights, "--image", &image, "--what", "answer", "--out", &out])
     };
+    let name = folder.path().file_name().unwrap().to_str().unwrap();
     for (image, out) in [
         ("self.png", "self.png"),
-        ("self.png", "../self.png"),
+        ("self.png", &*format!("../{name}/self.png")),
         ("self.png", "link.png"),
         ("link.png", "self.png"),
         ("self.png", "twin.png"),
         ("self.png", "weights.png"),
     ] {
-        let out = out.replace("..", &format!("../{}", folder.file_name().unwrap().to_str().unwrap()));
-        let (text, err, code) = see(image, &out);
+        let (text, err, code) = see(image, out);
         assert_eq!((text.as_str(), code), ("", 2), "{image} to {out}");
         assert!(err.contains("itself, which would be overwritten: choose another name"), "{err}");
     }
     for name in ["self.png", "link.png", "twin.png"] {
-        assert!(std::fs::read(at(name)).unwrap() == photo, "{name} has changed");
+        assert!(fs::read(at(name)).unwrap() == photo, "{name} has changed");
     }
-    assert!(std::fs::read(at("weights.png")).unwrap() == weights);
+    assert!(fs::read(at("weights.png")).unwrap() == weights);
     for _ in 0..2 {
         assert_eq!(see("self.png", "figure.png").2, 0);
     }
-    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -4,22 +4,22 @@
 
 #[path = "common/archive.rs"]
 mod archive;
-#[path = "../../nchw/tests/common/mod.rs"]
 mod common;
 mod server;
 
 use archive::{FOLDER, PER_FILE, Published, entry, folder, gzip, packed, published, published_file};
-use common::TempFolder;
+use common::{nchw, ran};
 use nchw_program::fetch::{self, Limits, Progress, Proxy, Source, Spec, Verification};
 use server::{Behaviour, Server};
 use std::{
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
     thread,
     time::{Duration, Instant},
 };
+use tempfile::{TempDir, tempdir};
 
 /// Collects the messages.
 #[derive(Default)]
@@ -42,13 +42,13 @@ fn working_folder(spec: &Spec) -> String {
 /// A small data set, a folder for it, and the messages of its download.
 struct Fixture {
     published: Published,
-    folder: TempFolder,
+    folder: TempDir,
     limits: Limits,
     lines: Lines,
 }
 
 impl Fixture {
-    fn new(name: &str) -> Fixture {
+    fn new() -> Fixture {
         let limits = Limits {
             floor: 50_000.0,
             window: Duration::from_millis(300),
@@ -57,12 +57,7 @@ impl Fixture {
             tries: 3,
             proxy: None,
         };
-        Fixture {
-            published: published(),
-            folder: TempFolder::new(&format!("fetch-{name}")),
-            limits,
-            lines: Lines::default(),
-        }
+        Fixture { published: published(), folder: tempdir().unwrap(), limits, lines: Lines::default() }
     }
 
     /// The folder of the data set.
@@ -78,7 +73,12 @@ impl Fixture {
     /// Downloads half of the archive, as an interrupted call does, and returns its path.
     fn download_half(&mut self) -> PathBuf {
         let half = self.serve(Behaviour::HalfThenGone);
-        self.fetch(&[&half]).unwrap_err();
+        let error = self.fetch(&[&half]).unwrap_err();
+        assert!(
+            error.contains("the server responded 404 Not Found: the file no longer exists there"),
+            "{error}"
+        );
+        assert!(error.contains(" bytes are kept: `nchw data fetch` resumes the download"), "{error}");
         self.workspace().join("cifar-10-binary.tar.gz")
     }
 
@@ -99,21 +99,34 @@ impl Fixture {
             .map_err(|e| e.to_string())
     }
 
-    /// The data set is complete, and nothing else is left.
+    fn import(&self, from: &Path) -> Result<bool, String> {
+        fetch::import(&self.published.spec, from, &self.target()).map_err(|e| e.to_string())
+    }
+
+    fn verify(&self) -> Result<Verification, String> {
+        self.published.spec.verify(&self.target()).map_err(|e| e.to_string())
+    }
+
+    /// These servers give the complete data set, and nothing else is left.
+    #[track_caller]
+    fn completes(&mut self, servers: &[&Server]) {
+        assert!(self.fetch(servers).unwrap());
+        self.assert_complete();
+    }
+
     #[track_caller]
     fn assert_complete(&self) {
-        assert_eq!(self.published.spec.verify(&self.target()).unwrap(), Verification::Published);
+        assert_eq!(self.verify(), Ok(Verification::Published));
         let names: Vec<_> =
             fs::read_dir(self.folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, [FOLDER], "nothing is left next to the data set");
     }
 
     /// A source with this behaviour fails with this message, and leaves no data set.
-    #[track_caller]
     fn fails(&mut self, behaviour: Behaviour, why: &str) {
         let server = self.serve(behaviour);
         let error = self.fetch(&[&server]).unwrap_err();
-        assert!(error.contains(why), "expected `{why}` in: {error}");
+        assert!(error.contains(why), "{behaviour:?}: expected `{why}` in: {error}");
         assert!(
             error.starts_with("CIFAR-10 could not be downloaded:") && error.contains("nchw data import FILE"),
             "{error}"
@@ -121,27 +134,24 @@ impl Fixture {
         assert!(!self.target().exists());
         // A good source completes the data set, also after a failed one has left a part.
         let good = self.serve(Behaviour::Good);
-        assert!(self.fetch(&[&server, &good]).unwrap());
-        self.assert_complete();
+        self.completes(&[&server, &good]);
     }
 }
 
 #[test]
 fn a_good_source_is_downloaded_once() {
-    let mut t = Fixture::new("good");
+    let mut t = Fixture::new();
     let server = t.serve(Behaviour::Good);
-    assert!(t.fetch(&[&server]).unwrap());
-    t.assert_complete();
+    t.completes(&[&server]);
     assert!(!t.fetch(&[&server]).unwrap());
     assert_eq!(server.starts(), [0], "one request, and none when the data set is complete");
 }
 
 #[test]
 fn a_download_resumes_after_every_dropped_connection() {
-    let mut t = Fixture::new("drops");
+    let mut t = Fixture::new();
     let server = t.serve(Behaviour::DropsEveryTenth);
-    assert!(t.fetch(&[&server]).unwrap());
-    t.assert_complete();
+    t.completes(&[&server]);
     let starts = server.starts();
     assert!(starts.len() >= 10 && starts.is_sorted() && starts[1] > 0, "{starts:?}");
     let messages = t.lines.0.join("\n");
@@ -149,37 +159,23 @@ fn a_download_resumes_after_every_dropped_connection() {
 }
 
 #[test]
-fn a_server_that_ignores_ranges_sends_the_whole_file_again() {
-    let mut t = Fixture::new("no-range");
-    let half = t.serve(Behaviour::HalfThenGone);
-    let error = t.fetch(&[&half]).unwrap_err();
-    assert!(error.contains("the server responded 404 Not Found: the file no longer exists there"), "{error}");
-    let have = t.published.archive.len() as u64 / 2;
-    assert!(error.contains(" bytes are kept: `nchw data fetch` resumes the download"), "{error}");
-    assert_eq!(fs::metadata(t.workspace().join("cifar-10-binary.tar.gz")).unwrap().len(), have);
-    let server = t.serve(Behaviour::IgnoresRange);
-    assert!(t.fetch(&[&server]).unwrap());
-    t.assert_complete();
-    assert_eq!(server.starts(), [have]);
-}
-
-#[test]
 fn a_download_resumes_from_another_source() {
-    let mut t = Fixture::new("resume");
-    let half = t.serve(Behaviour::HalfThenGone);
-    t.fetch(&[&half]).unwrap_err();
-    let mirror = t.serve(Behaviour::Good);
-    assert!(t.fetch(&[&mirror]).unwrap());
-    t.assert_complete();
-    assert_eq!(mirror.starts(), [t.published.archive.len() as u64 / 2], "only the rest is requested");
+    // Only the rest is requested. A server that ignores ranges sends the whole file again.
+    for behaviour in [Behaviour::Good, Behaviour::IgnoresRange] {
+        let mut t = Fixture::new();
+        let have = t.published.archive.len() as u64 / 2;
+        assert_eq!(fs::metadata(t.download_half()).unwrap().len(), have);
+        let mirror = t.serve(behaviour);
+        t.completes(&[&mirror]);
+        assert_eq!(mirror.starts(), [have]);
+    }
 }
 
 #[test]
 fn a_faster_source_sends_the_rest_after_a_slow_one() {
-    let mut t = Fixture::new("slow");
+    let mut t = Fixture::new();
     let (slow, mirror) = (t.serve(Behaviour::Slow), t.serve(Behaviour::Good));
-    assert!(t.fetch(&[&slow, &mirror]).unwrap());
-    t.assert_complete();
+    t.completes(&[&slow, &mirror]);
     assert!(mirror.starts()[0] > 0, "the part from the slow source is kept: {:?}", mirror.starts());
     let messages = t.lines.0.join("\n");
     assert!(messages.contains("too slow (") && messages.contains("expected at least 50 kB/s"), "{messages}");
@@ -187,118 +183,96 @@ fn a_faster_source_sends_the_rest_after_a_slow_one() {
 
 #[test]
 fn a_slow_source_is_used_if_no_other_works() {
-    let mut t = Fixture::new("only-slow");
+    let mut t = Fixture::new();
     let (down, slow) = (Server::down(), t.serve(Behaviour::Slow));
-    assert!(t.fetch(&[&down, &slow]).unwrap());
-    t.assert_complete();
+    t.completes(&[&down, &slow]);
     assert!(t.lines.0.join("\n").contains("no source is fast: trying"), "{:?}", t.lines.0);
 }
 
 #[test]
-fn a_source_that_stops_sending_is_abandoned() {
-    Fixture::new("still").fails(Behaviour::StopsSending, "too slow (0 kB/s");
-    let mut t = Fixture::new("silent");
+fn every_failure_of_a_source_has_its_own_message() {
+    let length = published().archive.len();
+    for (behaviour, why) in [
+        (Behaviour::StopsSending, "too slow (0 kB/s"),
+        (Behaviour::Disconnects, "3 times in a row without progress"),
+        (Behaviour::WrongLength(length + 1000), "it is a different file, or a web page"),
+        (Behaviour::WrongLength(1234), " bytes for cifar-10-binary.tar.gz, the server offers 1,234"),
+        // Without a Content-Length header, but too long.
+        (Behaviour::TooLong, "the server sent more than the"),
+        // With the right Content-Length, but always too short.
+        (Behaviour::TooShort, "times in a row without progress"),
+        (Behaviour::Html, "the server sent a web page instead of the file: the network requires a login"),
+        (Behaviour::HtmlAsData, "the server sent a web page instead of the file"),
+        (Behaviour::WrongBytes, "wrong bytes"),
+        (
+            Behaviour::Status(403),
+            "the server responded 403 Forbidden: access refused: sign-in required, or blocked by a proxy",
+        ),
+        (Behaviour::Status(404), "the server responded 404 Not Found: the file no longer exists there"),
+        (Behaviour::Status(407), "the proxy requires a user name and a password (HTTPS_PROXY="),
+        (Behaviour::Status(503), "the server is overloaded or out of order; try again later"),
+    ] {
+        Fixture::new().fails(behaviour, why);
+    }
+    let mut t = Fixture::new();
     t.limits.patience = Duration::from_millis(300);
     t.fails(Behaviour::NeverResponds, "no response within 1 s");
 }
 
 #[test]
-fn a_server_that_is_down_is_reported() {
-    let mut t = Fixture::new("down");
+fn a_server_that_is_down_and_an_unknown_host_name_are_reported() {
+    let mut t = Fixture::new();
     let down = Server::down();
     let error = t.fetch(&[&down]).unwrap_err();
     assert!(error.contains("it refused the connection: the server is down"), "{error}");
-    assert!(!t.target().exists() && !t.workspace().exists(), "nothing is left");
-    let good = t.serve(Behaviour::Good);
-    assert!(t.fetch(&[&down, &good]).unwrap());
-    t.assert_complete();
-    Fixture::new("hangs-up").fails(Behaviour::Disconnects, "3 times in a row without progress");
-}
-
-#[test]
-fn an_unknown_host_name_is_reported() {
-    let mut t = Fixture::new("unknown");
-    let source = Source::at("http://no-such-host.invalid/x.tar.gz", &t.published.spec);
-    let error = t.fetch_from(&[source]).unwrap_err();
+    let unknown = Source::at("http://no-such-host.invalid/x.tar.gz", &t.published.spec);
+    let error = t.fetch_from(&[unknown]).unwrap_err();
     assert!(
         error.contains("http://no-such-host.invalid/x.tar.gz: its host name cannot be resolved"),
         "{error}"
     );
-}
-
-#[test]
-fn a_file_of_the_wrong_length_is_not_downloaded() {
-    let mut t = Fixture::new("longer");
-    let length = t.published.archive.len();
-    t.fails(Behaviour::WrongLength(length + 1000), "it is a different file, or a web page");
-    let mut t = Fixture::new("shorter");
-    t.fails(Behaviour::WrongLength(1234), " bytes for cifar-10-binary.tar.gz, the server offers 1,234");
-    // Without a Content-Length header, but too long.
-    Fixture::new("more").fails(Behaviour::TooLong, "the server sent more than the");
-    // With the right Content-Length, but always too short.
-    Fixture::new("less").fails(Behaviour::TooShort, "times in a row without progress");
-}
-
-#[test]
-fn a_web_page_instead_of_the_file_is_reported() {
-    Fixture::new("html").fails(
-        Behaviour::Html,
-        "the server sent a web page instead of the file: the network requires a login",
-    );
-    Fixture::new("html-hidden")
-        .fails(Behaviour::HtmlAsData, "the server sent a web page instead of the file");
+    assert!(!t.target().exists() && !t.workspace().exists(), "nothing is left");
+    let good = t.serve(Behaviour::Good);
+    t.completes(&[&down, &good]);
 }
 
 #[test]
 fn a_file_with_wrong_bytes_is_deleted() {
-    let mut t = Fixture::new("wrong");
+    let mut t = Fixture::new();
     let wrong = t.serve(Behaviour::WrongBytes);
     let error = t.fetch(&[&wrong]).unwrap_err();
     let sum = &t.published.spec.archive.sha256;
     assert!(error.contains(&format!("wrong bytes: expected the SHA-256 {sum}, got ")), "{error}");
     assert!(error.contains("; deleted") && !t.workspace().exists(), "{error}");
-    Fixture::new("wrong-once").fails(Behaviour::WrongBytes, "wrong bytes");
 }
 
 #[test]
 fn a_wrong_first_half_is_downloaded_again() {
-    let mut t = Fixture::new("mixed");
-    fs::write(t.download_half(), vec![1; 5000]).unwrap();
-    let good = t.serve(Behaviour::Good);
-    assert!(t.fetch(&[&good]).unwrap());
-    t.assert_complete();
-    assert_eq!(good.starts(), [5000, 0], "the rest, then the whole file");
-    // A partial download cannot be longer than the file.
-    let mut t = Fixture::new("too-much");
-    fs::write(t.download_half(), vec![1; t.published.archive.len() + 1]).unwrap();
-    let good = t.serve(Behaviour::Good);
-    assert!(t.fetch(&[&good]).unwrap());
-    t.assert_complete();
-    assert_eq!(good.starts(), [0]);
+    let length = published().archive.len();
+    for (have, starts) in [
+        // The rest, then the whole file.
+        (5000, vec![5000, 0]),
+        // A partial download cannot be longer than the file.
+        (length + 1, vec![0]),
+    ] {
+        let mut t = Fixture::new();
+        fs::write(t.download_half(), vec![1; have]).unwrap();
+        let good = t.serve(Behaviour::Good);
+        t.completes(&[&good]);
+        assert_eq!(good.starts(), starts);
+    }
 }
 
 #[test]
 fn a_wrong_range_is_refused() {
-    let mut t = Fixture::new("elsewhere");
+    let mut t = Fixture::new();
     fs::write(t.download_half(), &t.published.archive[..5000]).unwrap();
     t.fails(Behaviour::WrongRange, "requested byte 5,000 and following, received them from 6,000 on");
 }
 
 #[test]
-fn each_http_error_has_its_own_message() {
-    for (status, why) in [
-        (403, "the server responded 403 Forbidden: access refused: sign-in required, or blocked by a proxy"),
-        (404, "the server responded 404 Not Found: the file no longer exists there"),
-        (407, "the proxy requires a user name and a password (HTTPS_PROXY="),
-        (503, "the server is overloaded or out of order; try again later"),
-    ] {
-        Fixture::new(&format!("status-{status}")).fails(Behaviour::Status(status), why);
-    }
-}
-
-#[test]
 fn a_proxy_that_refuses_is_reported() {
-    let mut t = Fixture::new("proxy");
+    let mut t = Fixture::new();
     let (proxy, good) = (t.serve(Behaviour::Status(403)), t.serve(Behaviour::Good));
     t.limits.proxy = Some(Proxy::new(&proxy.url).unwrap());
     let error = t.fetch(&[&good]).unwrap_err();
@@ -308,7 +282,7 @@ fn a_proxy_that_refuses_is_reported() {
 
 #[test]
 fn built_in_sources_require_tls() {
-    let mut t = Fixture::new("tls");
+    let mut t = Fixture::new();
     let good = t.serve(Behaviour::Good);
     let url = format!("{}cifar-10-binary.tar.gz", good.url);
     let error =
@@ -321,7 +295,7 @@ fn built_in_sources_require_tls() {
 
 #[test]
 fn a_full_disk_is_reported() {
-    let mut t = Fixture::new("full");
+    let mut t = Fixture::new();
     let archive = t.download_half();
     fs::remove_file(&archive).unwrap();
     symlink("/dev/full", archive).unwrap();
@@ -331,7 +305,7 @@ fn a_full_disk_is_reported() {
     assert_eq!(good.starts(), [0], "no other source is tried");
     assert!(!t.target().exists());
     // Checked before the download begins.
-    let mut t = Fixture::new("too-small");
+    let mut t = Fixture::new();
     t.published.spec.archive.bytes = 1 << 60;
     let error = t.fetch(&[&good]).unwrap_err();
     assert!(
@@ -343,16 +317,9 @@ fn a_full_disk_is_reported() {
 
 #[test]
 fn the_parquet_tables_give_the_same_files() {
-    let mut t = Fixture::new("parquet");
-    let tables: Vec<(String, Vec<u8>)> = t
-        .published
-        .spec
-        .parquet
-        .iter()
-        .map(|file| file.name.clone())
-        .zip(t.published.parquet.clone())
-        .collect();
-    let server = Server::new(tables, Behaviour::DropsEveryTenth);
+    let mut t = Fixture::new();
+    let names = t.published.spec.parquet.iter().map(|file| file.name.clone());
+    let server = Server::new(names.zip(t.published.parquet.clone()).collect(), Behaviour::DropsEveryTenth);
     let source = Source::at(&server.url, &t.published.spec);
     assert!(t.fetch_from(&[source]).unwrap());
     t.assert_complete();
@@ -360,7 +327,7 @@ fn the_parquet_tables_give_the_same_files() {
 
 #[test]
 fn other_images_from_parquet_are_recognised_later() {
-    let mut t = Fixture::new("parquet-other");
+    let mut t = Fixture::new();
     // As if the images were in another order in the tables than in the archive.
     t.published.spec.files.iter_mut().for_each(|file| file.sha256 = "0".repeat(64));
     let tables = t.folder.path().join("tables");
@@ -368,21 +335,21 @@ fn other_images_from_parquet_are_recognised_later() {
     for (file, bytes) in t.published.spec.parquet.iter().zip(&t.published.parquet) {
         fs::write(tables.join("plain_text").join(&file.name), bytes).unwrap();
     }
-    assert!(fetch::import(&t.published.spec, &tables, &t.target()).unwrap());
-    assert_eq!(t.published.spec.verify(&t.target()).unwrap(), Verification::Converted);
-    assert!(!fetch::import(&t.published.spec, &tables, &t.target()).unwrap());
+    assert!(t.import(&tables).unwrap());
+    assert_eq!(t.verify(), Ok(Verification::Converted));
+    assert!(!t.import(&tables).unwrap());
     // One bit changes later.
     let path = t.target().join("data_batch_2.bin");
     let mut bytes = fs::read(&path).unwrap();
     bytes[77] ^= 1;
     fs::write(&path, bytes).unwrap();
-    let error = t.published.spec.verify(&t.target()).unwrap_err().to_string();
+    let error = t.verify().unwrap_err();
     assert!(error.contains("data_batch_2.bin: its content has changed since it was saved"), "{error}");
 }
 
 #[test]
 fn a_wrong_table_is_refused() {
-    let mut t = Fixture::new("parquet-wrong");
+    let mut t = Fixture::new();
     let png = |side| {
         let mut bytes = std::io::Cursor::new(Vec::new());
         image::RgbImage::new(side, side + 2).write_to(&mut bytes, image::ImageFormat::Png).unwrap();
@@ -406,7 +373,7 @@ fn a_wrong_table_is_refused() {
         t.published.spec.parquet[0] = published_file("train-00000-of-00001.parquet", &bytes);
         fs::write(tables.join("train-00000-of-00001.parquet"), &bytes).unwrap();
         fs::write(tables.join("test-00000-of-00001.parquet"), &t.published.parquet[1]).unwrap();
-        let error = fetch::import(&t.published.spec, &tables, &t.target()).unwrap_err().to_string();
+        let error = t.import(&tables).unwrap_err();
         assert!(error.contains(why), "expected `{why}` in: {error}");
         assert!(!t.target().exists() && !t.workspace().exists());
     }
@@ -414,11 +381,11 @@ fn a_wrong_table_is_refused() {
 
 #[test]
 fn an_imported_archive_is_checked_by_size_and_hash() {
-    let t = Fixture::new("import");
+    let t = Fixture::new();
     let file = t.folder.path().join("cifar-10-binary.tar.gz");
     let import = |bytes: &[u8]| {
         fs::write(&file, bytes).unwrap();
-        fetch::import(&t.published.spec, &file, &t.target()).map_err(|e| e.to_string())
+        t.import(&file)
     };
     let archive = &t.published.archive;
     let mut flipped = archive.clone();
@@ -437,7 +404,7 @@ fn an_imported_archive_is_checked_by_size_and_hash() {
     }
     assert!(import(archive).unwrap());
     assert!(!import(archive).unwrap());
-    assert_eq!(t.published.spec.verify(&t.target()).unwrap(), Verification::Published);
+    assert_eq!(t.verify(), Ok(Verification::Published));
     // From the unpacked folder, or its parent folder, to another folder.
     for from in [t.folder.path().to_owned(), t.target()] {
         let to = t.folder.path().join("copy");
@@ -448,7 +415,7 @@ fn an_imported_archive_is_checked_by_size_and_hash() {
     let error =
         fetch::import(&t.published.spec, &t.folder.path().join("none"), &t.target().join("x")).unwrap_err();
     assert!(error.to_string().contains("could not read"), "{error}");
-    let empty = TempFolder::new("fetch-import-empty");
+    let empty = tempdir().unwrap();
     let error = fetch::import(&t.published.spec, empty.path(), &t.folder.path().join("copy"))
         .unwrap_err()
         .to_string();
@@ -457,7 +424,7 @@ fn an_imported_archive_is_checked_by_size_and_hash() {
 
 #[test]
 fn a_folder_that_is_not_empty_is_not_changed() {
-    let mut t = Fixture::new("others");
+    let mut t = Fixture::new();
     let good = t.serve(Behaviour::Good);
     fs::create_dir_all(t.target()).unwrap();
     // A file of the user; names that also belong to the data set; a part of a data set.
@@ -471,7 +438,7 @@ fn a_folder_that_is_not_empty_is_not_changed() {
         fs::write(&file, "years").unwrap();
         let archive = t.folder.path().join("archive");
         fs::write(&archive, &t.published.archive).unwrap();
-        let imported = fetch::import(&t.published.spec, &archive, &t.target()).unwrap_err().to_string();
+        let imported = t.import(&archive).unwrap_err();
         for error in [t.fetch(&[&good]).unwrap_err(), imported] {
             assert!(error.contains(why) && error.contains("--to "), "{error}");
         }
@@ -480,8 +447,7 @@ fn a_folder_that_is_not_empty_is_not_changed() {
         fs::remove_file(archive).unwrap();
     }
     // An empty folder is replaced by the data set.
-    assert!(t.fetch(&[&good]).unwrap());
-    t.assert_complete();
+    t.completes(&[&good]);
     // A damaged data set is not deleted: the user may have changed it on purpose.
     let mut bytes = t.published.files[0].1.clone();
     bytes[5] ^= 1;
@@ -493,7 +459,7 @@ fn a_folder_that_is_not_empty_is_not_changed() {
     );
     // A complete data set of other images belongs to the user.
     fs::remove_file(t.target().join("SHA256SUMS")).unwrap();
-    assert_eq!(t.published.spec.verify(&t.target()).unwrap(), Verification::OtherBytes);
+    assert_eq!(t.verify(), Ok(Verification::OtherBytes));
     let error = t.fetch(&[&good]).unwrap_err();
     assert!(error.contains("a complete data set with other images"), "{error}");
     assert_eq!(fs::read(t.target().join("data_batch_1.bin")).unwrap(), bytes);
@@ -501,7 +467,7 @@ fn a_folder_that_is_not_empty_is_not_changed() {
 
 #[test]
 fn folders_next_to_the_data_set_are_not_changed() {
-    let mut t = Fixture::new("beside");
+    let mut t = Fixture::new();
     let others = [format!("{FOLDER}.old"), format!("{FOLDER}.part"), format!("{FOLDER}.part/new")];
     for folder in &others {
         fs::create_dir_all(t.folder.path().join(folder)).unwrap();
@@ -519,14 +485,14 @@ fn folders_next_to_the_data_set_are_not_changed() {
     fs::remove_dir_all(t.target()).unwrap();
     let archive = t.folder.path().join("archive");
     fs::write(&archive, &t.published.archive).unwrap();
-    assert!(fetch::import(&t.published.spec, &archive, &t.target()).unwrap());
+    assert!(t.import(&archive).unwrap());
     assert_unchanged(&t);
     assert!(!t.workspace().exists());
 }
 
 #[test]
 fn a_foreign_working_folder_is_refused() {
-    let mut t = Fixture::new("foreign");
+    let mut t = Fixture::new();
     let good = t.serve(Behaviour::Good);
     let mine = t.workspace().join("cifar-10-binary.tar.gz");
     fs::create_dir_all(t.workspace()).unwrap();
@@ -535,7 +501,7 @@ fn a_foreign_working_folder_is_refused() {
     assert!(error.contains("it did not create that folder (CACHEDIR.TAG is missing"), "{error}");
     assert_eq!(fs::read_to_string(mine).unwrap(), "years");
     // The target is a link to a folder that does not exist.
-    let mut t = Fixture::new("dangling");
+    let mut t = Fixture::new();
     symlink("nowhere", t.target()).unwrap();
     let error = t.fetch(&[&good]).unwrap_err();
     assert!(error.contains("is a link to a folder that does not exist"), "{error}");
@@ -543,7 +509,7 @@ fn a_foreign_working_folder_is_refused() {
 
 #[test]
 fn a_second_concurrent_call_is_refused() {
-    let mut t = Fixture::new("two");
+    let mut t = Fixture::new();
     t.download_half();
     let lock = fs::File::open(t.workspace().join("lock")).unwrap();
     lock.lock().unwrap();
@@ -551,25 +517,24 @@ fn a_second_concurrent_call_is_refused() {
     let error = t.fetch(&[&good]).unwrap_err();
     assert!(error.contains("another `nchw data` is using"), "{error}");
     drop(lock);
-    assert!(t.fetch(&[&good]).unwrap());
-    t.assert_complete();
+    t.completes(&[&good]);
 }
 
 #[test]
 fn concurrent_imports_create_one_complete_data_set() {
-    let t = Fixture::new("many");
-    let archive = TempFolder::new("fetch-many-archive");
+    let t = Fixture::new();
+    let archive = tempdir().unwrap();
     let file = archive.path().join("archive");
     fs::write(&file, &t.published.archive).unwrap();
     for _ in 0..10 {
-        let import = || fetch::import(&t.published.spec, &file, &t.target());
+        let import = || t.import(&file);
         let results: Vec<_> = thread::scope(|scope| {
             let all: Vec<_> = (0..6).map(|_| scope.spawn(import)).collect();
             all.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert!(results.iter().any(|result| matches!(result, Ok(true))), "{results:?}");
         for error in results.iter().filter_map(|result| result.as_ref().err()) {
-            assert!(error.to_string().contains("another `nchw data` is using"), "{error}");
+            assert!(error.contains("another `nchw data` is using"), "{error}");
         }
         t.assert_complete();
         fs::remove_dir_all(t.target()).unwrap();
@@ -578,7 +543,7 @@ fn concurrent_imports_create_one_complete_data_set() {
 
 #[test]
 fn other_data_sets_are_recognised() {
-    let here = TempFolder::new("fetch-other-sets");
+    let here = tempdir().unwrap();
     let import = |from: &Path| {
         let to = here.path().join("set");
         let error = fetch::import(&Spec::cifar10(), from, &to).unwrap_err().to_string();
@@ -706,30 +671,10 @@ fn only_expected_files_are_unpacked() {
     }
 }
 
-/// The program with its own home folder, and without the proxy of the user who runs the tests.
-fn nchw(home: &Path) -> Command {
-    let mut nchw = Command::new(env!("CARGO_BIN_EXE_nchw"));
-    for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY"] {
-        nchw.env_remove(name).env_remove(name.to_lowercase());
-    }
-    for name in ["NCHW_DATA", "NCHW_CACHE", "XDG_CACHE_HOME"] {
-        nchw.env_remove(name);
-    }
-    nchw.env("HOME", home).current_dir(home);
-    nchw
-}
-
-/// Standard output, error output and exit code.
-fn ran(nchw: &mut Command) -> (String, String, i32) {
-    let done = nchw.output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (text(done.stdout), text(done.stderr), done.status.code().unwrap())
-}
-
 #[test]
 fn a_killed_download_resumes() {
-    let home = TempFolder::new("fetch-kill");
-    let length = Spec::cifar10().archive.bytes;
+    let home = tempdir().unwrap();
+    let length = Spec::cifar10().archive.bytes as usize;
     let server = Server::new(Vec::new(), Behaviour::Zeros(length));
     let archive = home.path().join(working_folder(&Spec::cifar10())).join("cifar-10-binary.tar.gz");
     let size = || fs::metadata(&archive).map_or(0, |data| data.len());
@@ -756,7 +701,7 @@ fn a_killed_download_resumes() {
 
 #[test]
 fn where_lists_the_folders_and_their_problems() {
-    let home = TempFolder::new("fetch-where");
+    let home = tempdir().unwrap();
     let (out, err, code) = ran(nchw(home.path()).args(["data", "where"]).env("NCHW_DATA", "here"));
     assert_eq!((out.as_str(), code), ("the folder of NCHW_DATA\n  here: not found\n", 1));
     assert!(err.contains("`nchw data fetch` downloads it"), "{err}");

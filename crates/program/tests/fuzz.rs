@@ -7,8 +7,6 @@
 
 #[path = "common/archive.rs"]
 mod archive;
-#[path = "../../nchw/tests/common/mod.rs"]
-mod common;
 
 use archive::{gzip, packed, published};
 use nchw::{
@@ -118,7 +116,7 @@ fn the_binary_format_reader_never_panics() {
 
 #[test]
 fn the_weights_reader_never_panics() {
-    let folder = common::TempFolder::new("fuzz-weights");
+    let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
     LectureNet::new(LectureNetConfig { maps: [1, 2, 3], pooling: true }, 1, Device::Cpu)
         .unwrap()

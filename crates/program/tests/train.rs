@@ -2,10 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
-#[path = "../../nchw/tests/common/mod.rs"]
 mod common;
 
-use common::TempFolder;
+use common::{PHOTO, WEIGHTS, nchw, ran};
 use std::{
     fs,
     path::Path,
@@ -13,21 +12,18 @@ use std::{
     thread::sleep,
     time::Duration,
 };
+use tempfile::tempdir;
 
-fn nchw(arguments: &str, folder: &Path) -> Command {
-    let mut nchw = Command::new(env!("CARGO_BIN_EXE_nchw"));
-    nchw.args(arguments.split(' ').filter(|word| !word.is_empty()))
-        .current_dir(folder)
-        .env("NCHW_DATA", "")
-        .env("NCHW_CACHE", folder);
+/// The program with these arguments, in a folder of its own.
+fn program(arguments: &str, folder: &Path) -> Command {
+    let mut nchw = nchw(folder);
+    nchw.args(arguments.split(' ').filter(|word| !word.is_empty()));
     nchw
 }
 
-/// Runs a command → standard output, standard error and exit code.
-fn output(mut nchw: Command) -> (String, String, i32) {
-    let done = nchw.output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (text(done.stdout), text(done.stderr), done.status.code().unwrap())
+/// Runs it: standard output, error output and exit code.
+fn output(arguments: &str, folder: &Path) -> (String, String, i32) {
+    ran(&mut program(arguments, folder))
 }
 
 const SMALL: &str =
@@ -35,9 +31,9 @@ const SMALL: &str =
 
 #[test]
 fn a_training_can_be_evaluated_and_resumed() {
-    let folder = TempFolder::new("cli-train");
+    let folder = tempdir().unwrap();
     let here = folder.path();
-    let (out, err, code) = output(nchw(&format!("{SMALL} --epochs 1"), here));
+    let (out, err, code) = output(&format!("{SMALL} --epochs 1"), here);
     assert_eq!(code, 0, "{err}");
     // Without a terminal, there is still a line per epoch, on standard error like the progress bar.
     assert!(err.starts_with("quick on Shapes-10") && err.contains("\nepoch   1 of 1 █"), "{err}");
@@ -50,14 +46,14 @@ fn a_training_can_be_evaluated_and_resumed() {
     let log = fs::read_to_string(here.join("run/log.jsonl")).unwrap();
     assert!(log.lines().count() == 1 && log.contains("\"epoch\":1"), "{log}");
 
-    let (_, err, code) = output(nchw(&format!("{SMALL} --epochs 1"), here));
+    let (_, err, code) = output(&format!("{SMALL} --epochs 1"), here);
     assert_eq!(
         (err.as_str(), code),
         ("nchw: run contains a training already: --resume continues it, or choose another folder\n", 2)
     );
-    let (out, err, code) = output(nchw(&format!("{SMALL} --epochs 1 --resume"), here));
+    let (out, err, code) = output(&format!("{SMALL} --epochs 1 --resume"), here);
     assert!(code == 0 && out.contains("done"), "{out}{err}");
-    let (_, err, code) = output(nchw(&format!("{SMALL} --epochs 2 --resume"), here));
+    let (_, err, code) = output(&format!("{SMALL} --epochs 2 --resume"), here);
     assert!(
         code == 2 && err.contains("contains a training with another recipe: epochs 1 there, 2 here"),
         "{err}"
@@ -66,10 +62,9 @@ fn a_training_can_be_evaluated_and_resumed() {
     // Three records of a label and 3072 bytes each.
     let record = |label: u8| [vec![label], vec![17 * label; 3072]].concat();
     fs::write(here.join("three.bin"), [record(3), record(9), record(3)].concat()).unwrap();
-    let (out, err, code) = output(nchw("eval --weights run/weights.safetensors --batch three.bin", here));
+    let (out, err, code) = output("eval --weights run/weights.safetensors --batch three.bin", here);
     assert!(code == 0 && out.contains("% on 3 images") && out.contains("with mirror images: "), "{out}{err}");
-    let (out, _, code) =
-        output(nchw("eval --weights run/weights.safetensors --batch three.bin --json", here));
+    let (out, _, code) = output("eval --weights run/weights.safetensors --batch three.bin --json", here);
     let report: serde_json::Value = serde_json::from_str(&out).unwrap();
     let confusion = report["plain"]["confusion"].as_array().unwrap();
     let row =
@@ -80,28 +75,32 @@ fn a_training_can_be_evaluated_and_resumed() {
 
 #[test]
 fn invalid_options_and_files_give_errors() {
-    let folder = TempFolder::new("cli-train-errors");
+    let folder = tempdir().unwrap();
     let refused = |arguments: &str| {
-        let (out, err, code) = output(nchw(arguments, folder.path()));
+        let (out, err, code) = output(arguments, folder.path());
         assert_eq!((out.as_str(), code), ("", 2), "{err}");
         err
     };
     let err = refused("train --out run");
     assert!(err.contains("CIFAR-10 was not found") && err.contains("`nchw data fetch`"), "{err}");
-    let err = refused("train --out run --preset slow --stand-in");
-    assert!(err.contains("there is no preset `slow`: expected quick, lecture or best"), "{err}");
-    let err = refused("train --out run --stand-in 9 --set speed=1");
-    assert!(err.contains("there is no option `speed`"), "{err}");
-    let err = refused("train --out run --stand-in 9 --precision int8");
-    assert!(err.contains("expected the precision fp32 or bf16, got `int8`"), "{err}");
-    let err = refused("train --out run --stand-in 9 --device tpu");
-    assert!(err.contains("expected cpu or cuda, got `tpu`"), "{err}");
-
-    let err = refused("eval --weights none.safetensors --batch none.bin");
-    assert!(err.contains("none.safetensors could not be read"), "{err}");
     fs::write(folder.path().join("page.html"), "<html>Sign in</html>").unwrap();
-    let err = refused("eval --weights page.html --batch none.bin");
-    assert!(err.contains("page.html: this is not a whole safetensors file (20 bytes"), "{err}");
+    for (arguments, why) in [
+        (
+            "train --out run --preset slow --stand-in",
+            "there is no preset `slow`: expected quick, lecture or best",
+        ),
+        ("train --out run --stand-in 9 --set speed=1", "there is no option `speed`"),
+        ("train --out run --stand-in 9 --precision int8", "expected the precision fp32 or bf16, got `int8`"),
+        ("train --out run --stand-in 9 --device tpu", "expected cpu or cuda, got `tpu`"),
+        ("eval --weights none.safetensors --batch none.bin", "none.safetensors could not be read"),
+        (
+            "eval --weights page.html --batch none.bin",
+            "page.html: this is not a whole safetensors file (20 bytes",
+        ),
+    ] {
+        let err = refused(arguments);
+        assert!(err.contains(why), "{arguments}: {err}");
+    }
 }
 
 /// The number of epochs in a training's log.
@@ -122,15 +121,14 @@ fn epochs_and_seed_are_short_for_set() {
         ("--set minutes=0 --set epochs=3", 3),
         ("--seed 7 --set epochs=1", 1),
     ] {
-        let folder = TempFolder::new("cli-options");
-        let (_, err, code) = output(nchw(&format!("{SMALL} {options}"), folder.path()));
+        let folder = tempdir().unwrap();
+        let (_, err, code) = output(&format!("{SMALL} {options}"), folder.path());
         assert_eq!((code, epochs(folder.path())), (0, expected), "{options}: {err}");
     }
-    let folder = TempFolder::new("cli-short");
+    let folder = tempdir().unwrap();
     let here = folder.path();
     let weights = |options: &str, out: &str| {
-        let (_, err, code) =
-            output(nchw(&SMALL.replace("--out run", &format!("--out {out} {options}")), here));
+        let (_, err, code) = output(&SMALL.replace("--out run", &format!("--out {out} {options}")), here);
         assert_eq!(code, 0, "{options}: {err}");
         // Equal weights give equal bytes.
         fs::read(here.join(out).join("weights.safetensors")).unwrap()
@@ -140,7 +138,7 @@ fn epochs_and_seed_are_short_for_set() {
     assert_ne!(seven, weights("--seed 8 --epochs 1", "c"));
 
     let refused = |arguments: &str| {
-        let (out, err, code) = output(nchw(&format!("train --out new --stand-in 9 {arguments}"), here));
+        let (out, err, code) = output(&format!("train --out new --stand-in 9 {arguments}"), here);
         assert_eq!((out.as_str(), code), ("", 2), "{err}");
         assert!(!here.join("new").exists());
         err
@@ -169,10 +167,8 @@ fn epochs_and_seed_are_short_for_set() {
 #[cfg(target_os = "linux")]
 #[test]
 fn no_command_panics_if_its_output_cannot_be_written() {
-    let folder = TempFolder::new("cli-closed");
+    let folder = tempdir().unwrap();
     let here = folder.path();
-    let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/photos/chelsea.png");
-    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../nchw/assets/lecture-net.safetensors");
     fs::write(here.join("one.bin"), vec![3; 3073]).unwrap();
     let closed = || {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -182,9 +178,9 @@ fn no_command_panics_if_its_output_cannot_be_written() {
     let full = || Stdio::from(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
     let commands = [
         (format!("{SMALL} --epochs 1"), 0),
-        (format!("eval --weights {weights} --batch one.bin"), 0),
-        (format!("eval --weights {weights} --batch one.bin --json"), 0),
-        (format!("see --image {photo} --out see.png"), 0),
+        (format!("eval --weights {WEIGHTS} --batch one.bin"), 0),
+        (format!("eval --weights {WEIGHTS} --batch one.bin --json"), 0),
+        (format!("see --image {PHOTO} --out see.png"), 0),
         ("quiz sheet".into(), 0),
         ("shapes 3x7x7 relu".into(), 0),
         ("shapes 3x7x7 relu --json".into(), 0),
@@ -205,7 +201,7 @@ fn no_command_panics_if_its_output_cannot_be_written() {
     for (command, expected) in commands {
         let start = |out: Stdio, err: Stdio| {
             let _ = fs::remove_dir_all(here.join("run"));
-            let done = nchw(&command, here).stdout(out).stderr(err).spawn().unwrap().wait_with_output();
+            let done = program(&command, here).stdout(out).stderr(err).spawn().unwrap().wait_with_output();
             let done = done.unwrap();
             (done.status.code(), String::from_utf8_lossy(&done.stderr).into_owned())
         };
@@ -224,13 +220,11 @@ fn no_command_panics_if_its_output_cannot_be_written() {
 #[test]
 fn weights_that_are_not_finite_are_refused() {
     use nchw::prelude::*;
-    let folder = TempFolder::new("cli-nan");
+    let folder = tempdir().unwrap();
     let here = folder.path();
     fs::write(here.join("one.bin"), vec![3; 3073]).unwrap();
-    let photo = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/photos/chelsea.png");
-    let good = concat!(env!("CARGO_MANIFEST_DIR"), "/../nchw/assets/lecture-net.safetensors");
     let written = |value: Option<f64>, all: bool| {
-        let tensors = Tensor::read_safetensors(good).unwrap();
+        let tensors = Tensor::read_safetensors(WEIGHTS).unwrap();
         let tensors = tensors.into_iter().map(|(name, tensor)| {
             if let Some(value) = value.filter(|_| all || name == "block2.norm1.weight") {
                 let _ =
@@ -241,11 +235,11 @@ fn weights_that_are_not_finite_are_refused() {
         Tensor::write_safetensors(&tensors.collect::<Vec<_>>(), here.join("w.safetensors")).unwrap();
     };
     let eval = "eval --weights w.safetensors --batch one.bin".to_owned();
-    let see = |what: &str| format!("see --weights w.safetensors --image {photo} --out see.png --what {what}");
+    let see = |what: &str| format!("see --weights w.safetensors --image {PHOTO} --out see.png --what {what}");
     for (value, kind) in [(f64::NAN, "NaN"), (f64::INFINITY, "infinite numbers")] {
         written(Some(value), false);
         for command in [eval.clone(), see("answer"), see("gradcam"), see("sum --fit whole")] {
-            let (out, err, code) = output(nchw(&command, here));
+            let (out, err, code) = output(&command, here);
             assert_eq!((out.as_str(), code), ("", 2), "{command}");
             let says = format!("w.safetensors: `block2.norm1.weight` [64] holds {kind}: 1 of its 64 numbers");
             assert!(err.contains(&says), "{err}");
@@ -253,23 +247,23 @@ fn weights_that_are_not_finite_are_refused() {
         }
     }
     written(None, false);
-    assert_eq!(output(nchw(&eval, here)).2, 0);
+    assert_eq!(output(&eval, here).2, 0);
     // If all weights are 0, every class is equally likely, and figures show the first one.
     written(Some(0.0), true);
-    let (out, err, code) = output(nchw(&eval, here));
+    let (out, err, code) = output(&eval, here);
     assert!(code == 0 && out.contains("0.00 % on 1 images"), "{out}{err}");
-    let (out, _, code) = output(nchw(&see("gradcam"), here));
+    let (out, _, code) = output(&see("gradcam"), here);
     let first = "Grad-CAM of block3 for airplane";
     assert!(code == 0 && out.contains(first) && out.contains("the answer: airplane 10 %"), "{out}");
-    let (out, _, code) = output(nchw(&see("compare"), here));
+    let (out, _, code) = output(&see("compare"), here);
     assert!(code == 0 && out.contains("Grad-CAM, airplane") && !out.contains("truck"), "{out}");
 }
 
 #[cfg(unix)]
 #[test]
 fn ctrl_c_writes_a_checkpoint() {
-    let folder = TempFolder::new("cli-interrupt");
-    let mut child = nchw(&format!("{SMALL} --epochs 9999"), folder.path());
+    let folder = tempdir().unwrap();
+    let mut child = program(&format!("{SMALL} --epochs 9999"), folder.path());
     let child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let checkpoint = folder.path().join("run/checkpoint.safetensors");
     for _ in 0..600 {
@@ -278,7 +272,7 @@ fn ctrl_c_writes_a_checkpoint() {
         }
         sleep(Duration::from_millis(100));
     }
-    let (_, err, code) = output(nchw(&format!("{SMALL} --epochs 9999 --resume"), folder.path()));
+    let (_, err, code) = output(&format!("{SMALL} --epochs 9999 --resume"), folder.path());
     assert!(code == 2 && err.contains("another program trains in"), "{err}");
     let done = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(done.success());
@@ -286,6 +280,6 @@ fn ctrl_c_writes_a_checkpoint() {
     let out = String::from_utf8_lossy(&done.stdout);
     assert_eq!(done.status.code(), Some(130), "{out}");
     assert!(out.contains("the same command with --resume continues"), "{out}");
-    let (out, err, code) = output(nchw(&format!("{SMALL} --epochs 3 --resume"), folder.path()));
+    let (out, err, code) = output(&format!("{SMALL} --epochs 3 --resume"), folder.path());
     assert!(code == 2 && err.contains("epochs 9999 there, 3 here"), "{out}{err}");
 }

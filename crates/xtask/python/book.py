@@ -1,22 +1,20 @@
 """Builds the book: a website of all published notebooks with their outputs, which can be searched.
 
-    book.py --root FOLDER
-
 The pages are in target/book/html. Links within the site are checked, links to other sites are listed. No notebook is
 run: the site shows the outputs that `cargo xtask test` checked.
 """
 
-import argparse
 import base64
 import html
 import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
+
+from common import NOTEBOOKS, ROOT
 
 INDEX = """# nchw: convolutional networks you can see
 
@@ -48,19 +46,19 @@ def with_figures(notebook, name, figures):
     return notebook
 
 
-def stage(root, source):
+def stage(source):
     """Writes everything that Sphinx reads to one folder."""
     shutil.rmtree(source, ignore_errors=True)
-    shutil.copytree(root / "crates/xtask/book", source)
+    shutil.copytree(ROOT / "crates/xtask/book", source)
     figures = source / "static/figures"
     figures.mkdir(parents=True)
     (source / "docs").mkdir()
     pages = []
-    for path in sorted((root / "notebooks").glob("*.ipynb")):
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
         notebook = with_figures(nbformat.read(path, as_version=4), path.stem, figures)
         nbformat.write(notebook, source / path.name)
         pages.append(path.stem)
-    for path in sorted((root / "docs").iterdir()):
+    for path in sorted((ROOT / "docs").iterdir()):
         if path.suffix == ".md":
             # On the website, the notebooks are in the parent folder.
             text = path.read_text(encoding="utf-8").replace("](../notebooks/", "](../")
@@ -68,7 +66,7 @@ def stage(root, source):
             pages.append(f"docs/{path.stem}")
         else:
             shutil.copy(path, source / "docs" / path.name)
-    shutil.copytree(root / "datasets/photos", source / "datasets/photos")
+    shutil.copytree(ROOT / "datasets/photos", source / "datasets/photos")
     (source / "index.md").write_text(INDEX % "\n".join(pages), encoding="utf-8")
 
 
@@ -114,11 +112,8 @@ def check_links(site):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="cargo xtask book")
-    parser.add_argument("--root", type=Path, required=True)
-    root = parser.parse_args().root
-    source, site = root / "target/book/source", root / "target/book/html"
-    stage(root, source)
+    source, site = ROOT / "target/book/source", ROOT / "target/book/html"
+    stage(source)
     shutil.rmtree(site, ignore_errors=True)
     # Warnings are errors: they report a duplicate title or a missing image, for example.
     sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", source, site]

@@ -1,19 +1,16 @@
 """Tests an assignment with nbgrader and the course's kernel: generated, submitted and graded.
 
-    grading.py --root FOLDER
-
 The assignment consists of exercises of the course. Ada solves them; Bob's first answer is wrong and his second one
 crashes; Eve submits the notebook unchanged. The test compares their points with the expected ones.
 """
 
-import argparse
 import os
 import sys
 from pathlib import Path
 
 import nbformat
 
-from common import run_command, temporary_progress
+from common import ROOT, run_command, temporary_progress
 
 CONFIG = """\
 from nbgrader.preprocessors import Execute
@@ -83,22 +80,19 @@ def nbgrader(course, *arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="cargo xtask grading")
-    parser.add_argument("--root", type=Path, required=True)
-    root = parser.parse_args().root
-    os.environ["JUPYTER_PATH"] = str(root / ".venv/share/jupyter")
+    os.environ["JUPYTER_PATH"] = str(ROOT / ".venv/share/jupyter")
     # nbgrader looks for the program alembic in PATH.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with temporary_progress() as folder:
         course = folder / "course"
         course.mkdir()
-        grade(root, course)
+        grade(course)
 
 
-def grade(root, course):
+def grade(course):
     (course / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
     (course / "source/pooling").mkdir(parents=True)
-    nbformat.write(assignment(root / "crates/nchw"), course / "source/pooling/pooling.ipynb")
+    nbformat.write(assignment(ROOT / "crates/nchw"), course / "source/pooling/pooling.ipynb")
     nbgrader(course, "generate_assignment", "pooling")
     released = nbformat.read(course / "release/pooling/pooling.ipynb", as_version=4)
     text = "\n".join(cell.source for cell in released.cells)

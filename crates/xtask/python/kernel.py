@@ -108,11 +108,23 @@ class Kernel:
         output.seconds = time.monotonic() - start
         return output
 
+    def run_successfully(self, code):
+        """Like `run`, but ends this program if the cell fails."""
+        output = self.run(code)
+        if output.complaint:
+            raise SystemExit(f"{output.complaint}\n(in the cell: {code})")
+        return output
+
     @property
     def processes(self):
         """The kernel's process and its descendants."""
-        process = psutil.Process(self.manager.provisioner.pid)
-        return [process, *process.children(recursive=True)]
+        return family(self.manager.provisioner.pid)
+
+
+def family(number):
+    """The process with this id, and its descendants."""
+    process = psutil.Process(number)
+    return [process, *process.children(recursive=True)]
 
 
 def group_of(manager):

@@ -21,14 +21,6 @@ DATA = """match Dataset::cifar10_or_stand_in() {
 }"""
 
 
-def run(kernel, code):
-    """Runs a cell that must succeed; ends this program with the cell's errors if it does not."""
-    output = kernel.run(code)
-    if output.complaint:
-        raise SystemExit(output.complaint)
-    return output
-
-
 def watch(manager, group, done):
     """Ends this program if the kernel dies, which a waiting client does not notice, or if set-up ends.
 
@@ -51,13 +43,13 @@ def main():
         threading.Thread(target=watch, args=(kernel.manager, kernel.group, done), daemon=True).start()
         try:
             ready = kernel.wait_until_ready()
-            run(kernel, FIRST_CELL)
+            kernel.run_successfully(FIRST_CELL)
             if "--build" in sys.argv:
-                run(kernel, "let nchw_warm_up = nchw::warm_up(); drop(nchw_warm_up);")
+                kernel.run_successfully("let nchw_warm_up = nchw::warm_up(); drop(nchw_warm_up);")
                 return
-            cell = run(kernel, "let t = Tensor::ones([2, 3], (Kind::Float, Device::Cpu));")
-            device = run(kernel, 'println!("{:?}", device());').stdout.strip()
-            data = run(kernel, DATA).stdout
+            cell = kernel.run_successfully("let t = Tensor::ones([2, 3], (Kind::Float, Device::Cpu));")
+            device = kernel.run_successfully('println!("{:?}", device());').stdout.strip()
+            data = kernel.run_successfully(DATA).stdout
             print(json.dumps({"start": ready, "cell": cell.seconds, "device": device, "data": data}))
         finally:
             done.set()

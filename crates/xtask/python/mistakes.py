@@ -1,7 +1,6 @@
 """Runs the mistakes in mistakes.toml in a kernel, checks the messages, and writes docs/mistakes.md.
 
-    mistakes.py --root FOLDER           writes docs/mistakes.md
-    mistakes.py --root FOLDER --check   compares docs/mistakes.md with mistakes.toml
+With --check, docs/mistakes.md is only compared with mistakes.toml.
 """
 
 import argparse
@@ -12,7 +11,7 @@ import tomllib
 from pathlib import Path
 
 import generated
-from common import FIRST_CELL, Failure, temporary_progress
+from common import FIRST_CELL, ROOT, Failure, temporary_progress
 from kernel import Kernel
 
 # Seconds for one cell; the slowest cell looks for a package on the network.
@@ -68,20 +67,12 @@ def without_messages(page):
     return re.sub(r"```text\n.*?\n```\n", "", page, flags=re.S)
 
 
-def select(mistakes, only):
-    """Returns (number on the page, mistake) for all mistakes, or for those with `only` in their titles."""
-    found = [(number, m) for number, m in enumerate(mistakes, 1) if (only or "").lower() in m["title"].lower()]
-    if not found:
-        raise SystemExit(f"no mistake has {only!r} in its title; the titles are in mistakes.toml")
-    return found
-
-
 def perform_all(mistakes, folder):
     """Makes all the mistakes; returns their messages and how many of them failed the check."""
     messages, failed = [], 0
     with temporary_progress(), Kernel(folder=folder) as kernel:
         run(kernel, FIRST_CELL)
-        for _, mistake in mistakes:
+        for mistake in mistakes:
             message, complaint = perform(kernel, mistake)
             messages.append(message)
             if complaint:
@@ -90,36 +81,27 @@ def perform_all(mistakes, folder):
     return messages, failed
 
 
-def is_current(sections, page, only):
-    """Whether the page has these sections, and no others unless only some were selected."""
-    if only:
-        return all(without_messages(section) in without_messages(page) for section in sections)
-    return without_messages("\n".join([HEAD, *sections])) == without_messages(page)
-
-
 def main():
     parser = argparse.ArgumentParser(prog="cargo xtask mistakes")
-    parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--only", help="a part of a title")
-    arguments = parser.parse_args()
+    check = parser.parse_args().check
     with open(Path(__file__).with_name("mistakes.toml"), "rb") as file:
-        mistakes = select(tomllib.load(file)["mistake"], arguments.only)
-    root, page = arguments.root, arguments.root / "docs" / "mistakes.md"
-    update, start = not arguments.check and not arguments.only, time.monotonic()
+        mistakes = tomllib.load(file)["mistake"]
+    page, start = ROOT / "docs" / "mistakes.md", time.monotonic()
     try:
-        if update:
-            generated.require_unedited(root, page)
-        messages, failed = perform_all(mistakes, root / "notebooks")
+        if not check:
+            generated.require_unedited(ROOT, page)
+        messages, failed = perform_all(mistakes, ROOT / "notebooks")
         print(f"  {len(mistakes) - failed} of {len(mistakes)} mistakes have a helpful message, {time.monotonic() - start:.0f} s")
-        sections = [section(number, mistake, message, root) for (number, mistake), message in zip(mistakes, messages)]
-        if update:
-            generated.write(root, page, "\n".join([HEAD, *sections]))
+        sections = (section(number, *pair, ROOT) for number, pair in enumerate(zip(mistakes, messages), 1))
+        text = "\n".join([HEAD, *sections])
+        if not check:
+            generated.write(ROOT, page, text)
+        elif without_messages(text) != without_messages(page.read_text(encoding="utf-8")):
+            failed += 1
+            print("  FAIL  docs/mistakes.md differs from mistakes.toml; update it: cargo xtask mistakes")
     except generated.Edited as edited:
         raise SystemExit(str(edited)) from None
-    if arguments.check and not is_current(sections, page.read_text(encoding="utf-8"), arguments.only):
-        failed += 1
-        print("  FAIL  docs/mistakes.md differs from mistakes.toml; update it: cargo xtask mistakes")
     sys.exit(1 if failed else 0)
 
 

@@ -25,7 +25,6 @@ import re
 import sys
 import time
 from html.parser import HTMLParser
-from pathlib import Path
 
 import jupytext
 import nbformat
@@ -33,7 +32,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 import generated
-from common import FIRST_CELL, Failure, strip_ansi, temporary_progress
+from common import FIRST_CELL, ROOT, Failure, strip_ansi, temporary_progress
 from kernel import group_of, kill_group
 
 logging.getLogger("jupytext").setLevel(logging.WARNING)
@@ -352,15 +351,13 @@ def chosen(folder, names):
 
 def main():
     parser = argparse.ArgumentParser(prog="cargo xtask notebooks")
-    parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
-    folder = arguments.root / "notebooks"
-    failed = 0
+    folder, failed = ROOT / "notebooks", 0
     for name in chosen(folder, arguments.names):
         try:
-            notebook, (first, total) = perform(arguments.root, name, arguments.check)
+            notebook, (first, total) = perform(ROOT, name, arguments.check)
             code = sum(c.cell_type == "code" for c in notebook.cells)
             print(f"  ok    {name:<20}{code:3} code cells, first output after {first:4.1f} s, all after {total:5.1f} s",
                   flush=True)

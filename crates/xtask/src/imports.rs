@@ -4,6 +4,8 @@ use crate::{paths, system::files};
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use syn::visit::{self, Visit};
+use syn::{Attribute, Ident, ItemMod, ItemUse, UseName, UseRename, UseTree, Visibility};
 
 /// The files of the same crate that a file imports, not counting its tests. A name that a `mod.rs`
 /// re-exports counts as an import of the file that defines it.
@@ -17,47 +19,46 @@ pub fn imports(file: &Path) -> HashSet<PathBuf> {
 
 /// The paths in the `use` declarations of a file, and whether they are public.
 fn uses(file: &Path) -> Vec<(bool, Vec<String>)> {
-    let text = fs::read_to_string(file).unwrap();
-    let lines = text.lines().take_while(|line| *line != "#[cfg(test)]");
-    let code: String = lines.map(|line| line.split("//").next().unwrap().to_owned() + "\n").collect();
-    let mut found = vec![];
-    for statement in code.split(';') {
-        let Some(at) =
-            statement.rfind("use ").filter(|at| !statement[..*at].ends_with(|c: char| c.is_alphanumeric()))
-        else {
-            continue;
-        };
-        let before = statement[..at].rsplit('\n').next().unwrap().trim();
-        let tree: String = statement[at + 4..].split_whitespace().collect();
-        found.extend(expanded(&tree).into_iter().map(|path| {
-            (
-                before.starts_with("pub"),
-                path.split("::").map(String::from).filter(|name| name != "self").collect(),
-            )
-        }));
-    }
-    found
+    let mut uses = Uses(vec![]);
+    uses.visit_file(&syn::parse_file(&fs::read_to_string(file).unwrap()).unwrap());
+    uses.0
 }
 
-/// `a::{b, c::{d, e}}` as `a::b`, `a::c::d`, `a::c::e`.
-fn expanded(tree: &str) -> Vec<String> {
-    let Some((prefix, list)) = tree.split_once('{') else { return vec![tree.to_owned()] };
-    let (mut items, mut depth) = (vec![String::new()], 0);
-    for c in list.chars() {
-        match c {
-            '}' if depth == 0 => break,
-            ',' if depth == 0 => items.push(String::new()),
-            c => {
-                depth += i32::from(c == '{') - i32::from(c == '}');
-                items.last_mut().unwrap().push(c);
-            }
+struct Uses(Vec<(bool, Vec<String>)>);
+
+impl<'a> Visit<'a> for Uses {
+    fn visit_item_mod(&mut self, item: &'a ItemMod) {
+        if !is_test(&item.attrs) {
+            visit::visit_item_mod(self, item);
         }
     }
-    items
+
+    fn visit_item_use(&mut self, item: &'a ItemUse) {
+        if !is_test(&item.attrs) {
+            let public = !matches!(item.vis, Visibility::Inherited);
+            self.0.extend(paths_of(&item.tree).into_iter().map(|path| (public, path)));
+        }
+    }
+}
+
+fn is_test(attributes: &[Attribute]) -> bool {
+    attributes
         .iter()
-        .filter(|item| !item.is_empty())
-        .flat_map(|item| expanded(&format!("{prefix}{item}")))
-        .collect()
+        .any(|a| a.path().is_ident("cfg") && a.parse_args::<Ident>().is_ok_and(|cfg| cfg == "test"))
+}
+
+/// `a::{b, c::{d, self}}` as `a::b`, `a::c::d`, `a::c`.
+fn paths_of(tree: &UseTree) -> Vec<Vec<String>> {
+    let names = |ident: &Ident| if ident == "self" { vec![] } else { vec![ident.to_string()] };
+    match tree {
+        UseTree::Path(path) => {
+            let first = names(&path.ident);
+            paths_of(&path.tree).into_iter().map(|rest| [first.clone(), rest].concat()).collect()
+        }
+        UseTree::Group(group) => group.items.iter().flat_map(paths_of).collect(),
+        UseTree::Name(UseName { ident }) | UseTree::Rename(UseRename { ident, .. }) => vec![names(ident)],
+        UseTree::Glob(_) => vec![vec!["*".into()]],
+    }
 }
 
 /// The modules of a path from the crate's root: `super::layer::Op` in `shapes/row.rs` is

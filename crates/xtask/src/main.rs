@@ -1,6 +1,7 @@
 //! The command line of `cargo xtask`.
 
 use anyhow::Result;
+use clap::builder::RangedI64ValueParser;
 use clap::{Args, Parser, Subcommand};
 use xtask::checks;
 use xtask::commands::{clean, deny, doctor, lab, scripts};
@@ -92,30 +93,34 @@ enum Bench {
     /// The time until a kernel shows its first figure and the time of a cell, compared with a Python kernel
     Kernel {
         /// How often each is measured
-        #[arg(long, default_value_t = 5)]
+        #[arg(long, default_value_t = 5, value_parser = at_least(1))]
         rounds: u32,
     },
     /// A class on one server: starts kernels at the same time, and measures the time and memory of each
     Class {
         /// The number of kernels
-        #[arg(long, default_value_t = 10)]
+        #[arg(long, default_value_t = 10, value_parser = at_least(1))]
         kernels: u32,
     },
     /// A day in class: runs all notebooks many times, two at once; fails if memory or files grow
     Day {
-        /// How often every notebook is run
-        #[arg(long, default_value_t = 10)]
+        /// How often every notebook is run; at least twice, because growth is a difference between rounds
+        #[arg(long, default_value_t = 10, value_parser = at_least(2))]
         rounds: u32,
     },
     /// Training speed in images per second, compared with PyTorch, eager and compiled
     Train {
         /// How often each is measured
-        #[arg(long, default_value_t = 3)]
+        #[arg(long, default_value_t = 3, value_parser = at_least(1))]
         rounds: u32,
         /// The device: cpu or cuda
         #[arg(long, default_value = "cpu", value_parser = ["cpu", "cuda"])]
         device: String,
     },
+}
+
+fn at_least(least: i64) -> RangedI64ValueParser<u32> {
+    RangedI64ValueParser::new().range(least..)
 }
 
 fn main() {

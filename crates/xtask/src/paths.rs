@@ -48,9 +48,9 @@ pub fn venv_program(name: &str) -> PathBuf {
     venv().join("bin").join(name)
 }
 
-/// A Python script of the commands.
-pub fn script(name: &str) -> PathBuf {
-    root().join("crates/xtask/python").join(name)
+/// The Python scripts of the commands.
+pub fn scripts() -> PathBuf {
+    root().join("crates/xtask/python")
 }
 
 /// A file that says what pip or npm installs.

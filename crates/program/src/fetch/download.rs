@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{Error, shapes::commas};
 use std::{
-    fs::{File, OpenOptions},
-    io::{ErrorKind, Read, Write},
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Read, Write},
     path::Path,
     time::{Duration, Instant},
 };
@@ -43,38 +43,141 @@ pub(super) fn agent(tls_only: bool, limits: &Limits) -> Agent {
         .new_agent()
 }
 
-/// Downloads `file` from `url` to `path`, or resumes the download.
-///
-/// `floor` is the minimum rate in bytes per second; without one, a source is too slow only if it
-/// sends nothing.
-pub(super) fn download(
-    agent: &Agent,
-    url: &str,
-    file: &PublishedFile,
-    path: &Path,
-    floor: Option<f64>,
-    limits: &Limits,
-    progress: &mut dyn Progress,
-) -> Result<(), DownloadError> {
-    let mut failed_attempts = 0;
-    // Shared by all connections, so that frequent disconnects do not reset the measurement.
-    let mut rate = Rate { floor, window: limits.window, since: Instant::now(), bytes: 0 };
-    loop {
-        let before = size(path);
-        let why = match transfer(agent, url, file, path, &mut rate, limits, progress) {
-            Err(DownloadError::Dropped(why)) => why,
-            other => return other,
-        };
-        // Less than a thousandth of the file is no progress, or the download might never end.
-        let progressed = size(path) >= before + (file.bytes / 1000).max(1);
-        failed_attempts = if progressed { 0 } else { failed_attempts + 1 };
-        if failed_attempts == limits.tries {
-            return Err(DownloadError::Failed(format!(
-                "{why}, {failed_attempts} times in a row without progress"
-            )));
+/// A file to download from one address.
+pub(super) struct Download<'a> {
+    pub agent: &'a Agent,
+    pub url: &'a str,
+    pub file: &'a PublishedFile,
+    /// Where to save it. What was downloaded earlier is not requested again.
+    pub to: &'a Path,
+    /// The minimum rate in bytes per second; without one, a source is too slow only if it sends nothing.
+    pub floor: Option<f64>,
+    pub limits: &'a Limits,
+}
+
+impl Download<'_> {
+    /// Downloads the file, or resumes the download, and checks it.
+    pub fn run(&self, progress: &mut dyn Progress) -> Result<(), DownloadError> {
+        loop {
+            let resumed = size(self.to) > 0;
+            self.download(progress)?;
+            progress.message(&format!("checking {}", self.file.name));
+            let Err(error) = self.file.check(self.to) else { return Ok(()) };
+            fs::remove_file(self.to).map_err(|e| self.stop(e))?;
+            if !resumed {
+                let error = error.to_string();
+                let why = error.split_once(": ").map_or(error.as_str(), |(_, why)| why);
+                return Err(DownloadError::Failed(format!("wrong bytes: {why}; deleted")));
+            }
+            // The part that was downloaded earlier may be wrong: download the whole file once more.
+            progress.message("the resumed file has wrong bytes: downloading it again from the start");
         }
-        progress.message(&format!("{why}; resuming at byte {}", commas(size(path))));
-        std::thread::sleep(limits.pause * failed_attempts);
+    }
+
+    /// Requests the rest of the file until it is complete.
+    fn download(&self, progress: &mut dyn Progress) -> Result<(), DownloadError> {
+        let mut failed_attempts = 0;
+        // Shared by all connections, so that frequent disconnects do not reset the measurement.
+        let mut rate =
+            Rate { floor: self.floor, window: self.limits.window, since: Instant::now(), bytes: 0 };
+        loop {
+            let before = size(self.to);
+            let why = match self.transfer(&mut rate, progress) {
+                Err(DownloadError::Dropped(why)) => why,
+                other => return other,
+            };
+            // Less than a thousandth of the file is no progress, or the download might never end.
+            let progressed = size(self.to) >= before + (self.file.bytes / 1000).max(1);
+            failed_attempts = if progressed { 0 } else { failed_attempts + 1 };
+            if failed_attempts == self.limits.tries {
+                return Err(DownloadError::Failed(format!(
+                    "{why}, {failed_attempts} times in a row without progress"
+                )));
+            }
+            progress.message(&format!("{why}; resuming at byte {}", commas(size(self.to))));
+            std::thread::sleep(self.limits.pause * failed_attempts);
+        }
+    }
+
+    /// One request for the rest of the file.
+    fn transfer(&self, rate: &mut Rate, progress: &mut dyn Progress) -> Result<(), DownloadError> {
+        let to = OpenOptions::new().create(true).append(true).open(self.to).map_err(|e| self.stop(e))?;
+        if size(self.to) > self.file.bytes {
+            // This cannot be the beginning of the file.
+            to.set_len(0).map_err(|e| self.stop(e))?;
+        }
+        let have = size(self.to);
+        progress.begin(&self.file.name, have, self.file.bytes);
+        if have == self.file.bytes {
+            return Ok(());
+        }
+        let mut request = self.agent.get(self.url);
+        if have > 0 {
+            request = request.header("Range", format!("bytes={have}-"));
+        }
+        let mut response = request.call().map_err(|e| request_error(e, self.limits))?;
+        let skip = bytes_to_skip(&response, self.file, have)?;
+        self.copy_body(&mut response, have - skip, skip, to, rate, progress)
+    }
+
+    /// Writes the body, which starts at byte `at` of the file, to `to`, except for its first `skip` bytes.
+    fn copy_body(
+        &self,
+        response: &mut Response<Body>,
+        mut at: u64,
+        mut skip: u64,
+        mut to: File,
+        rate: &mut Rate,
+        progress: &mut dyn Progress,
+    ) -> Result<(), DownloadError> {
+        let total = commas(self.file.bytes);
+        let mut body = response.body_mut().as_reader();
+        let mut buffer = vec![0; 1 << 16];
+        while at < self.file.bytes {
+            let got = match body.read(&mut buffer) {
+                Ok(0) => {
+                    let got = commas(at);
+                    return Err(DownloadError::Dropped(format!(
+                        "the connection ended after {got} of {total} bytes"
+                    )));
+                }
+                Ok(got) => got,
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                Err(e) => {
+                    let got = commas(at);
+                    return Err(match e.into() {
+                        ureq::Error::Timeout(_) => DownloadError::Slow(0.0),
+                        _ => DownloadError::Dropped(format!(
+                            "the connection was lost after {got} of {total} bytes"
+                        )),
+                    });
+                }
+            };
+            let bytes = &buffer[..got];
+            if at == 0 && bytes.trim_ascii_start().starts_with(b"<") {
+                return Err(DownloadError::Failed(WEB_PAGE.into()));
+            }
+            at += got as u64;
+            if at > self.file.bytes {
+                return Err(DownloadError::Failed(format!(
+                    "the server sent more than the {total} bytes of {}: it is a different file",
+                    self.file.name
+                )));
+            }
+            let known = skip.min(got as u64);
+            skip -= known;
+            to.write_all(&bytes[known as usize..]).map_err(|e| self.stop(e))?;
+            progress.set_position(at);
+            if let Some(slow) = rate.too_slow(got) {
+                return Err(DownloadError::Slow(slow));
+            }
+        }
+        Ok(())
+    }
+
+    /// The error for a file that cannot be written.
+    fn stop(&self, error: io::Error) -> DownloadError {
+        DownloadError::Stop(write_error(&self.to.display().to_string(), &error))
     }
 }
 
@@ -103,42 +206,6 @@ impl Rate {
 /// The size of a file; 0 if it does not exist.
 pub(super) fn size(path: &Path) -> u64 {
     path.metadata().map_or(0, |data| data.len())
-}
-
-/// One request for the rest of the file.
-fn transfer(
-    agent: &Agent,
-    url: &str,
-    file: &PublishedFile,
-    path: &Path,
-    rate: &mut Rate,
-    limits: &Limits,
-    progress: &mut dyn Progress,
-) -> Result<(), DownloadError> {
-    let stop = |e: std::io::Error| DownloadError::Stop(write_error(&path.display().to_string(), &e));
-    let mut to = OpenOptions::new().create(true).append(true).open(path).map_err(stop)?;
-    if size(path) > file.bytes {
-        // This cannot be the beginning of the file.
-        to.set_len(0).map_err(stop)?;
-    }
-    let have = size(path);
-    progress.begin(&file.name, have, file.bytes);
-    if have == file.bytes {
-        return Ok(());
-    }
-    let mut request = agent.get(url);
-    if have > 0 {
-        request = request.header("Range", format!("bytes={have}-"));
-    }
-    let mut response = request.call().map_err(|e| request_error(e, limits))?;
-    let skip = bytes_to_skip(&response, file, have)?;
-    let copied = copy_body(&mut response, file, have - skip, skip, &mut to, rate, progress);
-    // Flushed before the size of the file is read again.
-    to.flush().map_err(stop)?;
-    copied.map_err(|error| match error {
-        CopyError::Write(e) => stop(e),
-        CopyError::Download(error) => error,
-    })
 }
 
 /// Checks the headers of the response. Returns how many bytes of its body we already have.
@@ -199,60 +266,6 @@ fn bytes_to_skip(response: &Response<Body>, file: &PublishedFile, have: u64) -> 
 const WEB_PAGE: &str = "the server sent a web page instead of the file: the network requires a login, or a proxy interferes. \
      Open any page in a browser to log in";
 
-/// What stopped the copy: the disk, or the source.
-enum CopyError {
-    Write(std::io::Error),
-    Download(DownloadError),
-}
-
-/// Writes the body, which starts at byte `at` of the file, to `to`, except for its first `skip` bytes.
-fn copy_body(
-    response: &mut Response<Body>,
-    file: &PublishedFile,
-    mut at: u64,
-    mut skip: u64,
-    to: &mut File,
-    rate: &mut Rate,
-    progress: &mut dyn Progress,
-) -> Result<(), CopyError> {
-    let failed = |why: String| CopyError::Download(DownloadError::Failed(why));
-    let mut body = response.body_mut().as_reader();
-    let mut buffer = vec![0; 1 << 16];
-    while at < file.bytes {
-        let got = match body.read(&mut buffer) {
-            Ok(0) => {
-                let (got, total) = (commas(at), commas(file.bytes));
-                return Err(CopyError::Download(DownloadError::Dropped(format!(
-                    "the connection ended after {got} of {total} bytes"
-                ))));
-            }
-            Ok(got) => got,
-            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
-            Err(e) => return Err(CopyError::Download(read_error(e.into(), at, file))),
-        };
-        let bytes = &buffer[..got];
-        if at == 0 && bytes.trim_ascii_start().starts_with(b"<") {
-            return Err(failed(WEB_PAGE.into()));
-        }
-        at += got as u64;
-        if at > file.bytes {
-            return Err(failed(format!(
-                "the server sent more than the {} bytes of {}: it is a different file",
-                commas(file.bytes),
-                file.name
-            )));
-        }
-        let known = skip.min(got as u64);
-        skip -= known;
-        to.write_all(&bytes[known as usize..]).map_err(CopyError::Write)?;
-        progress.set_position(at);
-        if let Some(slow) = rate.too_slow(got) {
-            return Err(CopyError::Download(DownloadError::Slow(slow)));
-        }
-    }
-    Ok(())
-}
-
 /// The error for a request without a response.
 fn request_error(error: ureq::Error, limits: &Limits) -> DownloadError {
     const UNKNOWN: &str =
@@ -288,18 +301,6 @@ fn request_error(error: ureq::Error, limits: &Limits) -> DownloadError {
     DownloadError::Failed(why)
 }
 
-fn is_certificate_error(error: &std::io::Error) -> bool {
+fn is_certificate_error(error: &io::Error) -> bool {
     error.kind() == ErrorKind::InvalidData && error.to_string().contains("certificate")
-}
-
-/// The error for a response that broke off.
-fn read_error(error: ureq::Error, at: u64, file: &PublishedFile) -> DownloadError {
-    match error {
-        ureq::Error::Timeout(_) => DownloadError::Slow(0.0),
-        _ => DownloadError::Dropped(format!(
-            "the connection was lost after {} of {} bytes",
-            commas(at),
-            commas(file.bytes)
-        )),
-    }
 }

@@ -21,8 +21,8 @@ use crate::{
     files,
     shapes::commas,
 };
-use download::DownloadError;
-use spec::write_error;
+use download::{Download, DownloadError};
+use spec::{read_error, write_error};
 use std::{
     fs::{self, File},
     io::{BufWriter, Read, Write},
@@ -68,16 +68,13 @@ pub fn fetch(
     slow.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     for (_, source) in slow {
         progress.message(&format!("no source is fast: trying {} without a speed limit", source.name));
-        match work.try_source(source, None, limits, progress) {
+        let why = match work.try_source(source, None, limits, progress) {
             Ok(()) => return work.finish().map(|()| true),
             Err(DownloadError::Stop(error)) => return Err(error),
-            Err(DownloadError::Slow(_)) => {
-                failures.push(format!("\n  {}: then it sent nothing", source.name))
-            }
-            Err(DownloadError::Failed(why) | DownloadError::Dropped(why)) => {
-                failures.push(format!("\n  {}: then {why}", source.name));
-            }
-        }
+            Err(DownloadError::Slow(_)) => "it sent nothing".into(),
+            Err(DownloadError::Failed(why) | DownloadError::Dropped(why)) => why,
+        };
+        failures.push(format!("\n  {}: then {why}", source.name));
     }
     let kept = match work.downloads().iter().map(|path| download::size(path)).sum() {
         0 => "`nchw data fetch` tries again".into(),
@@ -98,46 +95,21 @@ pub fn fetch(
 /// # Errors
 /// When `from` is none of these, or is damaged or incomplete; when the disk is full.
 pub fn import(spec: &Spec, from: &Path, folder: &Path) -> Result<bool> {
-    let what = from.display().to_string();
-    let data = fs::metadata(from).map_err(|e| Error::new(format!("could not read {what}: {e}")))?;
+    let unreadable = read_error(from.display());
+    let data = fs::metadata(from).map_err(&unreadable)?;
     match data.is_dir() {
-        true => drop(fs::read_dir(from).map_err(|e| Error::new(format!("could not read {what}: {e}")))?),
+        true => drop(fs::read_dir(from).map_err(&unreadable)?),
         false => require_archive(spec, from, data.len())?,
     }
     let Some(work) = Work::begin(spec, folder)? else { return Ok(false) };
     work.require_space(spec.unpacked_bytes())?;
-    if !data.is_dir() {
+    if data.is_dir() {
+        work.fill_from_folder(from)?;
+    } else {
         spec.archive.check(from)?;
         work.unpack(from)?;
-        return work.finish().map(|()| true);
     }
-    let inside = |part: &str| -> PathBuf { if part.is_empty() { from.into() } else { from.join(part) } };
-    for tables in ["", "plain_text"].map(inside) {
-        let paths = spec.parquet.each_ref().map(|table| tables.join(&table.name));
-        if paths.iter().all(|path| path.is_file()) {
-            for (table, path) in spec.parquet.iter().zip(&paths) {
-                table.check(path)?;
-            }
-            work.unpack_parquet(&paths)?;
-            return work.finish().map(|()| true);
-        }
-    }
-    for files in ["", FOLDER].map(inside) {
-        if spec.files.iter().all(|file| files.join(&file.name).is_file()) {
-            for file in &spec.files {
-                let path = files.join(&file.name);
-                let mut source = File::open(&path)
-                    .map_err(|e| Error::new(format!("could not read {}: {e}", path.display())))?;
-                file.copy(&mut source, &mut work.create(&file.name)?, &what).map_err(|error| {
-                    Error::new(format!(
-                        "{error}. A data set of other images can be used without importing it: NCHW_DATA={what}"
-                    ))
-                })?;
-            }
-            return work.finish().map(|()| true);
-        }
-    }
-    Err(Error::new(nothing_in(spec, from)))
+    work.finish().map(|()| true)
 }
 
 /// The message for a folder that contains nothing to import.
@@ -174,14 +146,14 @@ fn other_data_set(spec: &Spec, what: &str, other: &Other) -> String {
 /// Checks that a file appears to be the archive; otherwise the error says what it is.
 fn require_archive(spec: &Spec, path: &Path, bytes: u64) -> Result<()> {
     let what = path.display();
-    let unreadable = |e| Error::new(format!("could not read {what}: {e}"));
+    let unreadable = read_error(&what);
     if let Some(other) = Other::of_size(bytes) {
         return Err(Error::new(other_data_set(spec, &format!("{what} is"), other)));
     }
     let mut head = Vec::new();
-    File::open(path).and_then(|file| file.take(512).read_to_end(&mut head)).map_err(unreadable)?;
+    File::open(path).and_then(|file| file.take(512).read_to_end(&mut head)).map_err(&unreadable)?;
     let is = match head.trim_ascii_start() {
-        [0x1f, 0x8b, ..] => match archive::first_folder(File::open(path).map_err(unreadable)?) {
+        [0x1f, 0x8b, ..] => match archive::first_folder(File::open(path).map_err(&unreadable)?) {
             Some(name) if name == FOLDER => return Ok(()),
             // Not readable as an archive: the check of its size and hash reports the rest.
             None => return Ok(()),
@@ -295,7 +267,7 @@ impl<'a> Work<'a> {
         let agent = download::agent(source.tls_only, limits);
         let [archive, train, test] = self.downloads();
         let mut get = |url: &str, file: &PublishedFile, to: &Path| {
-            self.get(&agent, url, file, to, floor, limits, progress)
+            Download { agent: &agent, url, file, to, floor, limits }.run(progress)
         };
         let unpacked = match &source.addresses {
             Addresses::Archive(url) => {
@@ -311,33 +283,36 @@ impl<'a> Work<'a> {
         unpacked.map_err(DownloadError::Stop)
     }
 
-    /// Downloads a file and checks it.
-    #[expect(clippy::too_many_arguments, reason = "passed on to `download`")]
-    fn get(
-        &self,
-        agent: &ureq::Agent,
-        url: &str,
-        file: &PublishedFile,
-        to: &Path,
-        floor: Option<f64>,
-        limits: &Limits,
-        progress: &mut dyn Progress,
-    ) -> std::result::Result<(), DownloadError> {
-        loop {
-            let resumed = download::size(to) > 0;
-            download::download(agent, url, file, to, floor, limits, progress)?;
-            progress.message(&format!("checking {}", file.name));
-            let Err(error) = file.check(to) else { return Ok(()) };
-            fs::remove_file(to)
-                .map_err(|e| DownloadError::Stop(write_error(&to.display().to_string(), &e)))?;
-            if !resumed {
-                let error = error.to_string();
-                let why = error.split_once(": ").map_or(error.as_str(), |(_, why)| why);
-                return Err(DownloadError::Failed(format!("wrong bytes: {why}; deleted")));
+    /// Converts the two Parquet tables in a folder, or copies the unpacked files.
+    fn fill_from_folder(&self, from: &Path) -> Result<()> {
+        let spec = self.spec;
+        for tables in [from.into(), from.join("plain_text")] {
+            let paths = spec.parquet.each_ref().map(|table| tables.join(&table.name));
+            if paths.iter().all(|path| path.is_file()) {
+                for (table, path) in spec.parquet.iter().zip(&paths) {
+                    table.check(path)?;
+                }
+                return self.unpack_parquet(&paths);
             }
-            // The part that was downloaded earlier may be wrong: download the whole file once more.
-            progress.message("the resumed file has wrong bytes: downloading it again from the start");
         }
+        for files in [from.into(), from.join(FOLDER)] {
+            if spec.files.iter().all(|file| files.join(&file.name).is_file()) {
+                return spec.files.iter().try_for_each(|file| self.copy(file, &files, from));
+            }
+        }
+        Err(Error::new(nothing_in(spec, from)))
+    }
+
+    /// Copies an unpacked file. `from` is the folder that the user gave.
+    fn copy(&self, file: &PublishedFile, folder: &Path, from: &Path) -> Result<()> {
+        let path = folder.join(&file.name);
+        let what = from.display();
+        let mut source = File::open(&path).map_err(read_error(path.display()))?;
+        file.copy(&mut source, &mut self.create(&file.name)?, &what.to_string()).map_err(|error| {
+            Error::new(format!(
+                "{error}. A data set of other images can be used without importing it: NCHW_DATA={what}"
+            ))
+        })
     }
 
     fn create(&self, name: &str) -> Result<BufWriter<File>> {
@@ -349,7 +324,7 @@ impl<'a> Work<'a> {
     fn unpack(&self, archive: &Path) -> Result<()> {
         self.clear()?;
         let what = archive.display().to_string();
-        let packed = File::open(archive).map_err(|e| Error::new(format!("could not read {what}: {e}")))?;
+        let packed = File::open(archive).map_err(read_error(&what))?;
         archive::unpack(std::io::BufReader::new(packed), &self.spec.files, &what, |file| {
             self.create(&file.name)
         })
@@ -361,7 +336,7 @@ impl<'a> Work<'a> {
         let (train, test) = self.spec.files.split_at(self.spec.files.len() - 1);
         for (path, files) in tables.iter().zip([train, test]) {
             let what = path.display().to_string();
-            let table = File::open(path).map_err(|e| Error::new(format!("could not read {what}: {e}")))?;
+            let table = File::open(path).map_err(read_error(&what))?;
             let mut outputs = Vec::new();
             for file in files {
                 outputs.push((self.create(&file.name)?, &file.name));

@@ -7,8 +7,9 @@ use crate::{
 };
 use sha2::{Digest, Sha256};
 use std::{
+    fmt::Display,
     fs::{self, File},
-    io::{self, BufReader, Read, Write},
+    io::{self, Read, Write},
     os::unix::fs::MetadataExt,
     path::Path,
 };
@@ -66,9 +67,9 @@ impl PublishedFile {
     /// When it cannot be read, or its size or content differs.
     pub fn check(&self, path: &Path) -> Result<()> {
         let what = path.display();
-        let unreadable = |e: io::Error| Error::new(format!("could not read {what}: {e}"));
-        let mut file = File::open(path).map_err(unreadable)?;
-        let size = file.metadata().map_err(unreadable)?.len();
+        let unreadable = read_error(&what);
+        let mut file = File::open(path).map_err(&unreadable)?;
+        let size = file.metadata().map_err(&unreadable)?.len();
         if size != self.bytes {
             return Err(Error::new(format!(
                 "{what}: expected {} bytes, got {}{}",
@@ -81,7 +82,7 @@ impl PublishedFile {
                 }
             )));
         }
-        let found = sha256(&mut file).map_err(unreadable)?;
+        let found = sha256(&mut file).map_err(&unreadable)?;
         if found != self.sha256 {
             return Err(Error::new(format!(
                 "{what}: expected the SHA-256 {}, got {found}: it was damaged on the way, \
@@ -183,7 +184,7 @@ impl Spec {
         for file in &self.files {
             let path = folder.join(&file.name);
             let what = path.display().to_string();
-            let bytes = fs::read(&path).map_err(|e| Error::new(format!("could not read {what}: {e}")))?;
+            let bytes = fs::read(&path).map_err(read_error(&what))?;
             let records = read_records(&bytes, &what)?.labels.len();
             if records != self.per_file {
                 return Err(Error::new(format!(
@@ -209,7 +210,7 @@ impl Spec {
                 )))
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Verification::OtherBytes),
-            Err(e) => Err(Error::new(format!("could not read {}: {e}", folder.join(SUMS).display()))),
+            Err(e) => Err(read_error(folder.join(SUMS).display())(e)),
         }
     }
 
@@ -253,8 +254,8 @@ impl Spec {
         let failed = |e: io::Error| write_error(&folder.display().to_string(), &e);
         let mut sums = Vec::new();
         for PublishedFile { name, .. } in &self.files {
-            let file = File::open(new.join(name)).map_err(failed)?;
-            sums.push((sha256(&mut BufReader::new(&file)).map_err(failed)?, name));
+            let mut file = File::open(new.join(name)).map_err(failed)?;
+            sums.push((sha256(&mut file).map_err(failed)?, name));
             // Synced before the rename, so that not even a power cut leaves a partial data set.
             file.sync_all().map_err(failed)?;
         }
@@ -269,14 +270,15 @@ fn sums_text(sums: &[(String, &String)]) -> String {
     sums.iter().map(|(sum, name)| format!("{sum}  {name}\n")).collect()
 }
 
-pub(super) fn sha256(from: &mut impl Read) -> io::Result<String> {
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match from.read(&mut buffer)? {
-            0 => return Ok(format!("{:x}", hash.finalize())),
-            got => hash.update(&buffer[..got]),
-        }
-    }
+fn sha256(from: &mut File) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    io::copy(from, &mut hash)?;
+    Ok(format!("{:x}", hash.finalize()))
+}
+
+/// The error for something that could not be read.
+pub(super) fn read_error(what: impl Display) -> impl Fn(io::Error) -> Error {
+    move |error| Error::new(format!("could not read {what}: {error}"))
 }
 
 /// The error for something that could not be written, with advice.
@@ -302,11 +304,10 @@ fn is_mounted(folder: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TempFolder;
 
     #[test]
     fn an_empty_folder_can_be_replaced_unless_it_is_a_mount_point() {
-        let folder = TempFolder::new("spec-mounted");
+        let folder = tempfile::tempdir().unwrap();
         assert!(!is_mounted(folder.path()));
         assert!(Spec::cifar10().may_fill(folder.path(), &Error::new("")).is_ok());
         assert!(is_mounted(Path::new("/proc")) && is_mounted(Path::new("/dev")));

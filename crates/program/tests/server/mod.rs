@@ -41,7 +41,7 @@ pub enum Behaviour {
     WrongBytes,
     Status(u16),
     /// Sends zeros for a file of this length.
-    Zeros(u64),
+    Zeros(usize),
 }
 
 pub struct Server {
@@ -126,15 +126,7 @@ fn respond(
             return stream.write_all(page);
         }
         Behaviour::Zeros(all) => {
-            let from = from.unwrap_or(0) as u64;
-            match from {
-                0 => head(format!("200 OK\r\nContent-Length: {all}"))?,
-                _ => head(format!(
-                    "206 Partial Content\r\nContent-Range: bytes {from}-{}/{all}\r\nContent-Length: {}",
-                    all - 1,
-                    all - from
-                ))?,
-            }
+            head(found(from, all))?;
             loop {
                 stream.write_all(&[0; 10_000])?;
                 thread::sleep(Duration::from_millis(5));
@@ -160,19 +152,13 @@ fn respond(
         }
         _ => (),
     }
-    match from {
-        Some(from) => head(format!(
-            "206 Partial Content\r\nContent-Range: bytes {from}-{}/{all}\r\nContent-Length: {}",
-            all - 1,
-            all - from
-        ))?,
-        None => head(format!("200 OK\r\nContent-Length: {all}"))?,
-    }
-    let rest = &bytes[from.unwrap_or(0)..];
+    head(found(from, all))?;
+    let from = from.unwrap_or(0);
+    let rest = &bytes[from..];
     match behaviour {
         Behaviour::DropsEveryTenth => {
-            let next = (from.unwrap_or(0) * 10 / all + 1) * all / 10;
-            stream.write_all(&rest[..(next + 1 - from.unwrap_or(0)).min(rest.len())])
+            let next = (from * 10 / all + 1) * all / 10;
+            stream.write_all(&rest[..(next + 1 - from).min(rest.len())])
         }
         Behaviour::HalfThenGone => stream.write_all(&rest[..all / 2]),
         Behaviour::TooShort => stream.write_all(&rest[..rest.len().min(if nth == 1 { 1000 } else { 0 })]),
@@ -190,5 +176,17 @@ fn respond(
             Ok(())
         }
         _ => stream.write_all(rest),
+    }
+}
+
+/// The head of a response with the bytes from `from` on, or with the whole file of `all` bytes.
+fn found(from: Option<usize>, all: usize) -> String {
+    match from {
+        Some(from) => format!(
+            "206 Partial Content\r\nContent-Range: bytes {from}-{}/{all}\r\nContent-Length: {}",
+            all - 1,
+            all - from
+        ),
+        None => format!("200 OK\r\nContent-Length: {all}"),
     }
 }

@@ -41,7 +41,7 @@ def learner(results, number, barrier):
 
 def main():
     parser = argparse.ArgumentParser(prog="cargo xtask bench class")
-    parser.add_argument("--kernels", type=int, default=10)
+    parser.add_argument("--kernels", type=int, required=True)
     count = parser.parse_args().kernels
     results, barrier = [None] * count, threading.Barrier(count)
     start = time.monotonic()

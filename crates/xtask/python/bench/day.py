@@ -23,7 +23,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from common import NOTEBOOKS, ROOT, Failure, JupyterLab, exit_on_sigterm, marked_environment, marked_processes
-from kernel import command_line, memory
+from kernel import command_line, family, memory
 
 AT_ONCE = 2
 # Seconds for a kernel to start, for a cell, and for a kernel to end.
@@ -75,13 +75,12 @@ async def run_notebook(server, name, folder):
         for cell in cells:
             if cell.cell_type == "code":
                 await execute(channels, cell.source)
-        process = kernel_process(server, kernel)
-        family = [process, *process.children(recursive=True)]
-        used = await asyncio.to_thread(memory, family)
+        processes = family(kernel_process(server, kernel).pid)
+        used = await asyncio.to_thread(memory, processes)
     finally:
         channels.close()
         await request(server, f"/api/sessions/{session['id']}", "DELETE")
-    _, alive = await asyncio.to_thread(psutil.wait_procs, family, END_LIMIT)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, processes, END_LIMIT)
     if alive:
         raise Failure(f"{name}: its kernel was shut down, but these processes still run: {alive}")
     return used
@@ -148,8 +147,6 @@ def main():
     parser = argparse.ArgumentParser(prog="cargo xtask bench day")
     parser.add_argument("--rounds", type=int, required=True)
     rounds = parser.parse_args().rounds
-    if rounds < 2:
-        raise SystemExit("growth is a difference between rounds: use --rounds 2 or more")
     exit_on_sigterm()
     names = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
     with tempfile.TemporaryDirectory(prefix="nchw-day-") as name:

@@ -81,27 +81,19 @@ def peer_specs(python, folder):
     return KernelSpecManager(kernel_dirs=[str(folder)], ensure_native_kernel=False)
 
 
-def run(kernel, code):
-    """Runs a cell that must succeed."""
-    output = kernel.run(code)
-    if output.complaint:
-        raise SystemExit(f"this cell failed:\n{code}\n\n{output.complaint}")
-    return output
-
-
 def measure(manager, first, cells):
     """Measures one kernel from its start to its end."""
     # Quiet, because the kernel's own stderr would appear in the table.
     with Kernel(manager=manager, quiet=True) as kernel:
         ready = kernel.wait_until_ready()
-        imports = run(kernel, first[0]).seconds
+        imports = kernel.run_successfully(first[0]).seconds
         for code in first[1:-1]:
-            run(kernel, code)
+            kernel.run_successfully(code)
         before = time.monotonic() - kernel.started
-        figure_after = run(kernel, first[-1]).figure_after
+        figure_after = kernel.run_successfully(first[-1]).figure_after
         if figure_after is None:
             raise SystemExit(f"this cell showed no figure:\n{first[-1]}")
-        cell = statistics.median(run(kernel, code).seconds for code in cells)
+        cell = statistics.median(kernel.run_successfully(code).seconds for code in cells)
         return {"start": ready, "imports": imports, "figure": before + figure_after, "cell": cell,
                 "memory": memory(kernel.processes)}
 
@@ -139,17 +131,10 @@ def load():
     return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
 
 
-def at_least_one(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("expected at least one round")
-    return number
-
-
 def main():
     parser = argparse.ArgumentParser(prog="cargo xtask bench kernel")
     parser.add_argument("--python", type=python_path, required=True, metavar="PEER")
-    parser.add_argument("--rounds", type=at_least_one, default=5, metavar="N")
+    parser.add_argument("--rounds", type=int, required=True, metavar="N")
     arguments = parser.parse_args()
     exit_on_sigterm()
     print(f"before: {load()}", flush=True)

@@ -58,8 +58,8 @@ def main():
     parser = argparse.ArgumentParser(prog="cargo xtask bench train")
     parser.add_argument("--nchw", required=True, metavar="PROGRAM")
     parser.add_argument("--python", required=True, metavar="PEER")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--device", choices=list(IMAGES), default="cpu")
+    parser.add_argument("--rounds", type=int, required=True)
+    parser.add_argument("--device", choices=list(IMAGES), required=True)
     arguments = parser.parse_args()
     device = arguments.device
     runs = {name: (lambda v=variant: peer(arguments.python, device, v)) for variant, name in PEERS.items()}

@@ -30,7 +30,3 @@ class GrowthTest(unittest.TestCase):
             alone = day.disk_usage(Path(folder))
             (Path(folder) / "two").hardlink_to(one)
             self.assertEqual(day.disk_usage(Path(folder)), alone)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -40,7 +40,3 @@ class CifarTest(unittest.TestCase):
             with open(complete / FILES[0], "r+b") as file:
                 file.write(b"\xff")
             self.assertEqual(cifar10(NCHW_DATA=str(complete)), "FAIL")
-
-
-if __name__ == "__main__":
-    unittest.main()

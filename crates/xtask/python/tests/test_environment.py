@@ -40,7 +40,3 @@ class EnvironmentTest(unittest.TestCase):
         for name in ["jupyterlab", "nbclient", "jupytext"]:
             locked = re.search(rf"^{name}==(\S+)", lock, re.MULTILINE)[1]
             self.assertTrue(self.allows(name, locked), f"{name} {locked}")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import unittest
 from pathlib import Path
 from typing import NamedTuple
@@ -42,8 +43,8 @@ def working_folder(kernel):
 
 def packages(folder):
     """The packages from the registry in a lock file, each with its version."""
-    lock = (folder / "Cargo.lock").read_text(encoding="utf-8")
-    return set(re.findall(r'name = "(.*)"\nversion = "(.*)"\nsource', lock))
+    lock = tomllib.loads((folder / "Cargo.lock").read_text(encoding="utf-8"))
+    return {(package["name"], package["version"]) for package in lock["package"] if "source" in package}
 
 
 def ask_and_leave(manager):
@@ -230,7 +231,3 @@ class KernelTest(unittest.TestCase):
             if read:
                 self.assertEqual(probe.stderr.read().strip(), "the kernel died")
                 probe.stderr.close()
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -51,7 +51,7 @@ impl Browser {
 
     /// Runs a script that opens a notebook in JupyterLab and uses it.
     pub fn visit(&self, script: &str, arguments: &[impl AsRef<OsStr>]) -> Result<()> {
-        let mut python = run::module(&self.python, script);
+        let mut python = run::script_of(&self.python, script);
         python.args(arguments).arg("--jupyter").arg(paths::venv_program("python"));
         source::use_conda_jupyterlab(&mut python);
         run::run(&mut python)
@@ -62,7 +62,7 @@ impl Browser {
 pub fn book() -> Result<()> {
     scripts::book()?;
     match Browser::find("the book in a browser")? {
-        Some(browser) => run::run(&mut run::module(browser.python, "browser.book")),
+        Some(browser) => run::run(&mut run::script_of(browser.python, "browser.book")),
         None => Ok(()),
     }
 }

@@ -5,8 +5,8 @@ pub mod browser;
 pub mod skips;
 
 use crate::commands::{deny, scripts};
+use crate::setup;
 use crate::setup::source::{self, Request, Source};
-use crate::setup::{self};
 use crate::system::{environment, files, run, tools};
 use crate::{checks::browser::Browser, paths};
 use anyhow::{Context, Result, bail};
@@ -135,9 +135,8 @@ fn wasm() -> Result<()> {
 
 /// Unit tests in Python.
 fn unit_tests(modules: &str) -> Result<()> {
-    let mut python = run::script("unit_tests.py");
-    python.args(modules.split(' ')).current_dir(paths::script(""));
-    run::run(python.env(skips::VARIABLE, skips::list()))
+    let mut python = run::script("unit_tests");
+    run::run(python.args(modules.split(' ')).env(skips::VARIABLE, skips::list()))
 }
 
 /// Lints for files that only other machines run: on Binder, in Docker, on GitHub.

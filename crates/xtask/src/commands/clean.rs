@@ -168,43 +168,43 @@ fn process(fits: impl Fn(&Path) -> bool) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{process::Command, thread::sleep, time::Duration};
+    use crate::system::files::soon;
+    use std::process::Command;
 
-    fn pause() -> bool {
-        sleep(Duration::from_millis(20));
-        false
+    /// Writes files, and makes their folders.
+    fn write(folder: &Path, files: &[(&str, &str)]) {
+        for (name, text) in files {
+            let file = folder.join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+    }
+
+    fn names_in(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
     }
 
     #[test]
     fn working_folders_of_a_running_kernel_are_found() {
         let temp = tempfile::tempdir().unwrap();
-        for number in ["0", "1"] {
-            fs::create_dir_all(temp.path().join(number)).unwrap();
-            fs::write(temp.path().join(number).join("lock"), "").unwrap();
-        }
+        write(temp.path(), &[("0/lock", ""), ("1/lock", "")]);
         let kernel = files::lock(&temp.path().join("0/lock")).unwrap().unwrap();
         let (held, running) = lock_free_slots(temp.path()).unwrap();
         assert_eq!((held.len(), running), (1, 1));
         assert!(files::lock(&temp.path().join("1/lock")).unwrap().is_none(), "no kernel can take it now");
         drop((held, kernel));
-        // A process that another test starts inherits every open file for a moment.
-        assert!(
-            (0..200).any(|_| lock_free_slots(temp.path()).unwrap().1 == 0 || pause()),
-            "the locks are released"
-        );
+        assert!(soon(|| lock_free_slots(temp.path()).unwrap().1 == 0), "the locks are released");
     }
 
     #[test]
     fn only_unused_folders_of_the_cache_are_removed() {
         let temp = tempfile::tempdir().unwrap();
         let cache = temp.path();
-        let folder = |name: &str, files: &[(&str, &str)]| {
-            for (file, text) in files {
-                let file = cache.join(name).join(file);
-                fs::create_dir_all(file.parent().unwrap()).unwrap();
-                fs::write(file, text).unwrap();
-            }
-        };
+        let folder = |name: &str, files: &[(&str, &str)]| write(&cache.join(name), files);
         let clone = temp.path().join("a clone/.nchw/kernel");
         fs::create_dir_all(&clone).unwrap();
         let clone = clone.to_str().unwrap();
@@ -228,11 +228,6 @@ mod tests {
             remove(&path, signs, in_use(&path)).unwrap();
         }
         drop(held);
-        let mut left: Vec<String> = fs::read_dir(cache)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        left.sort();
         let kept = [
             "a clone",
             "cifar-10-batches-bin",
@@ -243,46 +238,36 @@ mod tests {
             "slots-0000000000000003",
             "slots-0000000000000004",
         ];
-        assert_eq!(left, kept);
+        assert_eq!(names_in(cache), kept);
     }
 
     #[test]
     fn nothing_is_removed_while_a_kernel_or_set_up_is_running_and_never_the_users_files() {
         let temp = tempfile::tempdir().unwrap();
         let root = temp.path();
-        for file in [
+        let made = [
             ".nchw/steps/kernel",
             ".nchw/kernel/slots/0/lock",
             ".venv/share/jupyter/kernels/nchw/kernel.json",
             ".venv-lint/stamp",
-            ".venv-bench/bin/python",
             "target/debug/.cargo-lock",
             "target/CACHEDIR.TAG",
-            "test-artifacts/mine.png",
-            "notebooks/mine.ipynb",
-        ] {
-            fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
-            fs::write(root.join(file), "").unwrap();
-        }
+        ];
+        let kept = [".venv-bench/bin/python", "notebooks/mine.ipynb", "test-artifacts/mine.png"];
+        made.iter().chain(&kept).for_each(|file| write(root, &[(file, "")]));
         let refused = |words: &str, lock: &str| {
             let held = files::lock(&root.join(lock)).unwrap().unwrap();
             let error = clean_in(root, None).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
-            let missing = [".venv-book", ".venv-browser", ".venv-grading"];
-            for (name, _) in FOLDERS.iter().filter(|(name, _)| !missing.contains(name)) {
-                assert!(root.join(name).exists(), "{name}");
-            }
+            assert!(made.iter().all(|file| root.join(file).exists()));
             drop(held);
-            // A process that another test starts inherits every open file for a moment.
-            assert!((0..200).any(|_| files::lock(&root.join(lock)).unwrap().is_some() || pause()));
+            assert!(soon(|| files::lock(&root.join(lock)).unwrap().is_some()));
         };
         refused("kernels of this course are running (1)", ".nchw/kernel/slots/0/lock");
         refused("another set-up of this clone is running", ".nchw/lock");
 
         clean_in(root, None).unwrap();
-        let mut left: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        left.sort();
-        assert_eq!(left, [".venv-bench", "notebooks", "test-artifacts"], "what no command made");
+        assert_eq!(names_in(root), [".venv-bench", "notebooks", "test-artifacts"], "what no command made");
     }
 
     #[test]
@@ -295,7 +280,7 @@ mod tests {
         // Like an environment's Python: a link to the system's program.
         std::os::unix::fs::symlink("/bin/sleep", venv.join("bin/python")).unwrap();
         let mut server = Command::new(venv.join("bin/python")).arg("20").spawn().unwrap();
-        let seen = (0..100).any(|_| process_of(&venv).is_some() || pause());
+        let seen = soon(|| process_of(&venv).is_some());
         let refused = clean_in(temp.path(), None).unwrap_err().to_string();
         server.kill().unwrap();
         server.wait().unwrap();
@@ -314,12 +299,9 @@ mod tests {
         assert_eq!(process_with_program_in(temp.path()), None);
         let mut child = Command::new(&program).arg("20").spawn().unwrap();
         // Until the new process has become the program.
-        let seen = (0..100).find_map(|_| {
-            pause();
-            process_with_program_in(temp.path())
-        });
+        let seen = soon(|| process_with_program_in(temp.path()) == Some(child.id().to_string()));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(seen, Some(child.id().to_string()));
+        assert!(seen);
     }
 }

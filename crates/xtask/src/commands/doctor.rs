@@ -109,7 +109,7 @@ struct Probe {
 
 /// Starts a kernel as JupyterLab does, and runs cells in it.
 fn probe() -> Result<Probe> {
-    let output = run::quiet(run::script("kernel_probe.py").current_dir(paths::notebooks()))?;
+    let output = run::quiet(&mut run::script("kernel_probe"))?;
     let read = || -> Option<Probe> {
         let report: Value = output.lines().find_map(|line| serde_json::from_str(line).ok())?;
         let (start, cell) = (report["start"].as_f64()?, report["cell"].as_f64()?);

@@ -143,6 +143,7 @@ fn forward(mut kernel: impl Read, mut client: impl Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::system::files;
 
     fn connection() -> Value {
         // Ports that were free a moment ago, as Jupyter finds them.
@@ -230,11 +231,7 @@ mod tests {
         drop((relay, other));
         // The test that opens many relays runs at the same time and begins at the same port.
         let shell = port(&inner, "shell_port").1;
-        let free = (0..200).any(|_| {
-            thread::sleep(PAUSE);
-            !taken(shell)
-        });
-        assert!(free, "the port is released");
+        assert!(files::soon(|| !taken(shell)), "the port is released");
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Files and folders: a file is written completely or not at all, and only folders that a command
 //! made are removed.
+//!
+//! `nchw-files` writes in the same way, but not with a mode: a file with a key must never be readable by
+//! others, not even for a moment. Its errors come from `nchw-core`, with which every machine would first
+//! compile serde and toml.
 
 use crate::paths;
 use anyhow::{Context, Result, bail};
@@ -126,6 +130,16 @@ pub fn free_gb() -> Result<f64> {
     Ok((disk.f_bavail * disk.f_frsize) as f64 / 1e9)
 }
 
+/// Whether a condition becomes true within seconds. A process that another test starts inherits every open
+/// file for a moment, and with it the lock.
+#[cfg(test)]
+pub fn soon(mut condition: impl FnMut() -> bool) -> bool {
+    (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        condition()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,11 +210,6 @@ mod tests {
         let held = lock(&path).unwrap().unwrap();
         assert!(lock(&path).unwrap().is_none());
         drop(held);
-        // A process that another test starts inherits every open file for a moment.
-        let free = (0..200).any(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-            lock(&path).unwrap().is_some()
-        });
-        assert!(free, "the lock is released");
+        assert!(soon(|| lock(&path).unwrap().is_some()), "the lock is released");
     }
 }

@@ -15,18 +15,16 @@ pub fn name(command: &Command) -> String {
     program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// A Python script of the commands, in the course's Python environment.
+/// A Python script of the commands, such as `notebooks` or `bench.day`, in the course's environment.
 pub fn script(name: &str) -> Command {
-    let mut python = Command::new(paths::venv_program("python"));
-    python.arg(paths::script(name));
-    python
+    script_of(paths::venv_program("python"), name)
 }
 
-/// A module in one of the folders of scripts, such as `bench.day`.
-pub fn module(python: impl AsRef<OsStr>, name: &str) -> Command {
+/// A Python script of the commands, in another environment.
+pub fn script_of(python: impl AsRef<OsStr>, name: &str) -> Command {
     let mut python = Command::new(python);
-    // Python finds the module from the folder above, and the modules that it shares with others.
-    python.args(["-m", name]).current_dir(paths::script(""));
+    // As a module: from this folder, Python also finds the modules that the scripts share.
+    python.args(["-m", name]).current_dir(paths::scripts());
     python
 }
 

@@ -95,8 +95,8 @@ fn python_on(path: &OsStr, own: &Path) -> Option<PathBuf> {
 fn find_cxx() -> Result<PathBuf> {
     let names = std::env::var("CXX").into_iter().chain(["g++", "c++", "clang++"].map(String::from));
     names
-        .filter_map(|name| which::which(name).ok())
-        .next()
+        .into_iter()
+        .find_map(|name| which::which(name).ok())
         .context("no C++ compiler was found: install one (Debian, Ubuntu: `sudo apt install g++`)")
 }
 

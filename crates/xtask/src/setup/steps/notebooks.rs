@@ -40,9 +40,7 @@ fn build() -> Result<()> {
     }
     let begun = SystemTime::now();
     let _ = fs::remove_file(&stamp);
-    let mut probe = run::script("kernel_probe.py");
-    probe.arg("--build").env("NCHW_BUILD", "1").current_dir(paths::notebooks());
-    progress::run_logged(&mut probe, "kernel")?;
+    progress::run_logged(run::script("kernel_probe").arg("--build").env("NCHW_BUILD", "1"), "kernel")?;
     let size = fresh::library_size(&folder).context("the kernel compiled no library of the crate")?;
     files::write(&stamp, size.to_string())?;
     // A file that was edited during the compilation must be newer than the result.
