@@ -42,7 +42,7 @@ pub struct Layer {
 }
 
 /// The kinds of layer.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// A convolution.
     Conv,
