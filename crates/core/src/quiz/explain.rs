@@ -17,7 +17,7 @@ pub fn arithmetic(question: &Question) -> String {
         | Ask::Features
         | Ask::Unknown(_)
         | Ask::UnreadColumns => lines.extend(steps(&|row| row.explain_output().to_string())),
-        Ask::Weight | Ask::FilterChannels => {
+        Ask::Weight | Ask::FilterChannels | Ask::Weights => {
             lines.extend(steps(&|row| row.explain_weight().to_string()).pop());
         }
         Ask::FilterWeights => lines.extend(rows.last().map(|row| {

@@ -105,6 +105,8 @@ pub enum Ask {
     FilterChannels,
     /// The weights of one filter, without its bias.
     FilterWeights,
+    /// All weights of the layer, without biases.
+    Weights,
     /// Weights and biases of the layer.
     Parameters,
     /// Weights and biases of all layers.
@@ -285,12 +287,13 @@ impl Ask {
     /// The names of an answer's numbers.
     pub fn names(self, count: usize) -> &'static [&'static str] {
         match (self, count) {
+            (Ask::Output, 1) => &["features"],
             (Ask::Output, 2) => &["N", "features"],
             (Ask::Output, 3) => &["C", "H", "W"],
             (Ask::Output | Ask::Weight, _) => &["N", "C", "H", "W"],
             (Ask::OutputSize | Ask::Field, _) => &["H", "W"],
             (Ask::OutputChannels | Ask::FilterChannels, _) => &["channels"],
-            (Ask::FilterWeights, _) => &["weights"],
+            (Ask::FilterWeights | Ask::Weights, _) => &["weights"],
             (Ask::Parameters | Ask::AllParameters, _) => &["parameters"],
             (Ask::FieldSide, _) => &["side"],
             (Ask::UnreadColumns, _) => &["columns"],

@@ -7,21 +7,22 @@
 //! exercise("03-2").hint();
 //! ```
 //!
-//! The texts are in `exercises/*.toml`. The right answers are not written down: `list.rs` computes
-//! them with libtorch.
+//! The exercises are in `exercises/*.toml`. The right answers are not written down: libtorch computes
+//! them (`goal.rs`).
 
 mod compare;
-mod list;
+mod expression;
+mod goal;
 mod tasks;
-mod text;
 mod work;
 
 pub use work::{IntoWork, Work};
 
+use crate::check::holds_something;
 use crate::notebook::{Output, shows};
 use crate::quiz::Note;
 use crate::{Error, Result, error::debug_as_display};
-use list::Goal;
+use goal::Goal;
 use nchw_core::html::escape;
 use std::fmt;
 use tasks::{Task, tasks};
@@ -46,7 +47,7 @@ pub fn exercise(id: &str) -> Exercise {
         Ok(tasks) => tasks,
         Err(error) => return Exercise(Err(error.to_string())),
     };
-    let found = tasks.iter().find(|task| task.text.id == id.trim());
+    let found = tasks.iter().find(|task| task.id == id.trim());
     Exercise(found.ok_or_else(|| unknown(id, tasks)))
 }
 
@@ -66,14 +67,24 @@ pub fn your_turn<T>(id: &str) -> Result<T> {
         Ok(task) => Error::unsolved(format!(
             "exercise {id} is yours: replace `your_turn(\"{id}\")?` with {}, then run the cell again \
              (a hint: exercise(\"{id}\").hint())",
-            task.text.yours()
+            task.yours()
         )),
         Err(says) => Error::new(says),
     })
 }
 
+/// An error that the learner's function returned for this input.
+fn in_function(error: Error, x: &Tensor) -> Error {
+    // Not started yet: the message of `your_turn` needs no introduction.
+    if error.is_unsolved() {
+        return error;
+    }
+    let size = x.size();
+    Error::new(format!("your function, called with an input of shape {size:?}, returned an error\n{error}"))
+}
+
 fn unknown(id: &str, tasks: &[Task]) -> String {
-    let ids: Vec<&str> = tasks.iter().map(|task| task.text.id.as_str()).collect();
+    let ids: Vec<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
     let id: String = id.trim().chars().take(40).collect();
     format!("there is no exercise `{id}`; the exercises are {}", ids.join(", "))
 }
@@ -82,7 +93,7 @@ impl Exercise {
     /// Checks your work: a tensor, a [`Matrix`](crate::matrix::Matrix), a number, sizes such as
     /// `[20, 10, 3, 3]`, or layers, whichever the exercise asks for.
     pub fn check(&self, work: impl IntoWork) -> Checked {
-        self.checked(|task| task.goal.judge(&task.text, &work.into_work()))
+        self.checked(|task| task.goal.judge(&task.what, &work.into_work()))
     }
 
     /// Checks a function of yours by calling it with inputs of several sizes.
@@ -90,24 +101,31 @@ impl Exercise {
     /// # Errors
     /// If your function returns an error: the `?` after the call shows it.
     pub fn check_function(&self, function: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Checked> {
-        let mut failed = None;
-        let checked = self.checked(|task| match &task.goal {
-            Goal::Function { inputs, truth, slips } => {
-                compare::functions(&function, inputs, *truth, &task.text, slips, &mut failed)
+        let Ok(Task { goal: Goal::Function(computed), .. }) = &self.0 else {
+            return Ok(self.checked(|task| {
+                let says = "got a function: write exercise";
+                Ok(vec![format!("expected {}, {says}(\"{}\").check(…)", task.what, task.id)])
+            }));
+        };
+        for x in computed.inputs()? {
+            let given = function(&x.copy()).map_err(|error| in_function(error, &x))?;
+            let wrong = holds_something(&given).and_then(|()| computed.compared(&given, &x));
+            let wrong = wrong.unwrap_or_else(|error| vec![error.to_string()]);
+            if !wrong.is_empty() {
+                let on = format!("called with an input of shape {:?}, your function returned", x.size());
+                let returned =
+                    if given.defined() { format!("{:?}", given.size()) } else { "no tensor".into() };
+                return Ok(self.checked(|_| Ok([vec![format!("{on} {returned}")], wrong].concat())));
             }
-            _ => Ok(vec![format!(
-                "expected {}, got a function: write exercise(\"{}\").check(…)",
-                task.text.what, task.text.id
-            )]),
-        });
-        failed.map_or(Ok(checked), Err)
+        }
+        Ok(self.checked(|_| Ok(vec![])))
     }
 
     /// A hint.
     pub fn hint(&self) -> Note {
         Note::new(
             match &self.0 {
-                Ok(task) => format!("Hint for exercise {}: {}", task.text.id, task.text.hint),
+                Ok(task) => format!("Hint for exercise {}: {}", task.id, task.hint),
                 Err(says) => says.clone(),
             },
             None,
@@ -120,7 +138,7 @@ impl Exercise {
             Err(says) => return Checked { id: String::new(), says: vec![says.clone()], learned: "" },
         };
         let says = judge(task).unwrap_or_else(|error| vec![error.to_string()]);
-        Checked { id: task.text.id.clone(), says, learned: &task.text.learned }
+        Checked { id: task.id.clone(), says, learned: &task.learned }
     }
 }
 
@@ -128,13 +146,12 @@ impl fmt::Display for Exercise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Ok(task) => {
-                let call =
-                    if matches!(task.goal, Goal::Function { .. }) { "check_function" } else { "check" };
+                let call = if matches!(task.goal, Goal::Function(_)) { "check_function" } else { "check" };
                 write!(
                     f,
                     "Exercise {0} ({1}) asks for {2}.\nTo check your answer: exercise(\"{0}\").{call}(…)   \
                      A hint: exercise(\"{0}\").hint()",
-                    task.text.id, task.notebook, task.text.what
+                    task.id, task.notebook, task.what
                 )
             }
             Err(says) => f.write_str(says),

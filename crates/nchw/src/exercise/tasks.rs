@@ -1,36 +1,55 @@
-//! The exercises: the texts from `exercises/*.toml`, one file per notebook, with their code.
+//! The exercises of the course, from `exercises/*.toml`, one file per notebook.
 
-use super::list::{GOALS, Goal};
-use super::text::Text;
-use crate::quiz::texts::parse;
+use super::goal::Goal;
 use crate::{Error, Result};
+use nchw_core::quiz::texts::parse;
 use serde::Deserialize;
 use std::sync::LazyLock;
 
-/// An exercise: its texts, and what judges it.
+/// An exercise, as it is written in `exercises/*.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Task {
-    /// The notebook that contains it, without `.md`.
-    pub notebook: &'static str,
-    pub text: Text,
-    pub goal: &'static Goal,
+    /// The notebook that contains it, without `.md`: the name of the file.
+    #[serde(skip)]
+    pub notebook: String,
+    /// The notebook's number and the exercise's: `03-2`.
+    pub id: String,
+    /// What replaces `your_turn(…)?` in the cell, if it is not `what`.
+    yours: Option<String>,
+    /// What to hand in: completes "expected …".
+    pub what: String,
+    pub hint: String,
+    /// Shown when the answer is right.
+    pub learned: String,
+    pub goal: Goal,
 }
 
-/// A file of exercises: its notebook and its text.
-type File<'a> = (&'static str, &'a str);
+impl Task {
+    /// What replaces `your_turn(…)?`.
+    pub fn yours(&self) -> &str {
+        self.yours.as_ref().unwrap_or(&self.what)
+    }
+}
 
-const FILES: [File; 4] = [
-    ("03-channels", include_str!("../../exercises/03-channels.toml")),
-    ("04-padding-stride", include_str!("../../exercises/04-padding-stride.toml")),
-    ("05-pooling", include_str!("../../exercises/05-pooling.toml")),
-    ("07-what-it-sees", include_str!("../../exercises/07-what-it-sees.toml")),
-];
+macro_rules! files {
+    ($($notebook:literal),* $(,)?) => {
+        [$(($notebook, include_str!(concat!("../../exercises/", $notebook, ".toml")))),*]
+    };
+}
+
+/// The files, in the order of the course.
+const FILES: [(&str, &str); 4] = files!["03-channels", "04-padding-stride", "05-pooling", "07-what-it-sees"];
 
 /// All exercises, in the order of the course; parsed once.
 ///
 /// # Errors
-/// If a file is not as expected, or its exercises are not those of [`GOALS`].
+/// If a file is not as expected: its name, the line and the field.
 pub(super) fn tasks() -> Result<&'static [Task]> {
-    static TASKS: LazyLock<Result<Vec<Task>>> = LazyLock::new(|| read(&FILES, &GOALS));
+    static TASKS: LazyLock<Result<Vec<Task>>> = LazyLock::new(|| {
+        let files: Result<Vec<_>> = FILES.iter().map(|(notebook, text)| parsed(notebook, text)).collect();
+        Ok(files?.into_iter().flatten().collect())
+    });
     match &*TASKS {
         Ok(tasks) => Ok(tasks),
         Err(error) => Err(Error::new(error.to_string())),
@@ -40,32 +59,12 @@ pub(super) fn tasks() -> Result<&'static [Task]> {
 /// A file: its exercises as `[[exercise]]`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Exercises {
-    exercise: Vec<Text>,
+struct File {
+    exercise: Vec<Task>,
 }
 
-/// Parses the files, and gives every text its code.
-pub(super) fn read(files: &[File], goals: &'static [(&'static str, Goal)]) -> Result<Vec<Task>> {
-    let mut tasks: Vec<Task> = vec![];
-    for (notebook, text) in files {
-        let file = format!("exercises/{notebook}.toml");
-        for text in parse::<Exercises>(&file, text)?.exercise {
-            let id = &text.id;
-            let Some((_, goal)) = goals.iter().find(|(known, _)| known == id) else {
-                return Err(Error::new(format!("{file}: exercise {id} has no code in exercise/list.rs")));
-            };
-            let (mut names, written) = (goal.slips(), Vec::from_iter(text.wrong.keys()));
-            names.sort_unstable();
-            if names != written {
-                return Err(Error::new(format!(
-                    "{file}: exercise {id}: `wrong` has the names {written:?}; expected {names:?}, as in exercise/list.rs"
-                )));
-            }
-            tasks.push(Task { notebook, text, goal });
-        }
-    }
-    match goals.iter().find(|(id, _)| tasks.iter().all(|task| task.text.id != *id)) {
-        Some((id, _)) => Err(Error::new(format!("exercise {id} has code, but no text in exercises/*.toml"))),
-        None => Ok(tasks),
-    }
+/// The exercises in the text of a file.
+pub(super) fn parsed(notebook: &str, text: &str) -> Result<Vec<Task>> {
+    let file: File = parse(&format!("exercises/{notebook}.toml"), text)?;
+    Ok(file.exercise.into_iter().map(|task| Task { notebook: notebook.into(), ..task }).collect())
 }

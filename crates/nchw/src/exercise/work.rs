@@ -3,8 +3,10 @@
 use crate::{
     filter::Filter,
     matrix::Matrix,
+    quiz::{Answer, IntoAnswer, Whole},
     shapes::{self, Chain, chain},
 };
+use nchw_core::quiz::grade::shown;
 use tch::Tensor;
 
 /// Work that is handed in, not checked yet.
@@ -12,12 +14,8 @@ use tch::Tensor;
 pub enum Work {
     /// A tensor.
     Tensor(Tensor),
-    /// Sizes, or other whole numbers.
-    Sizes(Vec<i128>),
-    /// One whole number.
-    Whole(i128),
-    /// One number with a decimal point.
-    Number(f64),
+    /// A number, or sizes.
+    Numbers(Answer),
     /// Layers in sequence.
     Layers(Chain),
 }
@@ -35,112 +33,70 @@ impl Work {
         match self {
             Work::Tensor(tensor) if !tensor.defined() => "an undefined tensor".into(),
             Work::Tensor(tensor) => format!("a tensor of shape {:?}", tensor.size()),
-            Work::Sizes(sizes) => format!("the sizes {sizes:?}"),
-            Work::Whole(number) => format!("the number {number}"),
-            Work::Number(number) => format!("the number {number:?}"),
+            Work::Numbers(Answer::Numbers(sizes)) if sizes.len() != 1 => format!("the sizes {sizes:?}"),
+            Work::Numbers(number) => format!("the number {}", shown(number)),
             Work::Layers(layers) => format!("the layers `{layers}`"),
         }
     }
 }
 
-impl IntoWork for Tensor {
-    fn into_work(self) -> Work {
-        Work::Tensor(self)
-    }
-}
-
-impl IntoWork for &Tensor {
-    fn into_work(self) -> Work {
-        Work::Tensor(self.shallow_clone())
-    }
-}
-
-impl IntoWork for &Matrix {
-    fn into_work(self) -> Work {
-        Work::Tensor(self.tensor())
-    }
-}
-
-impl IntoWork for Matrix {
-    fn into_work(self) -> Work {
-        (&self).into_work()
-    }
-}
-
-impl IntoWork for &Filter {
-    fn into_work(self) -> Work {
-        Work::Tensor(self.weight())
-    }
-}
-
-impl IntoWork for Filter {
-    fn into_work(self) -> Work {
-        (&self).into_work()
-    }
-}
-
-macro_rules! layers {
-    ($($kind:ident),*) => {$(
-        impl IntoWork for shapes::$kind {
+macro_rules! works {
+    ($work:ident: $($kind:ty, $value:ident => $inside:expr;)*) => {$(
+        impl IntoWork for $kind {
             fn into_work(self) -> Work {
-                Work::Layers(chain![self])
+                let $value = self;
+                Work::$work($inside)
             }
         }
     )*};
+}
+works! { Tensor:
+    Tensor, tensor => tensor;
+    &Tensor, tensor => tensor.shallow_clone();
+    Matrix, matrix => matrix.tensor();
+    &Matrix, matrix => matrix.tensor();
+    Filter, filter => filter.weight();
+    &Filter, filter => filter.weight();
+}
+works! { Layers:
+    Chain, layers => layers;
+    &Chain, layers => layers.clone();
+}
+macro_rules! layers {
+    ($($kind:ident),*) => {
+        works! { Layers: $(shapes::$kind, layer => chain![layer];)* }
+    };
 }
 layers!(Layer, Conv, ConvTranspose, MaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool);
 layers!(Flatten, Linear, Relu, BatchNorm, Dropout);
 
-impl IntoWork for Chain {
-    fn into_work(self) -> Work {
-        Work::Layers(self)
-    }
-}
-
-impl IntoWork for &Chain {
-    fn into_work(self) -> Work {
-        Work::Layers(self.clone())
-    }
-}
-
 macro_rules! numbers {
-    ($way:ident $from:ty: $($kind:ty),*) => {$(
-        impl IntoWork for $kind {
-            fn into_work(self) -> Work {
-                Work::$way(self as $from)
-            }
-        }
-
-        impl IntoWork for &$kind {
-            fn into_work(self) -> Work {
-                (*self).into_work()
-            }
-        }
-    )*};
+    ($($kind:ty),*) => {
+        works! { Numbers: $($kind, number => number.into_answer(); &$kind, number => (*number).into_answer();)* }
+    };
 }
-numbers!(Whole i128: i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
-numbers!(Number f64: f32, f64);
+numbers!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, f32, f64);
 
-impl<T: crate::quiz::Whole, const N: usize> IntoWork for [T; N] {
+impl<T: Whole, const N: usize> IntoWork for [T; N] {
     fn into_work(self) -> Work {
-        Work::Sizes(self.iter().map(|size| size.whole()).collect())
+        Work::Numbers(self.into_answer())
     }
 }
 
-impl<T: crate::quiz::Whole> IntoWork for Vec<T> {
+impl<T: Whole, const N: usize> IntoWork for &[T; N] {
     fn into_work(self) -> Work {
-        Work::Sizes(self.iter().map(|size| size.whole()).collect())
+        Work::Numbers(self.into_answer())
     }
 }
 
-impl<T: crate::quiz::Whole, const N: usize> IntoWork for &[T; N] {
+impl<T: Whole> IntoWork for Vec<T> {
     fn into_work(self) -> Work {
-        (*self).into_work()
+        Work::Numbers(self.into_answer())
     }
 }
 
-impl<T: crate::quiz::Whole> IntoWork for &Vec<T> {
+impl<T: Whole> IntoWork for &Vec<T> {
     fn into_work(self) -> Work {
-        self.clone().into_work()
+        Work::Numbers(self.into_answer())
     }
 }

@@ -1,6 +1,6 @@
 //! Random questions from a seed. libtorch computes the answers.
 
-use super::run::truth;
+use super::run::answer;
 use crate::random::Rng;
 use crate::{Error, Result};
 use nchw_core::quiz::question::{Ask, Question, Topic};
@@ -22,9 +22,8 @@ pub(super) fn question(seed: u64, level: u8) -> Result<Question> {
     // If a window does not fit, another question is drawn; most windows fit.
     for _ in 0..1000 {
         let mut question = drawn(seed, level, &mut rng);
-        if let Ok(answer) = truth(&question) {
-            let text: Vec<String> = answer.iter().map(i64::to_string).collect();
-            question.answer = text.join("x");
+        if let Ok(answer) = answer(&question) {
+            question.answer = answer;
             return Ok(question);
         }
     }

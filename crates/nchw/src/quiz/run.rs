@@ -12,28 +12,16 @@ const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
 /// # Errors
 /// If the layers cannot be parsed, libtorch refuses them, or the question has no such answer.
 pub(crate) fn truth(question: &Question) -> Result<Vec<i64>> {
-    if let Ask::Row(row) = question.ask {
-        return convolved_row(&question.input, &question.layers, row);
+    match question.ask {
+        Ask::Row(row) => convolved_row(&question.input, &question.layers, row),
+        ask => Run::of(&question.input, &question.filled(&question.answer))?.answer(ask),
     }
-    let run = Run::of(&question.input, &question.filled(&question.answer))?;
-    let out = run.sizes_out();
-    let none = || Error::new("libtorch has no answer to this question");
-    let last = run.parameters.last().ok_or_else(none);
-    Ok(match question.ask {
-        Ask::Output => out,
-        Ask::OutputSize => out[out.len() - 2..].to_vec(),
-        Ask::OutputChannels => vec![run.output.size()[1]],
-        Ask::Features => vec![run.output.size()[1]],
-        Ask::Weight => last?.weight.clone().ok_or_else(none)?,
-        Ask::FilterChannels => vec![last?.weight.clone().ok_or_else(none)?[1]],
-        Ask::FilterWeights => vec![last?.weight.clone().ok_or_else(none)?[1..].iter().product()],
-        Ask::Parameters => vec![last?.count],
-        Ask::AllParameters => vec![run.parameters.iter().map(|l| l.count).sum()],
-        Ask::Field => run.field()?.to_vec(),
-        Ask::FieldSide => run.field()?[..1].to_vec(),
-        Ask::UnreadColumns => vec![run.unread_columns()?],
-        Ask::Unknown(_) | Ask::Row(_) | Ask::Letters => return Err(none()),
-    })
+}
+
+/// The same as it is written in a question: `20x10x3x3`.
+pub(crate) fn answer(question: &Question) -> Result<String> {
+    let numbers: Vec<String> = truth(question)?.iter().map(i64::to_string).collect();
+    Ok(numbers.join("x"))
 }
 
 /// The output's sizes; `None` if libtorch refuses the layers.
@@ -43,8 +31,8 @@ pub(crate) fn sizes_out(input: &str, layers: &str) -> Option<Vec<i64>> {
 }
 
 /// The parameters of one layer.
-pub(crate) struct Parameters {
-    pub(crate) weight: Option<Vec<i64>>,
+struct Parameters {
+    weight: Option<Vec<i64>>,
     count: i64,
 }
 
@@ -56,11 +44,11 @@ pub(crate) struct Run {
     output: Tensor,
     batched: bool,
     /// One for each layer.
-    pub(crate) parameters: Vec<Parameters>,
+    parameters: Vec<Parameters>,
 }
 
 impl Run {
-    pub(crate) fn of(input: &str, layers: &str) -> Result<Run> {
+    pub(super) fn of(input: &str, layers: &str) -> Result<Run> {
         Run::on(input.parse()?, &layers.parse()?)
     }
 
@@ -81,13 +69,44 @@ impl Run {
         Ok(Run { input, output, batched: maps.batched, parameters })
     }
 
+    /// What is asked about the layers.
+    ///
+    /// # Errors
+    /// If they have no such answer.
+    pub(crate) fn answer(&self, ask: Ask) -> Result<Vec<i64>> {
+        let none = || Error::new("libtorch has no answer to this question");
+        let last = self.parameters.last().ok_or_else(none)?;
+        let weight = || last.weight.clone().ok_or_else(none);
+        let out = self.sizes_out();
+        Ok(match ask {
+            Ask::Output => out,
+            Ask::OutputSize => out[out.len().saturating_sub(2)..].to_vec(),
+            Ask::OutputChannels | Ask::Features => vec![self.output.size()[1]],
+            Ask::Weight => weight()?,
+            Ask::Weights => vec![weight()?.iter().product()],
+            Ask::FilterChannels => vec![weight()?[1]],
+            Ask::FilterWeights => vec![weight()?[1..].iter().product()],
+            Ask::Parameters => vec![last.count],
+            Ask::AllParameters => vec![self.parameters.iter().map(|layer| layer.count).sum()],
+            Ask::Field => self.field()?.to_vec(),
+            Ask::FieldSide => self.field()?[..1].to_vec(),
+            Ask::UnreadColumns => vec![self.unread_columns()?],
+            Ask::Unknown(_) | Ask::Row(_) | Ask::Letters => return Err(none()),
+        })
+    }
+
+    /// The shape of each layer's weight; empty if it has none.
+    pub(crate) fn weights(&self) -> impl Iterator<Item = &[i64]> {
+        self.parameters.iter().map(|layer| layer.weight.as_deref().unwrap_or_default())
+    }
+
     /// The output's sizes, without N if the input had none.
-    pub(crate) fn sizes_out(&self) -> Vec<i64> {
+    fn sizes_out(&self) -> Vec<i64> {
         self.output.size()[usize::from(!self.batched)..].to_vec()
     }
 
     /// The rows and columns of the input that the value in the middle depends on.
-    pub(crate) fn field(&self) -> Result<[i64; 2]> {
+    fn field(&self) -> Result<[i64; 2]> {
         let [_, _, h, w] = self.output.size()[..] else {
             return Err(Error::new("there are no rows and columns"));
         };
@@ -206,7 +225,7 @@ fn convolved_row(image: &str, filter: &str, row: usize) -> Result<Vec<i64>> {
 }
 
 /// Numbers as text, `1 0 / 0 1`, channels separated by `|`, as a tensor 1 C H W.
-fn values(text: &str) -> Result<Tensor> {
+pub(crate) fn values(text: &str) -> Result<Tensor> {
     let channels: Vec<&str> = text.split('|').collect();
     let rows = channels[0].split('/').count();
     let numbers: Vec<f32> = text.split([' ', '/', '|']).filter_map(|word| word.parse().ok()).collect();
