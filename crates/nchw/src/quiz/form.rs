@@ -3,11 +3,10 @@
 //! The script checks answers against the form's data attributes. Where scripts are removed (an
 //! untrusted notebook, GitHub), readers can still unfold the hints and the answer.
 
-use super::quiz;
+use super::{arithmetic_html, quiz, text_html};
 use crate::error::debug_as_display;
 use crate::notebook::{Output, shows};
 use nchw_core::html::escape;
-use nchw_core::quiz::explain;
 use nchw_core::quiz::feedback::sentence;
 use nchw_core::quiz::grade::letters_in;
 use nchw_core::quiz::question::{Ask, Choice, Part, Question, axis_name};
@@ -81,21 +80,17 @@ fn form(question: &Question, fresh: &str) -> String {
         Ask::Letters => letters(question, fresh),
         _ => numbers(question, &slips, fresh),
     };
-    let image = match question.image.as_str() {
-        "" => String::new(),
-        image => format!("<p>Image: {}</p>", escape(image)),
-    };
     // Submitted without the script, a form with the method `dialog` leaves the page as it is.
     format!(
         "<form class=\"nchw-quiz\" method=\"dialog\" data-lm-suppress-shortcuts=\"true\" {attributes} \
          style=\"margin:0 0 1em\"><fieldset style=\"padding:.5em 1em\"><legend><b>Quiz {id}</b> ({topic})</legend>\
-         <p>{text}</p>{image}<p>{fields} <button type=\"submit\">Check</button></p>\
+         {text}<p>{fields} <button type=\"submit\">Check</button></p>\
          <div role=\"status\" aria-live=\"polite\"></div>\
          <p class=\"nchw-off\">This form works after its cell is run. Until then, answer with \
          <code>quiz(&quot;{id}&quot;).answer({blank})</code>, or unfold the hints below.</p></fieldset></form>{folded}",
         id = question.id,
         topic = question.topic,
-        text = escape(&question.text),
+        text = text_html(question),
         blank = escape(&question.placeholder().0),
         folded = folded(question)
     )
@@ -110,13 +105,12 @@ fn folded(question: &Question) -> String {
             escape(hint)
         )
     });
-    let steps: Vec<String> = explain::arithmetic(question).lines().map(escape).collect();
     format!(
-        "{}<details><summary>Quiz {}: the answer</summary><p><b>{}</b></p><pre>{}</pre></details>",
+        "{}<details><summary>Quiz {}: the answer</summary><p><b>{}</b></p>{}</details>",
         hints.collect::<String>(),
         question.id,
         escape(&question.typed()),
-        steps.join("\n")
+        arithmetic_html(question)
     )
 }
 

@@ -20,11 +20,9 @@ mod sheet;
 
 pub use form::{Form, quiz_form};
 pub use nchw_core::quiz::answer::{Answer, IntoAnswer, Whole};
-pub(crate) use nchw_core::quiz::answer::{out_of_range, whole_number};
 pub use nchw_core::quiz::feedback::{Feedback, Note};
 pub use nchw_core::quiz::grade::{Mark, Verdict};
 pub use nchw_core::quiz::question::Topic;
-pub(crate) use nchw_core::quiz::texts;
 pub use progress::Progress;
 pub use sheet::{Sheet, sheet};
 
@@ -225,29 +223,43 @@ impl Quiz {
             Err(says) => return format!("<p>{}</p>", escape(says)),
         };
         let (blank, what) = question.placeholder();
-        let image = match question.image.as_str() {
-            "" => String::new(),
-            image => format!("<p>Image: {}</p>", escape(image)),
-        };
-        let options: String = question
-            .options
-            .iter()
-            .map(|Choice { letter, text }| format!("<li><b>{letter}</b>: {}</li>", escape(text)))
-            .collect();
-        let options = if options.is_empty() { options } else { format!("<ul>{options}</ul>") };
         format!(
-            "<p><b>Quiz {}</b> ({}, level {})</p><p>{}</p>{image}{options}\
-             <p>Answer in a cell, with {} in place of {}: <code>quiz(\"{}\").answer({})</code></p>",
+            "<p><b>Quiz {}</b> ({}, level {})</p>{}{}<p>Answer in a cell, with {} in place of {}: <code>quiz(\"{}\").answer({})</code></p>",
             question.id,
             question.topic,
             question.level,
-            escape(&question.text),
+            text_html(question),
+            options_html(question),
             escape(&what),
             escape(&blank_of(&blank)),
             question.id,
             escape(&blank)
         )
     }
+}
+
+/// The text of a question, and the description of its image.
+fn text_html(question: &Question) -> String {
+    let image = match question.image.as_str() {
+        "" => String::new(),
+        image => format!("<p>Image: {}</p>", escape(image)),
+    };
+    format!("<p>{}</p>{image}", escape(&question.text))
+}
+
+/// The options of a question, if it has any.
+fn options_html(question: &Question) -> String {
+    let item = |Choice { letter, text }: &Choice| format!("<li><b>{letter}</b>: {}</li>", escape(text));
+    match question.options.iter().map(item).collect::<String>() {
+        none if none.is_empty() => none,
+        items => format!("<ul>{items}</ul>"),
+    }
+}
+
+/// The arithmetic behind an answer, line by line.
+fn arithmetic_html(question: &Question) -> String {
+    let steps: Vec<String> = explain::arithmetic(question).lines().map(escape).collect();
+    format!("<pre>{}</pre>", steps.join("\n"))
 }
 
 impl fmt::Display for Quiz {

@@ -9,8 +9,9 @@ use crate::files;
 use crate::notebook::{Output, shows};
 use nchw_core::html::escape;
 use nchw_core::quiz::{feedback::Notice, question::Topic};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeMap,
     env, fmt,
     fs::{self, File},
     io::{self, ErrorKind, Write},
@@ -19,13 +20,14 @@ use std::{
 };
 
 /// Entries by the questions' ids.
-type Entries = Map<String, Value>;
+type Entries = BTreeMap<String, Entry>;
 
 /// The entries if the file cannot be used; the learner has been told so.
 static MEMORY: Mutex<Option<Entries>> = Mutex::new(None);
 
 /// The progress on one question.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Entry {
     pub right: bool,
     pub tries: u64,
@@ -47,17 +49,12 @@ pub(super) fn file() -> PathBuf {
 
 /// The entry of one question.
 pub(super) fn entry(id: &str) -> Entry {
-    from_value(entries().0.get(id))
+    entries().0.get(id).copied().unwrap_or_default()
 }
 
 /// Changes the entry of one question.
 pub(super) fn change(id: &str, change: impl FnOnce(&mut Entry)) -> Notice {
-    update(&file(), |entries| {
-        let mut entry = from_value(entries.get(id));
-        change(&mut entry);
-        let value = json!({ "right": entry.right, "tries": entry.tries, "hints": entry.hints });
-        entries.insert(id.into(), value);
-    })
+    update(&file(), |entries| change(entries.entry(id.into()).or_default()))
 }
 
 /// Deletes all entries.
@@ -79,12 +76,6 @@ pub(super) fn entries() -> (Entries, Notice) {
         }
         Err(error) => (Entries::new(), Some(format!("{} could not be read ({error})", file.display()))),
     }
-}
-
-fn from_value(value: Option<&Value>) -> Entry {
-    let number = |name: &str| value.and_then(|v| v[name].as_u64()).unwrap_or(0);
-    let right = value.and_then(|v| v["right"].as_bool()).unwrap_or(false);
-    Entry { right, tries: number("tries"), hints: number("hints") }
 }
 
 fn update(file: &Path, change: impl FnOnce(&mut Entries)) -> Notice {
@@ -184,7 +175,7 @@ impl Progress {
     /// The progress on these questions, by topic; other ids belong to random questions.
     pub(super) fn of(questions: &[(&str, Topic)]) -> Progress {
         let (entries, notice) = entries();
-        let right = |id: &str| from_value(entries.get(id)).right;
+        let right = |id: &str| entries.get(id).is_some_and(|entry| entry.right);
         let mut topics = vec![];
         for topic in Topic::ALL {
             let ids: Vec<&str> = match topic {
@@ -197,7 +188,7 @@ impl Progress {
                 topics.push((topic, ids.iter().filter(|id| right(id)).count(), ids.len()));
             }
         }
-        let tries = entries.values().map(|value| from_value(Some(value)).tries).sum();
+        let tries = entries.values().map(|entry| entry.tries).sum();
         Progress { topics, tries, notice }
     }
 
@@ -257,7 +248,7 @@ mod tests {
 
     fn put(file: &Path, id: &str, memory: &mut Option<Entries>) -> Notice {
         update_or_keep(file, memory, |entries| {
-            entries.insert(id.into(), json!({ "right": true }));
+            entries.insert(id.into(), Entry { right: true, ..Entry::default() });
         })
     }
 
@@ -276,7 +267,8 @@ mod tests {
         let mine = folder.path().join("progress.json.damaged-2");
         fs::write(&mine, "mine").unwrap();
         std::os::unix::fs::symlink("nowhere", folder.path().join("progress.json.damaged-4")).unwrap();
-        for (n, bytes) in [(1, b"{ not json".as_slice()), (3, b"\xff\xfe"), (5, b"[1, 2]")] {
+        let other = br#"{ "b1": 7 }"#;
+        for (n, bytes) in [(1, b"{ not json".as_slice()), (3, b"\xff\xfe"), (5, b"[1, 2]"), (6, other)] {
             fs::write(&file, bytes).unwrap();
             let notice = put(&file, "b2", &mut None);
             let aside = format!("progress.json.damaged-{n}");

@@ -1,9 +1,10 @@
 //! A printable sheet of questions for a class, and its answer key.
 
-use super::random;
+use super::{arithmetic_html, options_html, random, text_html};
 use crate::random::Rng;
 use crate::{Error, Result};
 use nchw_core::html::escape;
+use nchw_core::quiz::explain::arithmetic;
 use nchw_core::quiz::question::{Ask, Choice, Question};
 use nchw_core::quiz::questions::questions;
 use std::{fmt, sync::Arc};
@@ -69,10 +70,8 @@ impl Sheet {
     /// The answers, as Markdown, with the arithmetic.
     pub fn key_markdown(&self) -> String {
         let answers = self.questions.iter().zip(1..).map(|(question, n)| {
-            let steps: Vec<String> = nchw_core::quiz::explain::arithmetic(question)
-                .lines()
-                .map(|line| format!("       {line}"))
-                .collect();
+            let steps = arithmetic(question);
+            let steps: Vec<String> = steps.lines().map(|line| format!("       {line}")).collect();
             format!("{n}. **{}** (quiz {})\n\n{}\n", question.typed(), source(question), steps.join("\n"))
         });
         format!("# Answers to sheet {}\n\n{}", self.seed, answers.collect::<Vec<_>>().join("\n"))
@@ -81,21 +80,8 @@ impl Sheet {
     /// The questions, as an HTML page.
     pub fn html(&self) -> String {
         let questions = self.questions.iter().map(|question| {
-            let options: String = question
-                .options
-                .iter()
-                .map(|Choice { letter, text }| format!("<li><b>{letter}</b>: {}</li>", escape(text)))
-                .collect();
-            let options = if options.is_empty() { options } else { format!("<ul>{options}</ul>") };
-            let image = match question.image.as_str() {
-                "" => String::new(),
-                image => format!("<p><i>{}</i></p>", escape(image)),
-            };
-            format!(
-                "<li><p>{}</p>{image}{options}<p>{}</p></li>",
-                escape(&question.text),
-                escape(&blanks(question))
-            )
+            let blanks = escape(&blanks(question));
+            format!("<li>{}{}<p>{blanks}</p></li>", text_html(question), options_html(question))
         });
         let list = format!("<p>Name:</p><ol>{}</ol>", questions.collect::<String>());
         page(&format!("개채행열: shape quiz (sheet {})", self.seed), &list)
@@ -104,13 +90,11 @@ impl Sheet {
     /// The answers, as an HTML page, with the arithmetic.
     pub fn key_html(&self) -> String {
         let answers = self.questions.iter().map(|question| {
-            let steps: Vec<String> =
-                nchw_core::quiz::explain::arithmetic(question).lines().map(escape).collect();
             format!(
-                "<li><p><b>{}</b> (quiz {})</p><pre>{}</pre></li>",
+                "<li><p><b>{}</b> (quiz {})</p>{}</li>",
                 escape(&question.typed()),
                 source(question),
-                steps.join("\n")
+                arithmetic_html(question)
             )
         });
         page(&format!("Answers to sheet {}", self.seed), &format!("<ol>{}</ol>", answers.collect::<String>()))
