@@ -7,6 +7,7 @@ mod common;
 
 use common::{TempFolder, skip};
 use nchw::prelude::*;
+use serde_json::Value;
 use std::{
     collections::hash_map::RandomState,
     env, fs,
@@ -96,19 +97,12 @@ fn killed_at_20_moments() {
     }
     assert!(start(folder.path()).wait().unwrap().success());
     assert_eq!(checkpoint_tensors(folder.path()), checkpoint_tensors(whole.path()));
-    let log = |folder: &Path| -> Vec<(i64, f64, f64)> {
-        let text = fs::read_to_string(folder.join("log.jsonl")).unwrap();
-        let number = |line: &str, key: &str| -> f64 {
-            line.split(&format!("\"{key}\":"))
-                .nth(1)
-                .unwrap()
-                .split([',', '}'])
-                .next()
-                .unwrap()
-                .parse()
-                .unwrap()
+    let log = |folder: &Path| -> Vec<[Value; 3]> {
+        let numbers = |line: &str| {
+            let epoch: Value = serde_json::from_str(line).unwrap();
+            ["epoch", "loss", "accuracy"].map(|key| epoch.get(key).expect(key).clone())
         };
-        text.lines().map(|l| (number(l, "epoch") as i64, number(l, "loss"), number(l, "accuracy"))).collect()
+        fs::read_to_string(folder.join("log.jsonl")).unwrap().lines().map(numbers).collect()
     };
     assert_eq!(log(folder.path()), log(whole.path()));
 }
