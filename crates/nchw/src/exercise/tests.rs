@@ -101,7 +101,7 @@ fn an_error_in_a_file_names_the_file_the_line_and_the_field() {
         ("[exercise.goal.sum]\n", "unknown variant `sum`, expected one of `numbers`, `layers`"),
         (&goal.replace("output", "outpt"), "unknown variant `outpt`"),
         (&goal.replace("layers", "wrong = [{ sys = \"\" }]\nlayers"), "unknown field `sys`"),
-        (&format!("{goal}[exercise.goal.tensor]\ninputs = []\nequals = \"1\"\n"), "line 7"),
+        (&format!("{goal}[exercise.goal.tensor]\ninputs = []\nequals = \"1\"\n"), "wanted exactly 1 element"),
     ] {
         let said = new(goal).err().unwrap().to_string();
         assert!(said.starts_with("exercises/09-new.toml: TOML parse error"), "{said}");
@@ -246,7 +246,7 @@ fn sizes_name_the_axis_and_the_confusion() {
     all_say(
         "04-2",
         [
-            ([8, 16, 26], &["W 열 = 26: round down"]),
+            ([8, 16, 26], &["W 열 = 26: one too many"]),
             ([8, 16, 24], &["the padding is missing"]),
             ([8, 17, 26], &["H 행 = 17: round down"]),
             ([8, 48, 73], &["the stride is missing"]),
