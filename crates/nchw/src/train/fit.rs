@@ -105,14 +105,15 @@ impl Curve {
 /// Trains a network of your own with Adam: any module of tch that gives one score per class. Tests it
 /// after every epoch, and prints a line per epoch. `name` is the name of the curve.
 ///
-/// If it is called again, it continues with the present weights.
+/// `weights` is the `VarStore` in which the layers were created. If `fit` is called again, it continues
+/// with the present weights.
 ///
 /// # Shapes
 /// `images` `[N, …]`, of any shape that the network accepts, `labels` `[N]`. Bytes are scaled to 0 to 1.
 ///
 /// # Errors
-/// If the network does not accept the images or gives no scores, there is not one label for each image,
-/// a setting is out of range, or the training diverges.
+/// If the network does not accept the images or gives no scores, `weights` has no parameters, there is
+/// not one label for each image, a setting is out of range, or the training diverges.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -139,6 +140,11 @@ pub fn fit(
     settings: &FitSettings,
 ) -> Result<Curve> {
     settings.check()?;
+    if weights.trainable_variables().is_empty() {
+        return Err(Error::new(
+            "this VarStore has no parameters: pass the one in which the layers of the network were created",
+        ));
+    }
     let logits = |images: &Tensor| -> Result<Tensor> {
         let images = match images.kind() {
             Kind::Uint8 => images.f_to_kind(Kind::Float)? / 255.0,
@@ -366,6 +372,9 @@ mod tests {
         };
         let small = brightness(&[0, 1, 1], 2);
         let few = Examples { labels: good.labels.narrow(0, 0, 2), ..brightness(&[0, 1, 1], 8) };
+        let other = nn::VarStore::new(Device::Cpu);
+        let error = fit("x", &net, &other, &good, &good, &FitSettings::default()).unwrap_err().to_string();
+        assert!(error.starts_with("this VarStore has no parameters"), "{error}");
         for (net, test, expected) in [
             (&net, &small, "the network does not accept images of 1x1x2x2 (kind Float): libtorch says: "),
             (&net, &few, "the labels of the test set: expected N, got 2"),
