@@ -31,11 +31,9 @@ mod pixels;
 #[path = "../tests/common/mod.rs"]
 mod testing;
 
-pub use data::shapes10;
 pub use error::{Error, Result};
 pub use filter::matrix;
 pub use image::{maps, trace};
-pub use net::{shuffle, small_net};
 pub use notebook::Show;
 pub use quiz::quiz;
 pub use tensor::{
@@ -48,7 +46,7 @@ pub use tensor::{
 use net::weights;
 use notebook::runtime;
 pub use tch;
-use tensor::{check, device, gradient, hints, summary};
+use tensor::{check, device, gradient, hints, init, normalise, run, summary};
 
 /// The kernel calls this at its start, while the learner is still reading: it loads
 /// libtorch and runs one convolution, so that the first cell does not have to wait.

@@ -4,7 +4,7 @@ pub use crate::{
     Error, Result, Show,
     chart::Chart,
     check, check_all,
-    data::{Cifar10, Dataset, Examples, open_batch},
+    data::{Cifar10, Dataset, Examples, Place, Shapes10, open_batch},
     device,
     exercise::{exercise, your_turn},
     figure::Figure,
@@ -14,19 +14,19 @@ pub use crate::{
     maps::{feature_maps, pictures},
     matrix::{Matrix, side_by_side},
     named,
-    net::{LectureNet, LectureNetConfig},
+    net::{LectureNet, LectureNetConfig, SmallNet},
     quiz::{self, quiz, quiz_form},
     see::{Film, album, filters, patches, see},
     shapes::{
         self, Nchw, avg_pool, batch_norm, chain, conv, conv_transpose, dropout, flatten, global_avg_pool,
         global_max_pool, linear, max_pool, relu, table,
     },
-    shapes10::{Place, Shapes10},
-    shuffle::{Permutation, ShuffledPixels, shuffled_pixels},
-    small_net::{Curve, ShuffleSettings, SmallNet},
     summary,
     trace::receptive_field,
-    train::{Precision, Recipe, evaluate, train},
+    train::{
+        Curve, FitSettings, Permutation, Precision, Recipe, ShuffledPixels, evaluate, fit, shuffled_pixels,
+        train,
+    },
     typed,
 };
 pub use tch::{self, Device, IndexOp, Kind, Tensor};

@@ -427,9 +427,6 @@ fn data_sets() {
             shown(Shapes10::draw_at(place, test, seed));
         }
         let (images, labels) = (images.tensor(), labels.tensor());
-        let drawn = Shapes10 { images: images.shallow_clone(), labels: labels.shallow_clone() };
-        shown(drawn.with_images(images.shallow_clone()));
-        let _ = format!("{drawn:?}");
         if let Some(data) = shown(Dataset::shapes10(train, test, seed)) {
             assert_eq!(data.train.len(), train);
             assert!(data.balance().iter().map(|(train, _)| train).sum::<usize>() == train);
@@ -440,6 +437,7 @@ fn data_sets() {
         let name = String::from("own");
         let data = Dataset { name, classes: Cifar10::NAMES, train: examples(), test: examples() };
         let _ = (data.balance(), format!("{data:?}"), data.train.is_empty());
+        shown(data.train.with_images(images.shallow_clone()));
         shown(data.train.to_device(Device::Cpu));
         if images.numel() < 100_000 {
             shown(data.figure());
@@ -490,15 +488,27 @@ fn small_networks() {
             let _ = format!("{net:?}");
             shown(net.predict(&batch));
             shown(summary(&net, &batch));
-            let data = Shapes10 { images: images.tensor(), labels: labels.tensor() };
+            let data = Examples { images: images.tensor(), labels: labels.tensor() };
             shown(net.accuracy(&data));
             let drawn = Shapes10::draw(12, seed).unwrap();
             // Few epochs, which are trained, or too many, which are refused.
             let epochs = if epochs > 10_000 { epochs } else { epochs % 3 };
-            let settings = ShuffleSettings { epochs, batch_size, learning_rate, seed };
+            let settings = FitSettings { epochs, batch_size, learning_rate, seed };
             for (train, test) in [(&drawn, &drawn), (&data, &drawn), (&drawn, &data)] {
                 if let Some(curve) = shown(net.train(&name, train, test, &settings)) {
                     assert!((0.0..=1.0).contains(&curve.last_accuracy()));
+                }
+            }
+            let vs = tch::nn::VarStore::new(Device::Cpu);
+            let own = tch::nn::seq().add_fn(|images| images.flatten(1, -1)).add(tch::nn::linear(
+                vs.root(),
+                3 * 32 * 32,
+                10,
+                Default::default(),
+            ));
+            if data.images.numel() < 100_000 {
+                for (train, test) in [(&drawn, &drawn), (&data, &drawn), (&drawn, &data)] {
+                    shown(fit(&name, &own, &vs, train, test, &settings));
                 }
             }
             shown(shuffled_pixels(&data, &drawn, &drawn, &settings));

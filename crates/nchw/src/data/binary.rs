@@ -124,7 +124,7 @@ mod tests {
     fn every_corner_of_every_channel_is_at_its_position() {
         let (first, numbers) = corners(3);
         let bytes = [first, corners(9).0].concat();
-        let examples = super::super::Examples::from_records(&read_records(&bytes, "two").unwrap()).unwrap();
+        let examples = crate::data::Examples::from_records(&read_records(&bytes, "two").unwrap()).unwrap();
         assert_eq!(examples.images.size(), [2, 3, 32, 32]);
         let at = |position: [i64; 4]| examples.images.int64_value(&position);
         for (channel, [top_left, top_right, bottom_left, bottom_right]) in numbers.into_iter().enumerate() {

@@ -5,9 +5,8 @@
 //! experiments of lecture part 1 (why not fully connected) use it, so that they
 //! need no download.
 
-use crate::random::Rng;
-use crate::{Error, Result};
-use std::fmt;
+use super::{Dataset, Examples};
+use crate::{Error, Result, random::Rng};
 use tch::Tensor;
 
 /// Rows and columns of an image.
@@ -21,28 +20,19 @@ const SAMPLES: usize = 4;
 /// The distance of `Left` and `Right` in columns.
 const MOVE: f32 = 10.0;
 
-/// Images of shapes and their labels.
-///
-/// # Shapes
-/// N images: `images` is `[N, 3, 32, 32]` (bytes from 0 to 255), `labels` is
-/// `[N]` (whole numbers from 0 to 9, indices of [`Shapes10::NAMES`]).
+/// The generator of Shapes-10.
 ///
 /// # Source
 /// Drawn for lecture part 1.
 ///
 /// ```
 /// use nchw::prelude::*;
-/// let shapes = Shapes10::draw(12, 1)?;
+/// let shapes: Examples = Shapes10::draw(12, 1)?;
 /// assert_eq!(shapes.images.size(), [12, 3, 32, 32]);
-/// assert_eq!(shapes.labels.size(), [12]);
+/// assert_eq!(Shapes10::NAMES[9], "arrow");
 /// # Ok::<(), nchw::Error>(())
 /// ```
-pub struct Shapes10 {
-    /// The images, `[N, 3, 32, 32]`, kind `Uint8`.
-    pub images: Tensor,
-    /// The class of each image, `[N]`, kind `Int64`, from 0 to 9.
-    pub labels: Tensor,
-}
+pub struct Shapes10;
 
 /// The position of a shape in its image.
 ///
@@ -86,7 +76,7 @@ impl Shapes10 {
     ///
     /// # Source
     /// Lecture part 1.
-    pub fn draw(count: usize, seed: u64) -> Result<Shapes10> {
+    pub fn draw(count: usize, seed: u64) -> Result<Examples> {
         Shapes10::draw_at(Place::Anywhere, count, seed)
     }
 
@@ -104,7 +94,7 @@ impl Shapes10 {
     ///
     /// # Source
     /// Lecture part 1.
-    pub fn draw_at(place: Place, count: usize, seed: u64) -> Result<Shapes10> {
+    pub fn draw_at(place: Place, count: usize, seed: u64) -> Result<Examples> {
         if !(1..=MOST).contains(&count) {
             return Err(Error::new(format!(
                 "expected a count from 1 to {MOST} images, got {count}. \
@@ -117,39 +107,40 @@ impl Shapes10 {
         }
         let labels: Vec<i64> = (0..count).map(label).collect();
         let side = SIDE as i64;
-        Ok(Shapes10 {
+        Ok(Examples {
             images: Tensor::f_from_slice(&bytes)?.f_view([count as i64, 3, side, side])?,
             labels: Tensor::f_from_slice(&labels)?,
         })
     }
-
-    /// The same labels with other images, such as shuffled ones.
-    ///
-    /// # Shapes
-    /// `images` `[N, 3, H, W]` with the N of `self`
-    ///
-    /// # Errors
-    /// When `images` does not contain one image for each label.
-    pub fn with_images(&self, images: Tensor) -> Result<Shapes10> {
-        let (shape, labels) = (images.size(), self.labels.size());
-        let &[count] = labels.as_slice() else {
-            return Err(Error::new(format!(
-                "expected labels of shape [N], one for each image; got {labels:?}: `.view([-1])` flattens them"
-            )));
-        };
-        if shape.len() != 4 || shape[0] != count {
-            return Err(Error::new(format!(
-                "expected images of shape [N, C, H, W] with N = {count}, one for each label; got {shape:?}. \
-                 Axis 0 (N) must not change: change the content of the images, not their number"
-            )));
-        }
-        Ok(Shapes10 { images, labels: self.labels.shallow_clone() })
-    }
 }
 
-impl fmt::Debug for Shapes10 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Shapes10: images {:?}, labels {:?}", self.images.size(), self.labels.size())
+impl Dataset {
+    /// Images drawn by the course, as a stand-in for CIFAR-10: tensors of the same
+    /// shape, ten other classes, and much easier to classify.
+    ///
+    /// # Shapes
+    /// → `train.images` `[train, 3, 32, 32]`, `test.images` `[test, 3, 32, 32]`
+    ///
+    /// # Errors
+    /// When `train` or `test` is 0, or both together are more than a million.
+    pub fn shapes10(train: usize, test: usize, seed: u64) -> Result<Dataset> {
+        if train == 0 || test == 0 {
+            return Err(Error::new(format!(
+                "expected at least one training image and one test image, got train = {train} and test = {test}; \
+                 try Dataset::shapes10(10_000, 2_000, {seed})?"
+            )));
+        }
+        let drawn = Shapes10::draw(train.saturating_add(test), seed)?;
+        let part = |from: usize, count: usize| -> Result<Examples> {
+            let take = |tensor: &Tensor| tensor.f_narrow(0, from as i64, count as i64);
+            Ok(Examples { images: take(&drawn.images)?, labels: take(&drawn.labels)? })
+        };
+        Ok(Dataset {
+            name: "Shapes-10 (stand-in: drawn by this course)".into(),
+            classes: Shapes10::NAMES,
+            train: part(0, train)?,
+            test: part(train, test)?,
+        })
     }
 }
 
@@ -334,7 +325,7 @@ mod tests {
     use super::*;
     use tch::{IndexOp, Kind};
 
-    fn bytes(data: &Shapes10) -> Vec<u8> {
+    fn bytes(data: &Examples) -> Vec<u8> {
         Vec::try_from(data.images.flatten(0, -1)).unwrap()
     }
 
@@ -438,11 +429,20 @@ mod tests {
     }
 
     #[test]
-    fn labels_without_an_axis_are_refused() {
-        let labels = Tensor::from(3_i64);
-        let data = Shapes10 { images: Shapes10::draw(1, 1).unwrap().images, labels };
-        let error = data.with_images(data.images.shallow_clone()).unwrap_err().to_string();
-        assert!(error.contains("labels of shape [N]") && error.contains("got []"), "{error}");
+    fn the_stand_in_is_labelled_as_one() {
+        let set = Dataset::shapes10(20, 10, 7).unwrap();
+        assert_eq!((set.train.len(), set.test.len()), (20, 10));
+        assert_eq!(
+            format!("{set:?}"),
+            "Shapes-10 (stand-in: drawn by this course): 20 training images, 10 test images, each [3, 32, 32] \
+             (C, H, W); ten classes: circle, ring, square, frame, triangle, cross, star, heart, moon, arrow"
+        );
+        // No test image is a training image.
+        let whole = Shapes10::draw(30, 7).unwrap();
+        assert_eq!(set.test.images, whole.images.narrow(0, 20, 10));
+        assert_eq!(set.to_device(tch::Device::Cpu).unwrap().train.labels, set.train.labels);
+        let error = Dataset::shapes10(0, 10, 7).unwrap_err().to_string();
+        assert!(error.contains("train = 0 and test = 10"), "{error}");
     }
 
     #[test]
@@ -453,12 +453,13 @@ mod tests {
             "expected a count from 1 to 1000000 images, got 0. Axis 0 (N) of the images is this count; \
              try Shapes10::draw(1000, 4)?"
         );
-        let data = Shapes10::draw(10, 1).unwrap();
+        let mut data = Shapes10::draw(10, 1).unwrap();
         let error = data.with_images(data.images.i(..4)).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "expected images of shape [N, C, H, W] with N = 10, one for each label; got [4, 3, 32, 32]. \
-             Axis 0 (N) must not change: change the content of the images, not their number"
-        );
+        let expected = "the images: expected N C H W, got 4x3x32x32\n  axis 0  N  expected 10 (as axis 0 of the labels), got 4";
+        assert!(error.starts_with(expected), "{error}");
+        assert!(error.ends_with("instead: change the content of the images, not their number"), "{error}");
+        data.labels = Tensor::from(3_i64);
+        let error = data.with_images(data.images.shallow_clone()).unwrap_err().to_string();
+        assert!(error.starts_with("the labels: expected 1 axis, N, got 0 axes"), "{error}");
     }
 }

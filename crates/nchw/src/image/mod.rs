@@ -240,7 +240,7 @@ impl Image {
         let fitted = |side: f64, max: usize| ((side * scale).round() as usize).clamp(1, max);
         let small = self.resize(fitted(h, height), fitted(w, width))?;
         // The mean colour of CIFAR-10, which normalization turns into 0.
-        let grey = crate::net::MEAN.map(|mean| (255.0 * mean).round() as u8);
+        let grey = crate::normalise::mean_colour();
         let mut boxed = self.rgb().resize(height, width)?.pixels.into_rgb8();
         boxed.pixels_mut().for_each(|pixel| pixel.0 = grey);
         let (x, y) = ((width - small.width()) / 2, (height - small.height()) / 2);

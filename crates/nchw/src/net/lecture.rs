@@ -5,12 +5,13 @@
 
 use crate::{
     Error, Result, check,
-    check::check_finite,
+    check::{check_finite, is_float},
     device::cpu_has_bf16,
     error::debug_as_display,
+    init::{INITIAL_WEIGHTS, init_like_pytorch},
+    normalise::normalised,
     random::Rng,
     shapes::{Chain, Layer, Op, batch_norm, conv, flatten, linear, max_pool, relu},
-    small_net::init_like_pytorch,
     summary::{Layered, Layers},
     weights::Weights,
 };
@@ -18,18 +19,10 @@ use serde_json::{Value, json};
 use std::{collections::HashMap, fmt, path::Path};
 use tch::{Device, Kind, Tensor, nn};
 
-/// The mean of the red, green and blue of CIFAR-10's training images, scaled to 0 to 1. The
-/// network's input is `(image - MEAN) / STD`.
-pub const MEAN: [f32; 3] = [0.4914, 0.4822, 0.4465];
-/// The standard deviation of the same values; see [`MEAN`].
-pub const STD: [f32; 3] = [0.2470, 0.2435, 0.2616];
-
 /// The number of classes.
 pub const CLASSES: i64 = 10;
 /// The number of convolutions in each of the three blocks.
 const CONVOLUTIONS: [usize; 3] = [2, 3, 3];
-/// The stream of random numbers for the initial weights.
-const INITIAL_WEIGHTS: u64 = u64::MAX;
 /// The key of the configuration in a weight file's metadata, and its name in older files.
 const CONFIG: &str = "config";
 const OLD_CONFIG: &str = "plan";
@@ -358,7 +351,7 @@ impl LectureNet {
         if size.len() != 4 || size[2..] != [32, 32] {
             let _ = check(images, "N C=3 H=32 W=32")?;
         }
-        let logits = tch::no_grad(|| self.forward(&normalised(images, self.device(), Kind::Float)?, false))?;
+        let logits = tch::no_grad(|| self.forward(&normalised(images, self.device())?, false))?;
         check_output(&logits)?;
         Ok(logits)
     }
@@ -490,7 +483,7 @@ impl LectureNet {
     /// The outputs of the first `count` layers.
     pub(crate) fn run(&self, images: &Tensor, count: usize) -> Result<Vec<(String, Tensor)>> {
         tch::no_grad(|| {
-            let mut maps = normalised(images, self.device(), Kind::Float)?;
+            let mut maps = normalised(images, self.device())?;
             let mut all = Vec::with_capacity(count);
             for (name, step) in &self.steps[..count] {
                 maps = step.apply(&maps, false)?;
@@ -598,38 +591,6 @@ impl Step {
     }
 }
 
-/// Normalised images: mean 0 and standard deviation 1 over the training set. In memory, the
-/// channels come last, because convolutions are then fastest.
-///
-/// # Shapes
-/// `[N, 3, H, W]`, bytes or numbers from 0 to 1 → `[N, 3, H, W]`
-fn normalised(images: &Tensor, device: Device, kind: Kind) -> Result<Tensor> {
-    let _ = check(images, "N C=3 H W")?;
-    let scale = match images.kind() {
-        Kind::Uint8 => 255.0,
-        kind if is_float(kind) => {
-            check_finite("the batch of images", images, "Expected numbers from 0 to 1")?;
-            1.0
-        }
-        other => {
-            return Err(Error::new(format!(
-                "expected images as bytes from 0 to 255 (kind Uint8) or as numbers from 0 to 1 (kind Float), \
-                 got kind {other:?}: `images.to_kind(Kind::Uint8)`"
-            )));
-        }
-    };
-    let per_channel =
-        |numbers: [f32; 3]| Tensor::f_from_slice(&numbers)?.f_view([1, 3, 1, 1])?.f_to_device(device);
-    let images = images.f_to_device(device)?.f_to_kind(Kind::Float)? / scale;
-    let images = (images - per_channel(MEAN)?) / per_channel(STD)?;
-    channels_last(&images.f_to_kind(kind)?)
-}
-
-/// The floating-point kinds that weights and images may have; all are converted to fp32.
-fn is_float(kind: Kind) -> bool {
-    matches!(kind, Kind::Float | Kind::Double | Kind::Half | Kind::BFloat16)
-}
-
 /// Refuses an output that is not finite although the weights and the images are.
 pub(crate) fn check_output(output: &Tensor) -> Result<()> {
     check_finite(
@@ -637,11 +598,6 @@ pub(crate) fn check_output(output: &Tensor) -> Result<()> {
         output,
         "Its weights are finite, but so large that sums overflow: train again with a smaller `max_lr`",
     )
-}
-
-/// The same feature maps, with the channels of a position next to each other in memory.
-pub(crate) fn channels_last(maps: &Tensor) -> Result<Tensor> {
-    Ok(maps.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
 }
 
 /// Whether the output of a layer has no rows and columns.
@@ -738,14 +694,13 @@ mod tests {
 
         let given: Vec<(String, Tensor)> = net.variables();
         let error = LectureNet::from_tensors(LectureNetConfig::default(), &given, Device::Cpu)
-            .map(drop)
             .unwrap_err()
             .to_string();
         assert!(error.contains("`block1.conv1.weight`: expected [32, 3, 3, 3], got [2, 3, 3, 3]"), "{error}");
         assert!(error.contains("and 36 more"), "{error}");
         let mut given = given;
         given[0].0 = "conv".into();
-        let error = LectureNet::from_tensors(config, &given, Device::Cpu).map(drop).unwrap_err().to_string();
+        let error = LectureNet::from_tensors(config, &given, Device::Cpu).unwrap_err().to_string();
         assert!(
             error.contains("`block1.conv1.weight` [2, 3, 3, 3] is missing; `conv` is unknown"),
             "{error}"
@@ -755,13 +710,13 @@ mod tests {
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
         std::fs::write(&file, &bytes).unwrap();
-        let error = LectureNet::load(&file).map(drop).unwrap_err().to_string();
+        let error = LectureNet::load(&file).unwrap_err().to_string();
         assert!(
             error.contains("a.safetensors: the file was damaged or changed: expected the SHA-256"),
             "{error}"
         );
         std::fs::write(&file, &bytes[..last]).unwrap();
-        let error = LectureNet::load(&file).map(drop).unwrap_err().to_string();
+        let error = LectureNet::load(&file).unwrap_err().to_string();
         assert!(error.contains("not a whole safetensors file"), "{error}");
         let error = net.save(folder.path().join("none/a.safetensors")).unwrap_err().to_string();
         assert!(error.contains("does its folder exist?"), "{error}");
@@ -811,13 +766,13 @@ mod tests {
                         assert_eq!(before, after, "before {name} {channel}");
                     }
                 }
-                let error = net.without(name, channels).map(drop).unwrap_err().to_string();
+                let error = net.without(name, channels).unwrap_err().to_string();
                 let expected = format!("no channel {channels} in `{name}`: expected 0 to {}", channels - 1);
                 assert!(error.contains(&expected), "{error}");
             }
         }
         let net = random_net(LectureNetConfig { maps: [2, 3, 5], pooling: true });
-        let error = net.without("head", 0).map(drop).unwrap_err().to_string();
+        let error = net.without("head", 0).unwrap_err().to_string();
         assert!(error.contains("`head` has no maps"), "{error}");
         // A default network: block2's layers have 64 channels, not block1's 32.
         let net = LectureNet::new(LectureNetConfig::default(), 3, Device::Cpu).unwrap();
@@ -859,7 +814,7 @@ mod tests {
             (Kind::Bool, "kind BOOL"),
         ] {
             save(&|name, tensor| if name == "head.bias" { tensor.to_kind(kind) } else { tensor });
-            let error = load().map(drop).unwrap_err().to_string();
+            let error = load().unwrap_err().to_string();
             for words in ["`head.bias`", found, "BF", "are converted"] {
                 assert!(error.contains(words), "expected `{words}` in: {error}");
             }
@@ -906,8 +861,7 @@ mod tests {
                 (own, tensor)
             });
             let spoilt: Vec<(String, Tensor)> = spoilt.collect();
-            let error =
-                LectureNet::from_tensors(config, &spoilt, Device::Cpu).map(drop).unwrap_err().to_string();
+            let error = LectureNet::from_tensors(config, &spoilt, Device::Cpu).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }
         for (value, says) in [(nan, "holds NaN"), (inf, "holds infinite numbers")] {

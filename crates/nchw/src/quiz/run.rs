@@ -1,7 +1,7 @@
 //! Runs a question's layers in libtorch. No other file of the quizzes uses libtorch.
 
 use crate::shapes::{AFFORDABLE, Chain, Layer, Op, Row, Shape, affordable};
-use crate::{Error, Result, gradient::gradients};
+use crate::{Error, Result, gradient::gradients, run::apply};
 use nchw_core::quiz::question::{Ask, Question};
 use tch::{Device, Kind, Tensor};
 
@@ -36,8 +36,6 @@ struct Parameters {
     count: i64,
 }
 
-const NO_PARAMETERS: Parameters = Parameters { weight: None, count: 0 };
-
 /// Layers that have been run.
 pub(crate) struct Run {
     input: Tensor,
@@ -62,7 +60,7 @@ impl Run {
         let (mut output, mut parameters) = (input.shallow_clone(), vec![]);
         for layer in &layers.layers {
             // The gradients show what a value depends on, so they are needed even inside `tch::no_grad`.
-            let (next, numbers) = tch::with_grad(|| apply(layer, &output))?;
+            let (next, numbers) = tch::with_grad(|| apply_ones(layer, &output))?;
             output = next;
             parameters.push(numbers);
         }
@@ -159,63 +157,35 @@ fn fits(input: Shape, layers: &Chain) -> Result<()> {
     affordable(&what, Some(all), AFFORDABLE)
 }
 
-/// Applies one layer with all weights 1.
-fn apply(layer: &Layer, x: &Tensor) -> Result<(Tensor, Parameters)> {
-    let (kernel, stride) = (layer.kernel().axes(), layer.stride().axes());
-    let (padding, dilation) = (layer.padding().axes(), layer.dilation().axes());
-    let ceil = layer.is_ceil();
-    let pooled = |y: std::result::Result<Tensor, tch::TchError>| Ok((y?, NO_PARAMETERS));
-    match layer.op() {
-        Op::Conv => convolve(layer, x),
-        // Any value of the window may be the largest, and the mean depends on all of them.
-        Op::MaxPool if x.requires_grad() && !ceil && dilation == [1, 1] => {
-            let largest = x.f_max_pool2d(kernel, stride, padding, dilation, ceil)?;
-            let mean = x.f_avg_pool2d(kernel, stride, padding, ceil, true, None)?;
-            if largest.size() != mean.size() {
-                return Err(Error::new("max and average pooling disagree on the size"));
-            }
-            Ok((mean, NO_PARAMETERS))
+/// Applies a layer with all weights 1 and all biases 0.
+fn apply_ones(layer: &Layer, x: &Tensor) -> Result<(Tensor, Parameters)> {
+    let [h, w] = layer.kernel().axes();
+    // Any value of a window may be the largest, and the mean depends on all of them.
+    if layer.op() == Op::MaxPool && x.requires_grad() && !layer.is_ceil() && layer.dilation() == 1.into() {
+        let (stride, padding) = (layer.stride().axes(), layer.padding().axes());
+        let mean = x.f_avg_pool2d([h, w], stride, padding, false, true, None)?;
+        if apply(layer, x, None, None)?.size() != mean.size() {
+            return Err(Error::new("max and average pooling disagree on the size"));
         }
-        Op::MaxPool => pooled(x.f_max_pool2d(kernel, stride, padding, dilation, ceil)),
-        Op::AvgPool => pooled(x.f_avg_pool2d(kernel, stride, padding, ceil, true, None)),
-        Op::GlobalAvgPool => pooled(x.f_adaptive_avg_pool2d([1, 1])),
-        Op::GlobalMaxPool => Ok((x.f_adaptive_max_pool2d([1, 1])?.0, NO_PARAMETERS)),
-        Op::Flatten => pooled(x.f_flatten(1, -1)),
-        Op::Relu => pooled(x.f_relu()),
-        Op::Linear => {
-            let features = *x.size().last().unwrap_or(&0);
-            let weight = Tensor::f_ones([layer.out() as i64, features], FLOAT)?;
-            let bias = Tensor::f_zeros([if layer.has_bias() { layer.out() as i64 } else { 0 }], FLOAT)?;
-            let y = x.f_linear(&weight, layer.has_bias().then_some(&bias))?;
-            Ok((y, parameters(&weight, &bias)))
-        }
-        Op::ConvTranspose | Op::BatchNorm | Op::Dropout => {
-            Err(Error::new(format!("quizzes and exercises do not support `{layer}`")))
-        }
+        return Ok((mean, Parameters { weight: None, count: 0 }));
     }
-}
-
-fn convolve(layer: &Layer, x: &Tensor) -> Result<(Tensor, Parameters)> {
-    let [kh, kw] = layer.kernel().axes();
-    let groups = layer.groups() as i64;
     let out = layer.out() as i64;
-    let (stride, dilation) = (layer.stride().axes(), layer.dilation().axes());
     // libtorch refuses a weight that does not fit this input.
-    let weight = Tensor::f_ones([out, x.size()[1] / groups.max(1), kh, kw], FLOAT)?;
-    let bias = Tensor::f_zeros([if layer.has_bias() { out } else { 0 }], FLOAT)?;
-    let given = layer.has_bias().then_some(&bias);
-    let y = match layer.is_same() {
-        true => x.f_conv2d_padding(&weight, given, stride, "same", dilation, groups)?,
-        false => {
-            let padding = layer.padding().axes();
-            x.f_conv2d(&weight, given, stride, padding, dilation, groups)?
+    let weight = match layer.op() {
+        Op::ConvTranspose | Op::BatchNorm | Op::Dropout => {
+            return Err(Error::new(format!("quizzes and exercises do not support `{layer}`")));
         }
+        Op::Conv => Some(Tensor::f_ones([out, x.size()[1] / layer.groups().max(1) as i64, h, w], FLOAT)?),
+        Op::Linear => Some(Tensor::f_ones([out, *x.size().last().unwrap_or(&0)], FLOAT)?),
+        _ => None,
     };
-    Ok((y, parameters(&weight, &bias)))
-}
-
-fn parameters(weight: &Tensor, bias: &Tensor) -> Parameters {
-    Parameters { weight: Some(weight.size()), count: (weight.numel() + bias.numel()) as i64 }
+    let bias = match &weight {
+        Some(_) if layer.has_bias() => Some(Tensor::f_zeros([out], FLOAT)?),
+        _ => None,
+    };
+    let output = apply(layer, x, weight.as_ref(), bias.as_ref())?;
+    let count = [&weight, &bias].into_iter().flatten().map(|tensor| tensor.numel() as i64).sum();
+    Ok((output, Parameters { weight: weight.map(|weight| weight.size()), count }))
 }
 
 fn convolved_row(image: &str, filter: &str, row: usize) -> Result<Vec<i64>> {

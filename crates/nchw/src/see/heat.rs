@@ -8,7 +8,7 @@ use crate::{
     figure::{Figure, Pixels},
     gradient::gradients,
     matrix::{argmax, extent, grid_of},
-    net::MEAN,
+    normalise::mean_colour,
     notebook::shows_its_figure,
     panels::{Content, Layout, Panel},
 };
@@ -164,7 +164,7 @@ impl View {
         // Squares extend beyond the edges, so that the edges are hidden as often as the middle.
         let starts: Vec<i64> = (STRIDE - PATCH..side).step_by(STRIDE as usize).collect();
         let span = |start: i64| (start.max(0), (start + PATCH).min(side) - start.max(0));
-        let grey = MEAN.map(|mean| (255.0 * mean).round() as u8);
+        let grey = mean_colour();
         let grey = Tensor::f_from_slice(&grey)?.f_view([3, 1, 1])?;
         let squares: Vec<[(i64, i64); 2]> =
             starts.iter().flat_map(|&top| starts.iter().map(move |&left| [span(top), span(left)])).collect();

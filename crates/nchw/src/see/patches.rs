@@ -8,7 +8,8 @@ use crate::{
     error::debug_as_display,
     figure::{Figure, Pixels},
     image::Image,
-    net::{LectureNet, MEAN, is_head},
+    net::{LectureNet, is_head},
+    normalise::mean_colour,
     notebook::{Output, shows},
     panels::{Content, Layout, Panel},
     shapes::{Chain, Row},
@@ -234,7 +235,7 @@ impl Patches {
 
 /// Crops an image; positions outside of it have the mean colour of CIFAR-10.
 fn part(image: &Image, top: i64, left: i64, height: i64, width: i64) -> Result<Pixels> {
-    let grey = MEAN.map(|mean| (255.0 * mean).round() as u8);
+    let grey = mean_colour();
     let pixels = image.pixels();
     let (h, w) = (i64::from(pixels.height), i64::from(pixels.width));
     let mut rgb = Vec::new();

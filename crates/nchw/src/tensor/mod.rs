@@ -4,5 +4,8 @@ pub(crate) mod check;
 pub(crate) mod device;
 pub(crate) mod gradient;
 pub(crate) mod hints;
+pub(crate) mod init;
+pub(crate) mod normalise;
+pub(crate) mod run;
 pub(crate) mod summary;
 pub mod typed;

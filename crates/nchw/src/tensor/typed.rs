@@ -21,9 +21,10 @@ use crate::{
     Error, Result,
     check::{holds_something, sizes},
     hints::hint,
+    init::init_like_pytorch,
     random::Rng,
+    run::apply,
     shapes::{self, AFFORDABLE, Layer, Pair, Shape, affordable, chain, count, times},
-    small_net::init_like_pytorch,
     summary::{Layered, Layers},
 };
 use std::{
@@ -146,8 +147,7 @@ impl<const IN: usize, const OUT: usize> Conv<IN, OUT> {
         let [weight, bias] = self.parameters()?;
         let layer = Layer::from(self.layer);
         check_output_size(layer, maps)?;
-        maps.f_conv2d(weight, Some(bias), layer.stride().axes(), layer.padding().axes(), [1, 1], 1)
-            .map_err(|error| explained(layer, maps, error))
+        apply(&layer, maps, Some(weight), Some(bias)).map_err(|error| explained(layer, maps, error))
     }
 }
 
@@ -230,9 +230,7 @@ impl Step for MaxPool {
     fn forward(&self, maps: &Tensor) -> Result<Tensor> {
         let layer = Layer::from(shapes::max_pool(self.kernel));
         check_output_size(layer, maps)?;
-        let kernel = self.kernel.axes();
-        maps.f_max_pool2d(kernel, kernel, [0, 0], [1, 1], false)
-            .map_err(|error| explained(layer, maps, error))
+        apply(&layer, maps, None, None).map_err(|error| explained(layer, maps, error))
     }
 }
 
@@ -263,8 +261,7 @@ pub fn lay_on(filters: &Tensor, maps: &Tensor) -> Result<Tensor> {
     };
     let layer = shapes::conv(filter_count, (h, w)).in_channels(channels).nobias().into();
     check_output_size(layer, maps)?;
-    maps.f_conv2d(filters, None::<&Tensor>, [1, 1], [0, 0], [1, 1], 1)
-        .map_err(|error| explained(layer, maps, error))
+    apply(&layer, maps, Some(filters), None).map_err(|error| explained(layer, maps, error))
 }
 
 /// Refuses an output that would fill the memory, such as after a typo in the padding.

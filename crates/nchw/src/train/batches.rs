@@ -5,12 +5,12 @@
 //! resumed training draws the same. They are copied to the device once per epoch, because a GPU
 //! waits for each copy.
 
+use super::recipe::Recipe;
 use crate::{
-    Error, Result,
+    Result,
     data::Examples,
-    net::{MEAN, STD, channels_last},
+    normalise::{Normaliser, mean_colour},
     random::Rng,
-    train::Recipe,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -23,9 +23,7 @@ pub(crate) struct Batches {
     pixels: Tensor,
     /// `[N]`, Int64.
     labels: Tensor,
-    /// `[1, 3, 1, 1]`: a normalised value is a byte times `scale` plus `offset`.
-    scale: Tensor,
-    offset: Tensor,
+    normaliser: Normaliser,
     device: Device,
 }
 
@@ -42,23 +40,16 @@ pub(crate) struct Epoch {
 
 impl Batches {
     pub(crate) fn new(examples: &Examples, device: Device) -> Result<Batches> {
-        check_examples(examples)?;
         let images = examples.images.f_to_device(device)?.f_permute([0, 2, 3, 1])?;
         let filled = images.f_constant_pad_nd([0, 1])?.f_contiguous()?;
-        let per_channel = |numbers: [f32; 3]| -> Result<Tensor> {
-            Ok(Tensor::f_from_slice(&numbers)?.f_view([1, 3, 1, 1])?.f_to_device(device)?)
-        };
-        // The mean colour, which becomes 0 for the network.
-        let grey = MEAN.map(|mean| (255.0 * mean).round() as u8);
-        let grey = Tensor::f_from_slice(&[grey[0], grey[1], grey[2], 0])?.f_view_dtype(Kind::Int)?;
+        let [red, green, blue] = mean_colour();
+        let grey = Tensor::f_from_slice(&[red, green, blue, 0])?.f_view_dtype(Kind::Int)?;
         let pixels =
             Tensor::f_cat(&[filled.f_view_dtype(Kind::Int)?.f_view([-1])?, grey.f_to_device(device)?], 0)?;
-        let inverse = STD.map(|std| 1.0 / std);
         Ok(Batches {
             pixels,
             labels: examples.labels.f_to_device(device)?,
-            scale: per_channel(inverse.map(|inverse| inverse / 255.0))?,
-            offset: per_channel([0, 1, 2].map(|c| -MEAN[c] * inverse[c]))?,
+            normaliser: Normaliser::new(device)?,
             device,
         })
     }
@@ -155,9 +146,7 @@ impl Batches {
     /// Normalised pixels, with the channels last in memory.
     fn normalised(&self, pixels: &Tensor, kind: Kind) -> Result<Tensor> {
         let bytes = pixels.f_view_dtype(Kind::Uint8)?.f_view([-1, SIDE, SIDE, 4])?;
-        let colours = bytes.f_narrow(3, 0, 3)?.f_permute([0, 3, 1, 2])?.f_to_kind(Kind::Float)?;
-        let numbers = self.offset.f_addcmul(&colours, &self.scale)?;
-        channels_last(&numbers.f_to_kind(kind)?)
+        self.normaliser.apply(&bytes.f_narrow(3, 0, 3)?.f_permute([0, 3, 1, 2])?, kind)
     }
 }
 
@@ -165,34 +154,4 @@ impl Batches {
 fn reflect(position: i64) -> i64 {
     let last = SIDE - 1;
     last - (last - position.abs()).abs()
-}
-
-/// Refuses anything but labelled images of 32 × 32 pixels.
-pub(crate) fn check_examples(examples: &Examples) -> Result<()> {
-    let _ = crate::check(&examples.images, "N C=3 H=32 W=32")?;
-    let (images, labels) = (examples.images.size(), examples.labels.size());
-    if labels != [images[0]] || images[0] == 0 {
-        return Err(Error::new(format!(
-            "expected a label for each image: images {images:?} and labels [{}], got labels {labels:?}",
-            images[0]
-        )));
-    }
-    for (name, tensor, kind) in
-        [("images", &examples.images, Kind::Uint8), ("labels", &examples.labels, Kind::Int64)]
-    {
-        if tensor.kind() != kind {
-            return Err(Error::new(format!(
-                "{name}: expected kind {kind:?}, got {:?}: `{name}.to_kind(Kind::{kind:?})`",
-                tensor.kind()
-            )));
-        }
-    }
-    let (min, max) =
-        (examples.labels.f_min()?.f_int64_value(&[])?, examples.labels.f_max()?.f_int64_value(&[])?);
-    if min < 0 || max > 9 {
-        return Err(Error::new(format!(
-            "expected labels from 0 to 9, ten classes, got {min} to {max}. Do they count from 1? Then: `labels - 1`"
-        )));
-    }
-    Ok(())
 }

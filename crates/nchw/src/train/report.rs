@@ -1,6 +1,6 @@
 //! How good a network is: accuracy, accuracy per class, confusion matrix, most confident mistakes.
 
-use super::batches::{Batches, check_examples};
+use super::batches::Batches;
 use crate::{
     Error, Result,
     colour::Palette,
@@ -56,7 +56,7 @@ pub fn evaluate(
     classes: [&'static str; 10],
     flips: bool,
 ) -> Result<Report> {
-    check_examples(examples)?;
+    examples.check("the data")?;
     let all = Batches::new(examples, net.device())?;
     let mut report = Report { classes, labels: vec![], answers: vec![], confidence: vec![] };
     tch::no_grad(|| -> Result<()> {

@@ -1,9 +1,11 @@
 //! A training in the background. The same cell, run again, resumes from the last checkpoint.
 
 use super::{
+    checkpoint::LOG,
     folder::{ACCURACY, DATA, EPOCHS, WEIGHTS, runs, shown, snapshot},
     recipe::Recipe,
-    trainer::{EpochLog, LOG, Trainer},
+    trainer::Trainer,
+    training::EpochLog,
 };
 use crate::{
     Error, Result,
@@ -116,7 +118,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// arXiv:1708.07120), as with PyTorch's `OneCycleLR`.
 pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
     let mut trainer = Trainer::new(recipe, data)?;
-    let recipe = trainer.recipe.clone();
+    let recipe = trainer.model.recipe.clone();
     let identity = trainer.identity();
     let folder = recipe.folder.clone();
     let folder = folder.unwrap_or_else(|| runs().join(format!("{}-{identity}", recipe.name)));
@@ -229,7 +231,9 @@ impl Shared {
                 trainer.save(&self.folder)?;
                 return Ok(State::Stopped);
             }
-            trainer.learn(STEPS)?;
+            trainer.learn(STEPS).map_err(|error| {
+                Error::new(format!("{error}. The weights of the last complete epoch are kept"))
+            })?;
             let epoch_ended = trainer.position.step == trainer.steps();
             if epoch_ended {
                 trainer.end_epoch()?;
@@ -446,7 +450,7 @@ mod tests {
         for name in [LOG, WEIGHTS, EPOCHS] {
             let file = folder.path().join(name);
             fs::write(&file, "a user's").unwrap();
-            let error = start(folder.path()).map(drop).unwrap_err().to_string();
+            let error = start(folder.path()).unwrap_err().to_string();
             assert!(error.contains(&format!("contains `{name}` but no checkpoint")), "{error}");
             assert_eq!(fs::read_to_string(&file).unwrap(), "a user's");
             fs::remove_file(file).unwrap();
@@ -464,7 +468,7 @@ mod tests {
         let folder = TempFolder::new("run-unreadable");
         let run = folder.path().join("run");
         assert!(best_in(&run).unwrap().is_none(), "no trainings, no error");
-        let message = |result: Result<Option<LectureNet>>| result.map(drop).unwrap_err().to_string();
+        let message = |result: Result<Option<LectureNet>>| result.unwrap_err().to_string();
         fs::create_dir(&run).unwrap();
         fs::write(run.join(WEIGHTS), "half").unwrap();
         assert!(message(best_in(folder.path())).contains("not a whole safetensors file"));

@@ -56,7 +56,7 @@ fn colours() -> Dataset {
 
 /// All tensors of a training's checkpoint.
 fn weights(folder: &Path) -> Vec<(String, Vec<f32>)> {
-    let file = crate::weights::Weights::read(&super::trainer::checkpoint(folder)).unwrap();
+    let file = crate::weights::Weights::read(&super::checkpoint::checkpoint(folder)).unwrap();
     file.tensors.into_iter().map(|(name, t)| (name, Vec::try_from(t.view([-1])).unwrap())).collect()
 }
 
@@ -255,7 +255,7 @@ fn stop_writes_a_checkpoint_and_the_same_cell_resumes() {
     let run = train(recipe.clone(), &data).unwrap();
     // While it is running, the same recipe gives the same training.
     let same = train(recipe.clone(), &data).unwrap();
-    let other = train(Recipe { epochs: 5, ..recipe.clone() }, &data).map(drop).unwrap_err().to_string();
+    let other = train(Recipe { epochs: 5, ..recipe.clone() }, &data).unwrap_err().to_string();
     assert!(other.contains("another training is running in") && other.contains("run.stop()"), "{other}");
     let stopped = same.stop();
     assert_eq!(stopped.state, State::Stopped);
@@ -265,15 +265,15 @@ fn stop_writes_a_checkpoint_and_the_same_cell_resumes() {
     let run = train(recipe.clone(), &data).unwrap();
     assert!(run.status().done >= done);
     assert_eq!(run.stop().state, State::Stopped);
-    let error = train(Recipe { max_lr: 0.1, ..recipe.clone() }, &data).map(drop).unwrap_err().to_string();
+    let error = train(Recipe { max_lr: 0.1, ..recipe.clone() }, &data).unwrap_err().to_string();
     assert!(error.contains("max_lr 0.05 there, 0.1 here"), "{error}");
     // Format 1, from before all parameters were in one tensor, is refused.
-    let checkpoint = super::trainer::checkpoint(folder.path());
+    let checkpoint = super::checkpoint::checkpoint(folder.path());
     let mut file = crate::weights::Weights::read(&checkpoint).unwrap();
     let notes = file.notes.get_mut("training").unwrap();
     *notes = notes.replace("nchw training 2", "nchw training 1");
     file.write(&checkpoint).unwrap();
-    let error = train(recipe, &data).map(drop).unwrap_err().to_string();
+    let error = train(recipe, &data).unwrap_err().to_string();
     assert!(error.contains("of another version of this course: choose another folder"), "{error}");
 }
 
@@ -315,7 +315,7 @@ fn divergence_is_an_error_and_keeps_the_last_good_weights() {
 #[test]
 fn options_out_of_range_are_refused() {
     let (recipe, data) = small();
-    let refused = |recipe: Recipe| train(recipe, &data).map(drop).unwrap_err().to_string();
+    let refused = |recipe: Recipe| train(recipe, &data).unwrap_err().to_string();
     // The tests of recipe.rs try the range of every option.
     let error = refused(Recipe { epochs: 0, ..recipe.clone() });
     assert_eq!(error, "epochs: expected a whole number from 1 to 10000, got 0");
@@ -378,7 +378,7 @@ fn batches_are_the_images_mirrored_shifted_and_cut_out() {
     assert!(found.len() > 20, "{found:?}");
     // Cutout: one square of the mean colour, smaller at the edge of the image; all else is unchanged.
     let cutting = Recipe { cutout: 6, ..plain };
-    let grey = Tensor::from_slice(&crate::net::MEAN.map(|m| (255.0 * m).round() as u8)).view([1, 3, 1, 1]);
+    let grey = Tensor::from_slice(&crate::normalise::mean_colour()).view([1, 3, 1, 1]);
     let mut areas = std::collections::BTreeSet::new();
     for epoch in 0..100 {
         let cut = batch(&cutting, epoch);
@@ -415,20 +415,17 @@ fn an_epoch_contains_every_image_once_with_its_label() {
 }
 
 #[test]
-fn images_of_another_shape_or_kind_are_refused() {
-    let refused = |images: Tensor, labels: &[i64]| {
-        let labels = Tensor::from_slice(labels);
-        Batches::new(&Examples { images, labels }, Device::Cpu).map(drop).unwrap_err().to_string()
+fn images_and_labels_that_do_not_fit_are_refused() {
+    let (recipe, data) = small();
+    let error = |data: &Dataset| train(recipe.clone(), data).unwrap_err().to_string();
+    let part = |count: i64, kind| Examples {
+        images: Tensor::zeros([count, 3, 32, 32], (kind, Device::Cpu)),
+        labels: Tensor::zeros([2], (Kind::Int64, Device::Cpu)),
     };
-    let zeros = |size: &[i64], kind| Tensor::zeros(size, (kind, Device::Cpu));
-    let error = refused(zeros(&[2, 32, 32, 3], Kind::Uint8), &[0, 1]);
-    assert!(error.contains("permute"), "{error}");
-    let error = refused(zeros(&[2, 3, 32, 32], Kind::Float), &[0, 1]);
-    assert!(error.contains("images: expected kind Uint8, got Float"), "{error}");
-    let error = refused(zeros(&[2, 3, 32, 32], Kind::Uint8), &[0]);
-    assert!(error.contains("a label for each image"), "{error}");
-    let error = refused(zeros(&[2, 3, 32, 32], Kind::Uint8), &[1, 10]);
-    assert!(error.contains("got 1 to 10. Do they count from 1?"), "{error}");
+    let floats = error(&Dataset { test: part(2, Kind::Float), ..data });
+    assert!(floats.starts_with("the images of the test set: expected bytes"), "{floats}");
+    let more = error(&Dataset { train: part(3, Kind::Uint8), ..small().1 });
+    assert!(more.starts_with("the labels of the training set: expected N, got 2"), "{more}");
 }
 
 /// A learner with a GPU need not move the images to the device of the network.

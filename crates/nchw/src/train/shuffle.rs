@@ -4,11 +4,8 @@
 //! connected network does no worse, because it never knew which pixels are neighbours. A
 //! convolutional network does worse, because it relies on neighbourhoods.
 
-use crate::random::Rng;
-use crate::shapes10::Shapes10;
-use crate::small_net::{Curve, ShuffleSettings, SmallNet, check, hint_for_axes};
-use crate::{Error, Result, error::debug_as_display};
-use nchw_core::text::count_of;
+use super::fit::{Curve, FitSettings};
+use crate::{Error, Result, check, data::Examples, error::debug_as_display, net::SmallNet, random::Rng};
 use std::{fmt, time::Instant};
 use tch::Tensor;
 
@@ -58,19 +55,14 @@ impl Permutation {
     /// # Source
     /// Lecture part 1.
     pub fn apply(&self, images: &Tensor) -> Result<Tensor> {
-        let shape = images.size();
-        let &[n, c, h, w] = shape.as_slice() else {
-            return Err(Error::new(format!(
-                "expected images of shape [N, C, H, W], four axes; got {shape:?}, {}. {}",
-                count_of(shape.len(), "axis", "axes"),
-                hint_for_axes(shape.len())
-            )));
-        };
+        let _ = check(images, "N C H W")?;
+        let (n, c, h, w) = images.size4()?;
         if h.checked_mul(w) != Some(self.0.len() as i64) {
             return Err(Error::new(format!(
-                "this permutation has {} positions, but the images {shape:?} have H x W = {h} x {w} = {} \
+                "this permutation has {} positions, but the images {:?} have H x W = {h} x {w} = {} \
                  (axes 2 and 3). Make one that fits: Permutation::random({h} * {w}, 1)?",
                 self.0.len(),
+                images.size(),
                 i128::from(h) * i128::from(w)
             )));
         }
@@ -106,7 +98,7 @@ impl fmt::Debug for Permutation {
 /// ```
 /// use nchw::prelude::*;
 /// let data = Shapes10::draw(20, 1)?;
-/// let settings = ShuffleSettings { epochs: 1, ..ShuffleSettings::default() };
+/// let settings = FitSettings { epochs: 1, ..FitSettings::default() };
 /// let result: ShuffledPixels = shuffled_pixels(&data, &data, &data, &settings)?;
 /// assert_eq!(result.curves().len(), 4);
 /// # Ok::<(), nchw::Error>(())
@@ -181,20 +173,20 @@ debug_as_display!(ShuffledPixels);
 /// ```
 /// use nchw::prelude::*;
 /// let data = Shapes10::draw(20, 1)?;
-/// let settings = ShuffleSettings { epochs: 1, ..ShuffleSettings::default() };
+/// let settings = FitSettings { epochs: 1, ..FitSettings::default() };
 /// println!("{:?}", shuffled_pixels(&data, &data, &data, &settings)?);
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub fn shuffled_pixels(
-    train: &Shapes10,
-    test: &Shapes10,
-    moved: &Shapes10,
-    settings: &ShuffleSettings,
+    train: &Examples,
+    test: &Examples,
+    moved: &Examples,
+    settings: &FitSettings,
 ) -> Result<ShuffledPixels> {
     settings.check()?;
-    check("the training set", train)?;
-    check("the test set", test)?;
-    check("the moved test set", moved)?;
+    train.check("the training set")?;
+    test.check("the test set")?;
+    moved.check("the moved test set")?;
     let start = Instant::now();
     let permutation = Permutation::random(32 * 32, settings.seed)?;
     let train_shuffled = train.with_images(permutation.apply(&train.images)?)?;
@@ -226,7 +218,7 @@ pub fn shuffled_pixels(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shapes10::Place;
+    use crate::data::{Place, Shapes10};
     use tch::IndexOp;
     use tch::{Device, Kind};
 
@@ -270,7 +262,7 @@ mod tests {
         let train = Shapes10::draw_at(Place::Left, 1000, 1).unwrap();
         let test = Shapes10::draw_at(Place::Left, 200, 2).unwrap();
         let moved = Shapes10::draw_at(Place::Right, 200, 2).unwrap();
-        let settings = ShuffleSettings { epochs: 3, batch_size: 25, ..Default::default() };
+        let settings = FitSettings { epochs: 3, batch_size: 25, ..Default::default() };
         let result = shuffled_pixels(&train, &test, &moved, &settings).unwrap();
         for curve in result.curves() {
             assert_eq!([curve.loss.len(), curve.train_accuracy.len(), curve.accuracy.len()], [3; 3]);
@@ -309,8 +301,11 @@ mod tests {
         );
         assert_eq!(
             error_text(permutation.apply(&zeros(&[3, 32, 32]))),
-            "expected images of shape [N, C, H, W], four axes; got [3, 32, 32], 3 axes. \
-             A single image? Make it a batch of one: images.unsqueeze(0)"
+            "expected 4 axes, N C H W, got 3 axes: 3x32x32\n  axis 0  N  expected any, got 3\n  \
+             axis 1  C  expected any, got 32\n  axis 2  H  expected any, got 32\n  \
+             axis 3  W  expected any, missing  <-- the first wrong axis\n\
+             likely cause: the batch axis is missing: this is a single item, not a batch\n\
+             instead: `.unsqueeze(0)` makes it 1x3x32x32"
         );
         assert_eq!(
             error_text(Permutation::random(0, 1)),
