@@ -1,7 +1,8 @@
 //! CIFAR-10: where the course looks for it, and the data set in memory.
 
-mod album;
+mod balance;
 mod binary;
+mod figures;
 mod other;
 mod samples;
 pub mod shapes10;

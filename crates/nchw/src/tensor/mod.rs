@@ -4,5 +4,7 @@ pub(crate) mod check;
 pub(crate) mod device;
 pub(crate) mod gradient;
 pub(crate) mod hints;
+pub(crate) mod numbers;
+pub(crate) mod ranking;
 pub(crate) mod summary;
 pub mod typed;

@@ -5,6 +5,7 @@
 //! a notebook, and `report` says how good a network is.
 
 pub(crate) mod batches;
+mod figures;
 mod folder;
 mod recipe;
 mod report;
