@@ -5,6 +5,7 @@
 //! Notebooks use it through the crate `nchw`, which re-exports it.
 
 pub mod error;
+pub mod grid;
 pub mod html;
 pub mod quiz;
 pub mod random;

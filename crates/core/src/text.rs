@@ -44,3 +44,35 @@ pub fn width(text: &str) -> usize {
 pub fn distance(a: &str, b: &str) -> usize {
     strsim::osa_distance(a, b)
 }
+
+/// Formats a number briefly: 3, −0.5, 1.25, with a real minus sign.
+pub fn number(value: f32) -> String {
+    if !value.is_finite() {
+        return value.to_string();
+    }
+    if value.abs() >= 1e6 || (value != 0.0 && value.abs() < 1e-3) {
+        return format!("{value:.1e}").replace('-', "\u{2212}");
+    }
+    let digits = match value.abs() {
+        a if a >= 100.0 => 0,
+        a if a >= 10.0 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.digits$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    if text == "-0" { "0".into() } else { text.replace('-', "\u{2212}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        let shown = [0.0, -0.0, 3.0, -1.0, 0.333_333, 12.34, 100.4, 1234.0, -2.5e9, 1e-5].map(number);
+        assert_eq!(
+            shown,
+            ["0", "0", "3", "\u{2212}1", "0.33", "12.3", "100", "1234", "\u{2212}2.5e9", "1.0e\u{2212}5"]
+        );
+    }
+}

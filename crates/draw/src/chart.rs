@@ -2,10 +2,11 @@
 
 use crate::{
     Error, Result,
-    canvas::{Canvas, INK, PALE_INK, Text, number, rgb, scaled, text_width},
+    canvas::{Canvas, INK, PALE_INK, Text, rgb, scaled, text_width},
     colour::{LINES, as_text},
     figure::{Figure, PIXEL_RATIO, Pixels},
 };
+use nchw_core::text::number;
 use plotters::{
     coord::types::RangedCoordf64,
     prelude::{

@@ -71,7 +71,7 @@ impl Figure {
     /// # Errors
     /// When the number of bytes does not match the size.
     pub fn still(image: &Pixels, alt: impl Into<String>, text: impl Into<String>) -> Result<Figure> {
-        Figure::encode(&[image], &[0.0], alt.into(), text.into())
+        Figure::encode(&[(image, 0.0)], alt.into(), text.into())
     }
 
     /// An animation (APNG) of frames with their durations in seconds. It repeats forever. Colours are rounded
@@ -84,17 +84,15 @@ impl Figure {
         alt: impl Into<String>,
         text: impl Into<String>,
     ) -> Result<Figure> {
-        let (images, seconds): (Vec<&Pixels>, Vec<f32>) =
-            frames.iter().map(|(image, seconds)| (image, *seconds)).unzip();
-        Figure::encode(&images, &seconds, alt.into(), text.into())
+        let frames: Vec<(&Pixels, f32)> = frames.iter().map(|(image, seconds)| (image, *seconds)).collect();
+        Figure::encode(&frames, alt.into(), text.into())
     }
 
-    fn encode(frames: &[&Pixels], seconds: &[f32], alt: String, text: String) -> Result<Figure> {
-        let Some(first) = frames.first() else {
+    fn encode(frames: &[(&Pixels, f32)], alt: String, text: String) -> Result<Figure> {
+        let Some(&(&Pixels { width, height, .. }, _)) = frames.first() else {
             return Err(Error::new("a figure needs at least one frame, got none"));
         };
-        let (width, height) = (first.width, first.height);
-        for (frame, seconds) in frames.iter().zip(seconds) {
+        for (frame, seconds) in frames {
             frame.check(width, height)?;
             if !(0.0..=60.0).contains(seconds) {
                 return Err(Error::new(format!(
@@ -125,7 +123,7 @@ impl Figure {
         }
         let mut writer = encoder.write_header().map_err(failed)?;
         let mut previous: Option<&Pixels> = None;
-        for (&frame, &seconds) in frames.iter().zip(seconds) {
+        for &(frame, seconds) in frames {
             // Little changes from frame to frame: only the box with changes is stored, and in it only the
             // changed pixels.
             let part = previous.map_or([0, 0, width, height], |previous| changed(previous, frame));
@@ -215,6 +213,10 @@ fn changed(before: &Pixels, after: &Pixels) -> [u32; 4] {
 /// Most colours of a drawing are at the edges of letters. Rounded to fit into a palette, they need a third of
 /// the space. A still image is rounded by less than the eye can see, or stored exactly if this is not enough,
 /// as with photos. Frames of an animation are rounded further.
+///
+/// A quantiser such as `color_quant` or `quantette` does not replace this: it chooses the colours that are best
+/// on average, so that single colours may change visibly. Rounding has a bound, keeps all colours where
+/// they fit, takes no time to search, and gives the same file on every machine.
 struct Colours {
     /// All channels are rounded to multiples of this, so that grey stays grey.
     step: u8,
@@ -231,11 +233,11 @@ struct Entries {
 const UNCHANGED: [u8; 3] = [1; 3];
 
 impl Colours {
-    fn of(images: &[&Pixels]) -> Colours {
-        let animated = images.len() > 1;
+    fn of(frames: &[(&Pixels, f32)]) -> Colours {
+        let animated = frames.len() > 1;
         let (steps, max): (&[u8], usize) = if animated { (&[1, 2, 4, 8], 255) } else { (&[1, 2, 4], 256) };
         for &step in steps {
-            if let Some(mut palette) = Entries::of(images, step, max) {
+            if let Some(mut palette) = Entries::of(frames, step, max) {
                 if animated {
                     palette.colours.push(UNCHANGED);
                 }
@@ -278,10 +280,10 @@ impl Colours {
 
 impl Entries {
     /// All colours, if there are at most `max`.
-    fn of(images: &[&Pixels], step: u8, max: usize) -> Option<Entries> {
+    fn of(frames: &[(&Pixels, f32)], step: u8, max: usize) -> Option<Entries> {
         let mut entries = Entries { colours: Vec::new(), index: HashMap::new() };
         let mut last: &[u8] = &[];
-        for pixel in images.iter().flat_map(|image| image.rgb.chunks_exact(3)) {
+        for pixel in frames.iter().flat_map(|(frame, _)| frame.rgb.chunks_exact(3)) {
             if pixel == last {
                 continue;
             }
@@ -373,6 +375,20 @@ mod tests {
         }
     }
 
+    /// What the file says about each frame of an animation, and the first byte of its stored pixels.
+    fn stored(figure: &Figure) -> Vec<(png::FrameControl, u8)> {
+        let mut decoder = png::Decoder::new(std::io::Cursor::new(figure.png()));
+        decoder.set_transformations(png::Transformations::EXPAND);
+        let mut reader = decoder.read_info().unwrap();
+        let mut buffer = vec![0; reader.output_buffer_size().unwrap()];
+        let mut frames = Vec::new();
+        while reader.next_frame(&mut buffer).is_ok() {
+            frames.push((*reader.info().frame_control().unwrap(), buffer[0]));
+        }
+        assert_eq!(reader.info().animation_control().unwrap().num_frames as usize, frames.len());
+        frames
+    }
+
     #[test]
     fn a_frame_stores_only_changes() {
         let first = plain(8, 6, 10);
@@ -384,31 +400,20 @@ mod tests {
         assert_eq!(changed(&first, &first), [0, 0, 1, 1]);
         let frames = [(first.clone(), 1.0), (second, 1.0), (first.clone(), 1.0), (first, 1.0)];
         let figure = Figure::animation(&frames, "", "").unwrap();
-        let mut reader = png::Decoder::new(std::io::Cursor::new(figure.png())).read_info().unwrap();
-        let mut buffer = vec![0; reader.output_buffer_size().unwrap()];
-        let mut parts = Vec::new();
-        while reader.next_frame(&mut buffer).is_ok() {
-            let control = reader.info().frame_control().unwrap();
-            parts.push([control.x_offset, control.y_offset, control.width, control.height]);
-        }
-        assert_eq!(parts, [[0, 0, 8, 6], [2, 1, 4, 3], [2, 1, 4, 3], [0, 0, 1, 1]]);
+        let parts = stored(&figure)
+            .into_iter()
+            .map(|(control, _)| [control.x_offset, control.y_offset, control.width, control.height]);
+        assert_eq!(parts.collect::<Vec<_>>(), [[0, 0, 8, 6], [2, 1, 4, 3], [2, 1, 4, 3], [0, 0, 1, 1]]);
     }
 
     #[test]
     fn an_animation_contains_every_frame_and_its_duration() {
         let frames = [(plain(4, 2, 10), 0.5), (plain(4, 2, 20), 1.25)];
         let figure = Figure::animation(&frames, "two greys", "").unwrap();
-        let mut decoder = png::Decoder::new(std::io::Cursor::new(figure.png()));
-        decoder.set_transformations(png::Transformations::EXPAND);
-        let mut reader = decoder.read_info().unwrap();
-        assert_eq!(reader.info().animation_control().unwrap().num_frames, 2);
-        let mut buffer = vec![0; reader.output_buffer_size().unwrap()];
-        let mut seen = Vec::new();
-        while reader.next_frame(&mut buffer).is_ok() {
-            let control = reader.info().frame_control().unwrap();
-            seen.push((buffer[0], f32::from(control.delay_num) / f32::from(control.delay_den)));
-        }
-        assert_eq!(seen, [(10, 0.5), (20, 1.25)]);
+        let seen = stored(&figure)
+            .into_iter()
+            .map(|(control, byte)| (byte, f32::from(control.delay_num) / f32::from(control.delay_den)));
+        assert_eq!(seen.collect::<Vec<_>>(), [(10, 0.5), (20, 1.25)]);
     }
 
     #[test]

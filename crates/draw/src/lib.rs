@@ -7,10 +7,15 @@ pub mod canvas;
 pub mod chart;
 pub mod colour;
 pub mod figure;
-pub mod grid;
+pub mod layout;
 pub mod panels;
 
+pub use chart::{Chart, stacked};
+pub use colour::Palette;
+pub use figure::{Figure, PIXEL_RATIO, Pixels};
+pub use layout::{Layout, in_rows};
 pub use nchw_core::{Error, Result};
+pub use panels::{Content, Highlights, Panel};
 
 #[cfg(test)]
 #[path = "../tests/common/pixels.rs"]

@@ -1,14 +1,16 @@
-//! Panels in rows, each with a title, an image, a heat map or a matrix, and a caption. All figures
-//! except charts consist of panels.
+//! Panels, each with a title, an image, a heat map or a matrix, and a caption. All figures except charts
+//! consist of panels.
 
 use crate::{
     Error, Result,
-    canvas::{Canvas, INK, MARK, PALE_INK, Text, between, colour_bar_width, number, text_width, wrap},
+    canvas::{Canvas, INK, MARK, PALE_INK, Text, between, colour_bar_width, text_width, wrap},
     colour::{Palette, readable_on},
-    figure::{Figure, Pixels},
-    grid::Grid,
+    figure::Pixels,
 };
-use nchw_core::text::count_of;
+use nchw_core::{
+    grid::Grid,
+    text::{count_of, number},
+};
 
 /// What a panel shows.
 pub enum Content<'a> {
@@ -134,6 +136,24 @@ impl<'a> Panel<'a> {
         let range = palette.clear_range(values.values());
         Panel::new(title, Content::Heat { values, palette, range, bar: true, under: None }, width)
     }
+    /// A heat map on a given scale, without axes and colour bar: one of many on the same page.
+    pub fn tile(
+        title: impl Into<String>,
+        values: Grid,
+        palette: Palette,
+        range: (f32, f32),
+        width: f64,
+    ) -> Panel<'a> {
+        Panel::new(title, Content::Heat { values, palette, range, bar: false, under: None }, width).bare()
+    }
+    /// An image.
+    pub fn picture(title: impl Into<String>, image: Pixels, width: f64) -> Panel<'a> {
+        Panel::new(title, Content::Picture(image), width)
+    }
+    /// A horizontal colour bar, with a text at each end, for all maps above it.
+    pub fn scale(palette: Palette, range: (f32, f32), ends: [String; 2]) -> Panel<'a> {
+        Panel::new("", Content::Scale { palette, range, ends }, 420.0)
+    }
 
     /// Rows and columns of an image or a heat map.
     fn size(&self) -> Option<(usize, usize)> {
@@ -145,7 +165,7 @@ impl<'a> Panel<'a> {
     }
 
     /// Refuses a panel that is too high to look at, or so wide that drawing it would take gigabytes.
-    fn require_drawable(&self) -> Result<()> {
+    pub(crate) fn require_drawable(&self) -> Result<()> {
         let Some((rows, columns)) = self.size() else { return Ok(()) };
         if columns > MAX_COLUMNS {
             return Err(Error::new(format!(
@@ -185,7 +205,7 @@ impl<'a> Panel<'a> {
     }
 
     /// The height including the colour bar, which needs room for its numbers.
-    fn full_height(&self) -> f64 {
+    pub(crate) fn full_height(&self) -> f64 {
         if self.bar() > 0.0 { self.height().max(MIN_BAR_HEIGHT) } else { self.height() }
     }
 
@@ -198,12 +218,12 @@ impl<'a> Panel<'a> {
     }
 
     /// The space below for the axis.
-    fn foot(&self) -> f64 {
+    pub(crate) fn foot(&self) -> f64 {
         if self.framed() && self.axes || matches!(self.content, Content::Scale { .. }) { 24.0 } else { 4.0 }
     }
 
     /// The width including the colour bar, at least that of the title.
-    fn full_width(&self) -> f64 {
+    pub(crate) fn full_width(&self) -> f64 {
         let content = self.width + self.margin() + self.bar();
         content.max(text_width(&self.title, TITLE.bold()))
     }
@@ -220,11 +240,11 @@ impl<'a> Panel<'a> {
         }
     }
 
-    fn caption_lines(&self) -> Vec<String> {
+    pub(crate) fn caption_lines(&self) -> Vec<String> {
         wrap(&self.caption, CAPTION, self.full_width())
     }
 
-    fn draw(&self, canvas: &mut Canvas, x: f64, top: f64, middle: f64) {
+    pub(crate) fn draw(&self, canvas: &mut Canvas, x: f64, top: f64, middle: f64) {
         let (width, height) = (self.width, self.height());
         let (full, y) = (self.full_width(), middle - height / 2.0);
         let left = x + (full - width - self.margin() - self.bar()) / 2.0 + self.margin();
@@ -335,7 +355,6 @@ const CENTRE: plotters::style::text_anchor::HPos = plotters::style::text_anchor:
 const CELL_HEIGHT: f64 = 44.0;
 const LINE_HEIGHT: f64 = 28.0;
 const AXIS_WIDTH: f64 = 34.0;
-const GAP: f64 = 16.0;
 /// The smallest and the largest height of an image or a heat map on the page.
 const MIN_HEIGHT: f64 = 4.0;
 const MAX_HEIGHT: f64 = 4000.0;
@@ -428,72 +447,13 @@ fn draw_bars(
 const RIGHT: [u8; 3] = [0, 114, 178];
 const OTHER: [u8; 3] = [170, 170, 170];
 
-/// The layout of a figure: a title, rows of panels, and lines of text.
-pub struct Layout<'a> {
-    /// The title above everything.
-    pub title: String,
-    /// The panels, row by row.
-    pub rows: Vec<Vec<Panel<'a>>>,
-    /// Lines of text below all panels, in large letters.
-    pub lines: Vec<String>,
-}
-
-impl Layout<'_> {
-    /// Draws everything.
-    pub fn draw(&self) -> Result<Pixels> {
-        self.rows.iter().flatten().try_for_each(Panel::require_drawable)?;
-        let row_width = |row: &Vec<Panel>| {
-            row.iter().map(Panel::full_width).sum::<f64>() + GAP * row.len().saturating_sub(1) as f64
-        };
-        let row_height = |(number, row): (usize, &Vec<Panel>)| {
-            let content = row.iter().map(Panel::full_height).fold(0.0, f64::max);
-            let captions = row.iter().map(|p| p.caption_lines().len()).max().unwrap_or(0);
-            // A heading belongs to the rows below it: it needs more space above.
-            let title = match row.iter().any(|p| !p.title.is_empty()) {
-                true if content == 0.0 && number > 0 => 44.0,
-                true => 28.0,
-                false => 4.0,
-            };
-            let foot = row.iter().map(Panel::foot).fold(0.0, f64::max);
-            (title, content, foot + if captions > 0 { 8.0 + 18.0 * captions as f64 } else { 0.0 })
-        };
-        let text = Text::new(19.0);
-        let heading = Text::new(21.0).bold();
-        let widest_row = self.rows.iter().map(row_width).fold(0.0, f64::max);
-        let widest_line = self.lines.iter().map(|l| text_width(l, text)).fold(0.0, f64::max);
-        let width = (widest_row.max(widest_line).max(text_width(&self.title, heading)) + 36.0).ceil();
-        let rows_height: f64 = self.rows.iter().enumerate().map(row_height).map(|(a, b, c)| a + b + c).sum();
-        let height = 52.0 + rows_height + 28.0 * self.lines.len() as f64 + 10.0;
-
-        let mut canvas = Canvas::new(width, height)?;
-        canvas.text(width / 2.0, 24.0, &self.title, heading);
-        let mut y = 48.0;
-        for (number, row) in self.rows.iter().enumerate() {
-            let (title, content, foot) = row_height((number, row));
-            let mut x = (width - row_width(row)) / 2.0;
-            for panel in row {
-                panel.draw(&mut canvas, x, y, y + title + content / 2.0);
-                x += panel.full_width() + GAP;
-            }
-            y += title + content + foot;
-        }
-        for line in &self.lines {
-            canvas.text(width / 2.0, y + 18.0, line, text);
-            y += 28.0;
-        }
-        canvas.finish()
-    }
-
-    /// Draws everything into a figure.
-    pub fn figure(&self, alt: impl Into<String>, text: impl Into<String>) -> Result<Figure> {
-        Figure::still(&self.draw()?, alt, text)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pixels::{area, ink};
+    use crate::{
+        layout::Layout,
+        pixels::{area, ink},
+    };
 
     fn layout(rows: Vec<Vec<Panel>>) -> Layout {
         Layout { title: String::new(), rows, lines: Vec::new() }

@@ -6,8 +6,7 @@
 pub use nchw_core::shapes;
 pub use nchw_draw::{chart, figure};
 
-use nchw_core::{error, random};
-use nchw_draw::{canvas, colour, grid, panels};
+use nchw_core::{error, grid, random, text};
 use nchw_files as files;
 
 mod notebook;
@@ -46,7 +45,7 @@ pub use tensor::{
 use net::weights;
 use notebook::runtime;
 pub use tch;
-use tensor::{check, device, gradient, hints, init, normalise, run, summary};
+use tensor::{check, device, gradient, hints, init, normalise, numbers, ranking, run, summary};
 
 /// The kernel calls this at its start, while the learner is still reading: it loads
 /// libtorch and runs one convolution, so that the first cell does not have to wait.

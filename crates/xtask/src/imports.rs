@@ -134,3 +134,35 @@ fn imports_are_followed_to_the_file_that_defines_them() {
     assert!(of("core/src/shapes/explain.rs").contains(&source.join("core/src/shapes/row.rs")));
     assert!(of("xtask/src/main.rs").contains(&source.join("xtask/src/setup/mod.rs")));
 }
+
+#[test]
+fn values_know_neither_drawing_nor_what_is_built_on_them() {
+    let source = paths::root().join("crates/nchw/src");
+    for file in files::files_in(&source).unwrap() {
+        let name = file.strip_prefix(&source).unwrap();
+        let is_in = |folder: &str| name.with_extension("").iter().any(|part| part == folder);
+        if name.extension().is_none_or(|extension| extension != "rs") || is_in("tests") {
+            continue;
+        }
+        // `notebook` displays figures; `lib` and `prelude` export them.
+        if !["figures", "notebook", "lib", "prelude"].into_iter().any(is_in) {
+            let draws = |path: &[String]| match path {
+                [crate_name, module, ..] if crate_name == "crate" => module == "figure" || module == "chart",
+                [crate_name, ..] => crate_name == "nchw_draw",
+                [] => false,
+            };
+            let drawn = uses(&file).into_iter().find(|(_, path)| draws(path));
+            assert_eq!(drawn, None, "{}: only figures may import the drawing crate", name.display());
+        }
+        let unknown: &[&str] = match name.iter().next().and_then(|folder| folder.to_str()) {
+            Some("image" | "filter") => &["data", "net", "see", "train"],
+            Some("data") => &["net", "see", "train"],
+            _ => &[],
+        };
+        for imported in imports(&file) {
+            let known = imported.strip_prefix(&source).unwrap();
+            let known = known.iter().next().unwrap().to_string_lossy();
+            assert!(!unknown.contains(&&*known), "{} must not import {known}", name.display());
+        }
+    }
+}

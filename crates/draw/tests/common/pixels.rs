@@ -29,6 +29,12 @@ pub fn frames(figure: &Figure) -> Vec<image::RgbImage> {
     frames.map(|frame| image::DynamicImage::from(frame.unwrap().into_buffer()).to_rgb8()).collect()
 }
 
+/// The number of pixels that differ between two images of the same size by more than this, in any channel.
+pub fn different(one: &image::RgbImage, other: &image::RgbImage, by_more_than: u8) -> usize {
+    let pairs = one.pixels().zip(other.pixels());
+    pairs.filter(|(a, b)| a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > by_more_than)).count()
+}
+
 /// The number of dark pixels (text) inside a box: left, top, right, bottom.
 pub fn ink(figure: &Figure, [left, top, right, bottom]: [u32; 4]) -> usize {
     let image = drawn(figure);

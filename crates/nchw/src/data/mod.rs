@@ -1,9 +1,10 @@
 //! Data sets: CIFAR-10, and Shapes-10, which the course draws.
 
-mod album;
+mod balance;
 mod binary;
 mod cifar10;
 mod examples;
+mod figures;
 mod other;
 mod samples;
 mod shapes10;

@@ -1,20 +1,13 @@
 //! Filters (kernels), and their convolution with a small matrix or a photo.
 
+mod figures;
 pub mod matrix;
-mod steps;
 
-use crate::{
-    Error, Result,
-    canvas::number,
-    colour::Palette,
-    figure::Figure,
-    image::Image,
-    matrix::{Matrix, extent, grid_of, values_of},
-    notebook::{Output, shows},
-    panels::{Content, Highlights, Layout, Panel},
-};
+pub use figures::side_by_side;
+
+use crate::{Error, Result, image::Image, matrix::Matrix, text::number};
 use std::fmt;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 /// A filter (also called kernel) with its bias, and a name for titles.
 ///
@@ -161,23 +154,6 @@ impl Filter {
         Ok(maps.f_conv2d(&weight, Some(&bias), 1, 0, 1, c)?)
     }
 
-    /// Draws the filter's weights.
-    ///
-    /// # Errors
-    /// When the filter is too large to read.
-    pub fn figure(&self) -> Result<Figure> {
-        self.kernel.require_readable()?;
-        let rows = vec![vec![self.panel()]];
-        let text = format!("{self:?}");
-        let alt = format!("The filter {}: {}", self.name, self.kernel.to_string().replace('\n', " / "));
-        Layout { title: "Filter".into(), rows, lines: Vec::new() }.figure(alt, text)
-    }
-
-    pub(crate) fn panel(&self) -> Panel<'_> {
-        let panel = Panel::cells(&self.name, self.kernel.grid(), Palette::Signed, Highlights::default());
-        if self.bias == 0.0 { panel } else { panel.caption(format!("bias {}", number(self.bias))) }
-    }
-
     /// Whether the weights add up to 1 (blur, sharpen, emboss, identity). Such a filter keeps the
     /// brightness of an even surface, and its result is drawn as an image. The result of any other filter
     /// says how well it matches each window, and is drawn as a heat map.
@@ -215,41 +191,6 @@ impl Filtered {
     pub fn tensor(&self) -> Tensor {
         self.map.shallow_clone()
     }
-
-    /// Draws photo, filter and result side by side. The result of a filter whose weights add up to 1 is
-    /// drawn as an image, any other as a heat map.
-    ///
-    /// # Errors
-    /// When drawing fails.
-    pub fn figure(&self) -> Result<Figure> {
-        self.filter.kernel.require_readable()?;
-        let size = self.map.size();
-        let width = self.photo.page_width(285.0);
-        let range = extent(&values_of(&self.map)?);
-        let shape = format!("C={} H={} W={}", size[1], size[2], size[3]);
-        // An image cannot show NaN or numbers far outside 0 to 1.
-        let image = Image::from_tensor(&self.map).ok().filter(|_| self.filter.keeps_brightness());
-        let result = if let Some(image) = image {
-            Panel::new("result", Content::Picture(image.pixels()), width)
-                .caption(format!("{shape}, shown from 0 to 1"))
-        } else {
-            let sum = self.map.f_sum_dim_intlist([1_i64].as_slice(), true, Kind::Float)?;
-            let note = if size[1] > 1 { ", sum over the channels" } else { "" };
-            Panel::heat("result", grid_of(&sum)?, width).caption(format!("{shape}, {range}{note}"))
-        };
-        let (c, h, w) = (self.photo.channels(), self.photo.height(), self.photo.width());
-        let photo = Panel::new(self.photo.name(), Content::Picture(self.photo.pixels()), width)
-            .caption(format!("C={c} H={h} W={w}"));
-        let row = vec![photo, Panel::sign("\u{2217}"), self.filter.panel(), Panel::sign("="), result];
-        let title = format!("{} filtered with \"{}\"", self.photo.name(), self.filter.name);
-        let text = format!("{title}: {shape}, {range}");
-        let alt = format!(
-            "{title}: the photo, the filter's {} x {} weights, and the result, {range}",
-            self.filter.kernel.height(),
-            self.filter.kernel.width()
-        );
-        Layout { title, rows: vec![row], lines: Vec::new() }.figure(alt, text)
-    }
 }
 
 impl fmt::Debug for Filtered {
@@ -258,14 +199,10 @@ impl fmt::Debug for Filtered {
     }
 }
 
-shows!(
-    Filter: |filter| Output::figure_or_text(filter.figure(), filter),
-    Filtered: |filtered| Output::figure(filtered.figure()),
-);
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tch::Kind;
 
     /// The lecture's example: dark on the left, bright on the right.
     fn dark_and_bright() -> Matrix {

@@ -1,16 +1,14 @@
 //! A photo: from a file to a tensor and back.
 
+mod figures;
 mod file;
-pub mod maps;
-pub mod trace;
+
+pub use figures::{maps, trace};
 
 use crate::{
     Error, Result,
-    canvas::number,
-    figure::{Figure, Pixels},
-    matrix::{count_of_numbers, empty_axis},
-    notebook::{Output, shows},
-    panels::{Content, Layout, Panel},
+    numbers::{count_of_numbers, empty_axis},
+    text::number,
 };
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, imageops::FilterType};
 use std::{
@@ -174,14 +172,12 @@ impl Image {
 
     /// Converts the image to grey: one channel, weighted as in Rec. 709.
     pub fn grey(&self) -> Image {
-        let pixels = DynamicImage::ImageLuma8(self.pixels.to_luma8());
-        Image { name: self.name.clone(), pixels }
+        self.with(DynamicImage::ImageLuma8(self.pixels.to_luma8()))
     }
 
     /// Converts the image to RGB; the channel of a grey image is repeated three times.
     pub fn rgb(&self) -> Image {
-        let pixels = DynamicImage::ImageRgb8(self.pixels.to_rgb8());
-        Image { name: self.name.clone(), pixels }
+        self.with(DynamicImage::ImageRgb8(self.pixels.to_rgb8()))
     }
 
     /// Crops `height` rows from row `top` and `width` columns from column `left`.
@@ -201,7 +197,7 @@ impl Image {
             }
         }
         let [x, y, w, h] = [left, top, width, height].map(|n| n as u32);
-        Ok(Image { name: self.name.clone(), pixels: self.pixels.crop_imm(x, y, w, h) })
+        Ok(self.with(self.pixels.crop_imm(x, y, w, h)))
     }
 
     /// Resizes to `height` rows and `width` columns (Lanczos filter).
@@ -210,8 +206,7 @@ impl Image {
     /// When a side is 0 or longer than 8192.
     pub fn resize(&self, height: usize, width: usize) -> Result<Image> {
         check_sides("resize", height, width)?;
-        let pixels = self.pixels.resize_exact(width as u32, height as u32, FilterType::Lanczos3);
-        Ok(Image { name: self.name.clone(), pixels })
+        Ok(self.with(self.pixels.resize_exact(width as u32, height as u32, FilterType::Lanczos3)))
     }
 
     /// Resizes without distortion to fill `height` x `width`: the axis that is too long is cropped at both
@@ -241,11 +236,15 @@ impl Image {
         let small = self.resize(fitted(h, height), fitted(w, width))?;
         // The mean colour of CIFAR-10, which normalization turns into 0.
         let grey = crate::normalise::mean_colour();
-        let mut boxed = self.rgb().resize(height, width)?.pixels.into_rgb8();
-        boxed.pixels_mut().for_each(|pixel| pixel.0 = grey);
+        let mut boxed = image::RgbImage::from_pixel(width as u32, height as u32, image::Rgb(grey));
         let (x, y) = ((width - small.width()) / 2, (height - small.height()) / 2);
         image::imageops::replace(&mut boxed, &small.pixels.to_rgb8(), x as i64, y as i64);
-        Ok(Image { name: self.name.clone(), pixels: DynamicImage::ImageRgb8(boxed) })
+        Ok(self.with(DynamicImage::ImageRgb8(boxed)))
+    }
+
+    /// Other pixels under the same name.
+    fn with(&self, pixels: DynamicImage) -> Image {
+        Image { name: self.name.clone(), pixels }
     }
 
     /// The same image under another name.
@@ -253,34 +252,9 @@ impl Image {
         Image { name: name.into(), ..self.clone() }
     }
 
-    /// Draws the image with its name and shape.
-    ///
-    /// # Errors
-    /// When drawing fails.
-    pub fn figure(&self) -> Result<Figure> {
-        let (c, h, w) = (self.channels(), self.height(), self.width());
-        let title = format!("{}   C={c}  H={h}  W={w}", self.name);
-        let panel = Panel::new("", Content::Picture(self.pixels()), self.page_width(620.0));
-        let text = format!("{}: {c} x {h} x {w} (C x H x W)", self.name);
-        let alt = format!("The image {}, {c} channels, {h} rows, {w} columns", self.name);
-        Layout { title, rows: vec![vec![panel]], lines: Vec::new() }.figure(alt, text)
-    }
-
     /// The file's name, for titles.
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    /// RGB pixels for drawing.
-    pub(crate) fn pixels(&self) -> Pixels {
-        let rgb = self.pixels.to_rgb8();
-        Pixels { width: rgb.width(), height: rgb.height(), rgb: rgb.into_raw() }
-    }
-
-    /// The width on the page: `max`, or less for a tall image, so that it fits the screen.
-    pub(crate) fn page_width(&self, max: f64) -> f64 {
-        let (h, w) = (self.height() as f64, self.width() as f64);
-        max.min(0.75 * max * w / h)
     }
 }
 
@@ -292,29 +266,22 @@ impl fmt::Debug for Image {
 }
 
 /// Converts to 8-bit grey or RGB; transparent pixels are blended with white.
-fn grey_or_rgb(pixels: DynamicImage) -> DynamicImage {
+fn grey_or_rgb(mut pixels: DynamicImage) -> DynamicImage {
     let colour = pixels.color();
     if colour.has_alpha() {
-        let mut rgba = pixels.to_rgba8();
+        let mut rgba = pixels.into_rgba8();
         for pixel in rgba.pixels_mut() {
-            let [.., alpha] = pixel.0;
-            for value in &mut pixel.0[..3] {
-                *value = ((u32::from(*value) * u32::from(alpha) + 255 * (255 - u32::from(alpha)) + 127) / 255)
-                    as u8;
-            }
-            pixel.0[3] = 255;
+            let alpha = u32::from(pixel.0[3]);
+            let blended = |value: u8| ((u32::from(value) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
+            let [r, g, b, _] = pixel.0;
+            pixel.0 = [blended(r), blended(g), blended(b), 255];
         }
-        let flat = DynamicImage::ImageRgba8(rgba);
-        return if colour.has_color() {
-            DynamicImage::ImageRgb8(flat.to_rgb8())
-        } else {
-            DynamicImage::ImageLuma8(flat.to_luma8())
-        };
+        pixels = DynamicImage::ImageRgba8(rgba);
     }
     if colour.has_color() {
-        DynamicImage::ImageRgb8(pixels.to_rgb8())
+        DynamicImage::ImageRgb8(pixels.into_rgb8())
     } else {
-        DynamicImage::ImageLuma8(pixels.to_luma8())
+        DynamicImage::ImageLuma8(pixels.into_luma8())
     }
 }
 
@@ -417,8 +384,6 @@ fn wrong_shape(size: &[i64]) -> String {
     };
     format!("an image needs a tensor of shape [1, C, H, W] or [C, H, W] with C = 1 or 3, got {size:?}: {why}")
 }
-
-shows!(Image: |image| Output::figure(image.figure()));
 
 #[cfg(test)]
 mod tests {
@@ -530,8 +495,14 @@ mod tests {
         // A wide image in a square: bars of the mean colour above and below.
         let white = Image::from_tensor(&Tensor::ones([3, 10, 40], (Kind::Float, Device::Cpu))).unwrap();
         let boxed = white.letterboxed_to(32, 32).unwrap().tensor_u8();
-        assert_eq!([0, 1, 2].map(|c| boxed.int64_value(&[0, c, 0, 16])), [125, 123, 114]);
-        assert_eq!([0, 1, 2].map(|c| boxed.int64_value(&[0, c, 31, 16])), [125, 123, 114]);
+        assert_eq!(
+            [0, 1, 2].map(|c| boxed.int64_value(&[0, c, 0, 16]) as u8),
+            crate::normalise::mean_colour()
+        );
+        assert_eq!(
+            [0, 1, 2].map(|c| boxed.int64_value(&[0, c, 31, 16]) as u8),
+            crate::normalise::mean_colour()
+        );
         assert_eq!(boxed.narrow(2, 12, 8).min().int64_value(&[]), 255);
         // Both ends lose the same number of columns.
         let ramp =

@@ -4,12 +4,11 @@ pub(crate) mod runtime;
 
 use crate::{
     Result,
-    chart::Chart,
-    figure::{Figure, PIXEL_RATIO},
     shapes::{Explanation, Problem, Row, Table},
 };
 use base64::Engine as _;
 use nchw_core::html::escape;
+use nchw_draw::{Chart, Figure, PIXEL_RATIO};
 use std::fmt;
 
 /// Displays a value when it is the last expression of a cell.

@@ -2,14 +2,7 @@
 
 use super::view::View;
 use crate::{
-    Error, Result,
-    colour::Palette,
-    data::Examples,
-    error::debug_as_display,
-    figure::Figure,
-    net::LectureNet,
-    notebook::shows_its_figure,
-    panels::{Content, Layout, Panel},
+    Error, Result, data::Examples, error::debug_as_display, net::LectureNet, ranking::descending,
     train::Report,
 };
 use std::fmt;
@@ -21,7 +14,7 @@ const MAX_ROWS: usize = 12;
 pub struct Album {
     /// Index in the data set, and view: the most confident mistakes, then the most confident right answers.
     views: Vec<(usize, View)>,
-    wrong: usize,
+    pub(super) wrong: usize,
 }
 
 /// An album of `count` answers: half of them the most confident mistakes (or all mistakes, where there are
@@ -53,9 +46,7 @@ pub fn album(net: &LectureNet, examples: &Examples, report: &Report, count: usiz
     let mut indices = report.mistakes();
     indices.truncate(count.div_ceil(2));
     let wrong = indices.len();
-    let mut right: Vec<usize> =
-        (0..report.labels.len()).filter(|&i| report.labels[i] == report.answers[i]).collect();
-    right.sort_by(|a, b| report.confidence[*b].total_cmp(&report.confidence[*a]));
+    let right = descending(&report.confidence).into_iter().filter(|&i| report.labels[i] == report.answers[i]);
     // One image of each class before a second of any class: the most confident answers are often alike.
     let mut seen = [0; 10];
     let mut rounds: Vec<(usize, usize)> = Vec::new();
@@ -75,45 +66,6 @@ impl Album {
     pub fn views(&self) -> &[(usize, View)] {
         &self.views
     }
-
-    /// Draws one row per image: the image, a heat map after each block, the three most probable classes.
-    ///
-    /// # Errors
-    /// When drawing fails.
-    pub fn figure(&self) -> Result<Figure> {
-        let mut rows = Vec::new();
-        for (number, (_, view)) in self.views.iter().enumerate() {
-            let heading = match number {
-                n if n == self.wrong => "correct predictions: the most confident of each class",
-                0 => "mistakes: the most confident first",
-                _ => "",
-            };
-            let first = !heading.is_empty();
-            if first {
-                rows.push(vec![Panel::heading(heading.into())]);
-            }
-            let mut row = vec![view.panel(170.0).bare()];
-            for (title, heat) in view.heats(170.0)? {
-                row.push(if first { Panel { title, ..heat } } else { heat });
-            }
-            row.extend(view.bars(300.0));
-            rows.push(row);
-        }
-        let title =
-            format!("{} mistakes and {} correct predictions", self.wrong, self.views.len() - self.wrong);
-        let ends = ["0".to_owned(), "maximum of this image".to_owned()];
-        rows.push(vec![Panel::new(
-            "",
-            Content::Scale { palette: Palette::Sequential, range: (0.0, 1.0), ends },
-            420.0,
-        )]);
-        let lines = vec![
-            "heat maps: sum of all feature maps of a block".to_owned(),
-            "bars: the three most probable classes; the label is blue and bold".to_owned(),
-        ];
-        let alt = format!("{title}. {self}");
-        Layout { title, rows, lines }.figure(alt, self.to_string())
-    }
 }
 
 impl fmt::Display for Album {
@@ -124,4 +76,3 @@ impl fmt::Display for Album {
 }
 
 debug_as_display!(Album);
-shows_its_figure!(Album);

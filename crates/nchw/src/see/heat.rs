@@ -1,16 +1,14 @@
 //! Heat maps over an image: sums of feature maps, Grad-CAM, occlusion.
 
-use super::view::{View, numbers, shape};
+use super::view::View;
 use crate::{
     Error, Result,
-    colour::Palette,
     error::debug_as_display,
-    figure::{Figure, Pixels},
     gradient::gradients,
-    matrix::{argmax, extent, grid_of},
+    image::Image,
     normalise::mean_colour,
-    notebook::shows_its_figure,
-    panels::{Content, Layout, Panel},
+    numbers::{extent, grid_of, values_of},
+    ranking::argmax,
 };
 use std::fmt;
 use tch::{Kind, Tensor};
@@ -22,15 +20,12 @@ const STRIDE: i64 = 4;
 /// One number for each position of an image. See [`View::sum`].
 pub struct Heat {
     /// What the numbers are.
-    title: String,
+    pub(super) title: String,
     /// How to read it, in one sentence.
-    meaning: String,
-    answer_line: String,
-    name: String,
-    image: Pixels,
-    /// The image's width on the page.
-    width: f64,
-    map: Tensor,
+    pub(super) meaning: String,
+    pub(super) answer_line: String,
+    pub(super) image: Image,
+    pub(super) map: Tensor,
 }
 
 impl View {
@@ -164,8 +159,7 @@ impl View {
         // Squares extend beyond the edges, so that the edges are hidden as often as the middle.
         let starts: Vec<i64> = (STRIDE - PATCH..side).step_by(STRIDE as usize).collect();
         let span = |start: i64| (start.max(0), (start + PATCH).min(side) - start.max(0));
-        let grey = mean_colour();
-        let grey = Tensor::f_from_slice(&grey)?.f_view([3, 1, 1])?;
+        let grey = Tensor::f_from_slice(&mean_colour())?.f_view([3, 1, 1])?;
         let squares: Vec<[(i64, i64); 2]> =
             starts.iter().flat_map(|&top| starts.iter().map(move |&left| [span(top), span(left)])).collect();
         let occluded = image.f_repeat([squares.len() as i64, 1, 1, 1])?;
@@ -176,7 +170,7 @@ impl View {
             part(&occluded.f_select(0, number as i64)?, *square)?.f_copy_(&grey)?;
         }
         let hidden = self.net.logits(&occluded)?.f_softmax(1, Kind::Float)?.f_select(1, class as i64)?;
-        let hidden = numbers(&hidden)?;
+        let hidden = values_of(&hidden)?;
         let zeros = || Tensor::f_zeros([side, side], (Kind::Float, tch::Device::Cpu));
         let (drops, covered) = (zeros()?, zeros()?);
         for (square, hidden) in squares.iter().zip(hidden) {
@@ -198,34 +192,6 @@ impl View {
         })
     }
 
-    /// Draws the sum, Grad-CAM and occlusion side by side, the last two for the class of the answer.
-    ///
-    /// # Errors
-    /// When there is no such layer, or the image is not 32 × 32.
-    pub fn compare(&self, name: &str) -> Result<Figure> {
-        let answer = self.answer()?;
-        let heats = [self.sum(name)?, self.grad_cam(name, answer)?, self.occlusion(answer)?];
-        const WIDTH: f64 = 226.0;
-        let titles = [
-            format!("sum of {name}"),
-            format!("Grad-CAM, {}", self.classes[answer]),
-            format!("occlusion, {}", self.classes[answer]),
-        ];
-        let mut row = vec![self.panel(WIDTH).bare()];
-        let mut text = vec![self.to_string()];
-        for (heat, title) in heats.iter().zip(titles) {
-            text.push(format!("{title}: {}", heat.extent()?));
-            row.push(heat.overlay(title, self.picture().page_width(WIDTH))?.bare());
-        }
-        let lines = vec![
-            self.answer_line(),
-            "The sum does not depend on the class: it is bright where many maps are active.".to_owned(),
-            "Grad-CAM and occlusion are computed for this class.".to_owned(),
-        ];
-        let title = format!("Where in the image is the {}? Three heat maps", self.classes[answer]);
-        Layout { title, rows: vec![row], lines }.figure(text.join(". "), text.join("\n"))
-    }
-
     /// # Shapes
     /// `map` `[H, W]`
     pub(super) fn heat(&self, map: Tensor, title: String, meaning: &str) -> Result<Heat> {
@@ -234,9 +200,7 @@ impl View {
             title,
             meaning: meaning.to_owned(),
             answer_line: self.answer_line(),
-            name: self.picture().name().to_owned(),
-            image: self.pixels(),
-            width: self.picture().page_width(270.0),
+            image: self.picture().clone(),
             map,
         })
     }
@@ -266,50 +230,13 @@ impl Heat {
     /// # Errors
     /// When there is not enough memory.
     pub fn enlarged(&self) -> Result<Tensor> {
-        let size = [i64::from(self.image.height), i64::from(self.image.width)];
+        let size = [self.image.height() as i64, self.image.width() as i64];
         let maps = self.map.f_unsqueeze(0)?.f_unsqueeze(0)?;
         Ok(maps.f_upsample_bilinear2d(size, false, None, None)?.f_view(size)?)
     }
 
-    /// Draws the image, the heat map, and the heat map over the image.
-    ///
-    /// # Errors
-    /// When drawing fails.
-    pub fn figure(&self) -> Result<Figure> {
-        let (map, large) = (grid_of(&self.map)?, grid_of(&self.enlarged()?)?);
-        let (h, w) = (map.height(), map.width());
-        let enlarged = (h, w) != (large.height(), large.width());
-        let mut row = vec![Panel::new(self.name.clone(), Content::Picture(self.image.clone()), self.width)];
-        if enlarged {
-            row.push(Panel::heat(format!("{h} \u{d7} {w} numbers"), map.clone(), self.width));
-        }
-        row.push(self.overlay("over the image", self.width)?);
-        let mut meaning = self.meaning.clone();
-        if argmax(map.values()).is_none() {
-            meaning += &format!(" Here: {}.", extent(map.values()));
-        }
-        if enlarged {
-            meaning += &format!(" Enlarged to {} \u{d7} {} (bilinear)", large.height(), large.width());
-        }
-        let lines = vec![self.answer_line.clone(), meaning];
-        let alt = format!("{}. {} {}. {}", self.title, self.meaning, self.extent()?, self.answer_line);
-        Layout { title: self.title.clone(), rows: vec![row], lines }.figure(alt, self.to_string())
-    }
-
-    /// The heat map over the image, with its colour bar.
-    pub(super) fn overlay(&self, title: impl Into<String>, width: f64) -> Result<Panel<'static>> {
-        let values = grid_of(&self.enlarged()?)?;
-        // Interpolation stays within the range of the map, so both use its scale.
-        let map = numbers(&self.map)?;
-        let palette = Palette::fitting(&map);
-        let range = palette.clear_range(&map);
-        let under = Some(self.image.clone());
-        let width = width.min(self.width);
-        Ok(Panel::new(title, Content::Heat { values, palette, range, bar: true, under }, width))
-    }
-
     /// The range of the numbers, and the position of the largest unless all are equal.
-    fn extent(&self) -> Result<String> {
+    pub(super) fn extent(&self) -> Result<String> {
         let map = grid_of(&self.map)?;
         let (rows, columns) = (map.height(), map.width());
         let size = format!("{rows} \u{d7} {columns}");
@@ -342,18 +269,3 @@ impl fmt::Display for Heat {
 }
 
 debug_as_display!(Heat);
-shows_its_figure!(Heat);
-
-impl View {
-    /// The sum of each block's maps over the image, each on its own scale, with its title.
-    pub(super) fn heats(&self, width: f64) -> Result<Vec<(String, Panel<'static>)>> {
-        let heats = ["block1", "block2", "block3"].into_iter().map(|block| {
-            let mut panel = self.sum(block)?.overlay("", width)?.bare();
-            if let Content::Heat { bar, .. } = &mut panel.content {
-                *bar = false;
-            }
-            Ok((format!("{block}: {}", shape(&self.tensor(block)?)), panel))
-        });
-        heats.collect()
-    }
-}

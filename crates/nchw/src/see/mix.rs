@@ -1,27 +1,21 @@
 //! Weighted sums of chosen feature maps: a 1 × 1 convolution by hand.
 
-use super::view::{View, numbers, shape};
-use crate::{
-    Error, Result,
-    canvas::number,
-    colour::Palette,
-    error::debug_as_display,
-    figure::Figure,
-    matrix::grid_of,
-    notebook::shows_its_figure,
-    panels::{Content, Layout, Panel},
-};
+use super::view::{View, shape};
+use crate::{Error, Result, error::debug_as_display, numbers::values_of, ranking::descending};
 use std::fmt;
 use tch::{Kind, Tensor};
 
+/// The most maps in a sum.
+const MAX_MAPS: usize = 6;
+
 /// A weighted sum of feature maps. See [`View::mix`].
 pub struct Mix {
-    name: String,
-    weights: Vec<(usize, f64)>,
+    pub(super) name: String,
+    pub(super) weights: Vec<(usize, f64)>,
     pub(super) parts: Vec<Tensor>,
     pub(super) sum: Tensor,
     /// The most similar learned channel: layer, channel, map, correlation.
-    nearest: Option<(String, usize, Tensor, f64)>,
+    pub(super) nearest: Option<(String, usize, Tensor, f64)>,
     all_maps: Vec<(String, Tensor)>,
 }
 
@@ -60,8 +54,6 @@ impl View {
         })
     }
 }
-
-const MAX_MAPS: usize = 6;
 
 impl Mix {
     /// The weighted sum.
@@ -102,12 +94,8 @@ impl Mix {
             let length = centred.f_norm_scalaropt_dim(2.0, [1], true)?;
             Ok(centred.f_div(&length.f_clamp_min(1e-12)?)?)
         };
-        let correlations = numbers(&centred(maps)?.f_matmul(&centred(&self.sum)?.f_view([-1, 1])?)?)?;
-        // A NaN is not similar to anything.
-        let similar = |channel: &usize| correlations[*channel] > 0.0;
-        let best = (0..correlations.len())
-            .filter(similar)
-            .max_by(|a, b| correlations[*a].total_cmp(&correlations[*b]));
+        let correlations = values_of(&centred(maps)?.f_matmul(&centred(&self.sum)?.f_view([-1, 1])?)?)?;
+        let best = descending(&correlations).first().copied().filter(|best| correlations[*best] > 0.0);
         let Some(best) = best else {
             return Err(Error::new(format!(
                 "no map of {layer} is similar to your sum (is it constant?): choose maps that are not all \
@@ -133,42 +121,6 @@ impl Mix {
             all_maps: self.all_maps.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect(),
         }
     }
-
-    /// Draws the maps with their weights, and the sum.
-    ///
-    /// # Errors
-    /// When drawing fails.
-    pub fn figure(&self) -> Result<Figure> {
-        let each = (880.0 / (self.parts.len() + 1) as f64 - 70.0).min(190.0);
-        let mut row: Vec<Panel> = Vec::new();
-        for (part, (channel, weight)) in self.parts.iter().zip(&self.weights) {
-            if !row.is_empty() {
-                row.push(Panel::sign("+"));
-            }
-            let title = format!("{} \u{d7} channel {channel}", number(*weight as f32));
-            row.push(tile(title, part, each)?);
-        }
-        row.push(Panel::sign("="));
-        row.push(tile("sum".into(), &self.sum, each)?);
-        let mut rows = vec![row];
-        let mut lines = Vec::new();
-        if let Some((layer, channel, map, correlation)) = &self.nearest {
-            let sum = tile("your sum".into(), &self.sum, 250.0)?;
-            rows.push(vec![sum, tile(format!("{layer}, channel {channel}"), map, 250.0)?]);
-            lines.push(format!(
-                "The learned map of {layer} most similar to your sum: correlation {correlation:.2}"
-            ));
-        }
-        Layout { title: format!("Weighted sum of maps of {}", self.name), rows, lines }
-            .figure(self.to_string(), self.to_string())
-    }
-}
-
-fn tile(title: String, map: &Tensor, width: f64) -> Result<Panel<'static>> {
-    let values = grid_of(map)?;
-    let palette = Palette::fitting(values.values());
-    let range = palette.range(values.values());
-    Ok(Panel::new(title, Content::Heat { values, palette, range, bar: true, under: None }, width).bare())
 }
 
 impl fmt::Display for Mix {
@@ -186,4 +138,3 @@ impl fmt::Display for Mix {
 }
 
 debug_as_display!(Mix);
-shows_its_figure!(Mix);

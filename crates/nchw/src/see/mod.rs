@@ -5,6 +5,7 @@
 //! whose numbers are available as tensors.
 
 mod album;
+mod figures;
 mod film;
 mod filters;
 mod grid;
@@ -23,7 +24,5 @@ pub use mix::Mix;
 pub use patches::{Patches, patches};
 pub use semantic::Semantic;
 pub use view::{View, see};
-#[cfg(test)]
-mod figure_tests;
 #[cfg(test)]
 mod tests;

@@ -1,23 +1,13 @@
 //! The image patches that activate a channel most.
 
-use super::view::numbers;
+use super::view::{layer_with_maps, layers_until};
 use crate::{
-    Error, Result,
-    canvas::number,
-    data::Examples,
-    error::debug_as_display,
-    figure::{Figure, Pixels},
-    image::Image,
-    net::{LectureNet, is_head},
-    normalise::mean_colour,
-    notebook::{Output, shows},
-    panels::{Content, Layout, Panel},
-    shapes::{Chain, Row},
+    Error, Result, data::Examples, error::debug_as_display, image::Image, net::LectureNet,
+    numbers::values_of, ranking::descending, shapes::Row,
 };
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     fmt,
-    path::Path,
 };
 use tch::Tensor;
 
@@ -30,23 +20,23 @@ const MAX_IMAGES: i64 = 2000;
 
 /// A position in the feature map of an image, and the activation of a channel there.
 #[derive(Clone)]
-struct Patch {
-    image: usize,
-    row: usize,
-    column: usize,
-    activation: f32,
+pub(super) struct Patch {
+    pub(super) image: usize,
+    pub(super) row: usize,
+    pub(super) column: usize,
+    pub(super) activation: f32,
 }
 
 /// The image patches that activate each channel of a layer most. See [`patches`].
 pub struct Patches {
-    layer: String,
-    searched: usize,
+    pub(super) layer: String,
+    pub(super) searched: usize,
     /// For each channel, strongest first.
-    best: Vec<Vec<Patch>>,
+    pub(super) best: Vec<Vec<Patch>>,
     /// The images that contain the patches, by their index in the data set.
-    images: BTreeMap<usize, Image>,
+    pub(super) images: BTreeMap<usize, Image>,
     /// The layer's row in the shape table, which has the receptive field.
-    row: Row,
+    pub(super) row: Row,
 }
 
 /// Finds the image patches that activate each channel of a layer most. Searches the first 2000 images, and
@@ -68,14 +58,7 @@ pub struct Patches {
 /// # Ok::<(), nchw::Error>(())
 /// ```
 pub fn patches(net: &LectureNet, examples: &Examples, layer: &str) -> Result<Patches> {
-    let index = net.position(layer)?;
-    if is_head(layer) {
-        return Err(Error::new(format!(
-            "`{layer}` has no rows and columns; the last feature maps are those of block3"
-        )));
-    }
-    let layers = net.config().layers().into_iter().take(index + 1).map(|(_, layer)| layer);
-    let table = layers.collect::<Chain>().on([3, 32, 32]).ok()?;
+    let table = layers_until(net, layer_with_maps(net, layer)?).on([3, 32, 32]).ok()?;
     let row = table.rows.last().cloned().ok_or_else(|| Error::new("the network has no layers"))?;
     let count = (examples.len() as i64).min(MAX_IMAGES);
     let mut best: Vec<Vec<Patch>> = Vec::new();
@@ -83,21 +66,21 @@ pub fn patches(net: &LectureNet, examples: &Examples, layer: &str) -> Result<Pat
         let batch = examples.images.f_narrow(0, from, BATCH.min(count - from))?;
         let maps = net.map(&batch, layer)?;
         let &[n, channels, _, width] = &maps.size()[..] else { continue };
-        let (strongest, positions) = maps.f_reshape([n, channels, -1])?.f_max_dim(2, false)?;
+        let (largest, positions) = maps.f_reshape([n, channels, -1])?.f_max_dim(2, false)?;
         let positions =
             Vec::<i64>::try_from(&positions.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_view([-1])?)?;
         best.resize(channels as usize, Vec::new());
-        for (i, (activation, position)) in numbers(&strongest)?.into_iter().zip(positions).enumerate() {
+        for (i, (activation, position)) in values_of(&largest)?.into_iter().zip(positions).enumerate() {
             let (image, channel) = (from as usize + i / channels as usize, i % channels as usize);
             let (row, column) = ((position / width) as usize, (position % width) as usize);
             let patch = Patch { image, row, column, activation };
             best[channel].push(patch);
             if best[channel].len() > 4 * PER_CHANNEL {
-                keep_strongest(&mut best[channel]);
+                best[channel] = strongest(&best[channel]);
             }
         }
     }
-    best.iter_mut().for_each(keep_strongest);
+    let best: Vec<Vec<Patch>> = best.iter().map(|patches| strongest(patches)).collect();
     let mut images = BTreeMap::new();
     for patch in best.iter().flatten() {
         if let Entry::Vacant(entry) = images.entry(patch.image) {
@@ -107,11 +90,11 @@ pub fn patches(net: &LectureNet, examples: &Examples, layer: &str) -> Result<Pat
     Ok(Patches { layer: layer.to_owned(), searched: count as usize, best, images, row })
 }
 
-/// Keeps the largest activations above 0; an inactive channel has no patches.
-fn keep_strongest(patches: &mut Vec<Patch>) {
-    patches.retain(|patch| patch.activation > 0.0);
-    patches.sort_by(|a, b| b.activation.total_cmp(&a.activation));
-    patches.truncate(PER_CHANNEL);
+/// The largest activations above 0, strongest first; an inactive channel has no patches.
+fn strongest(patches: &[Patch]) -> Vec<Patch> {
+    let activations: Vec<f32> = patches.iter().map(|patch| patch.activation).collect();
+    let ranked = descending(&activations).into_iter().map(|index| patches[index].clone());
+    ranked.filter(|patch| patch.activation > 0.0).take(PER_CHANNEL).collect()
 }
 
 impl Patches {
@@ -130,121 +113,17 @@ impl Patches {
         Ok(Tensor::f_from_slice(&numbers)?.f_view([-1, 4])?)
     }
 
-    pub(super) fn layer(&self) -> &str {
-        &self.layer
-    }
-
-    fn of_channel(&self, channel: usize) -> Result<&[Patch]> {
+    pub(super) fn of_channel(&self, channel: usize) -> Result<&[Patch]> {
         self.best.get(channel).map(Vec::as_slice).ok_or_else(|| {
             let last = self.best.len().saturating_sub(1);
             Error::new(format!("there is no channel {channel} in `{}`: expected 0 to {last}", self.layer))
         })
     }
 
-    /// Draws the patches of some channels: one row per channel, strongest first.
-    ///
-    /// # Errors
-    /// When there is no such channel, or the number of channels is not from 1 to 12.
-    pub fn figure(&self, channels: &[usize]) -> Result<Figure> {
-        if channels.is_empty() || channels.len() > 12 {
-            return Err(Error::new(format!(
-                "expected 1 to 12 channels, such as `figure(&[3, 7])`, got {}",
-                channels.len()
-            )));
-        }
-        let mut rows = Vec::new();
-        let mut words = Vec::new();
-        for &channel in channels {
-            let row = self.panels(channel, 86.0)?;
-            words.push(format!("channel {channel}: {}", self.in_words(channel)?));
-            rows.push(vec![Panel::heading(if row.is_empty() {
-                format!("channel {channel}: never active")
-            } else {
-                format!("channel {channel}")
-            })]);
-            rows.push(row);
-        }
-        let title = format!("{}: the patches that activate each channel most", self.layer);
-        let text = format!("{title}. {}", words.join("; "));
-        Layout { title, rows, lines: vec![self.line()] }.figure(text, words.join("\n"))
-    }
-
-    /// Describes the patches in one line.
-    pub(super) fn line(&self) -> String {
-        let [height, width] = self.field();
-        let shown = if height >= 32 {
-            "frame: the centre of the receptive field"
-        } else {
-            "the receptive field, grey beyond the edge"
-        };
-        format!("{shown} ({height} \u{d7} {width}); the strongest in {} images", self.searched)
-    }
-
     /// Height and width of the receptive field.
-    fn field(&self) -> [u64; 2] {
+    pub(super) fn field(&self) -> [u64; 2] {
         self.row.field.map_or([32, 32], |field| [field.h.size, field.w.size])
     }
-
-    fn in_words(&self, channel: usize) -> Result<String> {
-        let each = self.of_channel(channel)?.iter();
-        let each: Vec<String> =
-            each.map(|p| format!("image {} with {}", p.image, number(p.activation))).collect();
-        Ok(if each.is_empty() { "never active".to_owned() } else { each.join(", ") })
-    }
-
-    /// A channel's patches as panels of this width.
-    pub(super) fn panels(&self, channel: usize, width: f64) -> Result<Vec<Panel<'static>>> {
-        let [field_height, field_width] = self.field().map(|size| size as i64);
-        let field = self.row.field;
-        let mut panels = Vec::new();
-        for patch in self.of_channel(channel)? {
-            let Some(image) = self.images.get(&patch.image) else { continue };
-            // The first row and column of the receptive field; negative ones are padding.
-            let start = |axis: crate::shapes::AxisField, index: usize| {
-                (axis.first + axis.jump * index as f64 - (axis.size as f64 - 1.0) / 2.0).round() as i64
-            };
-            let (top, left) = field.map_or((0, 0), |f| (start(f.h, patch.row), start(f.w, patch.column)));
-            let title = number(patch.activation);
-            let panel = if field_height >= 32 || field_width >= 32 {
-                let jump = field.map_or(8.0, |f| f.h.jump);
-                let from = |start: i64, size: i64| {
-                    let middle = start as f64 + size as f64 / 2.0 - jump / 2.0;
-                    middle.clamp(0.0, 32.0 - jump).round() as usize
-                };
-                let mut panel = Panel::new(title, Content::Picture(image.pixels()), width);
-                panel.mark =
-                    Some((from(top, field_height), from(left, field_width), jump as usize, jump as usize));
-                panel
-            } else {
-                let part = part(image, top, left, field_height, field_width)?;
-                Panel::new(title, Content::Picture(part), width)
-            };
-            panels.push(panel.bare());
-        }
-        Ok(panels)
-    }
-
-    /// Writes the patches of some channels as a PNG file.
-    ///
-    /// # Errors
-    /// As [`Patches::figure`], or when the file cannot be written.
-    pub fn save(&self, channels: &[usize], path: impl AsRef<Path>) -> Result<()> {
-        self.figure(channels)?.save(path)
-    }
-}
-
-/// Crops an image; positions outside of it have the mean colour of CIFAR-10.
-fn part(image: &Image, top: i64, left: i64, height: i64, width: i64) -> Result<Pixels> {
-    let grey = mean_colour();
-    let pixels = image.pixels();
-    let (h, w) = (i64::from(pixels.height), i64::from(pixels.width));
-    let mut rgb = Vec::new();
-    for (y, x) in (top..top + height).flat_map(|y| (left..left + width).map(move |x| (y, x))) {
-        let inside = (0..h).contains(&y) && (0..w).contains(&x);
-        let at = ((y * w + x) * 3) as usize;
-        rgb.extend_from_slice(if inside { &pixels.rgb[at..at + 3] } else { &grey });
-    }
-    Ok(Pixels { width: width as u32, height: height as u32, rgb })
 }
 
 impl fmt::Display for Patches {
@@ -260,9 +139,3 @@ impl fmt::Display for Patches {
 }
 
 debug_as_display!(Patches);
-
-// Displays the first channels.
-shows!(Patches: |patches| {
-    let first: Vec<usize> = (0..patches.best.len().min(6)).collect();
-    Output::figure(patches.figure(&first))
-});

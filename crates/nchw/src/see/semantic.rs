@@ -1,17 +1,8 @@
 //! The strongest channel at each position, and the names that learners give to channels.
 
-use super::{
-    patches::Patches,
-    view::{View, numbers},
-};
+use super::view::View;
 use crate::{
-    Error, Result,
-    colour::REGIONS,
-    error::debug_as_display,
-    figure::{Figure, Pixels},
-    files,
-    notebook::shows_its_figure,
-    panels::{Content, Layout, Panel, blend},
+    Error, Result, error::debug_as_display, files, image::Image, numbers::values_of, ranking::descending,
     train::runs,
 };
 use std::{
@@ -21,30 +12,37 @@ use std::{
 };
 use tch::Tensor;
 
-/// The colour of all channels that are not among the most frequent.
-pub(super) const REST: [u8; 3] = [200, 200, 200];
-/// The colour of positions where no channel is active.
-pub(super) const NOTHING: [u8; 3] = [0, 0, 0];
 /// Marks positions where no channel is active.
 const NONE: i64 = -1;
-/// Patches shown for each channel: few, so that each can be seen from the last row.
-const EXAMPLES: usize = 6;
+
+/// How many of the most frequent channels are listed one by one.
+pub(super) const FREQUENT: usize = 8;
+
+/// What is strongest at a position of the map.
+#[derive(Clone, Copy)]
+pub(super) enum Region {
+    /// One of the most frequent channels: its index in [`Semantic::order`].
+    Frequent(usize),
+    /// Any other channel.
+    Others,
+    /// No active channel.
+    Nothing,
+}
 
 /// Names of channels by network, layer and channel, as they are stored in the file.
 type Names = BTreeMap<String, BTreeMap<String, BTreeMap<usize, String>>>;
 
 /// The strongest channel at each position of a layer. See [`View::semantic`].
 pub struct Semantic {
-    layer: String,
+    pub(super) layer: String,
     /// Identifies the network, because the names belong to its channels.
     network: String,
-    answer_line: String,
-    image: Pixels,
-    title: String,
-    width: f64,
+    pub(super) answer_line: String,
+    pub(super) image: Image,
+    pub(super) title: String,
     channels: usize,
-    rows: usize,
-    columns: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
     /// The channel at each position, row by row.
     pub(super) strongest: Vec<i64>,
     /// Channel and number of positions, most frequent first.
@@ -76,29 +74,28 @@ impl View {
         let (largest, channels) = maps.f_select(0, 0)?.f_max_dim(0, false)?;
         let channels =
             Vec::<i64>::try_from(&channels.f_to_device(tch::Device::Cpu)?.f_contiguous()?.f_view([-1])?)?;
-        let largest = numbers(&largest)?;
+        let largest = values_of(&largest)?;
         let strongest: Vec<i64> = channels
             .iter()
             .zip(largest)
             .map(|(channel, activation)| if activation > 0.0 { *channel } else { NONE })
             .collect();
-        let mut counts = BTreeMap::new();
+        let mut counts = vec![0_u32; count as usize];
         for channel in strongest.iter().filter(|channel| **channel != NONE) {
-            *counts.entry(*channel as usize).or_insert(0) += 1;
+            counts[*channel as usize] += 1;
         }
-        let mut order: Vec<(usize, usize)> = counts.into_iter().collect();
-        order.sort_by_key(|(channel, count)| (std::cmp::Reverse(*count), *channel));
+        let order = descending(&counts).into_iter().map(|channel| (channel, counts[channel] as usize));
+        let order = order.take_while(|(_, count)| *count > 0).collect();
         let network = self.net.fingerprint()?.chars().take(16).collect();
         let names = of_layer(&read(names)?, &network, name);
         Ok(Semantic {
             layer: name.to_owned(),
             network,
             answer_line: self.answer_line(),
-            image: self.pixels(),
+            image: self.picture().clone(),
             title: format!(
                 "{name}: strongest of {count} channels at each of {rows} \u{d7} {columns} positions"
             ),
-            width: self.picture().page_width(300.0),
             channels: count as usize,
             rows,
             columns,
@@ -166,94 +163,45 @@ impl Semantic {
         self.order.iter().map(|(channel, _)| *channel).collect()
     }
 
-    /// The channels that have their own colour, and the colours.
-    fn shown(&self) -> impl Iterator<Item = (usize, [u8; 3])> {
-        self.order.iter().map(|(channel, _)| *channel).zip(REGIONS)
-    }
-
-    fn colour(&self, channel: i64) -> [u8; 3] {
-        let own = self.shown().find(|(shown, _)| *shown as i64 == channel);
-        own.map_or(if channel == NONE { NOTHING } else { REST }, |(_, colour)| colour)
-    }
-
     /// The number of a channel, and its name if it has one.
-    fn label(&self, channel: usize) -> String {
+    pub(super) fn label(&self, channel: usize) -> String {
         match self.names.get(&channel) {
             Some(name) => format!("{channel}: {name}"),
             None => channel.to_string(),
         }
     }
 
-    fn legend(&self) -> Vec<([u8; 3], String)> {
+    /// What the map shows, and how the legend describes it.
+    pub(super) fn legend(&self) -> Vec<(Region, String)> {
         let all = self.strongest.len() as f64;
         let share = |count: usize| format!("{:.0} %", 100.0 * count as f64 / all);
-        let count =
-            |channel: usize| self.order.iter().find(|(c, _)| *c == channel).map_or(0, |(_, count)| *count);
-        let mut legend: Vec<_> = self
-            .shown()
-            .map(|(channel, colour)| (colour, format!("{} ({})", self.label(channel), share(count(channel)))))
+        let frequent = self.order.iter().take(FREQUENT).enumerate();
+        let mut legend: Vec<_> = frequent
+            .map(|(index, (channel, count))| {
+                (Region::Frequent(index), format!("{} ({})", self.label(*channel), share(*count)))
+            })
             .collect();
-        let rest = self.order.iter().skip(REGIONS.len());
-        let (channels, rest) = (rest.clone().count(), rest.map(|(_, count)| count).sum());
+        let others = self.order.iter().skip(FREQUENT);
+        let (channels, positions) = (others.clone().count(), others.map(|(_, count)| count).sum());
         if channels > 0 {
-            legend.push((REST, format!("{channels} others ({})", share(rest))));
+            legend.push((Region::Others, format!("{channels} others ({})", share(positions))));
         }
         let inactive = self.strongest.iter().filter(|channel| **channel == NONE).count();
         if inactive > 0 {
-            legend.push((NOTHING, format!("no active channel ({})", share(inactive))));
+            legend.push((Region::Nothing, format!("no active channel ({})", share(inactive))));
         }
         legend
     }
 
-    /// Draws the image, the coloured map over it, and a legend.
-    ///
-    /// # Errors
-    /// When drawing fails.
-    pub fn figure(&self) -> Result<Figure> {
-        let (height, width) = (self.image.height as usize, self.image.width as usize);
-        let (rows, columns) = (self.rows, self.columns);
-        // Each position covers its part of the image.
-        let at = |y: usize, x: usize| self.strongest[(y * rows / height) * columns + x * columns / width];
-        let rgb = (0..height)
-            .flat_map(|y| (0..width).map(move |x| (y, x)))
-            .flat_map(|(y, x)| self.colour(at(y, x)));
-        let mut regions = Pixels { width: width as u32, height: height as u32, rgb: rgb.collect() };
-        blend(&mut regions, &self.image, 0.75);
-        let legend = self.legend();
-        let words: Vec<&str> = legend.iter().map(|(_, text)| text.as_str()).collect();
-        let text = format!("{}. {}: {}", self.title, self.layer, words.join(", "));
-        let row = vec![
-            Panel::new("image", Content::Picture(self.image.clone()), self.width).bare(),
-            Panel::new("strongest channel", Content::Picture(regions), self.width).bare(),
-            Panel::new("", Content::Legend(legend.clone()), 240.0),
-        ];
-        let lines = vec![self.answer_line.clone()];
-        Layout { title: self.title.clone(), rows: vec![row], lines }.figure(text, words.join("\n"))
-    }
-
-    /// Draws the patches that activate each channel of the map most, to help with naming it.
-    ///
-    /// # Errors
-    /// When the patches belong to another layer.
-    pub fn introduce(&self, patches: &Patches) -> Result<Figure> {
-        if patches.layer() != self.layer {
-            return Err(Error::new(format!(
-                "expected the patches of {}, got those of {}: `patches(&net, &examples, \"{}\")?`",
-                self.layer,
-                patches.layer(),
-                self.layer
-            )));
-        }
-        let mut rows = Vec::new();
-        for (channel, colour) in self.shown() {
-            let mut row = vec![Panel::new("", Content::Legend(vec![(colour, self.label(channel))]), 170.0)];
-            row.extend(patches.panels(channel, 72.0)?.into_iter().take(EXAMPLES));
-            rows.push(row);
-        }
-        let title = format!("{}: the patches that activate each channel most", self.layer);
-        let names: Vec<String> = self.shown().map(|(channel, _)| self.label(channel)).collect();
-        let text = format!("{title}: channels {}", names.join(", "));
-        Layout { title, rows, lines: vec![patches.line()] }.figure(text.clone(), text)
+    /// What each position shows, row by row.
+    pub(super) fn regions(&self) -> Vec<Region> {
+        let frequent = self.order.iter().take(FREQUENT);
+        let region = |channel: &i64| match frequent.clone().position(|(shown, _)| *shown as i64 == *channel) {
+            Some(index) => Region::Frequent(index),
+            None if *channel == NONE => Region::Nothing,
+            None => Region::Others,
+        };
+        self.strongest.iter().map(region).collect()
     }
 }
 
@@ -294,4 +242,3 @@ impl fmt::Display for Semantic {
 }
 
 debug_as_display!(Semantic);
-shows_its_figure!(Semantic);

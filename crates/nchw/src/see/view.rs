@@ -4,16 +4,14 @@ use crate::{
     Error, Result,
     data::Examples,
     error::debug_as_display,
-    figure::{Figure, Pixels},
     image::Image,
     net::{LectureNet, is_head},
-    notebook::{Output, shows},
-    panels::{Content, Layout, Panel},
+    numbers::values_of,
+    ranking::descending,
     shapes::Chain,
-    trace::trace,
 };
 use std::fmt;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 /// The longest side of an image in a network; larger photos are reduced, because the first block alone gives
 /// 32 maps of that size.
@@ -28,7 +26,7 @@ pub struct View {
     pub(super) net: LectureNet,
     image: Image,
     pub(super) classes: [&'static str; 10],
-    label: Option<usize>,
+    pub(super) label: Option<usize>,
     /// The feature maps after every layer; those of the head only for images of 32 × 32.
     maps: Vec<(String, Tensor)>,
     probabilities: Option<Vec<f32>>,
@@ -74,23 +72,18 @@ pub fn see(net: &LectureNet, image: &Image, classes: [&'static str; 10]) -> Resu
     } else {
         image.rgb()
     };
-    let tensor = image.tensor_u8();
-    if (image.height(), image.width()) == (32, 32) {
-        let maps = net.maps(&tensor)?;
-        let softmax = maps.last().map(|(_, logits)| logits.f_softmax(1, Kind::Float));
-        let probabilities = softmax.map(|p| Ok::<_, Error>(Vec::try_from(&p?.f_view([-1])?)?)).transpose()?;
-        return Ok(View {
-            net: net.to_device(net.device())?,
-            image,
-            classes,
-            label: None,
-            maps,
-            probabilities,
-        });
-    }
-    let last = net.names().rposition(|name| !is_head(name)).unwrap_or(0);
-    let maps = net.run(&tensor, last + 1)?;
-    Ok(View { net: net.to_device(net.device())?, image, classes, label: None, maps, probabilities: None })
+    let is_classified = (image.height(), image.width()) == (32, 32);
+    let maps = if is_classified {
+        net.maps(&image.tensor_u8())?
+    } else {
+        let last = net.names().rposition(|name| !is_head(name)).unwrap_or(0);
+        net.run(&image.tensor_u8(), last + 1)?
+    };
+    let probabilities = match maps.last() {
+        Some((_, logits)) if is_classified => Some(values_of(&logits.f_softmax(1, Kind::Float)?)?),
+        _ => None,
+    };
+    Ok(View { net: net.to_device(net.device())?, image, classes, label: None, maps, probabilities })
 }
 
 impl Examples {
@@ -170,12 +163,7 @@ impl View {
 
     /// The index of a layer in the network, and its feature maps.
     pub(super) fn layer(&self, name: &str) -> Result<(usize, &Tensor)> {
-        let index = self.net.position(name)?;
-        if is_head(name) {
-            return Err(Error::new(format!(
-                "`{name}` has no rows and columns; the last feature maps are those of block3"
-            )));
-        }
+        let index = layer_with_maps(&self.net, name)?;
         Ok((index, &self.maps[index].1))
     }
 
@@ -197,12 +185,10 @@ impl View {
     }
 
     /// The most probable classes with their probabilities; equally probable ones in their order.
-    fn most_probable(&self) -> Option<Vec<(usize, f32)>> {
+    pub(super) fn most_probable(&self) -> Option<Vec<(usize, f32)>> {
         let probabilities = self.probabilities.as_deref()?;
-        let mut order: Vec<(usize, f32)> = probabilities.iter().copied().enumerate().collect();
-        order.sort_by(|a, b| b.1.total_cmp(&a.1));
-        order.truncate(SHOWN_CLASSES);
-        Some(order)
+        let order = descending(probabilities).into_iter().take(SHOWN_CLASSES);
+        Some(order.map(|class| (class, probabilities[class])).collect())
     }
 
     /// The label and the answer in one line.
@@ -224,57 +210,6 @@ impl View {
             _ => format!("the answer: {}", classes.join(", ")),
         }
     }
-
-    /// The image as a panel.
-    pub(super) fn panel(&self, width: f64) -> Panel<'static> {
-        Panel::new(self.image.name(), Content::Picture(self.pixels()), self.image.page_width(width))
-    }
-
-    pub(super) fn pixels(&self) -> Pixels {
-        self.image.pixels()
-    }
-
-    /// Draws the image and the three most probable classes.
-    ///
-    /// # Errors
-    /// When drawing fails.
-    pub fn figure(&self) -> Result<Figure> {
-        let mut row = vec![self.panel(300.0)];
-        row.extend(self.bars(380.0));
-        let title = match self.label {
-            Some(label) => format!("An image of the class {}", self.classes[label]),
-            None => "An image".to_owned(),
-        };
-        Layout { title, rows: vec![row], lines: vec![self.answer_line()] }
-            .figure(self.to_string(), self.to_string())
-    }
-
-    /// The most probable classes as bars; the label is blue and bold.
-    pub(super) fn bars(&self, width: f64) -> Option<Panel<'static>> {
-        let most_probable = self.most_probable()?;
-        let right = most_probable.iter().position(|(class, _)| Some(*class) == self.label);
-        let shares =
-            most_probable.into_iter().map(|(class, share)| (self.classes[class].to_owned(), share)).collect();
-        Some(Panel::new("", Content::Bars { shares, right }, width))
-    }
-
-    /// Draws the receptive field of the value at `row` and `column` of a layer's feature maps: framed in the
-    /// image, and enlarged beside it.
-    ///
-    /// # Errors
-    /// When there is no such layer or position.
-    ///
-    /// # Source
-    /// Lecture part 5.
-    pub fn trace(&self, name: &str, row: usize, column: usize) -> Result<Figure> {
-        let (index, _) = self.layer(name)?;
-        trace(&self.image, &self.chain(index), name, row, column)
-    }
-
-    /// The layers up to and including this one.
-    pub(super) fn chain(&self, index: usize) -> Chain {
-        self.net.config().layers().into_iter().take(index + 1).map(|(_, layer)| layer).collect()
-    }
 }
 
 impl fmt::Display for View {
@@ -285,16 +220,24 @@ impl fmt::Display for View {
 
 debug_as_display!(View);
 
+/// The index of a layer with feature maps.
+pub(super) fn layer_with_maps(net: &LectureNet, name: &str) -> Result<usize> {
+    let index = net.position(name)?;
+    if is_head(name) {
+        return Err(Error::new(format!(
+            "`{name}` has no rows and columns; the last feature maps are those of block3"
+        )));
+    }
+    Ok(index)
+}
+
+/// The layers of a network up to and including this one.
+pub(super) fn layers_until(net: &LectureNet, index: usize) -> Chain {
+    net.config().layers().into_iter().take(index + 1).map(|(_, layer)| layer).collect()
+}
+
 /// `C × H × W` of one image's feature maps.
 pub(super) fn shape(maps: &Tensor) -> String {
     let size: Vec<String> = maps.size().iter().skip(1).map(i64::to_string).collect();
     size.join(" \u{d7} ")
 }
-
-/// The elements of a tensor in row-major order.
-pub(super) fn numbers(maps: &Tensor) -> Result<Vec<f32>> {
-    let flat = maps.f_detach()?.f_to_kind(Kind::Float)?.f_to_device(Device::Cpu)?.f_contiguous()?;
-    Ok(Vec::<f32>::try_from(&flat.f_view([-1])?)?)
-}
-
-shows!(View: |view| Output::figure(view.figure()));

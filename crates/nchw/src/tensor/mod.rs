@@ -6,6 +6,8 @@ pub(crate) mod gradient;
 pub(crate) mod hints;
 pub(crate) mod init;
 pub(crate) mod normalise;
+pub(crate) mod numbers;
+pub(crate) mod ranking;
 pub(crate) mod run;
 pub(crate) mod summary;
 pub mod typed;

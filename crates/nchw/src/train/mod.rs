@@ -9,6 +9,7 @@
 
 pub(crate) mod batches;
 mod checkpoint;
+mod figures;
 mod fit;
 mod folder;
 mod recipe;

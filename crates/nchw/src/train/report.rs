@@ -3,15 +3,10 @@
 use super::batches::Batches;
 use crate::{
     Error, Result,
-    colour::Palette,
     data::{Dataset, Examples},
     error::debug_as_display,
-    figure::Figure,
-    grid::Grid,
-    image::Image,
     net::{LectureNet, check_output},
-    notebook::{Output, shows},
-    panels::{Content, Highlights, Layout, Panel},
+    ranking::descending,
 };
 use serde_json::{Value, json};
 use std::fmt;
@@ -108,47 +103,11 @@ impl Report {
         counts
     }
 
-    /// The confusion matrix as a figure: a row per true class, a column per predicted class, in %
-    /// of the row.
-    ///
-    /// # Errors
-    /// If the figure cannot be drawn.
-    pub fn figure(&self) -> Result<Figure> {
-        let confusion = self.confusion();
-        let share = |row: &[u64; 10]| {
-            let all = row.iter().sum::<u64>().max(1) as f32;
-            row.map(|count| (100.0 * count as f32 / all).round())
-        };
-        let matrix = Grid::new(10, 10, confusion.iter().flat_map(share).collect())?;
-        let title = format!("Confusion matrix in %; accuracy {:.1} %", 100.0 * self.accuracy());
-        let mut panel = Panel::cells("", &matrix, Palette::Sequential, Highlights::default());
-        panel.names = (0..10).map(|class| format!("{} {class}", self.classes[class])).collect();
-        let lines = vec!["rows: true class; columns: predicted class".to_owned()];
-        let alt = format!("{title}. {}", self.worst());
-        Layout { title, rows: vec![vec![panel]], lines }.figure(alt, self.to_string())
-    }
-
-    /// The most frequent mistake, in a sentence.
-    fn worst(&self) -> String {
-        let confusion = self.confusion();
-        let pairs = (0..10).flat_map(|a| (0..10).map(move |b| (a, b))).filter(|(a, b)| a != b);
-        // The first of several that are equally frequent: `max_by_key` takes the last, hence `rev`.
-        match pairs.rev().max_by_key(|&(a, b)| confusion[a][b]) {
-            Some((a, b)) if confusion[a][b] > 0 => format!(
-                "Most frequent mistake: {} predicted as {}, {} times",
-                self.classes[a], self.classes[b], confusion[a][b]
-            ),
-            _ => "There are no mistakes".into(),
-        }
-    }
-
     /// The indices of the wrongly classified images, the most confident first.
     pub fn mistakes(&self) -> Vec<usize> {
         let is_wrong = |index: &usize| self.labels[*index] != self.answers[*index];
         let count = self.labels.len().min(self.answers.len()).min(self.confidence.len());
-        let mut indices: Vec<usize> = (0..count).filter(is_wrong).collect();
-        indices.sort_by(|a, b| self.confidence[*b].total_cmp(&self.confidence[*a]));
-        indices
+        descending(&self.confidence[..count]).into_iter().filter(is_wrong).collect()
     }
 
     /// Refuses images other than those of the report, and a report whose fields were changed.
@@ -174,104 +133,6 @@ impl Report {
         Ok(())
     }
 
-    /// The accuracy per class, compared with another report on the same images: which class gains,
-    /// which loses?
-    ///
-    /// # Errors
-    /// If the reports are about different images.
-    ///
-    /// ```
-    /// use nchw::prelude::*;
-    /// let net = LectureNet::shipped()?;
-    /// let samples = Cifar10::samples()?;
-    /// let whole = evaluate(&net, &samples, Cifar10::NAMES, false)?;
-    /// let without = evaluate(&net.without("block3", 5)?, &samples, Cifar10::NAMES, false)?;
-    /// whole.beside(&without, ["all maps", "without map 5"])?;
-    /// # Ok::<(), nchw::Error>(())
-    /// ```
-    pub fn beside(&self, other: &Report, names: [&str; 2]) -> Result<Figure> {
-        if self.labels != other.labels {
-            return Err(Error::new(
-                "the reports are about different images: call `evaluate` with the same images",
-            ));
-        }
-        let both = [self, other].map(Report::class_accuracy);
-        let change =
-            |class: usize| both[0][class].zip(both[1][class]).map(|(before, after)| 100.0 * (after - before));
-        let known: Vec<(usize, f64)> = (0..10).filter_map(|class| Some((class, change(class)?))).collect();
-        let largest = known.iter().copied().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
-        let (class, points) = largest.ok_or_else(|| Error::new("the reports contain no images"))?;
-        let row = both.into_iter().zip(names).map(|(shares, name)| {
-            let shares = known
-                .iter()
-                .map(|(class, _)| (self.classes[*class].to_owned(), shares[*class].unwrap_or(0.0) as f32));
-            let right = known.iter().position(|(known, _)| *known == class);
-            Panel::new(name, Content::Bars { shares: shares.collect(), right }, 400.0)
-        });
-        let title =
-            format!("Accuracy: {:.1} % and {:.1} %", 100.0 * self.accuracy(), 100.0 * other.accuracy());
-        let line = match points {
-            0.0 => "no class changes".to_owned(),
-            _ => format!("{} changes most: by {} percentage points", self.classes[class], signed(points)),
-        };
-        let words: Vec<String> = known
-            .iter()
-            .map(|(class, points)| format!("{} {}", self.classes[*class], signed(*points)))
-            .collect();
-        let alt = format!(
-            "{title} ({} and {}). Change in percentage points: {}",
-            names[0],
-            names[1],
-            words.join(", ")
-        );
-        Layout { title, rows: vec![row.collect()], lines: vec![line] }.figure(alt, words.join("\n"))
-    }
-
-    /// The `count` most confident mistakes: each image with its true class, the predicted class and
-    /// the confidence. If there are fewer mistakes, the correct predictions with the lowest
-    /// confidence follow.
-    ///
-    /// # Shapes
-    /// `examples`: the images of the report
-    ///
-    /// # Errors
-    /// If `examples` are other images.
-    pub fn most_confident_mistakes(&self, examples: &Examples, count: usize) -> Result<Figure> {
-        self.is_about(examples)?;
-        let count = count.clamp(1, 64).min(self.labels.len());
-        let mut indices = self.mistakes();
-        indices.truncate(count);
-        let mistakes = indices.len();
-        let mut right: Vec<usize> =
-            (0..self.labels.len()).filter(|&i| self.labels[i] == self.answers[i]).collect();
-        right.sort_by(|a, b| self.confidence[*a].total_cmp(&self.confidence[*b]));
-        indices.extend(right.into_iter().take(count - mistakes));
-        let title = match mistakes {
-            0 => "No mistakes; the correct predictions with the lowest confidence",
-            _ if mistakes == indices.len() => "The most confident mistakes",
-            _ => "All mistakes, then the correct predictions with the lowest confidence",
-        };
-        let mut rows: Vec<Vec<Panel>> = Vec::new();
-        let mut words = Vec::new();
-        for (number, &index) in indices.iter().enumerate() {
-            let [label, answer] = [self.labels[index], self.answers[index]].map(|class| self.classes[class]);
-            let confidence = format!("{:.0} %", 100.0 * self.confidence[index]);
-            let caption =
-                if label == answer { confidence } else { format!("\u{2192} {answer}, {confidence}") };
-            words.push(format!("{label} {caption}"));
-            let pixels = Image::from_tensor(&examples.images.f_narrow(0, index as i64, 1)?)?.pixels();
-            if number % 6 == 0 {
-                rows.push(Vec::new());
-            }
-            if let Some(row) = rows.last_mut() {
-                row.push(Panel::new(label, Content::Picture(pixels), 112.0).caption(caption));
-            }
-        }
-        let lines = vec!["above: true class; below: predicted class and confidence".to_owned()];
-        let alt = format!("{title}: {}", words.join("; "));
-        Layout { title: title.to_owned(), rows, lines }.figure(alt, words.join("\n"))
-    }
-
     /// The report as JSON, for other programs.
     pub fn json(&self) -> Value {
         json!({
@@ -282,11 +143,6 @@ impl Report {
             "confusion": self.confusion(),
         })
     }
-}
-
-/// A change with its sign; the minus sign is as wide as the plus sign.
-fn signed(points: f64) -> String {
-    format!("{points:+.1}").replace('-', "\u{2212}")
 }
 
 impl fmt::Display for Report {
@@ -320,5 +176,3 @@ impl Dataset {
         evaluate(net, &self.test, self.classes, false)
     }
 }
-
-shows!(Report: |report| Output::figure_or_text(report.figure(), report));

@@ -7,18 +7,7 @@ use super::{
     trainer::Trainer,
     training::EpochLog,
 };
-use crate::{
-    Error, Result,
-    chart::{Chart, stacked},
-    data::Dataset,
-    error::debug_as_display,
-    figure::Figure,
-    files,
-    net::LectureNet,
-    notebook::{Output, shows},
-    runtime::caught,
-};
-use nchw_core::html::escape;
+use crate::{Error, Result, data::Dataset, error::debug_as_display, files, net::LectureNet, runtime::caught};
 use std::{
     collections::HashMap,
     fmt,
@@ -267,24 +256,6 @@ impl Run {
         lock(&self.0.now).clone()
     }
 
-    /// Loss and accuracy of the epochs so far, as a figure.
-    ///
-    /// # Errors
-    /// If no epoch is complete yet.
-    pub fn curve(&self) -> Result<Figure> {
-        let status = self.status();
-        if status.log.is_empty() {
-            return Err(Error::new(format!("no epoch is complete yet, so there is no curve: {status}")));
-        }
-        let line = |value: fn(&EpochLog) -> f64| status.log.iter().map(value).collect::<Vec<f64>>();
-        let accuracy = Chart::new("Accuracy", "epoch", "accuracy in %")
-            .line("test", &line(|epoch| 100.0 * epoch.accuracy))
-            .line("training", &line(|epoch| 100.0 * epoch.train_accuracy));
-        let loss = Chart::new("Loss", format!("epoch ({})", status.about), "cross-entropy")
-            .line("training", &line(|epoch| epoch.loss));
-        stacked(&[accuracy, loss])
-    }
-
     /// Waits until the training ends, and prints a line per epoch → the trained network.
     ///
     /// # Errors
@@ -351,10 +322,6 @@ impl Run {
 }
 
 impl Status {
-    fn html(&self) -> String {
-        format!("<p>{}</p>", escape(&self.to_string()))
-    }
-
     /// One epoch as a line: progress bar, loss, accuracy, learning rate, time, remaining time.
     pub fn line(&self, log: &EpochLog) -> String {
         const LENGTH: usize = 20;
@@ -417,14 +384,6 @@ impl fmt::Display for Run {
         self.status().fmt(f)
     }
 }
-
-shows!(
-    Run: |run| {
-        let status = run.status();
-        Output::html(status.html(), &status)
-    },
-    Status: |status| Output::html(status.html(), status),
-);
 
 #[cfg(test)]
 mod tests {

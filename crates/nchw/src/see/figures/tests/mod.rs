@@ -1,28 +1,32 @@
 //! The figures of a network show known numbers in the right colour and position, and their texts say no more
 //! than the numbers do.
 
-use super::{Film, FilterBank, View, patches, see};
+mod colours;
+mod corners;
+mod reviewed;
+
 use crate::{
-    colour::Palette,
     data::Cifar10,
-    figure::Figure,
     image::Image,
     net::{LectureNet, LectureNetConfig},
-    pixels::{area, frames, ink},
+    pixels::{area, different, drawn, frames, ink},
+    see::{
+        Film, FilterBank, MapGrid, View, album, filters, patches, see,
+        tests::{cat, shipped, untrained},
+    },
+    train::evaluate,
 };
+use nchw_draw::{Content, Figure, Palette};
+use std::path::Path;
 use tch::{Device, IndexOp, Kind, Tensor};
 
 const BRIGHTEST: [u8; 3] = [253, 231, 37];
-
-fn net() -> LectureNet {
-    LectureNet::new(LectureNetConfig::default(), 7, Device::Cpu).unwrap()
-}
 
 /// A photo of 24 x 40 in one colour.
 fn view() -> View {
     let colour = Tensor::from_slice(&[60_u8, 140, 100]).view([3, 1, 1]);
     let photo = Image::from_tensor(&colour.expand([3, 24, 40], false)).unwrap();
-    see(&net(), &photo, Cifar10::NAMES).unwrap()
+    see(&untrained(), &photo, Cifar10::NAMES).unwrap()
 }
 
 fn zeros(size: &[i64]) -> Tensor {
@@ -67,7 +71,7 @@ fn a_heat_map_names_the_largest_number_only_if_there_is_one() {
 #[test]
 fn grad_cam_is_zero_for_a_class_with_negative_weights_only() {
     // All weights of the head are negative for the ship.
-    let net = net();
+    let net = untrained();
     let head = net.variables().into_iter().find(|(name, _)| name == "head.weight").unwrap().1;
     let _ = tch::no_grad(|| head.i(8).fill_(-1.0));
     let view = Cifar10::samples().unwrap().see(&net, 0, Cifar10::NAMES).unwrap();
@@ -83,7 +87,7 @@ fn the_largest_number_is_the_brightest() {
     // The panel of numbers: 270 wide on the page, two pixels each, ten columns.
     let side = 2.0 * 270.0 / 10.0;
     let (_, [left, top, ..]) = area(&figure, Palette::Sequential.rgb(0.0, (0.0, 3.0)));
-    let drawn = crate::pixels::drawn(&figure);
+    let drawn = drawn(&figure);
     let at = |row: f64, column: f64| {
         let (x, y) = (f64::from(left) + side * (column + 0.5), f64::from(top) + side * (row + 0.5));
         drawn.get_pixel(x as u32, y as u32).0
@@ -96,7 +100,7 @@ fn the_largest_number_is_the_brightest() {
 #[test]
 fn maps_of_a_grid_are_in_order() {
     let view = view();
-    let grid = |change: fn(super::MapGrid) -> super::MapGrid| {
+    let grid = |change: fn(MapGrid) -> MapGrid| {
         let mut grid = view.maps("block1").unwrap();
         let values = Tensor::from_slice(&[1.0_f32, 3.0, 2.0, 0.0]).view([1, 4, 1, 1]);
         grid.maps = values.expand([1, 4, 6, 10], false).contiguous();
@@ -167,7 +171,7 @@ fn a_filter_is_drawn_in_its_colours() {
 #[test]
 fn regions_have_the_colours_of_the_legend() {
     let view = view();
-    let mut semantic = view.semantic_with("block1", std::path::Path::new("none")).unwrap();
+    let mut semantic = view.semantic_with("block1", Path::new("none")).unwrap();
     let right = (zeros(&[12, 20]).to_kind(Kind::Int64) + 5).narrow(1, 0, 5);
     let left = zeros(&[12, 20]).to_kind(Kind::Int64).narrow(1, 0, 15) + 2;
     semantic.strongest = Vec::try_from(Tensor::cat(&[left, right], 1).view([-1])).unwrap();
@@ -179,7 +183,7 @@ fn regions_have_the_colours_of_the_legend() {
         let below = [60.0, 140.0, 100.0];
         std::array::from_fn(|i| (0.75 * f64::from(colour[i]) + 0.25 * below[i]).round() as u8)
     };
-    let [first, second] = [crate::colour::REGIONS[0], crate::colour::REGIONS[1]].map(|colour| {
+    let [first, second] = [nchw_draw::colour::REGIONS[0], nchw_draw::colour::REGIONS[1]].map(|colour| {
         assert!(area(&figure, colour).0 > 500, "{colour:?} is in the legend");
         area(&figure, over(colour))
     });
@@ -189,15 +193,29 @@ fn regions_have_the_colours_of_the_legend() {
 }
 
 #[test]
+fn a_patch_of_the_first_layer_is_the_window_of_its_filter() {
+    let samples = Cifar10::samples().unwrap();
+    let found = patches(&shipped(), &samples, "block1.conv1").unwrap();
+    let at = found.tensor(22).unwrap();
+    let [image, y, x] = [0, 1, 2].map(|i| at.double_value(&[0, i]) as i64);
+    let first = found.panels(22, 64.0).unwrap().swap_remove(0);
+    let Content::Picture(part) = first.content else { panic!("a patch is an image") };
+    assert_eq!((part.height, part.width), (3, 3));
+    let whole = samples.picture(image as usize).unwrap().pixels();
+    let middle = ((y * 32 + x) * 3) as usize;
+    assert_eq!(part.rgb[12..15], whole.rgb[middle..middle + 3]);
+}
+
+#[test]
 fn different_channels_have_different_patches() {
     let samples = Cifar10::samples().unwrap();
-    let found = patches(&LectureNet::shipped().unwrap(), &samples, "block1.conv1").unwrap();
+    let found = patches(&shipped(), &samples, "block1.conv1").unwrap();
     let [one, other] = [3, 7].map(|channel| found.figure(&[channel]).unwrap());
     assert_ne!(one.png(), other.png());
     // The figure of both channels contains what each has alone.
     let both = found.figure(&[3, 7]).unwrap();
     let coloured = |figure: &Figure| {
-        let drawn = crate::pixels::drawn(figure);
+        let drawn = drawn(figure);
         drawn.pixels().filter(|p| p.0.iter().max().unwrap() - p.0.iter().min().unwrap() > 20).count()
     };
     let sum = coloured(&one) + coloured(&other);
@@ -209,30 +227,65 @@ fn frames_of_a_film_differ() {
     let film = Film::shipped().unwrap();
     let shown = frames(&film.figure().unwrap());
     assert_eq!(shown.len(), 13);
-    let different = |a: &image::RgbImage, b: &image::RgbImage| {
-        a.pixels()
-            .zip(b.pixels())
-            .filter(|(a, b)| a.0.iter().zip(b.0).any(|(a, b)| a.abs_diff(b) > 16))
-            .count()
-    };
     for pair in shown.windows(2) {
-        assert!(different(&pair[0], &pair[1]) > 2000, "{}", different(&pair[0], &pair[1]));
+        let changed = different(&pair[0], &pair[1], 16);
+        assert!(changed > 2000, "{changed}");
     }
     // Each equals the still frame, except for the palette of the animation.
     for number in [0, 5, 12] {
-        let still = crate::pixels::drawn(&film.frame(number).unwrap());
-        assert!(different(&still, &shown[number]) < 500, "frame {number}");
+        let still = drawn(&film.frame(number).unwrap());
+        assert!(different(&still, &shown[number], 16) < 500, "frame {number}");
     }
 }
 
 /// Checks that a figure has a title, and something below it.
-pub(super) fn has_title_and_content(figure: &Figure) {
+fn has_title_and_content(figure: &Figure) {
     let (width, height) = figure.size();
     let title = ink(figure, [0, 20, width, 76]);
     assert!(title > 300, "{title} pixels of a title: {}", figure.alt());
-    let drawn = crate::pixels::drawn(figure);
+    let drawn = drawn(figure);
     let below = (100..height - 80).flat_map(|y| (0..width).map(move |x| (x, y)));
     let white = below.clone().filter(|(x, y)| drawn.get_pixel(*x, *y).0.iter().all(|v| *v > 250)).count();
     let all = below.count();
     assert!(white * 10 < all * 9, "{white} of {all} pixels are white: {}", figure.alt());
+}
+
+#[test]
+fn every_figure_has_a_title_and_alt_text_and_fits_a_slide() {
+    let (net, samples) = (shipped(), Cifar10::samples().unwrap());
+    let view = cat();
+    let found = patches(&net, &samples, "block3").unwrap();
+    let report = evaluate(&net, &samples, Cifar10::NAMES, false).unwrap();
+    let figures = [
+        view.figure(),
+        view.blocks(),
+        view.maps("block2").unwrap().own_scale().strongest_first().figure(),
+        view.sum("block1").unwrap().figure(),
+        view.channel("block1.relu1", 4).unwrap().figure(),
+        view.compare("block3"),
+        view.mix("block1", &[(4, 1.0), (29, 1.0), (9, 0.0)])
+            .unwrap()
+            .nearest("block2.relu1")
+            .unwrap()
+            .figure(),
+        view.semantic_with("block2", Path::new("none")).unwrap().figure(),
+        view.semantic_with("block3", Path::new("none")).unwrap().introduce(&found),
+        view.trace("block2.conv1", 4, 9),
+        found.figure(&[3, 7]),
+        filters(&net, "block2.conv2").unwrap().figure(),
+        filters(&net, "block3.conv1").unwrap().beside(5, &patches(&net, &samples, "block3.conv1").unwrap()),
+        album(&net, &samples, &report, 6).unwrap().figure(),
+        report.beside(
+            &evaluate(&net.without("block2", 3).unwrap(), &samples, Cifar10::NAMES, false).unwrap(),
+            ["a", "b"],
+        ),
+    ];
+    for figure in figures {
+        let figure = figure.unwrap();
+        let (width, _) = figure.size();
+        assert!(figure.alt().len() > 40, "{}", figure.alt());
+        // Two pixels to one on the page, which is some 1000 wide.
+        assert!((1000..2250).contains(&width), "{width} wide: {}", figure.alt());
+        has_title_and_content(&figure);
+    }
 }

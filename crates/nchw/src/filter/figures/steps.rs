@@ -1,14 +1,8 @@
 //! Convolution step by step: the window slides, each dot product is written out.
 
-use crate::{
-    Error, Result,
-    canvas::number,
-    colour::Palette,
-    figure::{Figure, PIXEL_RATIO, Pixels},
-    filter::Filter,
-    matrix::Matrix,
-    panels::{Highlights, Layout, Panel},
-};
+use super::matrix::palette;
+use crate::{Error, Result, filter::Filter, matrix::Matrix, text::number};
+use nchw_draw::{Figure, Highlights, Layout, PIXEL_RATIO, Palette, Panel, Pixels};
 
 /// Seconds that each step is shown, and the last one.
 const STEP_SECONDS: f32 = 2.0;
@@ -135,12 +129,7 @@ impl<'a> Steps<'a> {
             })
             .collect();
         let panels = vec![
-            Panel::cells(
-                "image",
-                self.image.grid(),
-                self.image.palette(),
-                Highlights { window, known: None },
-            ),
+            Panel::cells("image", self.image.grid(), palette(self.image), Highlights { window, known: None }),
             Panel::sign("\u{2217}"),
             self.filter.panel(),
             Panel::sign("="),
@@ -185,7 +174,8 @@ fn same_size(mut frames: Vec<(Pixels, f32)>) -> Vec<(Pixels, f32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{canvas::MARK, pixels::frames};
+    use crate::pixels::frames;
+    use nchw_draw::canvas::MARK;
 
     fn two_by_two() -> (Filter, Matrix) {
         (Filter::new("mine", [[1, 0], [2, -1]]), Matrix::from([[1, 2, 0], [0, 1, 3], [4, 0, 1]]))

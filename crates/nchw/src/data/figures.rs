@@ -1,15 +1,13 @@
 //! A figure of a data set: a strip of images for each class.
 
-use super::Dataset;
+use super::{Dataset, balance::labels_of};
 use crate::{
     Result,
-    figure::Figure,
     image::Image,
-    matrix::count_of_numbers,
     notebook::{Output, shows},
-    panels::{Content, Layout, Panel},
     shapes::commas,
 };
+use nchw_draw::{Figure, Layout, Panel, in_rows};
 use tch::Tensor;
 
 /// The number of images in the strip of a class.
@@ -17,21 +15,7 @@ const EACH: usize = 6;
 /// The width of a strip on the page.
 const WIDTH: f64 = 396.0;
 
-/// The labels as a vector. Checks the size first: an expanded tensor can claim more values than fit in
-/// memory.
-fn labels_of(labels: &Tensor) -> Result<Vec<i64>> {
-    count_of_numbers(&labels.size())?;
-    Ok(Vec::<i64>::try_from(labels)?)
-}
-
 impl Dataset {
-    /// The number of training images and test images of each class.
-    pub fn balance(&self) -> [(usize, usize); 10] {
-        let [train, test] = [&self.train, &self.test].map(|part| labels_of(&part.labels).unwrap_or_default());
-        let count = |labels: &[i64], class: i64| labels.iter().filter(|label| **label == class).count();
-        std::array::from_fn(|class| (count(&train, class as i64), count(&test, class as i64)))
-    }
-
     /// The first training images of each class, with the number of images per class.
     ///
     /// # Errors
@@ -52,15 +36,8 @@ impl Dataset {
             // The images side by side: N x C x H x W becomes C x H x (N W).
             let wide = strip.f_permute([1, 2, 0, 3])?.f_reshape([1, 3, 32, -1])?;
             let width = WIDTH * first.len() as f64 / EACH as f64;
-            panels.push(Panel::new(
-                format!("{class}  {name}"),
-                Content::Picture(Image::from_tensor(&wide)?.pixels()),
-                width,
-            ));
-        }
-        let mut rows: Vec<Vec<Panel>> = Vec::new();
-        while !panels.is_empty() {
-            rows.push(panels.drain(..2.min(panels.len())).collect());
+            let image = Image::from_tensor(&wide)?;
+            panels.push(Panel::picture(format!("{class}  {name}"), image.pixels(), width));
         }
         let (train, test) = (commas(self.train.len() as u64), commas(self.test.len() as u64));
         let line = format!("{train} training images, {test} test images");
@@ -69,7 +46,8 @@ impl Dataset {
             self.name,
             counts.join("; ")
         );
-        Layout { title: self.name.clone(), rows, lines: vec![line] }.figure(alt, counts.join("\n"))
+        Layout { title: self.name.clone(), rows: in_rows(panels, 2), lines: vec![line] }
+            .figure(alt, counts.join("\n"))
     }
 }
 

@@ -1,12 +1,7 @@
 //! Receptive fields: the part of a photo that a value in a deep feature map sees.
 
-use crate::{
-    Error, Result,
-    figure::Figure,
-    image::Image,
-    panels::{Content, Layout, Panel},
-    shapes::Chain,
-};
+use crate::{Error, Result, image::Image, shapes::Chain};
+use nchw_draw::{Figure, Layout, Panel};
 
 /// Draws a receptive field: the part of the photo that the value at `row` and `column` after the last
 /// layer sees, framed in the photo and enlarged beside it.
@@ -41,10 +36,13 @@ pub(crate) fn trace(photo: &Image, layers: &Chain, name: &str, row: usize, colum
     };
     let (height, width) = (bottom - top, right - left);
     let crop = photo.crop(top, left, height, width)?;
-    let mut whole = Panel::new(photo.name(), Content::Picture(photo.pixels()), photo.page_width(480.0));
+    let mut whole = Panel::picture(photo.name(), photo.pixels(), photo.page_width(480.0));
     whole.mark = Some((top, left, height, width));
-    let part = Panel::new("its receptive field", Content::Picture(crop.pixels()), crop.page_width(300.0))
-        .caption(format!("rows {top} to {}, columns {left} to {}", bottom - 1, right - 1));
+    let part = Panel::picture("its receptive field", crop.pixels(), crop.page_width(300.0)).caption(format!(
+        "rows {top} to {}, columns {left} to {}",
+        bottom - 1,
+        right - 1
+    ));
     let title = format!("{name}, row {row}, column {column}");
     let text = format!("{title}: sees {height} x {width} pixels, from row {top} and column {left}");
     Layout {
@@ -59,10 +57,10 @@ pub(crate) fn trace(photo: &Image, layers: &Chain, name: &str, row: usize, colum
 mod tests {
     use super::*;
     use crate::{
-        canvas::MARK,
         pixels::area,
         shapes::{chain, conv, max_pool},
     };
+    use nchw_draw::canvas::MARK;
     use tch::{Device, Kind, Tensor};
 
     fn photo() -> Image {

@@ -1,6 +1,6 @@
-//! Grids of numbers, which panels draw.
+//! Rows and columns of numbers.
 
-use crate::{Error, Result, canvas::number};
+use crate::{Error, Result, error::debug_as_display, text::number};
 use std::fmt;
 
 /// A grid of numbers with at least one row and one column.
@@ -71,3 +71,5 @@ impl fmt::Display for Grid {
         Ok(())
     }
 }
+
+debug_as_display!(Grid);

@@ -2,13 +2,10 @@
 
 use crate::{
     Error, Result,
-    colour::Palette,
-    figure::Figure,
-    grid::Grid,
     image::Image,
-    matrix::{empty_axis, extent, values_of},
-    panels::{Content, Layout, Panel},
+    numbers::{empty_axis, extent, grids_of, values_of},
 };
+use nchw_draw::{Content, Figure, Layout, Palette, Panel, in_rows};
 use tch::Tensor;
 
 /// The most maps of a figure; more would be too small to see.
@@ -80,21 +77,14 @@ pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
     };
     let map_width = (850.0 / columns as f64 - 50.0).clamp(60.0, 560.0);
     let mut panels = Vec::new();
-    for (channel, plane) in values.chunks((height * width) as usize).enumerate() {
+    for (channel, map) in grids_of(maps)?.into_iter().enumerate() {
         let title = names.get(channel).map_or_else(|| channel.to_string(), |name| (*name).to_owned());
-        let map = Grid::new(height as usize, width as usize, plane.to_vec())?;
         // All maps share one scale: one colour bar at the end of each row.
         let bar = (channel + 1) % columns == 0 || channel + 1 == channels as usize;
-        panels.push(Panel::new(
-            title,
-            Content::Heat { values: map, palette, range, bar, under: None },
-            map_width,
-        ));
+        let content = Content::Heat { values: map, palette, range, bar, under: None };
+        panels.push(Panel::new(title, content, map_width));
     }
-    let mut rows: Vec<Vec<Panel>> = Vec::new();
-    while !panels.is_empty() {
-        rows.push(panels.drain(..columns.min(panels.len())).collect());
-    }
+    let rows = in_rows(panels, columns);
     let title = format!(
         "{channels} feature map{}   C={channels}  H={height}  W={width}",
         if channels == 1 { "" } else { "s" }
@@ -139,17 +129,12 @@ pub fn pictures(title: &str, batch: &Tensor, names: &[&str]) -> Result<Figure> {
         _ => 12,
     };
     let width_each = (860.0 / columns as f64 - 52.0).min(260.0);
-    let mut rows: Vec<Vec<Panel>> = Vec::new();
-    for number in 0..count as usize {
-        if number % columns == 0 {
-            rows.push(Vec::new());
-        }
+    let panel = |number: usize| {
         let image = Image::from_tensor(&batch.f_narrow(0, number as i64, 1)?)?;
         let name = names.get(number).map_or_else(|| number.to_string(), |name| (*name).to_owned());
-        if let Some(row) = rows.last_mut() {
-            row.push(Panel::new(name, Content::Picture(image.pixels()), width_each));
-        }
-    }
+        Ok(Panel::picture(name, image.pixels(), width_each))
+    };
+    let rows = in_rows((0..count as usize).map(panel).collect::<Result<_>>()?, columns);
     let shape = format!("N={count}  C={channels}  H={height}  W={width}");
     let text = format!("{title}: {shape}{}{}", if names.is_empty() { "" } else { ": " }, names.join(", "));
     Layout { title: title.to_owned(), rows, lines: vec![shape] }.figure(text.clone(), text)
@@ -161,31 +146,39 @@ mod tests {
     use crate::pixels::area;
     use tch::{Device, Kind};
 
+    fn zeros(size: &[i64]) -> Tensor {
+        Tensor::zeros(size, (Kind::Float, Device::Cpu))
+    }
+
     #[test]
     fn wrong_shapes_and_too_many_names_are_refused() {
-        let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
-        let error = feature_maps(&zeros(&[4, 3, 5, 7]), &[]).unwrap_err().to_string();
-        assert!(error.contains("got N=4") && error.contains("`.i(0)`"), "{error}");
-        let error = feature_maps(&zeros(&[5, 7]), &[]).unwrap_err().to_string();
-        assert!(error.contains("[C, H, W], got [5, 7]"), "{error}");
-        let error = feature_maps(&zeros(&[1, 2, 5, 7]), &["a", "b", "c"]).unwrap_err().to_string();
-        assert!(error.contains("3 names for 2 channels"), "{error}");
+        for (size, names, words) in [
+            (&[4, 3, 5, 7][..], &[][..], "got N=4 in [4, 3, 5, 7]: `.i(0)`"),
+            (&[5, 7], &[], "[C, H, W], got [5, 7]"),
+            (&[1, 2, 5, 7], &["a", "b", "c"], "3 names for 2 channels"),
+            (&[0, 3, 5, 7], &[], "N is 0"),
+            (&[1, 0, 5, 7], &[], "C is 0"),
+            (&[3, 0, 7], &[], "H is 0"),
+            (&[1, 3, 5, 0], &[], "W is 0"),
+            (&[1, 600, 2, 2], &[], "at most 512 channels, got C=600"),
+            (&[1, 1, 3072, 1], &[], "`.narrow(-2, 0, 7)` takes the first 7"),
+        ] {
+            let error = feature_maps(&zeros(size), names).unwrap_err().to_string();
+            assert!(error.contains(words), "expected `{words}` in: {error}");
+        }
+        for (size, words) in [(&[3, 5, 7][..], "got [3, 5, 7]"), (&[1, 3, 3072, 1], "Crop the rows")] {
+            let error = pictures("t", &zeros(size), &[]).unwrap_err().to_string();
+            assert!(error.contains(words), "expected `{words}` in: {error}");
+        }
+        assert!(pictures("t", &zeros(&[5, 7]), &[]).unwrap_err().to_string().contains(".unsqueeze(0)"));
     }
 
     #[test]
-    fn a_batch_needs_four_axes() {
-        let error = pictures("t", &Tensor::zeros([3, 5, 7], (Kind::Uint8, Device::Cpu)), &[]);
-        let error = error.unwrap_err().to_string();
-        assert!(error.contains("got [3, 5, 7]") && error.contains(".unsqueeze(0)"), "{error}");
-        let batch = Tensor::zeros([2, 3, 5, 7], (Kind::Uint8, Device::Cpu));
-        assert!(pictures("t", &batch, &["cat", "dog"]).unwrap().alt().contains("H=5  W=7: cat, dog"));
-    }
-
-    #[test]
-    fn the_title_gives_the_shape() {
-        let maps = Tensor::randn([1, 3, 5, 7], (Kind::Float, Device::Cpu));
-        let figure = feature_maps(&maps, &["vertical", "horizontal"]).unwrap();
+    fn the_text_gives_the_shape_and_the_names() {
+        let figure = feature_maps(&zeros(&[1, 3, 5, 7]), &["vertical", "horizontal"]).unwrap();
         assert!(figure.alt().contains("C=3  H=5  W=7: vertical, horizontal"), "{}", figure.alt());
+        let figure = pictures("t", &zeros(&[2, 3, 5, 7]), &["cat", "dog"]).unwrap();
+        assert!(figure.alt().contains("H=5  W=7: cat, dog"), "{}", figure.alt());
     }
 
     #[test]
@@ -204,24 +197,6 @@ mod tests {
         let nan = message(f64::NAN).unwrap();
         assert!(nan.alt().ends_with("no finite number (NaN or infinite everywhere)"), "{}", nan.alt());
         assert!(area(&nan, [255, 0, 255]).0 > 10_000);
-    }
-
-    #[test]
-    fn shapes_too_long_to_draw_say_what_to_crop() {
-        let zeros = |size: &[i64]| Tensor::zeros(size, (Kind::Float, Device::Cpu));
-        let message = |size: &[i64]| feature_maps(&zeros(size), &[]).unwrap_err().to_string();
-        assert!(message(&[1, 1, 3072, 1]).contains("`.narrow(-2, 0, 7)` takes the first 7"));
-        assert!(message(&[1, 600, 2, 2]).contains("at most 512 channels, got C=600"));
-        for (size, axis) in [
-            (&[0, 3, 5, 7][..], "N is 0"),
-            (&[1, 0, 5, 7], "C is 0"),
-            (&[3, 0, 7], "H is 0"),
-            (&[1, 3, 5, 0], "W is 0"),
-        ] {
-            assert!(message(size).contains(axis), "{}", message(size));
-        }
-        let tall = pictures("", &zeros(&[1, 3, 3072, 1]), &[]).unwrap_err().to_string();
-        assert!(tall.contains("Crop the rows"), "{tall}");
     }
 
     #[test]

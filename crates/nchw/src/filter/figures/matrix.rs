@@ -1,0 +1,125 @@
+//! Figures of matrices, with each number in its cell.
+
+use crate::{
+    Error, Result,
+    matrix::Matrix,
+    notebook::{Output, shows},
+};
+use nchw_draw::{Figure, Highlights, Layout, Palette, Panel};
+
+impl Matrix {
+    /// Draws the matrix with its numbers: in grey if none is negative; otherwise, and for results of
+    /// convolutions, blue below 0 and red above.
+    ///
+    /// # Errors
+    /// When it has more than 25 rows or 16 columns: the numbers would be too small to read.
+    pub fn figure(&self, title: &str) -> Result<Figure> {
+        side_by_side(title, &[("", self)])
+    }
+
+    /// Refuses a matrix whose numbers would be too small to read.
+    pub(in crate::filter) fn require_readable(&self) -> Result<()> {
+        if self.width() > 16 || self.height() > 25 {
+            return Err(Error::new(format!(
+                "a matrix can be drawn with its numbers up to 25 rows and 16 columns, got {} rows and {} \
+                 columns: for a larger map use `feature_maps(&tensor, &[\"name\"])`",
+                self.height(),
+                self.width()
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Signed for results, negative numbers and a matrix of zeros (which is white then); otherwise grey.
+pub(super) fn palette(matrix: &Matrix) -> Palette {
+    let signed = matrix.is_result() || Palette::fitting(matrix.values()) == Palette::Signed;
+    if signed { Palette::Signed } else { Palette::Grey }
+}
+
+/// Draws small matrices side by side, wrapped to the width of the page. Each has its title and its own
+/// colour scale.
+///
+/// # Errors
+/// When no matrix is given, or one is too large to read.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let (a, b) = (Matrix::from([[0, 1], [2, 3]]), Matrix::from([[3, 2], [1, 0]]));
+/// side_by_side("Both", &[("a", &a), ("b", &b)])?;
+/// # Ok::<(), nchw::Error>(())
+/// ```
+pub fn side_by_side(title: &str, matrices: &[(&str, &Matrix)]) -> Result<Figure> {
+    if matrices.is_empty() {
+        return Err(Error::new("side_by_side needs at least one matrix, as `&[(\"title\", &matrix)]`"));
+    }
+    // The columns of a row depend on the widths of its matrices.
+    let mut rows: Vec<Vec<Panel>> = vec![Vec::new()];
+    let mut used = 0.0;
+    for (name, matrix) in matrices {
+        matrix.require_readable()?;
+        let panel = Panel::cells(*name, matrix.grid(), palette(matrix), Highlights::default());
+        let width = panel.width + 60.0;
+        if used + width > 940.0 && used > 0.0 {
+            rows.push(Vec::new());
+            used = 0.0;
+        }
+        used += width;
+        if let Some(row) = rows.last_mut() {
+            row.push(panel);
+        }
+    }
+    let described =
+        |(name, m): &(&str, &Matrix)| format!("{name}{}{m}", if name.is_empty() { "" } else { ":\n" });
+    let text: Vec<String> = matrices.iter().map(described).collect();
+    let alt = format!("{title}. {}", text.join("; ").replace('\n', " / "));
+    Layout { title: title.to_owned(), rows, lines: Vec::new() }.figure(alt, text.join("\n\n"))
+}
+
+shows!(Matrix: |matrix| Output::figure_or_text(matrix.figure("Matrix"), matrix));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        filter::Filter,
+        pixels::{area, drawn},
+    };
+
+    #[test]
+    fn zeros_are_white_and_nan_has_its_own_colour() {
+        let zeros = Matrix::from([[0, 0], [0, 0]]).figure("").unwrap();
+        let dark = drawn(&zeros).pixels().filter(|pixel| pixel.0.iter().all(|v| *v < 128)).count();
+        assert!(dark < 3000, "{dark} dark pixels: more than a frame and four digits");
+        // A cell is 44 high on the page and a little wider than its text, two pixels each.
+        let nan = Matrix::from([[1.0, 2.0], [f64::NAN, 0.0]]).figure("").unwrap();
+        let (count, [left, top, right, bottom]) = area(&nan, [255, 0, 255]);
+        assert!(count > 6000 && (80..=100).contains(&(right - left)), "{count} from {left} to {right}");
+        let (_, [_, first, ..]) = area(&nan, [128, 128, 128]);
+        assert!(top >= first + 80 && (80..=88).contains(&(bottom - top)), "from {top} to {bottom}, {first}");
+    }
+
+    #[test]
+    fn zeros_in_a_result_are_white_beside_any_numbers() {
+        let image = Matrix::from([[0; 6], [0; 6], [0; 6], [1; 6], [1; 6], [1; 6]]);
+        let [vertical, horizontal] = [Filter::vertical_edge(), Filter::horizontal_edge()]
+            .map(|filter| filter.convolve(&image).unwrap());
+        let white = Palette::Signed.rgb(0.0, (-3.0, 3.0));
+        let cells = |matrix: &Matrix| area(&matrix.figure("").unwrap(), white).0 as f64 / 16.0;
+        // 16 zeros; and 8 zeros beside 8 threes.
+        let (all, half) = (cells(&vertical), cells(&horizontal));
+        assert!(
+            all > 5000.0 && (half / all - 0.5).abs() < 0.05,
+            "{all} and {half} pixels of each cell are white"
+        );
+        assert_eq!(cells(&image), 0.0, "an image is grey");
+    }
+
+    #[test]
+    fn a_large_matrix_is_refused_and_feature_maps_suggested() {
+        let large = Matrix::new(30, 40, vec![0.0; 1200]).unwrap();
+        let error = large.figure("").unwrap_err().to_string();
+        assert!(error.contains("30 rows and 40 columns") && error.contains("feature_maps"), "{error}");
+        assert!(side_by_side("", &[]).unwrap_err().to_string().contains("at least one matrix"));
+    }
+}

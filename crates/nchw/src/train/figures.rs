@@ -1,0 +1,185 @@
+//! Figures of a training and of its result, and how a cell displays them.
+
+use super::{
+    report::Report,
+    run::{Run, Status},
+    trainer::EpochLog,
+};
+use crate::{
+    Error, Result,
+    data::Examples,
+    grid::Grid,
+    image::Image,
+    notebook::{Output, shows},
+    ranking::descending,
+};
+use nchw_core::html::escape;
+use nchw_draw::{Chart, Content, Figure, Highlights, Layout, Palette, Panel, in_rows, stacked};
+
+impl Run {
+    /// Loss and accuracy of the epochs so far, as a figure.
+    ///
+    /// # Errors
+    /// If no epoch is complete yet.
+    pub fn curve(&self) -> Result<Figure> {
+        let status = self.status();
+        if status.log.is_empty() {
+            return Err(Error::new(format!("no epoch is complete yet, so there is no curve: {status}")));
+        }
+        let line = |value: fn(&EpochLog) -> f64| status.log.iter().map(value).collect::<Vec<f64>>();
+        let accuracy = Chart::new("Accuracy", "epoch", "accuracy in %")
+            .line("test", &line(|epoch| 100.0 * epoch.accuracy))
+            .line("training", &line(|epoch| 100.0 * epoch.train_accuracy));
+        let loss = Chart::new("Loss", format!("epoch ({})", status.about), "cross-entropy")
+            .line("training", &line(|epoch| epoch.loss));
+        stacked(&[accuracy, loss])
+    }
+}
+
+impl Status {
+    fn html(&self) -> String {
+        format!("<p>{}</p>", escape(&self.to_string()))
+    }
+}
+
+impl Report {
+    /// The confusion matrix as a figure: a row per true class, a column per predicted class, in %
+    /// of the row.
+    ///
+    /// # Errors
+    /// If the figure cannot be drawn.
+    pub fn figure(&self) -> Result<Figure> {
+        let confusion = self.confusion();
+        let share = |row: &[u64; 10]| {
+            let all = row.iter().sum::<u64>().max(1) as f32;
+            row.map(|count| (100.0 * count as f32 / all).round())
+        };
+        let matrix = Grid::new(10, 10, confusion.iter().flat_map(share).collect())?;
+        let title = format!("Confusion matrix in %; accuracy {:.1} %", 100.0 * self.accuracy());
+        let mut panel = Panel::cells("", &matrix, Palette::Sequential, Highlights::default());
+        panel.names = (0..10).map(|class| format!("{} {class}", self.classes[class])).collect();
+        let lines = vec!["rows: true class; columns: predicted class".to_owned()];
+        let alt = format!("{title}. {}", self.worst());
+        Layout { title, rows: vec![vec![panel]], lines }.figure(alt, self.to_string())
+    }
+
+    /// The most frequent mistake, in a sentence.
+    fn worst(&self) -> String {
+        let confusion = self.confusion();
+        let pairs = (0..10).flat_map(|a| (0..10).map(move |b| (a, b))).filter(|(a, b)| a != b);
+        // The first of several that are equally frequent: `max_by_key` takes the last, hence `rev`.
+        match pairs.rev().max_by_key(|&(a, b)| confusion[a][b]) {
+            Some((a, b)) if confusion[a][b] > 0 => format!(
+                "Most frequent mistake: {} predicted as {}, {} times",
+                self.classes[a], self.classes[b], confusion[a][b]
+            ),
+            _ => "There are no mistakes".into(),
+        }
+    }
+
+    /// The accuracy per class, compared with another report on the same images: which class gains,
+    /// which loses?
+    ///
+    /// # Errors
+    /// If the reports are about different images.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let net = LectureNet::shipped()?;
+    /// let samples = Cifar10::samples()?;
+    /// let whole = evaluate(&net, &samples, Cifar10::NAMES, false)?;
+    /// let without = evaluate(&net.without("block3", 5)?, &samples, Cifar10::NAMES, false)?;
+    /// whole.beside(&without, ["all maps", "without map 5"])?;
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn beside(&self, other: &Report, names: [&str; 2]) -> Result<Figure> {
+        if self.labels != other.labels {
+            return Err(Error::new(
+                "the reports are about different images: call `evaluate` with the same images",
+            ));
+        }
+        let both = [self, other].map(Report::class_accuracy);
+        let change =
+            |class: usize| both[0][class].zip(both[1][class]).map(|(before, after)| 100.0 * (after - before));
+        let known: Vec<(usize, f64)> = (0..10).filter_map(|class| Some((class, change(class)?))).collect();
+        let largest = known.iter().copied().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
+        let (class, points) = largest.ok_or_else(|| Error::new("the reports contain no images"))?;
+        let row = both.into_iter().zip(names).map(|(shares, name)| {
+            let shares = known
+                .iter()
+                .map(|(class, _)| (self.classes[*class].to_owned(), shares[*class].unwrap_or(0.0) as f32));
+            let right = known.iter().position(|(known, _)| *known == class);
+            Panel::new(name, Content::Bars { shares: shares.collect(), right }, 400.0)
+        });
+        let title =
+            format!("Accuracy: {:.1} % and {:.1} %", 100.0 * self.accuracy(), 100.0 * other.accuracy());
+        let line = match points {
+            0.0 => "no class changes".to_owned(),
+            _ => format!("{} changes most: by {} percentage points", self.classes[class], signed(points)),
+        };
+        let words: Vec<String> = known
+            .iter()
+            .map(|(class, points)| format!("{} {}", self.classes[*class], signed(*points)))
+            .collect();
+        let alt = format!(
+            "{title} ({} and {}). Change in percentage points: {}",
+            names[0],
+            names[1],
+            words.join(", ")
+        );
+        Layout { title, rows: vec![row.collect()], lines: vec![line] }.figure(alt, words.join("\n"))
+    }
+
+    /// The `count` most confident mistakes: each image with its true class, the predicted class and
+    /// the confidence. If there are fewer mistakes, the correct predictions with the lowest
+    /// confidence follow.
+    ///
+    /// # Shapes
+    /// `examples`: the images of the report
+    ///
+    /// # Errors
+    /// If `examples` are other images.
+    pub fn most_confident_mistakes(&self, examples: &Examples, count: usize) -> Result<Figure> {
+        self.is_about(examples)?;
+        let count = count.clamp(1, 64).min(self.labels.len());
+        let mut indices = self.mistakes();
+        indices.truncate(count);
+        let mistakes = indices.len();
+        let doubt: Vec<f32> = self.confidence.iter().map(|confidence| -confidence).collect();
+        let right = descending(&doubt).into_iter().filter(|&i| self.labels[i] == self.answers[i]);
+        indices.extend(right.take(count - mistakes));
+        let title = match mistakes {
+            0 => "No mistakes; the correct predictions with the lowest confidence",
+            _ if mistakes == indices.len() => "The most confident mistakes",
+            _ => "All mistakes, then the correct predictions with the lowest confidence",
+        };
+        let mut panels = Vec::new();
+        let mut words = Vec::new();
+        for &index in &indices {
+            let [label, answer] = [self.labels[index], self.answers[index]].map(|class| self.classes[class]);
+            let confidence = format!("{:.0} %", 100.0 * self.confidence[index]);
+            let caption =
+                if label == answer { confidence } else { format!("\u{2192} {answer}, {confidence}") };
+            words.push(format!("{label} {caption}"));
+            let pixels = Image::from_tensor(&examples.images.f_narrow(0, index as i64, 1)?)?.pixels();
+            panels.push(Panel::picture(label, pixels, 112.0).caption(caption));
+        }
+        let lines = vec!["above: true class; below: predicted class and confidence".to_owned()];
+        let alt = format!("{title}: {}", words.join("; "));
+        Layout { title: title.to_owned(), rows: in_rows(panels, 6), lines }.figure(alt, words.join("\n"))
+    }
+}
+
+/// A change with its sign; the minus sign is as wide as the plus sign.
+fn signed(points: f64) -> String {
+    format!("{points:+.1}").replace('-', "\u{2212}")
+}
+
+shows!(
+    Run: |run| {
+        let status = run.status();
+        Output::html(status.html(), &status)
+    },
+    Status: |status| Output::html(status.html(), status),
+    Report: |report| Output::figure_or_text(report.figure(), report),
+);
