@@ -19,4 +19,4 @@ RUN cargo xtask setup --cpu && rm -rf target "${HOME}/.cache/pip"
 ENV JUPYTER_PATH=/opt/nchw/.venv/share/jupyter \
     JUPYTER_CONFIG_PATH=/opt/nchw/.venv/etc/jupyter \
     PATH=/opt/nchw/.venv/bin:${PATH}
-WORKDIR /opt/nchw/notebooks
+WORKDIR /opt/nchw/my-notebooks

@@ -6,6 +6,7 @@ run: the site shows the outputs that `cargo xtask test` checked.
 
 import base64
 import html
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 
 from common import NOTEBOOKS, ROOT
+
+DATA_URL = re.compile(r'src="data:image/png;base64,([^"]*)"')
 
 INDEX = """# nchw: convolutional networks you can see
 
@@ -35,6 +38,11 @@ def with_figures(notebook, name, figures):
     for number, cell in enumerate(notebook.cells):
         for index, output in enumerate(cell.get("outputs", [])):
             data = output.get("data", {})
+            # The figures of folded answers are in HTML.
+            for part, found in enumerate(DATA_URL.findall(data.get("text/html", ""))):
+                file = f"{name}-{number}-{index}-{part}.png"
+                (figures / file).write_bytes(base64.b64decode(found))
+                data["text/html"] = DATA_URL.sub(f'src="_static/figures/{file}" loading="lazy"', data["text/html"], 1)
             if "image/png" not in data:
                 continue
             about = output.metadata.get("image/png", {})
@@ -71,15 +79,34 @@ def stage(source):
 
 
 class Page(HTMLParser):
-    """A page's links, its ids, and the number of its images without an alternative text."""
+    """A page's links, its ids, the number of its images without an alternative text, and what is shown of the answers
+    to guesses before the reader unfolds them."""
 
     def __init__(self, text):
         super().__init__()
         self.links, self.ids, self.without_alt = [], set(), 0
+        self.answers, self.shown = 0, []
+        # The open `<div>` and `<details>` elements, each with its meaning.
+        self.open = []
         self.feed(text)
+
+    def handle_data(self, data):
+        if data.strip() and "output" in self.open and "answer" in self.open and "folded" not in self.open:
+            self.shown.append(data.strip())
+
+    def handle_endtag(self, tag):
+        if tag in ("div", "details") and self.open:
+            self.open.pop()
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
+        if tag in ("div", "details"):
+            names = (attributes.get("class") or "").split()
+            self.answers += "tag_answer" in names
+            self.open.append("answer" if "tag_answer" in names else "output" if "cell_output" in names
+                             else "folded" if tag == "details" else tag)
+        if tag == "img" and "output" in self.open and "answer" in self.open and "folded" not in self.open:
+            self.shown.append(attributes.get("alt") or "an image")
         self.ids.update(filter(None, (attributes.get("id"), attributes.get("name"))))
         link = attributes.get("href" if tag in ("a", "link") else "src")
         if link and tag in ("a", "link", "img", "script"):
@@ -106,6 +133,8 @@ def check_links(site):
             ids = pages[target].ids if target in pages else None
             if not target.exists() or (parts.fragment and ids is not None and unquote(parts.fragment) not in ids):
                 broken.append(f"{path.relative_to(site)} links to {link}, which does not exist")
+        for answer in page.shown:
+            broken.append(f"{path.relative_to(site)} shows the answer to a guess: {answer[:60]}")
         if page.without_alt:
             broken.append(f"{path.relative_to(site)} shows {page.without_alt} images without an alternative text")
     return sorted(set(broken)), sorted(external)

@@ -215,7 +215,7 @@ def no_home(clone):
 
 
 def a_read_only_folder_of_notebooks(clone):
-    prefix, folder = unshare("-m"), clone.root / "notebooks"
+    prefix, folder = unshare("-m"), clone.root / "my-notebooks"
     if prefix is None or os.geteuid() != 0:
         return "skipped: only root may mount a folder read-only"
     shell = ["sh", "-c", f"mount --bind '{folder}' '{folder}' && mount -o remount,ro,bind '{folder}' && exec \"$@\"", "sh"]

@@ -9,6 +9,7 @@ Tags of a code cell (```rust tags=["figure"]):
   stderr    may write to stderr
   varies    its output differs from run to run (times, or what the machine has)
   exercise  is for the learner to solve: it contains `your_turn("ID")`, and `fails` with the message of `your_turn`
+  answer    answers the guess in the text above it (`**Guess`): readers unfold its output with "Show the answer"
 
 The solutions of NAME's exercises are in `notebooks/solutions/NAME.md`, one cell each. They run after the notebook's
 last cell, in the same kernel, and the check in each of them must report that the solution is right. They are not
@@ -19,6 +20,7 @@ code, belongs to every language.
 """
 
 import argparse
+import html
 import itertools
 import logging
 import re
@@ -37,14 +39,20 @@ from kernel import group_of, kill_group
 
 logging.getLogger("jupytext").setLevel(logging.WARNING)
 
+# As the kernel describes itself, or JupyterLab would mark every notebook as modified as soon as it is opened.
 KERNEL = {"kernelspec": {"display_name": "Rust (nchw)", "language": "rust", "name": "nchw"},
-          "language_info": {"file_extension": ".rs", "mimetype": "text/rust", "name": "Rust", "version": ""}}
-TAGS = {"figure", "fails", "stderr", "varies", "exercise"}
+          "language_info": {"codemirror_mode": "rust", "file_extension": ".rs", "mimetype": "text/rust", "name": "Rust",
+                            "pygment_lexer": "rust", "version": ""}}
+TAGS = {"figure", "fails", "stderr", "varies", "exercise", "answer"}
+GUESS = "**Guess"
 # Seconds for one cell; the slowest cells train a network.
 LIMIT = 400
 # Bytes of a published notebook.
 MAX_SIZE = 3_500_000
 WIDTH = re.compile(r'<img [^>]*width="(\d+)"')
+SHOW = "Show the answer"
+# The bytes of a figure, which differ between machines.
+BYTES = re.compile(r'src="data:image/png;base64,[^"]*"')
 # The part of an id in a quiz form that makes it unique on a page.
 FORM_ID = re.compile(r"nchw-form-[0-9a-f]+")
 YOUR_TURN = re.compile(r'your_turn\("([^"]*)"\)')
@@ -83,6 +91,23 @@ def require_first_cell(notebook):
     code = [c for c in notebook.cells if c.cell_type == "code"]
     if not code or code[0].source != FIRST_CELL:
         raise Failure(f"the first code cell must be, as in every notebook:\n{FIRST_CELL}")
+
+
+def require_hidden_answers(notebook):
+    """Raises `Failure` unless the first code cell after a guess, and no other cell, is tagged `answer`."""
+    guess = None
+    for number, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type == "markdown":
+            guess = title(number, cell) if GUESS in cell.source else guess
+            continue
+        answers = "answer" in cell.metadata.get("tags", [])
+        if guess and not answers:
+            raise Failure(f"{guess} asks for a guess, so {title(number, cell)} shows the answer: tag it `answer`")
+        if answers and not guess:
+            raise Failure(f"{title(number, cell)} is tagged `answer`, but no text above it asks for a guess: `{GUESS}`")
+        guess = None
+    if guess:
+        raise Failure(f"{guess} asks for a guess, but no code cell follows with the answer")
 
 
 def exercises(notebook):
@@ -210,10 +235,10 @@ def text_of(output):
 class Images(HTMLParser):
     """The alternative texts of all `<img>`; None for an image without one."""
 
-    def __init__(self, html):
+    def __init__(self, text):
         super().__init__()
         self.alts = []
-        self.feed(html)
+        self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         if tag == "img":
@@ -254,13 +279,32 @@ def judge(cell):
 def publish(notebook):
     """Keeps one copy of every figure: the PNG, with the alternative text and the width as metadata.
 
-    The kernel sends a figure as PNG and again in HTML, which would double the file's size.
+    The kernel sends a figure as PNG and again in HTML, which would double the file's size. Where the reader guesses
+    first, only the HTML is kept, folded.
     """
+    for cell in notebook.cells:
+        if "answer" in cell.metadata.get("tags", []) and cell.outputs:
+            cell.outputs = [folded(cell.outputs)]
     for output in (o for cell in notebook.cells for o in cell.get("outputs", [])):
         data = output.get("data", {})
         if "image/png" in data and alts(output):
             output.metadata["image/png"] = {"alt": alts(output)[0], "width": int(WIDTH.search(data["text/html"])[1])}
             del data["text/html"]
+
+
+def folded(outputs):
+    """One output that shows all these outputs when the reader opens it."""
+    parts = []
+    for output in outputs:
+        content = output.get("data", {}).get("text/html")
+        # A table or a figure has HTML of its own; everything else is text.
+        parts.append(content or f"<pre>{html.escape(text_of(output).rstrip())}</pre>")
+    content = "\n".join(parts)
+    return nbformat.v4.new_output("display_data", data={
+        "text/html": f"<details><summary>{SHOW}</summary>\n\n{content}\n</details>",
+        # For viewers without HTML.
+        "text/plain": f"({SHOW}: run this cell)",
+    })
 
 
 def require_no_path(notebook, root):
@@ -291,9 +335,10 @@ def comparable(cell):
             continue
         parts.append([output.output_type, output.get("name"), sorted(output.get("data", {}))])
         # The compiler's messages depend on its version, and the bytes of an image on the machine.
-        if "varies" not in tags and output.output_type != "error":
-            html = FORM_ID.sub("", output.get("data", {}).get("text/html", ""))
-            parts[-1] += [text_of(output), alts(output), html]
+        error = output.output_type == "error" or {"fails", "answer"} <= set(tags)
+        if "varies" not in tags and not error:
+            content = BYTES.sub("", FORM_ID.sub("", output.get("data", {}).get("text/html", "")))
+            parts[-1] += [text_of(output), alts(output), content]
     return parts
 
 
@@ -316,6 +361,7 @@ def perform(root, name, check):
     folder = root / "notebooks"
     notebook = build((folder / "src" / f"{name}.md").read_text(encoding="utf-8"), name)
     require_first_cell(notebook)
+    require_hidden_answers(notebook)
     answers = folder / "solutions" / f"{name}.md"
     solutions = solved(notebook, answers.read_text(encoding="utf-8") if answers.exists() else "", name)
     published = folder / f"{name}.ipynb"

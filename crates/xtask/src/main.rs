@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::builder::RangedI64ValueParser;
 use clap::{Args, Parser, Subcommand};
 use xtask::checks;
-use xtask::commands::{clean, deny, doctor, lab, scripts};
+use xtask::commands::{clean, copies, deny, doctor, lab, scripts};
 use xtask::setup::{self, source::Request};
 
 /// The commands of the course. Newcomers need only the first two.
@@ -28,6 +28,9 @@ enum Command {
         /// Run as root even outside of a container
         #[arg(long)]
         allow_root: bool,
+        /// Start notebooks again, such as 03; yours are kept under another name
+        #[arg(long, value_name = "NOTEBOOK", num_args = 1..)]
+        fresh: Vec<String>,
     },
     /// Run every check: format, lints, tests, notebooks, JupyterLab in a browser
     Test {
@@ -151,7 +154,7 @@ fn run(command: Command) -> Result<()> {
     };
     let source = setup::setup(request)?;
     match command {
-        Command::Lab { no_browser, port, .. } => lab::lab(no_browser, port),
+        Command::Lab { no_browser, port, fresh, .. } => lab::lab(&copies::update(&fresh)?, no_browser, port),
         Command::Notebooks { check, names } => scripts::notebooks(check, &names),
         Command::Faults => scripts::faults(&source),
         Command::Mistakes => scripts::mistakes(false),
@@ -161,6 +164,7 @@ fn run(command: Command) -> Result<()> {
         Command::Bench { what: Bench::Day { rounds } } => scripts::bench_day(rounds),
         Command::Bench { what: Bench::Train { rounds, device } } => scripts::bench_train(rounds, &device),
         _ => {
+            copies::update(&[])?;
             println!("Ready, with libtorch from {source}. Next: cargo xtask lab");
             Ok(())
         }

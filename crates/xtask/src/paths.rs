@@ -33,9 +33,14 @@ pub fn cargo_config() -> PathBuf {
     dot_nchw().join("libtorch.toml")
 }
 
-/// The notebooks as learners open them.
+/// The published notebooks, with outputs.
 pub fn notebooks() -> PathBuf {
     root().join("notebooks")
+}
+
+/// The learner's own copies of the notebooks.
+pub fn my_notebooks() -> PathBuf {
+    root().join("my-notebooks")
 }
 
 /// The course's Python environment.

@@ -15,6 +15,8 @@ from browser import lab
 from common import NOTEBOOKS, ROOT, Failure, wait_until
 
 FIGURE_LIMIT = 10
+# The mark of a notebook with changes that are not saved.
+MODIFIED = ".jp-mod-dirty"
 
 # How a cell's figures are shown. `room` is the width that the page has for the figure.
 FIGURES = """
@@ -110,6 +112,9 @@ def check(name, python, browser, server, folder):
     cells = build_notebook(python, name, folder)
     ready = lab.open_notebook(browser, server, name, cells)
     lab.take_screenshot(browser, f"{name}-opened")
+    # JupyterLab would ask whether to save it, and `git` would show a change.
+    if browser.find_elements(By.CSS_SELECTOR, MODIFIED):
+        raise Failure("the notebook is marked as modified as soon as it is opened")
     lab.click_run_all(browser, restart=True)
     try:
         first, total = lab.wait_for_run(browser, cells)

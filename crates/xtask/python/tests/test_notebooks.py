@@ -68,6 +68,54 @@ class BuildTest(unittest.TestCase):
                 notebooks.chosen(Path(folder), ["c"])
 
 
+class AnswerTest(unittest.TestCase):
+    GUESS = "\n**Guess:** how many?\n"
+    ANSWER = '\n```rust tags=["answer"]\n6 * 7\n```\n'
+    OTHER = "\n```rust\n6 * 7\n```\n"
+
+    def notebook(self, *parts):
+        return notebooks.build(source() + "".join(parts), "x")
+
+    def test_the_cell_after_a_guess_is_its_answer(self):
+        notebooks.require_hidden_answers(self.notebook(self.OTHER, self.GUESS, self.ANSWER, self.OTHER))
+        for parts, complaint in [
+            ((self.GUESS, self.OTHER), r"`\*\*Guess:\*\* how many\?`\) asks for a guess, so cell 4 .* tag it `answer`"),
+            ((self.OTHER, self.ANSWER), "is tagged `answer`, but no text above it asks for a guess"),
+            ((self.GUESS, self.ANSWER, self.ANSWER), "is tagged `answer`, but no text above it"),
+            ((self.OTHER, self.GUESS), "no code cell follows with the answer"),
+        ]:
+            with self.subTest(complaint), self.assertRaisesRegex(Failure, complaint):
+                notebooks.require_hidden_answers(self.notebook(*parts))
+
+    def test_nothing_of_an_answer_is_shown_before_the_reader_unfolds_it(self):
+        notebook = self.notebook(self.OTHER, self.GUESS, self.ANSWER)
+        other, answer = notebook.cells[-3], notebook.cells[-1]
+        figure = {"image/png": "iVBORw0KGgo=", "text/plain": "4 x 2",
+                  "text/html": '<img src="data:image/png;base64,iVBORw0KGgo=" width="300" alt="an edge">'}
+        for cell in (other, answer):
+            cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="is 42 <\n"),
+                            nbformat.v4.new_output("display_data", data=dict(figure))]
+        notebooks.publish(notebook)
+        self.assertEqual([o.output_type for o in other.outputs], ["stream", "display_data"])
+        self.assertEqual(len(answer.outputs), 1)
+        shown = answer.outputs[0].data["text/html"]
+        self.assertRegex(shown, "(?s)^<details><summary>Show the answer</summary>.*is 42 &lt;.*<img .*</details>$")
+        self.assertNotIn("image/png", answer.outputs[0].data)
+        self.assertNotIn("42", answer.outputs[0].data["text/plain"])
+        self.assertEqual(notebooks.alts(answer.outputs[0]), ["an edge"])
+
+    def test_no_published_notebook_shows_an_answer(self):
+        for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+            notebook = nbformat.read(path, as_version=4)
+            notebooks.require_hidden_answers(notebook)
+            for cell in notebook.cells:
+                if "answer" in cell.metadata.get("tags", []) and cell.outputs:
+                    with self.subTest(cell.id):
+                        (output,) = cell.outputs
+                        self.assertEqual(sorted(output.data), ["text/html", "text/plain"])
+                        self.assertTrue(output.data["text/html"].startswith("<details><summary>Show the answer"))
+
+
 class ExerciseTest(unittest.TestCase):
     TAGS = ' tags=["exercise", "fails"]'
 

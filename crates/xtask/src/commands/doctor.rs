@@ -202,11 +202,12 @@ fn indented(text: &str) -> String {
 }
 
 fn notebooks() -> Line {
-    match paths::notebooks() {
+    match paths::my_notebooks() {
+        folder if !folder.exists() => note("`cargo xtask lab` makes your copies in my-notebooks"),
         folder if files::is_writable(&folder) => good("can be written"),
         folder => bad(
             format!("{} cannot be written: changes are not saved", folder.display()),
-            "`ls -ld notebooks` shows its owner; use `chmod -R u+w notebooks`, or clone the course again",
+            "`ls -ld my-notebooks` shows its owner; use `chmod -R u+w my-notebooks`, or clone the course again",
         ),
     }
 }

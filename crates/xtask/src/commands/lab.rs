@@ -15,12 +15,15 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::{env, process::Command};
 
-/// Opens JupyterLab on the notebooks, and waits until it ends.
-pub fn lab(no_browser: bool, port: Option<u16>) -> Result<()> {
+/// Opens JupyterLab on the notebooks in a folder, and waits until it ends.
+pub fn lab(notebooks: &Path, no_browser: bool, port: Option<u16>) -> Result<()> {
     let port = free_port(port)?;
     let (settings, token) = write_settings()?;
-    if !files::is_writable(&paths::notebooks()) {
-        println!("notebooks/ cannot be written: you can run cells, but your changes are not saved.");
+    if !files::is_writable(notebooks) {
+        println!(
+            "{} cannot be written: you can run cells, but your changes are not saved.",
+            notebooks.display()
+        );
     }
     // JupyterLab itself prints only a token that it has chosen itself.
     let page = "/lab/tree/00-start.ipynb";
@@ -32,11 +35,7 @@ pub fn lab(no_browser: bool, port: Option<u16>) -> Result<()> {
     jupyter.args([format!("--port={port}"), format!("--LabApp.default_url={page}")]);
     // Its other messages would hide the address.
     jupyter.arg("--log-level=WARN");
-    jupyter.arg(format!("--ServerApp.root_dir={}", paths::notebooks().display()));
-    // Learners do not need the authors' sources and should not see the solutions.
-    for hidden in ["src", "solutions", "__pycache__"] {
-        jupyter.arg(format!("--ContentsManager.hide_globs={hidden}"));
-    }
+    jupyter.arg(format!("--ServerApp.root_dir={}", notebooks.display()));
     // Before the user's own settings.
     jupyter.env("JUPYTER_CONFIG_PATH", paths::prepend("JUPYTER_CONFIG_PATH", &[settings])?);
     // For the command `nchw` in JupyterLab's terminals.
