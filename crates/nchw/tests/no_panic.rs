@@ -651,8 +651,12 @@ fn what_a_network_sees() {
             return;
         };
         let view: View = if column.is_multiple_of(2) { view.labelled(row) } else { view };
-        let _ = (view.label(), view.picture(), shown(view.probabilities()));
-        shown(view.answer().map(|answer| format!("{answer:?}")));
+        let _ = (
+            view.label(),
+            view.picture(),
+            shown(view.answer().map(|answer| format!("{answer:?}"))),
+            shown(view.probabilities().map(|all| format!("{all:?}"))),
+        );
         shown(view.tensor(&name));
         // Drawing takes most of the time, so each input draws only some of the figures.
         match part {

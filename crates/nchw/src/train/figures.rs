@@ -3,7 +3,7 @@
 use super::{
     report::Report,
     run::{Run, Status},
-    trainer::EpochLog,
+    training::EpochLog,
 };
 use crate::{
     Error, Result,

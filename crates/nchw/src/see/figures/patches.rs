@@ -2,7 +2,8 @@
 
 use crate::{
     Error, Result,
-    image::{Image, MEAN_COLOUR},
+    image::Image,
+    normalise::mean_colour,
     notebook::{Output, shows},
     see::Patches,
     shapes::AxisField,
@@ -100,13 +101,14 @@ impl Patches {
 
 /// Crops an image; positions outside of it have the mean colour of CIFAR-10.
 fn part(image: &Image, top: i64, left: i64, height: i64, width: i64) -> Pixels {
+    let grey = mean_colour();
     let pixels = image.pixels();
     let (h, w) = (i64::from(pixels.height), i64::from(pixels.width));
     let mut rgb = Vec::new();
     for (y, x) in (top..top + height).flat_map(|y| (left..left + width).map(move |x| (y, x))) {
         let inside = (0..h).contains(&y) && (0..w).contains(&x);
         let at = ((y * w + x) * 3) as usize;
-        rgb.extend_from_slice(if inside { &pixels.rgb[at..at + 3] } else { &MEAN_COLOUR });
+        rgb.extend_from_slice(if inside { &pixels.rgb[at..at + 3] } else { &grey });
     }
     Pixels { width: width as u32, height: height as u32, rgb }
 }
