@@ -61,7 +61,7 @@ fn paths_of(tree: &UseTree) -> Vec<Vec<String>> {
     }
 }
 
-/// The modules of a path from the crate's root: `super::layer::Op` in `shapes/row.rs` is
+/// The modules of a path from the crate's root: `super::layer::Op` in `shapes/kinds.rs` is
 /// `shapes::layer::Op`.
 fn absolute(source: &Path, file: &Path, path: Vec<String>) -> Vec<String> {
     let mut modules: Vec<String> = file
@@ -126,12 +126,26 @@ fn no_file_imports_itself_through_others() {
 }
 
 #[test]
+fn a_folder_has_at_most_a_dozen_files() {
+    let mut counts: HashMap<PathBuf, usize> = HashMap::new();
+    for file in files::files_in(&paths::root().join("crates")).unwrap() {
+        let source = file.iter().any(|part| part == "src" || part == "python");
+        if source && file.extension().is_some_and(|extension| extension == "rs" || extension == "py") {
+            *counts.entry(file.parent().unwrap().into()).or_default() += 1;
+        }
+    }
+    assert!(!counts.is_empty());
+    counts.retain(|_, count| *count > 12);
+    assert!(counts.is_empty(), "these folders need subfolders: {counts:#?}");
+}
+
+#[test]
 fn imports_are_followed_to_the_file_that_defines_them() {
     let source = paths::root().join("crates");
     let of = |file: &str| imports(&source.join(file));
-    assert!(of("core/src/shapes/row.rs").contains(&source.join("core/src/shapes/slide.rs")));
+    assert!(of("core/src/shapes/apply/row.rs").contains(&source.join("core/src/shapes/apply/slide.rs")));
     // Through the re-export in shapes/mod.rs.
-    assert!(of("core/src/shapes/explain.rs").contains(&source.join("core/src/shapes/row.rs")));
+    assert!(of("core/src/shapes/explain.rs").contains(&source.join("core/src/shapes/apply/row.rs")));
     assert!(of("xtask/src/main.rs").contains(&source.join("xtask/src/setup/mod.rs")));
 }
 

@@ -1,10 +1,10 @@
 //! Layers in sequence, up to the first that does not fit.
 
-use super::fault::Fault;
-use super::field::Growing;
+use super::apply::fault::Fault;
+use super::apply::field::Growing;
+use super::apply::row::{Row, connect};
 use super::layer::{Layer, joined};
-use super::parser;
-use super::row::{Row, connect};
+use super::parse::parser;
 use super::shape::{LIMIT, Shape};
 use super::table::{Table, Totals};
 use crate::{Error, Result, error::debug_as_display};

@@ -1,10 +1,10 @@
 //! Explanations of numbers: the formula, then the learner's numbers, then the result.
 
-use super::field::{AxisField, ranges};
+use super::apply::field::{AxisField, ranges};
+use super::apply::row::{Row, channels_and_last};
+use super::apply::slide::Slide;
 use super::layer::{Layer, Op};
-use super::row::{Row, channels_and_last};
 use super::shape::{Shape, count, times};
-use super::slide::Slide;
 use crate::{error::debug_as_display, text::count_of};
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! One type for each kind of layer, and the functions that create them.
 
+use super::apply::row::Row;
 use super::layer::{Layer, Op};
-use super::row::Row;
 use super::shape::{Pair, Shape};
 use crate::{Result, error::debug_as_display};
 use std::fmt;

@@ -29,38 +29,32 @@
 //! nchw::shapes::avg_pool(2).dilation(2);
 //! ```
 
+mod apply;
 mod chain;
 mod explain;
-mod fault;
-mod field;
 mod kinds;
 mod layer;
-mod names;
-mod parser;
+mod parse;
 mod pattern;
 mod problem;
-mod pytorch;
-mod row;
 mod shape;
-mod slide;
 mod table;
-mod words;
 
+pub use apply::fault::{DEPTH, NO_ROOM, why_these_channels};
+pub use apply::field::{AxisField, Field, Seen};
+pub use apply::row::Row;
 pub use chain::{Chain, chain, table};
 pub use explain::Explanation;
-pub use fault::{DEPTH, NO_ROOM, why_these_channels};
-pub use field::{AxisField, Field, Seen};
 pub use kinds::{
     AvgPool, BatchNorm, Conv, ConvTranspose, Dropout, Flatten, GlobalAvgPool, GlobalMaxPool, Linear, MaxPool,
     Relu, avg_pool, batch_norm, conv, conv_transpose, dropout, flatten, global_avg_pool, global_max_pool,
     linear, max_pool, relu,
 };
 pub use layer::{Layer, Op};
+pub use parse::words::half_width;
 pub use pattern::{Bound, Pattern};
 pub use problem::Problem;
-pub use row::Row;
 pub use shape::{AFFORDABLE, Flat, Nchw, Pair, Shape, affordable, count, times};
 pub use table::{HEAD, Table, Totals};
-pub use words::half_width;
 
 pub use crate::text::{aligned, commas, distance};

@@ -1,7 +1,7 @@
 //! `N C=3 H=32 W=32`: the expected shape of a tensor, and messages about how a shape differs.
 
+use super::parse::words::{Span, half_width, pointed, words};
 use super::shape::{count, number, times};
-use super::words::{Span, half_width, pointed, words};
 use crate::{Error, Result, error::debug_as_display, text::count_of};
 use std::{fmt, str::FromStr};
 

@@ -1,6 +1,6 @@
 //! Sizes in the order N, C, H, W, and the two that remain after a flatten.
 
-use super::words::{Span, half_width, pointed, words};
+use super::parse::words::{Span, half_width, pointed, words};
 use crate::text::commas;
 use crate::{Error, Result, error::debug_as_display};
 use std::{fmt, str::FromStr};

@@ -1,8 +1,8 @@
 //! The table of a chain, with one row per layer.
 
-use super::field::AxisField;
+use super::apply::field::AxisField;
+use super::apply::row::Row;
 use super::problem::Problem;
-use super::row::Row;
 use super::shape::{Shape, times};
 use crate::text::{aligned, commas};
 use crate::{Error, Result, error::debug_as_display};

@@ -1,9 +1,9 @@
 //! Translates PyTorch's notation, `nn.Conv2d(3, 10, kernel_size=3)`, into the words of a chain's text.
 
-use super::layer::Op;
 use super::names::{normal, option_named};
 use super::words::{Word, is_arrow, joined, loose, pointed};
 use crate::Result;
+use crate::shapes::layer::Op;
 
 /// The parameters of PyTorch's layer, in order; the features of `Linear` are called channels here.
 fn signature(op: Op) -> &'static [&'static str] {
@@ -67,7 +67,7 @@ type Argument<'a> = (&'static str, Vec<Word<'a>>);
 ///
 /// `call` begins with the opening bracket. Two numbers for a convolution are the
 /// number and size of the filters, as in the course's own `conv(10, 3)`.
-pub(super) fn in_words<'a>(text: &'a str, op: Op, call: &[Word<'a>]) -> Result<Vec<Word<'a>>> {
+pub(in crate::shapes) fn in_words<'a>(text: &'a str, op: Op, call: &[Word<'a>]) -> Result<Vec<Word<'a>>> {
     let (inside, after) = call[1..].split_at(closing(call) - 1);
     let (mut positional, mut arguments, mut options) = (vec![], vec![], vec![]);
     for argument in arguments_of(inside) {

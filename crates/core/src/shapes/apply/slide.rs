@@ -1,38 +1,38 @@
 //! A window sliding along one axis: the formula for the output size, and what each position reads.
 
-use super::layer::{Layer, Op};
-use super::shape::Pair;
+use crate::shapes::layer::{Layer, Op};
+use crate::shapes::shape::Pair;
 use crate::text::count_of;
 
 /// Rows or columns.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Axis {
+pub(in crate::shapes) enum Axis {
     H,
     W,
 }
 
 impl Axis {
-    pub(super) fn letter(self) -> &'static str {
+    pub(in crate::shapes) fn letter(self) -> &'static str {
         if self == Axis::H { "H" } else { "W" }
     }
 
-    pub(super) fn singular(self) -> &'static str {
+    pub(in crate::shapes) fn singular(self) -> &'static str {
         if self == Axis::H { "row" } else { "column" }
     }
 
     /// `1 row`, `2 rows`.
-    pub(super) fn count(self, number: i128) -> String {
+    pub(in crate::shapes) fn count(self, number: i128) -> String {
         count_of(number, self.singular(), self.plural())
     }
 
-    pub(super) fn plural(self) -> &'static str {
+    pub(in crate::shapes) fn plural(self) -> &'static str {
         if self == Axis::H { "rows" } else { "columns" }
     }
 }
 
 /// A window along one axis. Its numbers are below 2^63, so the sum or product of any two fits in `i128`.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) struct Slide {
+pub(in crate::shapes) struct Slide {
     pub axis: Axis,
     pub input: i128,
     pub kernel: i128,
@@ -46,7 +46,7 @@ pub(super) struct Slide {
 }
 
 impl Slide {
-    pub(super) fn of(layer: &Layer, axis: Axis, input: u64) -> Slide {
+    pub(in crate::shapes) fn of(layer: &Layer, axis: Axis, input: u64) -> Slide {
         let pick = |pair: Pair| i128::from(if axis == Axis::H { pair.h } else { pair.w });
         let (kernel, dilation, padding) = (pick(layer.kernel), pick(layer.dilation()), pick(layer.padding()));
         // If `same` needs an odd amount, PyTorch adds the extra one at the end.
@@ -58,13 +58,13 @@ impl Slide {
     }
 
     /// One window over all positions; also over an empty axis (PyTorch's mean of it is NaN).
-    pub(super) fn all(input: u64) -> Slide {
+    pub(in crate::shapes) fn all(input: u64) -> Slide {
         let kernel = i128::from(input.max(1));
         Slide { kernel, stride: kernel, after: i128::from(input == 0), ..Slide::stay(input) }
     }
 
     /// A window of one position.
-    pub(super) fn stay(input: u64) -> Slide {
+    pub(in crate::shapes) fn stay(input: u64) -> Slide {
         Slide {
             axis: Axis::H,
             input: input.into(),
@@ -79,21 +79,21 @@ impl Slide {
     }
 
     /// The distance from the first to the last value of the window.
-    pub(super) fn reach(&self) -> i128 {
+    pub(in crate::shapes) fn reach(&self) -> i128 {
         self.dilation * (self.kernel - 1)
     }
 
-    pub(super) fn padded(&self) -> i128 {
+    pub(in crate::shapes) fn padded(&self) -> i128 {
         self.input + self.before + self.after
     }
 
     /// How far the window can move; negative when it does not fit.
-    pub(super) fn room(&self) -> i128 {
+    pub(in crate::shapes) fn room(&self) -> i128 {
         self.padded() - self.reach() - 1
     }
 
     /// The output's size before PyTorch's rule for the last window.
-    pub(super) fn raw_size(&self) -> i128 {
+    pub(in crate::shapes) fn raw_size(&self) -> i128 {
         if let Some(extra) = self.transposed {
             return (self.input - 1) * self.stride - self.before - self.after + self.reach() + extra + 1;
         }
@@ -102,17 +102,17 @@ impl Slide {
     }
 
     /// With ceil, PyTorch drops a last window that would start in the padding at the end.
-    pub(super) fn drops_last(&self) -> bool {
+    pub(in crate::shapes) fn drops_last(&self) -> bool {
         self.ceil && (self.raw_size() - 1) * self.stride >= self.input + self.before
     }
 
     /// The output's size; zero or less if there is no output.
-    pub(super) fn size(&self) -> i128 {
+    pub(in crate::shapes) fn size(&self) -> i128 {
         self.raw_size() - i128::from(self.drops_last())
     }
 
     /// The input positions that these output positions read, in order; `None` when there are too many.
-    pub(super) fn reads(&self, positions: &[u64]) -> Option<Vec<u64>> {
+    pub(in crate::shapes) fn reads(&self, positions: &[u64]) -> Option<Vec<u64>> {
         const MOST: i128 = 1 << 24;
         if self.input > MOST || self.kernel.checked_mul(positions.len() as i128)? > MOST {
             return None;
@@ -131,7 +131,7 @@ impl Slide {
     }
 
     /// The input position that this output position reads through position `k` of the kernel.
-    pub(super) fn reads_at(&self, position: i128, k: i128) -> Option<i128> {
+    pub(in crate::shapes) fn reads_at(&self, position: i128, k: i128) -> Option<i128> {
         if self.transposed.is_none() {
             return Some(position * self.stride - self.before + k * self.dilation);
         }
@@ -140,7 +140,7 @@ impl Slide {
     }
 
     /// The rows or columns that no window reads; `None` when there are too many to search.
-    pub(super) fn unread(&self) -> Option<Vec<u64>> {
+    pub(in crate::shapes) fn unread(&self) -> Option<Vec<u64>> {
         if self.transposed.is_some() || self.size() > 1 << 20 || self.input > 1 << 20 {
             return None;
         }

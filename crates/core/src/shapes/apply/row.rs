@@ -2,13 +2,13 @@
 
 use super::fault::Fault;
 use super::field::{Field, Growing, Path, Seen};
-use super::layer::{Layer, Op};
-use super::problem::Problem;
-use super::shape::{LIMIT, Nchw, Pair, Shape, count, product};
 use super::slide::{Axis, Slide};
+use crate::shapes::layer::{Layer, Op};
+use crate::shapes::problem::Problem;
+use crate::shapes::shape::{LIMIT, Nchw, Pair, Shape, count, product};
 use crate::{Error, Result, text::count_of};
 
-/// What a layer does to an input: a row of the [`Table`](super::Table).
+/// What a layer does to an input: a row of the [`Table`](crate::shapes::Table).
 #[derive(Clone)]
 pub struct Row {
     /// The layer.
@@ -34,9 +34,9 @@ pub struct Row {
     /// The receptive field of one output value in the input of the chain; `None` if that input has no
     /// rows and columns.
     pub field: Option<Field>,
-    pub(super) before: Option<Field>,
-    pub(super) slides: Option<[Slide; 2]>,
-    pub(super) path: Option<Path>,
+    pub(in crate::shapes) before: Option<Field>,
+    pub(in crate::shapes) slides: Option<[Slide; 2]>,
+    pub(in crate::shapes) path: Option<Path>,
 }
 
 impl Layer {
@@ -80,7 +80,7 @@ impl Layer {
     }
 
     /// The row, which does not have its path yet, and the receptive field after it.
-    pub(super) fn row(
+    pub(in crate::shapes) fn row(
         &self,
         input: Shape,
         before: Option<&Growing>,
@@ -141,7 +141,7 @@ impl Layer {
     }
 
     fn output(&self, input: Shape, slides: &Option<[Slide; 2]>) -> Result<Shape, Fault> {
-        let flat = |n, features, batched| Shape::Flat(super::Flat { n, features, batched });
+        let flat = |n, features, batched| Shape::Flat(crate::shapes::Flat { n, features, batched });
         Ok(match (input, self.op) {
             (Shape::Maps(m), Op::Flatten) => {
                 let features = product(&[m.c, m.h, m.w]).ok_or_else(|| Fault::too_large("the features"))?;
@@ -276,7 +276,7 @@ impl Layer {
     }
 
     /// The fault as a problem of this layer, with the layers that would fit.
-    pub(super) fn problem(&self, position: usize, input: Shape, fault: Fault) -> Problem {
+    pub(in crate::shapes) fn problem(&self, position: usize, input: Shape, fault: Fault) -> Problem {
         let instead = self.corrected(input, &fault);
         let Fault { what, why, fix, .. } = fault;
         Problem { position, layer: *self, input, what, why, fix, instead }
@@ -302,7 +302,7 @@ impl Layer {
 }
 
 /// The size of axis 1 and that of the last axis.
-pub(super) fn channels_and_last(input: Shape) -> (u64, u64) {
+pub(in crate::shapes) fn channels_and_last(input: Shape) -> (u64, u64) {
     match input {
         Shape::Maps(m) => (m.c, m.w),
         Shape::Flat(f) => (f.features, f.features),
@@ -310,7 +310,7 @@ pub(super) fn channels_and_last(input: Shape) -> (u64, u64) {
 }
 
 /// Gives every row the path of windows that leads to it.
-pub(super) fn connect(input: Shape, rows: &mut [Row]) {
+pub(in crate::shapes) fn connect(input: Shape, rows: &mut [Row]) {
     let Shape::Maps(maps) = input else { return };
     let slides: Vec<_> = rows.iter().map(|row| row.slides).collect();
     for (row, path) in rows.iter_mut().zip(Path::to_each([maps.h, maps.w], &slides)) {

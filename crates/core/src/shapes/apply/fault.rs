@@ -1,12 +1,12 @@
 //! The message for every mistake: what was expected, what was given, the likely cause, what to write.
 
-use super::layer::{Layer, Op};
-use super::shape::{LIMIT, Nchw, Pair, Shape, gcd, product};
 use super::slide::Slide;
+use crate::shapes::layer::{Layer, Op};
+use crate::shapes::shape::{LIMIT, Nchw, Pair, Shape, gcd, product};
 
 /// Why a layer cannot be applied to an input, and what can.
 #[derive(Clone)]
-pub(super) struct Fault {
+pub(in crate::shapes) struct Fault {
     pub what: String,
     pub why: String,
     pub fix: String,
@@ -19,12 +19,12 @@ impl Fault {
         Fault { what, why: why.into(), fix: fix.into(), instead }
     }
 
-    pub(super) fn too_large(what: &str) -> Fault {
+    pub(in crate::shapes) fn too_large(what: &str) -> Fault {
         let what = format!("{what}: expected at most {LIMIT}, got more");
         Fault::new(what, "a number has too many digits", "smaller numbers", vec![])
     }
 
-    pub(super) fn zero(what: &str, instead: Layer) -> Fault {
+    pub(in crate::shapes) fn zero(what: &str, instead: Layer) -> Fault {
         let what = format!("{what}: expected at least 1, got 0");
         Fault::new(what, "a number is missing, or two numbers are swapped", "at least 1", vec![instead])
     }
@@ -55,7 +55,7 @@ fn axes(size: Pair, most: Pair) -> &'static str {
 }
 
 impl Layer {
-    pub(super) fn rate_out_of_range(&self) -> Fault {
+    pub(in crate::shapes) fn rate_out_of_range(&self) -> Fault {
         Fault::new(
             format!("expected a dropout rate from 0 to 1, got {}", self.rate),
             "a percentage: 50 % is 0.5",
@@ -64,7 +64,7 @@ impl Layer {
         )
     }
 
-    pub(super) fn empty(&self, axis: &str) -> Fault {
+    pub(in crate::shapes) fn empty(&self, axis: &str) -> Fault {
         Fault::new(
             format!("axis {axis}: expected at least 1, got 0: the input is empty"),
             "an earlier layer has an empty output, or one of the input's sizes is 0",
@@ -73,7 +73,7 @@ impl Layer {
         )
     }
 
-    pub(super) fn on_flat(&self, input: Shape) -> Fault {
+    pub(in crate::shapes) fn on_flat(&self, input: Shape) -> Fault {
         Fault::new(
             format!("expected maps (N C H W), got flattened values ({})", input.named()),
             "a `flatten` comes too early (it removes rows and columns), or the input lacks its channel axis: \
@@ -83,7 +83,7 @@ impl Layer {
         )
     }
 
-    pub(super) fn wrong_channels(&self, channels: u64, n: u64) -> Fault {
+    pub(in crate::shapes) fn wrong_channels(&self, channels: u64, n: u64) -> Fault {
         let given = self.input.unwrap_or(0);
         let (what, why) = match self.op {
             Op::BatchNorm => {
@@ -99,7 +99,7 @@ impl Layer {
         )
     }
 
-    pub(super) fn wrong_features(&self, features: u64) -> Fault {
+    pub(in crate::shapes) fn wrong_features(&self, features: u64) -> Fault {
         let given = self.input.unwrap_or(0);
         Fault::new(
             format!(
@@ -112,7 +112,7 @@ impl Layer {
         )
     }
 
-    pub(super) fn not_flattened(&self, maps: Nchw) -> Fault {
+    pub(in crate::shapes) fn not_flattened(&self, maps: Nchw) -> Fault {
         let features = product(&[maps.c, maps.h, maps.w]);
         let given = self.input.map_or(String::new(), |given| format!(" {given}"));
         Fault::new(
@@ -125,7 +125,7 @@ impl Layer {
         )
     }
 
-    pub(super) fn groups_do_not_divide(&self, channels: u64, groups: u64) -> Fault {
+    pub(in crate::shapes) fn groups_do_not_divide(&self, channels: u64, groups: u64) -> Fault {
         let rest = |what, n: u64| {
             let left = n % groups;
             if left == 0 { String::new() } else { format!(" {what} {n} / {groups} has remainder {left};") }
@@ -145,7 +145,7 @@ impl Layer {
         )
     }
 
-    pub(super) fn same_with_stride(&self) -> Fault {
+    pub(in crate::shapes) fn same_with_stride(&self) -> Fault {
         let half = |kernel: u64, dilation: u64| (kernel - 1).saturating_mul(dilation) / 2;
         let padding = self.kernel.zip(self.dilation(), half);
         Fault::new(
@@ -156,7 +156,7 @@ impl Layer {
         )
     }
 
-    pub(super) fn padding_over_half(&self, half: Pair) -> Fault {
+    pub(in crate::shapes) fn padding_over_half(&self, half: Pair) -> Fault {
         let padding = self.padding();
         Fault::new(
             format!(
@@ -170,7 +170,7 @@ impl Layer {
         )
     }
 
-    pub(super) fn output_padding_too_large(&self, most: Pair) -> Fault {
+    pub(in crate::shapes) fn output_padding_too_large(&self, most: Pair) -> Fault {
         let extra = self.output_padding();
         Fault::new(
             format!(
@@ -184,7 +184,7 @@ impl Layer {
     }
 
     /// The window does not fit, or the padding of a transposed convolution removes the whole output.
-    pub(super) fn no_room(&self, maps: Nchw, slide: &Slide, slides: &[Slide; 2]) -> Fault {
+    pub(in crate::shapes) fn no_room(&self, maps: Nchw, slide: &Slide, slides: &[Slide; 2]) -> Fault {
         let (letter, plural) = (slide.axis.letter(), slide.axis.plural());
         let size = slide.formula();
         if slide.transposed.is_some() {

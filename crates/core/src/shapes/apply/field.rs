@@ -1,8 +1,8 @@
 //! The receptive field: the part of the chain's input that one value depends on.
 
-use super::shape::{LIMIT, Pair, Shape, gcd};
 use super::slide::Slide;
 use crate::error::debug_as_display;
+use crate::shapes::shape::{LIMIT, Pair, Shape, gcd};
 use std::{fmt, sync::Arc};
 
 /// The receptive field of one value in the chain's input, along rows and columns.
@@ -19,7 +19,7 @@ pub struct Field {
 
 impl Field {
     /// Its rows and columns.
-    pub(super) fn size(&self) -> Pair {
+    pub(in crate::shapes) fn size(&self) -> Pair {
         Pair { h: self.h.size, w: self.w.size }
     }
 }
@@ -49,7 +49,7 @@ pub struct Seen {
 /// The windows from the chain's input to a row. All rows of a table share one list,
 /// so that memory grows linearly with the number of layers.
 #[derive(Clone)]
-pub(super) struct Path {
+pub(in crate::shapes) struct Path {
     start: [u64; 2],
     steps: Arc<[[Slide; 2]]>,
     /// The number of steps that lead to this row.
@@ -58,7 +58,7 @@ pub(super) struct Path {
 
 impl Path {
     /// The paths to every row of a table, from the windows of its rows.
-    pub(super) fn to_each(start: [u64; 2], slides: &[Option<[Slide; 2]>]) -> Vec<Path> {
+    pub(in crate::shapes) fn to_each(start: [u64; 2], slides: &[Option<[Slide; 2]>]) -> Vec<Path> {
         let steps: Arc<[[Slide; 2]]> = slides.iter().copied().flatten().collect();
         let mut count = 0;
         let path = |slides: &Option<[Slide; 2]>| {
@@ -73,12 +73,12 @@ impl Path {
     }
 
     /// The rows and columns of the last maps, also after a flatten.
-    pub(super) fn size(&self) -> [u64; 2] {
+    pub(in crate::shapes) fn size(&self) -> [u64; 2] {
         self.steps().last().map_or(self.start, size_after)
     }
 
     /// The positions of the chain's input that a position of the last maps depends on.
-    pub(super) fn trace(&self, axis: usize, position: u64) -> Option<Vec<u64>> {
+    pub(in crate::shapes) fn trace(&self, axis: usize, position: u64) -> Option<Vec<u64>> {
         let back = |positions: Vec<u64>, slides: &[Slide; 2]| slides[axis].reads(&positions);
         self.steps().iter().rev().try_fold(vec![position], back)
     }
@@ -90,13 +90,13 @@ fn size_after(slides: &[Slide; 2]) -> [u64; 2] {
 
 /// The receptive field of the maps so far, extended layer by layer.
 #[derive(Clone)]
-pub(super) struct Growing {
+pub(in crate::shapes) struct Growing {
     size: [u64; 2],
     reach: [Reach; 2],
 }
 
 impl Growing {
-    pub(super) fn start(input: Shape) -> Option<Growing> {
+    pub(in crate::shapes) fn start(input: Shape) -> Option<Growing> {
         match input {
             Shape::Maps(m) => Some(Growing { size: [m.h, m.w], reach: [Reach::start(), Reach::start()] }),
             Shape::Flat(_) => None,
@@ -104,18 +104,18 @@ impl Growing {
     }
 
     /// The window of a node that is connected to every position.
-    pub(super) fn everything(&self) -> [Slide; 2] {
+    pub(in crate::shapes) fn everything(&self) -> [Slide; 2] {
         self.size.map(Slide::all)
     }
 
     /// The receptive field after one more layer; `None` when a number exceeds [`LIMIT`].
-    pub(super) fn then(&self, slides: &Option<[Slide; 2]>) -> Option<Growing> {
+    pub(in crate::shapes) fn then(&self, slides: &Option<[Slide; 2]>) -> Option<Growing> {
         let Some(slides) = slides else { return Some(self.clone()) };
         let reach = [self.reach[0].then(&slides[0])?, self.reach[1].then(&slides[1])?];
         Some(Growing { size: size_after(slides), reach })
     }
 
-    pub(super) fn field(&self) -> Field {
+    pub(in crate::shapes) fn field(&self) -> Field {
         Field { h: self.reach[0].field(), w: self.reach[1].field() }
     }
 }
@@ -220,7 +220,7 @@ impl Reach {
 }
 
 /// `[3, 4, 5, 8]` as `3 to 5, 8`.
-pub(super) fn ranges(positions: &[u64]) -> String {
+pub(in crate::shapes) fn ranges(positions: &[u64]) -> String {
     let runs = positions.chunk_by(|a, b| a.checked_add(1) == Some(*b)).collect::<Vec<_>>();
     let one = |run: &&[u64]| match **run {
         [first, .., last] => format!("{first} to {last}"),

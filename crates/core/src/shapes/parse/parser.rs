@@ -1,10 +1,10 @@
 //! Reads the text of a chain, and reports what is wrong and where.
 
-use super::layer::{Layer, Op};
 use super::names::{OPTIONS, layer_named, normal, option_named};
 use super::pytorch;
-use super::shape::{Pair, number};
 use super::words::{Span, Word, half_width, is_arrow, is_gap, loose, pointed, statements, words};
+use crate::shapes::layer::{Layer, Op};
+use crate::shapes::shape::{Pair, number};
 use crate::text::distance;
 use crate::{Error, Result};
 
@@ -18,7 +18,7 @@ struct Words<'a> {
 }
 
 /// Reads layers separated by `;`, new lines or arrows, or PyTorch's `nn.Sequential(…)`.
-pub(super) fn parse(text: &str) -> Result<Vec<Layer>> {
+pub(in crate::shapes) fn parse(text: &str) -> Result<Vec<Layer>> {
     let text = &half_width(text);
     let layers = statements(text)?.iter().map(|words| layer(text, words)).collect::<Result<Vec<_>>>()?;
     if layers.is_empty() {

@@ -4,10 +4,10 @@ use crate::text::width;
 use crate::{Error, Result};
 
 /// The first byte, and the byte after the last.
-pub(super) type Span = (usize, usize);
+pub(in crate::shapes) type Span = (usize, usize);
 
 /// An error that shows the line with carets under the words that are wrong.
-pub(super) fn pointed(text: &str, (from, to): Span, message: &str) -> Error {
+pub(in crate::shapes) fn pointed(text: &str, (from, to): Span, message: &str) -> Error {
     let start = text[..from].rfind('\n').map_or(0, |end| end + 1);
     let line = text[start..].lines().next().unwrap_or("");
     // Tabs and line ends would shift the carets.
@@ -20,7 +20,10 @@ pub(super) fn pointed(text: &str, (from, to): Span, message: &str) -> Error {
 }
 
 /// The words between separators, each with its position.
-pub(super) fn words(text: &str, separates: impl Fn(char) -> bool) -> impl Iterator<Item = (&str, Span)> {
+pub(in crate::shapes) fn words(
+    text: &str,
+    separates: impl Fn(char) -> bool,
+) -> impl Iterator<Item = (&str, Span)> {
     let start = move |word: &'_ str| word.as_ptr() as usize - text.as_ptr() as usize;
     let spans = text.split(separates).map(move |word| (word, (start(word), start(word) + word.len())));
     spans.filter(|(word, _)| !word.is_empty())
@@ -28,7 +31,7 @@ pub(super) fn words(text: &str, separates: impl Fn(char) -> bool) -> impl Iterat
 
 /// A word of a layer, with its position.
 #[derive(Clone, Copy)]
-pub(super) struct Word<'a> {
+pub(in crate::shapes) struct Word<'a> {
     pub word: &'a str,
     pub span: Span,
 }
@@ -54,7 +57,7 @@ struct Open {
 ///
 /// An arrow before a number belongs to a layer (`3->10`); any other separates layers.
 /// Inside brackets nothing separates layers, except the commas of `Sequential(…)`.
-pub(super) fn statements(text: &str) -> Result<Vec<Vec<Word<'_>>>> {
+pub(in crate::shapes) fn statements(text: &str) -> Result<Vec<Vec<Word<'_>>>> {
     let mut all = vec![];
     let mut words: Vec<Word> = vec![];
     let mut open: Vec<Open> = vec![];
@@ -128,11 +131,11 @@ fn separates(word: &str, after: &str) -> bool {
     is_arrow(word) && !after.trim_start_matches([' ', '\t']).starts_with(|c: char| c.is_ascii_digit())
 }
 
-pub(super) fn is_arrow(word: &str) -> bool {
+pub(in crate::shapes) fn is_arrow(word: &str) -> bool {
     ["->", "→"].contains(&word)
 }
 
-pub(super) fn is_gap(c: char) -> bool {
+pub(in crate::shapes) fn is_gap(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\'' | '"')
 }
 
@@ -151,7 +154,7 @@ fn length(rest: &str, first: char) -> usize {
 }
 
 /// Joins each pair of brackets and everything inside them into one word: `(2, 1)`.
-pub(super) fn joined<'a>(text: &'a str, words: &[Word<'a>]) -> Vec<Word<'a>> {
+pub(in crate::shapes) fn joined<'a>(text: &'a str, words: &[Word<'a>]) -> Vec<Word<'a>> {
     let (mut all, mut depth, mut begin): (Vec<Word>, u32, usize) = (vec![], 0, 0);
     for word in words {
         match word.word {
@@ -172,6 +175,6 @@ pub(super) fn joined<'a>(text: &'a str, words: &[Word<'a>]) -> Vec<Word<'a>> {
 }
 
 /// Like [`joined`], without commas and `=`: `stride=2` reads like `stride 2`.
-pub(super) fn loose<'a>(text: &'a str, words: &[Word<'a>]) -> Vec<Word<'a>> {
+pub(in crate::shapes) fn loose<'a>(text: &'a str, words: &[Word<'a>]) -> Vec<Word<'a>> {
     joined(text, words).into_iter().filter(|word| ![",", "="].contains(&word.word)).collect()
 }
