@@ -2,7 +2,7 @@
 //!
 //! The line is drawn here, not by a library for progress bars: such libraries draw nothing when the
 //! output is not a terminal, and set-up's output in a log must show progress, too. indicatif would also
-//! add five packages, and an eighth to the time in which every machine compiles `cargo xtask`.
+//! add five packages and about a twentieth to the time that every machine needs to compile `cargo xtask`.
 
 use crate::paths;
 use crate::system::{files, run};

@@ -65,7 +65,7 @@ fn pytorch_results() -> Vec<(&'static str, &'static str, Vec<i64>, Vec<f64>)> {
     fn numbers<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> Vec<T> {
         text.split(' ').map(|n| n.parse().unwrap()).collect()
     }
-    let lines = include_str!("../../tests/net/pytorch.txt").lines();
+    let lines = include_str!("../../../tests/net/pytorch.txt").lines();
     lines
         .map(|line| {
             let fields: Vec<&str> = line.split("; ").collect();
