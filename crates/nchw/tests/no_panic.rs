@@ -396,6 +396,8 @@ fn figures_of_pixels() {
     let folder = TempFolder::new("no-panic-figure");
     let frames = prop::collection::vec(frame, 0..4);
     for_a_while((frames, texts(), texts()), |(frames, alt, name)| {
+        // `shown` requires an alternative text.
+        let alt = format!("a figure{alt}");
         let frames = frames.into_iter().map(|(width, height, fits, bytes, stay)| {
             let needed = u128::from(width) * u128::from(height) * 3;
             let bytes = if fits && needed < 1000 { needed as usize } else { bytes };

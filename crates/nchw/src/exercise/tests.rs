@@ -247,7 +247,7 @@ fn sizes_name_the_axis_and_the_confusion() {
         "04-2",
         [
             ([8, 16, 26], &["W 열 = 26: one too many"]),
-            ([8, 16, 24], &["the padding is missing"]),
+            ([8, 16, 24], &["W 열 = 24: the padding is on both sides"]),
             ([8, 17, 26], &["H 행 = 17: round down"]),
             ([8, 48, 73], &["the stride is missing"]),
         ],
