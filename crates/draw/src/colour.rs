@@ -5,15 +5,15 @@
 pub enum Palette {
     /// Dark to bright, for images.
     Grey,
-    /// Viridis: perceptually uniform, also in greyscale and for colour-blind readers.
+    /// White to dark red, the upper half of `Signed`: a ReLU takes the blue away, and nothing else changes.
     Sequential,
     /// Blue below zero, white at zero, red above.
     Signed,
 }
 
 impl Palette {
-    /// Signed if a number is below zero, otherwise sequential. A map of zeros is also signed, and therefore
-    /// white: the darkest colour would look like a result.
+    /// Signed if a number is below zero, otherwise sequential. A map of zeros is signed, too: it is white on
+    /// both scales.
     pub fn fitting(values: &[f32]) -> Palette {
         let below = values.iter().any(|v| *v < 0.0);
         if below || values.iter().all(|v| *v == 0.0) { Palette::Signed } else { Palette::Sequential }
@@ -63,7 +63,7 @@ impl Palette {
         let step = (t * 128.0).round() / 128.0;
         match self {
             Palette::Grey => [(t * 255.0).round() as u8; 3],
-            Palette::Sequential => colorous::VIRIDIS.eval_continuous(step).as_array(),
+            Palette::Sequential => Palette::Signed.rgb(0.5 + step as f32 / 2.0, (0.0, 1.0)),
             Palette::Signed => colorous::RED_BLUE.eval_continuous(1.0 - step).as_array(),
         }
     }

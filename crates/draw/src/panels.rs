@@ -465,7 +465,7 @@ mod tests {
         Panel::new("", content, width)
     }
 
-    const BRIGHTEST: [u8; 3] = [253, 231, 37];
+    const BRIGHTEST: [u8; 3] = [103, 0, 31];
 
     #[test]
     fn a_number_is_drawn_in_its_colour_at_its_position() {

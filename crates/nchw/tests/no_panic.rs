@@ -330,7 +330,7 @@ fn filters_on_matrices_and_photos() {
         ];
         let known = known[number % known.len()].clone();
         for filter in [own.transpose(), own, known] {
-            assert_eq!(filter.weight().numel(), filter.kernel().values().len());
+            assert_eq!(filter.weight().numel(), filter.kernels()[0].values().len());
             let _ = (filter.name(), filter.bias(), format!("{filter:?}"));
             shown(filter.figure());
             shown(filter.convolve(&matrix));
@@ -338,10 +338,73 @@ fn filters_on_matrices_and_photos() {
             if matrix.values().len() <= 12 {
                 shown(filter.steps(&matrix));
             }
-            if let Some(filtered) = shown(filter.apply(&photo)) {
-                assert_eq!(filtered.tensor().size()[1] as usize, photo.channels());
-                shown(filtered.figure());
+            if let Some(changed) = shown(filter.transform(&photo)) {
+                assert_eq!(changed.channels(), photo.channels());
             }
+            for filter in [&filter, &filter.for_colour(RED), &filter.stride(number).padding(number / 2)] {
+                shown(filter.figure());
+                shown(filter.stills(&matrix, number / 2..number));
+                if let Some(maps) = shown(filter.convolve(&photo)) {
+                    check_maps(&maps, number);
+                }
+            }
+            shown(filter.then(&Filter::blur()));
+            shown(filter.likeness(&Filter::vertical_edge()));
+        }
+    });
+}
+
+fn check_maps(maps: &FeatureMaps, number: usize) {
+    shown(maps.figure());
+    shown(maps.relu().figure());
+    shown(maps.abs().max_pool(number));
+    shown(maps.avg_pool(number));
+    shown(maps.channel(number));
+    shown(maps.global_avg_pool());
+    shown(maps.global_max_pool());
+    shown(maps.matrix());
+    shown(maps.named(["one"]));
+    shown(maps.squared_error(&maps.tensor()));
+    shown(FeatureMaps::stack([maps, &maps.relu()]));
+}
+
+#[test]
+fn filters_and_maps_of_any_tensor() {
+    let inputs = (tensors(), tensors(), sizes(), numbers());
+    for_a_while(inputs, |(first, second, number, bias)| {
+        let (weight, input) = (first.tensor(), second.tensor());
+        shown(Filter::random(number, 1));
+        if let Some(maps) = shown(FeatureMaps::from_tensor(&input)) {
+            check_maps(&maps, number);
+        }
+        let Some(filter) = shown(Filter::from_tensor("own", &weight)) else { return };
+        let filter = filter.with_bias(bias as f32).dilation(number);
+        shown(filter.figure());
+        if let Some(maps) = shown(filter.convolve(&input)) {
+            check_maps(&maps, number);
+        }
+        let Some(layer) = shown(Filters::stack([&filter, &filter.transpose()])) else { return };
+        shown(layer.figure());
+        shown(layer.sum().figure());
+        shown(layer.convolve(&input));
+        if input.numel() < 10_000 {
+            let learned = shown(filter.learn(2, |filter| filter.convolve(&input)?.squared_error(&input)));
+            if let Some(learned) = learned {
+                shown(learned.figure());
+                shown(learned.chart("").figure());
+            }
+        }
+    });
+}
+
+#[test]
+fn bars() {
+    for_a_while((sizes(), sizes(), any::<u64>()), |(count, index, seed)| {
+        let Some(bars) = shown(Bars::draw(count.min(300), seed)) else { return };
+        shown(bars.image(index));
+        shown(bars.figure());
+        if let Some(maps) = shown(FeatureMaps::from_tensor(&bars.images)) {
+            shown(bars.accuracy(&maps));
         }
     });
 }

@@ -1,11 +1,12 @@
-//! A figure of a data set: a strip of images for each class.
+//! Figures of data sets.
 
-use super::{Dataset, balance::labels_of};
+use super::{Bars, Dataset, balance::labels_of};
 use crate::{
     Result,
     image::Image,
-    notebook::{Output, shows},
+    notebook::{Output, shows, shows_its_figure},
     shapes::commas,
+    text::number,
 };
 use nchw_draw::{Figure, Layout, Panel, in_rows};
 use tch::Tensor;
@@ -52,3 +53,24 @@ impl Dataset {
 }
 
 shows!(Dataset: |dataset| Output::figure_or_text(dataset.figure(), dataset));
+impl Bars {
+    /// Draws the first twelve images with their labels.
+    ///
+    /// # Errors
+    /// When drawing fails.
+    pub fn figure(&self) -> Result<Figure> {
+        let count = self.labels.numel().min(12);
+        let mut panels = Vec::new();
+        for index in 0..count {
+            let label = self.labels.f_double_value(&[index as i64])?;
+            let image = self.image(index)?;
+            panels.push(
+                Panel::picture(format!("label {}", number(label as f32)), image.pixels(), 120.0).bare(),
+            );
+        }
+        let title = format!("{} images of bars, the first {count}   C=1  H=12  W=12", self.images.size()[0]);
+        let text = format!("{title}; the label is 1 if the bar is vertical, 0 if it is horizontal");
+        Layout { title, rows: in_rows(panels, 6), lines: Vec::new() }.figure(text.clone(), text)
+    }
+}
+shows_its_figure!(Bars);

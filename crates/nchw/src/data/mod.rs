@@ -1,6 +1,7 @@
 //! Data sets: CIFAR-10, and Shapes-10, which the course draws.
 
 mod balance;
+mod bars;
 mod binary;
 mod cifar10;
 mod examples;
@@ -9,6 +10,7 @@ mod other;
 mod samples;
 mod shapes10;
 
+pub use bars::Bars;
 pub use binary::{RECORD, Records, read_records};
 pub use cifar10::{Candidate, Cifar10, FILES, FOLDER, PER_FILE, candidates, open_batch};
 pub use examples::{Dataset, Examples};

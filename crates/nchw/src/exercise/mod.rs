@@ -21,7 +21,7 @@ pub use work::{IntoWork, Work};
 use crate::check::holds_something;
 use crate::notebook::{Output, shows};
 use crate::quiz::Note;
-use crate::{Error, Result, error::debug_as_display};
+use crate::{Error, Result, error::debug_as_display, matrix::Matrix};
 use goal::Goal;
 use nchw_core::html::escape;
 use std::fmt;
@@ -50,6 +50,10 @@ pub fn exercise(id: &str) -> Exercise {
     let found = tasks.iter().find(|task| task.id == id.trim());
     Exercise(found.ok_or_else(|| unknown(id, tasks)))
 }
+
+/// The filter of [`Exercise::check_convolution`], which is also in `exercises/02-convolution.toml`. All its
+/// numbers differ, and it has more columns than rows.
+const KERNEL: [[f32; 3]; 2] = [[2.0, -1.0, 0.5], [3.0, 1.0, -2.0]];
 
 /// A placeholder for the learner's own work. It always fails, with a message that says what to do.
 ///
@@ -119,6 +123,19 @@ impl Exercise {
             }
         }
         Ok(self.checked(|_| Ok(vec![])))
+    }
+
+    /// Checks a convolution of yours, a function of an image and a filter, by calling it with several images.
+    ///
+    /// # Errors
+    /// If your function returns an error: the `?` after the call shows it.
+    pub fn check_convolution(
+        &self,
+        function: impl Fn(&Matrix, &Matrix) -> Result<Matrix>,
+    ) -> Result<Checked> {
+        self.check_function(|image| {
+            Ok(function(&Matrix::from_tensor(image)?, &Matrix::from(KERNEL))?.tensor())
+        })
     }
 
     /// A hint.

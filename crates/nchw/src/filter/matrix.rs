@@ -1,6 +1,11 @@
 //! A small matrix whose numbers can be read cell by cell.
 
-use crate::{Result, error::debug_as_display, grid::Grid, numbers::grid_of};
+use crate::{
+    Result,
+    error::debug_as_display,
+    grid::Grid,
+    numbers::{count_of_numbers, grid_of},
+};
 use std::fmt;
 use tch::Tensor;
 
@@ -22,8 +27,18 @@ use tch::Tensor;
 #[derive(Clone)]
 pub struct Matrix {
     grid: Grid,
-    /// Whether this is the result of a convolution, which is drawn on the signed palette (0 is white).
-    result: bool,
+    meaning: Meaning,
+}
+
+/// What numbers mean, which decides their colours.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Meaning {
+    /// The pixels of an image.
+    Image,
+    /// The weights or the result of a convolution: red above 0, white at 0, blue below.
+    Signed,
+    /// What is left after a ReLU: from white to red.
+    Activations,
 }
 
 /// Compares the numbers, not how they are drawn.
@@ -47,7 +62,7 @@ impl Matrix {
     /// # Errors
     /// When there are not `height * width` values, or none at all.
     pub fn new(height: usize, width: usize, values: Vec<f32>) -> Result<Matrix> {
-        Ok(Matrix { grid: Grid::new(height, width, values)?, result: false })
+        Ok(Matrix::of_grid(Grid::new(height, width, values)?))
     }
 
     /// A matrix from a tensor that holds one image with one channel.
@@ -58,7 +73,28 @@ impl Matrix {
     /// # Errors
     /// When the tensor holds more than one map; the message says how to select one.
     pub fn from_tensor(tensor: &Tensor) -> Result<Matrix> {
-        Ok(Matrix { grid: grid_of(tensor)?, result: false })
+        Ok(Matrix::of_grid(grid_of(tensor)?))
+    }
+
+    /// A matrix whose number at each row and column is what the function gives, counted from 0.
+    ///
+    /// # Errors
+    /// When `height` or `width` is 0, or there would be more than 100 million numbers.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let table = Matrix::from_fn(2, 3, |row, column| (10 * row + column) as f32)?;
+    /// assert_eq!(table, Matrix::from([[0, 1, 2], [10, 11, 12]]));
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn from_fn(height: usize, width: usize, at: impl Fn(usize, usize) -> f32) -> Result<Matrix> {
+        let size = [height, width].map(|side| i64::try_from(side).unwrap_or(i64::MAX));
+        let count = count_of_numbers(&size)?;
+        Matrix::new(height, width, (0..count).map(|i| at(i / width, i % width)).collect())
+    }
+
+    pub(crate) fn of_grid(grid: Grid) -> Matrix {
+        Matrix { grid, meaning: Meaning::Image }
     }
 
     /// Converts the matrix to a tensor of the shape that convolutions expect.
@@ -89,9 +125,14 @@ impl Matrix {
         self.grid.row(row).to_vec()
     }
 
+    /// The number at a row and a column, counted from 0; NaN when there is no such position.
+    pub fn at(&self, row: usize, column: usize) -> f32 {
+        self.grid.row(row).get(column).copied().unwrap_or(f32::NAN)
+    }
+
     /// Transposes the matrix: rows become columns.
     pub fn transpose(&self) -> Matrix {
-        Matrix { grid: self.grid.transpose(), result: self.result }
+        Matrix { grid: self.grid.transpose(), meaning: self.meaning }
     }
 
     /// The numbers as a grid.
@@ -99,14 +140,14 @@ impl Matrix {
         &self.grid
     }
 
-    /// Whether this is the result of a convolution.
-    pub(crate) fn is_result(&self) -> bool {
-        self.result
+    /// What its numbers mean.
+    pub(crate) fn means(&self) -> Meaning {
+        self.meaning
     }
 
-    /// Marks the matrix as the result of a convolution.
-    pub(crate) fn into_result(self) -> Matrix {
-        Matrix { result: true, ..self }
+    /// The same numbers with this meaning.
+    pub(crate) fn meaning(self, meaning: Meaning) -> Matrix {
+        Matrix { meaning, ..self }
     }
 }
 

@@ -1,15 +1,39 @@
-//! Filters (kernels), and their convolution with a small matrix or a photo.
+//! Filters (kernels), and what they make of a small matrix, a photo or feature maps.
 
+mod convolve;
 mod figures;
+mod layer;
+mod learn;
+mod maps;
 pub mod matrix;
 
+pub use convolve::Input;
 pub use figures::side_by_side;
+pub use layer::Filters;
+pub use learn::Learned;
+pub use maps::FeatureMaps;
 
-use crate::{Error, Result, image::Image, matrix::Matrix, text::number};
+use crate::{
+    Error, Result,
+    matrix::{Matrix, Meaning},
+    numbers::{empty_axis, grids_of, values_of},
+    random::Rng,
+    text::number,
+};
 use std::fmt;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
-/// A filter (also called kernel) with its bias, and a name for titles.
+/// What a filter for red edges adds up: red counts positively, green and blue negatively, so that grey,
+/// in which all three change alike, gives 0.
+pub const RED: [f32; 3] = [1.0, -0.5, -0.5];
+/// As [`RED`], for green.
+pub const GREEN: [f32; 3] = [-0.5, 1.0, -0.5];
+/// As [`RED`], for blue.
+pub const BLUE: [f32; 3] = [-0.5, -0.5, 1.0];
+/// As [`RED`], for yellow, which is red and green without blue.
+pub const YELLOW: [f32; 3] = [0.5, 0.5, -1.0];
+
+/// A filter: one kernel (a small matrix of weights) for each channel of its input, and a bias.
 ///
 /// As usual in deep learning, "convolution" does not flip the filter (mathematics calls this
 /// cross-correlation).
@@ -19,19 +43,122 @@ use tch::Tensor;
 /// let image = Matrix::from([[0, 0, 0, 1, 1, 1]; 6]);
 /// let result = Filter::vertical_edge().convolve(&image)?;
 /// assert_eq!(result.row(0), [0.0, 3.0, 3.0, 0.0]);
+/// let fewer = Filter::vertical_edge().stride(2).padding(1).convolve(&image)?;
+/// assert_eq!((fewer.height(), fewer.width()), (3, 3));
 /// # Ok::<(), nchw::Error>(())
 /// ```
-#[derive(Clone, PartialEq)]
 pub struct Filter {
     name: String,
-    kernel: Matrix,
-    bias: f32,
+    /// `[1, C, H, W]`; while it is learned, a tensor with gradients.
+    weight: Tensor,
+    /// `[1]`
+    bias: Tensor,
+    slide: Slide,
+}
+
+/// How the window moves over the input.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Slide {
+    stride: usize,
+    padding: usize,
+    dilation: usize,
 }
 
 impl Filter {
-    /// A filter with your own weights: `Filter::new("mine", [[1, 0], [0, -1]])`.
+    /// A filter for one channel with your own weights: `Filter::new("mine", [[1, 0], [0, -1]])`.
     pub fn new(name: impl Into<String>, kernel: impl Into<Matrix>) -> Filter {
-        Filter { name: name.into(), kernel: kernel.into(), bias: 0.0 }
+        Filter::of_weight(name.into(), kernel.into().tensor())
+    }
+
+    /// A filter with one kernel for each channel of its input.
+    ///
+    /// # Errors
+    /// When there is no kernel, or two of them differ in size.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let (across, down) = (Matrix::from([[1, -1]]), Matrix::from([[2, -2]]));
+    /// let filter = Filter::of_kernels("difference", &[across, down])?;
+    /// assert_eq!(filter.weight().size(), [1, 2, 1, 2]);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn of_kernels(name: impl Into<String>, kernels: &[Matrix]) -> Result<Filter> {
+        let Some(first) = kernels.first() else {
+            return Err(Error::new("a filter needs at least one kernel: `&[kernel]`"));
+        };
+        let size = |kernel: &Matrix| (kernel.height(), kernel.width());
+        if let Some(other) = kernels.iter().find(|kernel| size(kernel) != size(first)) {
+            let ((h, w), (rows, columns)) = (size(first), size(other));
+            return Err(Error::new(format!(
+                "all kernels of a filter have the same size, got {h} x {w} and {rows} x {columns}"
+            )));
+        }
+        let kernels: Vec<Tensor> = kernels.iter().map(Matrix::tensor).collect();
+        Ok(Filter::of_weight(name.into(), Tensor::f_cat(&kernels, 1)?))
+    }
+
+    /// A filter from its weight, such as one of a trained network.
+    ///
+    /// # Shapes
+    /// `[N=1, C, H, W]`, `[C, H, W]` or, for one channel, `[H, W]`.
+    ///
+    /// # Errors
+    /// When the tensor has another shape; for the weight of a layer, the message says how to select one of
+    /// its filters.
+    pub fn from_tensor(name: impl Into<String>, weight: &Tensor) -> Result<Filter> {
+        let size = weight.size();
+        if let Some(empty) = empty_axis(&size) {
+            return Err(Error::new(format!("a filter needs at least one weight, got {size:?}: {empty}")));
+        }
+        let shape = match size[..] {
+            [1, c, h, w] | [c, h, w] => [1, c, h, w],
+            [h, w] => [1, 1, h, w],
+            _ => {
+                return Err(Error::new(format!(
+                    "a filter needs a weight of shape [1, C, H, W], got {size:?}{}",
+                    if size.len() == 4 { ": `.i(0)` selects the first filter" } else { "" }
+                )));
+            }
+        };
+        let weight = Tensor::from_slice(&values_of(weight)?).f_view(shape)?;
+        Ok(Filter::of_weight(name.into(), weight))
+    }
+
+    /// A 1 × 1 convolution: one weight for each map, so a weighted sum of maps.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// assert_eq!(Filter::mixture("both", [1, 1, 0]).weight().size(), [1, 3, 1, 1]);
+    /// ```
+    pub fn mixture<T: Into<f64> + Copy, const C: usize>(name: impl Into<String>, weights: [T; C]) -> Filter {
+        const { assert!(C > 0, "a mixture needs at least one weight") }
+        let weights = weights.map(|weight| weight.into() as f32);
+        Filter::of_weight(name.into(), Tensor::from_slice(&weights).view([1, C as i64, 1, 1]))
+    }
+
+    /// A filter of `side` × `side` for one channel with random weights from −0.5 to 0.5. The same seed gives
+    /// the same weights on every machine.
+    ///
+    /// # Errors
+    /// When `side` is 0 or more than 100.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// assert_eq!(Filter::random(3, 7)?, Filter::random(3, 7)?);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn random(side: usize, seed: u64) -> Result<Filter> {
+        if !(1..=100).contains(&side) {
+            return Err(Error::new(format!("a filter has 1 to 100 rows (H) and columns (W), got {side}")));
+        }
+        let mut rng = Rng::new(seed, 0);
+        let weights = (0..side * side).map(|_| rng.between(-0.5, 0.5)).collect();
+        Ok(Filter::new(format!("random, seed {seed}"), Matrix::new(side, side, weights)?))
+    }
+
+    fn of_weight(name: String, weight: Tensor) -> Filter {
+        let bias = Tensor::from_slice(&[0.0_f32]);
+        Filter { name, weight, bias, slide: Slide { stride: 1, padding: 0, dilation: 1 } }
     }
 
     /// Responds where the image gets brighter from left to right (the lecture's filter 1).
@@ -42,8 +169,7 @@ impl Filter {
     /// Responds where the image gets brighter from top to bottom (the lecture's filter 2: filter 1
     /// transposed).
     pub fn horizontal_edge() -> Filter {
-        let kernel = Filter::vertical_edge().kernel.transpose();
-        Filter::new("horizontal edge", kernel)
+        Filter::new("horizontal edge", [[-1; 3], [0; 3], [1; 3]])
     }
 
     /// Responds to edges that fall from the top left to the bottom right, `\`.
@@ -66,9 +192,9 @@ impl Filter {
         Filter::new("sharpen", [[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
     }
 
-    /// Makes the image look like a relief lit from the bottom right.
+    /// Makes the image look like a relief lit from the bottom right. Its bias is a middle grey.
     pub fn emboss() -> Filter {
-        Filter::new("emboss", [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]])
+        Filter::new("emboss", [[-1, 0, 0], [0, 0, 0], [0, 0, 1]]).with_bias(0.5)
     }
 
     /// Leaves every value unchanged.
@@ -78,16 +204,62 @@ impl Filter {
 
     /// The same filter with this bias.
     pub fn with_bias(&self, bias: f32) -> Filter {
-        Filter { bias, ..self.clone() }
+        Filter { bias: Tensor::from_slice(&[bias]), ..self.clone() }
     }
 
-    /// Transposes the kernel: a vertical edge filter becomes a horizontal one.
+    /// The same filter under another name.
+    pub fn named(&self, name: impl Into<String>) -> Filter {
+        Filter { name: name.into(), ..self.clone() }
+    }
+
+    /// The same filter, but the window moves so many rows and columns at a time.
+    pub fn stride(&self, stride: usize) -> Filter {
+        Filter { slide: Slide { stride, ..self.slide }, ..self.clone() }
+    }
+
+    /// The same filter, for an input with so many rows and columns of zeros on each side.
+    pub fn padding(&self, padding: usize) -> Filter {
+        Filter { slide: Slide { padding, ..self.slide }, ..self.clone() }
+    }
+
+    /// The same filter, but its weights lie so many pixels apart.
+    pub fn dilation(&self, dilation: usize) -> Filter {
+        Filter { slide: Slide { dilation, ..self.slide }, ..self.clone() }
+    }
+
+    /// The same filter for a colour: `Filter::vertical_edge().for_colour(RED)` is a filter for red vertical
+    /// edges.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let filter = Filter::vertical_edge().for_colour(RED);
+    /// assert_eq!((filter.name(), filter.channels()), ("red vertical edge", 3));
+    /// ```
+    pub fn for_colour(&self, colour: [f32; 3]) -> Filter {
+        let known = [("red", RED), ("green", GREEN), ("blue", BLUE), ("yellow", YELLOW)];
+        let name = known.iter().find(|(_, numbers)| *numbers == colour).map_or("coloured", |(name, _)| name);
+        self.for_channels(colour).named(format!("{name} {}", self.name))
+    }
+
+    /// The same filter for several channels: its kernel times the first number for the first channel, and so
+    /// on. (Of a filter that already has several kernels, it takes their sum.)
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let filter = Filter::new("mine", [[1, 2]]).for_channels([1.0, -1.0]);
+    /// assert_eq!(filter.kernels()[1], Matrix::from([[-1, -2]]));
+    /// ```
+    pub fn for_channels<const C: usize>(&self, times: [f32; C]) -> Filter {
+        const { assert!(C > 0, "a filter needs at least one channel") }
+        let kernel = self.weight.sum_dim_intlist([1_i64].as_slice(), true, Kind::Float);
+        let times = Tensor::from_slice(&times).view([1, C as i64, 1, 1]);
+        Filter { weight: kernel * times, ..self.clone() }
+    }
+
+    /// Transposes the kernels: a vertical edge filter becomes a horizontal one.
     pub fn transpose(&self) -> Filter {
-        Filter {
-            name: format!("{}, transposed", self.name),
-            kernel: self.kernel.transpose(),
-            bias: self.bias,
-        }
+        let name = format!("{}, transposed", self.name);
+        Filter { name, weight: self.weight.transpose(2, 3).contiguous(), ..self.clone() }
     }
 
     /// The name shown in titles.
@@ -95,170 +267,145 @@ impl Filter {
         &self.name
     }
 
-    /// The weights.
-    pub fn kernel(&self) -> &Matrix {
-        &self.kernel
+    /// C: the number of kernels, one for each channel of the input.
+    pub fn channels(&self) -> usize {
+        self.weight.size()[1] as usize
     }
 
-    /// The number added to every dot product.
+    /// Rows and columns of the kernels.
+    fn size(&self) -> (usize, usize) {
+        let size = self.weight.size();
+        (size[2] as usize, size[3] as usize)
+    }
+
+    /// The weights: one matrix for each channel of the input.
+    pub fn kernels(&self) -> Vec<Matrix> {
+        let grids = grids_of(&self.weight).unwrap_or_default();
+        grids.into_iter().map(|grid| Matrix::of_grid(grid).meaning(Meaning::Signed)).collect()
+    }
+
+    /// The number added to every sum.
     pub fn bias(&self) -> f32 {
-        self.bias
+        self.bias.double_value(&[0]) as f32
     }
 
     /// The weight of a convolution with this filter.
     ///
     /// # Shapes
-    /// `[N=1, C=1, H, W]`, `f32`: one filter, for one channel.
+    /// `[N=1, C, H, W]`, `f32`: one filter.
     pub fn weight(&self) -> Tensor {
-        self.kernel.tensor()
+        // A copy: adding to a tensor of tch in place would change the filter.
+        self.weight.copy()
     }
 
-    /// Convolves a small matrix with this filter: no padding, stride 1.
+    /// How alike the weights of two filters are, whatever their strength: 1 if they are equal up to a
+    /// factor, −1 if they are opposite, 0 if they have nothing in common. (It is their dot product, divided
+    /// by their lengths.)
     ///
     /// # Errors
-    /// When the filter is larger than the matrix.
-    pub fn convolve(&self, image: &Matrix) -> Result<Matrix> {
-        Ok(Matrix::from_tensor(&self.convolve_channels(&image.tensor())?)?.into_result())
-    }
-
-    /// Convolves a photo with this filter: no padding, stride 1.
+    /// When the filters differ in size.
     ///
-    /// On a colour photo the filter is applied to each channel separately, which gives one feature map
-    /// per channel (`groups = 3`).
-    ///
-    /// # Errors
-    /// When the filter is larger than the photo.
-    pub fn apply(&self, photo: &Image) -> Result<Filtered> {
-        let map = self.convolve_channels(&photo.tensor())?;
-        Ok(Filtered { filter: self.clone(), photo: photo.clone(), map })
-    }
-
-    /// Applies the filter to each channel separately.
-    ///
-    /// # Shapes
-    /// `[1, C, H, W]` to `[1, C, H - h + 1, W - w + 1]`.
-    fn convolve_channels(&self, maps: &Tensor) -> Result<Tensor> {
-        let size = maps.size();
-        let (c, h, w) = (size[1], size[2], size[3]);
-        let (kh, kw) = (self.kernel.height() as i64, self.kernel.width() as i64);
-        if kh > h || kw > w {
-            let axis = if kh > h { "rows (H)" } else { "columns (W)" };
+    /// ```
+    /// use nchw::prelude::*;
+    /// let edge = Filter::vertical_edge();
+    /// assert_eq!(edge.likeness(&Filter::new("stronger", [[-5, 0, 5]; 3]))?, 1.0);
+    /// assert_eq!(edge.likeness(&Filter::horizontal_edge())?, 0.0);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn likeness(&self, other: &Filter) -> Result<f64> {
+        let (size, others) = (self.weight.size(), other.weight.size());
+        if size != others {
             return Err(Error::new(format!(
-                "the filter \"{}\" ({kh} x {kw}) has more {axis} than the input ({h} x {w}): \
-                 use a smaller filter or a larger image",
-                self.name
+                "only filters of the same size can be compared: \"{}\" has {size:?} (N C H W), \"{}\" has \
+                 {others:?}",
+                self.name, other.name
             )));
         }
-        let weight = self.weight().f_repeat([c, 1, 1, 1])?;
-        let bias = Tensor::from_slice(&vec![self.bias; c as usize]);
-        Ok(maps.f_conv2d(&weight, Some(&bias), 1, 0, 1, c)?)
+        let sum = |a: &Tensor, b: &Tensor| (a * b).sum(Kind::Double).double_value(&[]);
+        let lengths = (sum(&self.weight, &self.weight) * sum(&other.weight, &other.weight)).sqrt();
+        Ok(if lengths > 0.0 { sum(&self.weight, &other.weight) / lengths } else { 0.0 })
     }
 
-    /// Whether the weights add up to 1 (blur, sharpen, emboss, identity). Such a filter keeps the
-    /// brightness of an even surface, and its result is drawn as an image. The result of any other filter
-    /// says how well it matches each window, and is drawn as a heat map.
-    fn keeps_brightness(&self) -> bool {
-        (self.kernel.values().iter().sum::<f32>() - 1.0).abs() < 1e-3
+    /// The one filter that does the same as this one and then the other: two convolutions without a ReLU
+    /// between them are one. Two filters of 3 × 3 make one of 5 × 5.
+    ///
+    /// # Errors
+    /// When the second filter has several channels, or one of them has a stride, padding or dilation.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let (first, second) = (Filter::vertical_edge(), Filter::falling_diagonal());
+    /// let image = Image::from_tensor(&Tensor::rand([1, 1, 9, 12], (Kind::Float, Device::Cpu)))?;
+    /// let two = second.convolve(&first.convolve(&image)?)?.tensor();
+    /// let one = first.then(&second)?.convolve(&image)?.tensor();
+    /// assert!((two - one).abs().max().double_value(&[]) < 1e-5);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn then(&self, second: &Filter) -> Result<Filter> {
+        if second.channels() != 1 {
+            return Err(Error::new(format!(
+                "axis C (channels): \"{}\" gives one map, and \"{}\" needs {}",
+                self.name,
+                second.name,
+                second.channels()
+            )));
+        }
+        let plain = Slide { stride: 1, padding: 0, dilation: 1 };
+        if let Some(other) = [self, second].into_iter().find(|filter| filter.slide != plain) {
+            return Err(Error::new(format!(
+                "two filters make one only with stride 1, padding 0 and dilation 1; \"{}\" has {}",
+                other.name,
+                other.slide.in_words().join(", ")
+            )));
+        }
+        let (h, w) = second.size();
+        let (rows, columns) = (h as i64 - 1, w as i64 - 1);
+        // Each kernel is an image here: this one's kernels, convolved with the second, which is turned.
+        let images = self.weight.f_transpose(0, 1)?.f_constant_pad_nd([columns, columns, rows, rows])?;
+        let turned = second.weight.f_flip([2, 3])?;
+        let weight =
+            images.f_conv2d::<&Tensor>(&turned, None, 1, 0, 1, 1)?.f_transpose(0, 1)?.f_contiguous()?;
+        let sum = second.weight.f_sum(Kind::Double)?.f_double_value(&[])? as f32;
+        let name = format!("{}, then {}", self.name, second.name);
+        Ok(Filter::of_weight(name, weight).with_bias(second.bias() + self.bias() * sum))
+    }
+}
+
+impl Slide {
+    /// What is not as usual.
+    fn in_words(self) -> Vec<String> {
+        let named =
+            [("stride", self.stride, 1), ("padding", self.padding, 0), ("dilation", self.dilation, 1)];
+        let unusual = named.into_iter().filter(|(_, value, usual)| value != usual);
+        unusual.map(|(name, value, _)| format!("{name} {value}")).collect()
+    }
+}
+
+/// Shares the weight, also its gradients: a copy of a filter that is being learned is learned with it.
+impl Clone for Filter {
+    fn clone(&self) -> Filter {
+        let (weight, bias) = (self.weight.shallow_clone(), self.bias.shallow_clone());
+        Filter { name: self.name.clone(), weight, bias, slide: self.slide }
+    }
+}
+
+impl PartialEq for Filter {
+    fn eq(&self, other: &Filter) -> bool {
+        (&self.name, self.slide) == (&other.name, other.slide)
+            && self.weight == other.weight
+            && self.bias() == other.bias()
     }
 }
 
 impl fmt::Debug for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Filter \"{}\", bias {}:\n{}", self.name, number(self.bias), self.kernel)
-    }
-}
-
-/// A photo convolved with a filter. Displays photo, filter and result side by side.
-///
-/// ```
-/// use nchw::prelude::*;
-/// let photo = Image::from_tensor(&Tensor::zeros([1, 20, 30], (Kind::Float, Device::Cpu)))?;
-/// let edges: Filtered = Filter::vertical_edge().apply(&photo)?;
-/// assert_eq!(edges.tensor().size(), [1, 1, 18, 28]);
-/// # Ok::<(), nchw::Error>(())
-/// ```
-pub struct Filtered {
-    filter: Filter,
-    photo: Image,
-    map: Tensor,
-}
-
-impl Filtered {
-    /// The result of the convolution.
-    ///
-    /// # Shapes
-    /// `[N=1, C, H, W]`, `f32`.
-    pub fn tensor(&self) -> Tensor {
-        self.map.shallow_clone()
-    }
-}
-
-impl fmt::Debug for Filtered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} filtered with \"{}\": {:?}", self.photo, self.filter.name, self.map.size())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tch::Kind;
-
-    /// The lecture's example: dark on the left, bright on the right.
-    fn dark_and_bright() -> Matrix {
-        Matrix::from([[0, 0, 0, 1, 1, 1]; 6])
-    }
-
-    #[test]
-    fn the_lectures_example_is_0_3_3_0_in_every_row() {
-        let vertical = Filter::vertical_edge();
-        let result = vertical.convolve(&dark_and_bright()).unwrap();
-        assert_eq!(result, Matrix::from([[0, 3, 3, 0]; 4]));
-        let zero = Matrix::from([[0; 4]; 4]);
-        assert_eq!(Filter::horizontal_edge().convolve(&dark_and_bright()).unwrap(), zero);
-        // With the transposed image the filters swap roles.
-        let image = dark_and_bright().transpose();
-        assert_eq!(vertical.convolve(&image).unwrap(), zero);
-        let across = Filter::horizontal_edge().convolve(&image).unwrap();
-        assert_eq!(across, Matrix::from([[0; 4], [3; 4], [3; 4], [0; 4]]));
-        assert_eq!(vertical.transpose().kernel(), Filter::horizontal_edge().kernel());
-    }
-
-    #[test]
-    fn diagonal_filters_respond_to_their_own_direction() {
-        // Bright above the falling diagonal.
-        let falling = Matrix::from([[0, 1, 1], [0, 0, 1], [0, 0, 0]]);
-        let response = |filter: Filter| filter.convolve(&falling).unwrap().values()[0];
-        assert_eq!(response(Filter::falling_diagonal()), 3.0);
-        assert_eq!(response(Filter::rising_diagonal()), 0.0);
-    }
-
-    #[test]
-    fn weights_that_add_up_to_1_keep_brightness_and_a_bias_is_added() {
-        let even = Matrix::from([[0.5; 7]; 6]);
-        for filter in [Filter::identity(), Filter::blur(), Filter::sharpen(), Filter::emboss()] {
-            assert!(filter.keeps_brightness(), "{filter:?}");
-            let result = filter.convolve(&even).unwrap();
-            assert!(result.values().iter().all(|v| (v - 0.5).abs() < 1e-6), "{filter:?}");
+        let options = [vec![format!("bias {}", number(self.bias()))], self.slide.in_words()].concat();
+        write!(f, "Filter \"{}\", {}:", self.name, options.join(", "))?;
+        let kernels = self.kernels();
+        for (channel, kernel) in kernels.iter().enumerate() {
+            let name = if kernels.len() > 1 { format!("\nchannel {channel}:") } else { String::new() };
+            write!(f, "{name}\n{kernel}")?;
         }
-        let result = Filter::vertical_edge().with_bias(-2.0).convolve(&dark_and_bright()).unwrap();
-        assert_eq!(result.row(3), [-2.0, 1.0, 1.0, -2.0]);
-    }
-
-    #[test]
-    fn a_colour_photo_gives_a_map_per_channel() {
-        let photo = Image::from_tensor(&Tensor::rand([1, 3, 5, 8], (Kind::Float, tch::Device::Cpu))).unwrap();
-        let filtered = Filter::vertical_edge().apply(&photo).unwrap();
-        assert_eq!(filtered.tensor().size(), [1, 3, 3, 6]);
-        let grey = Filter::vertical_edge().apply(&photo.grey()).unwrap();
-        assert_eq!(grey.tensor().size(), [1, 1, 3, 6]);
-        assert!(grey.figure().unwrap().alt().contains("vertical edge"));
-    }
-
-    #[test]
-    fn a_filter_that_does_not_fit_names_the_axis() {
-        let flat = Matrix::from([[1, 2, 3, 4]; 2]);
-        let error = Filter::vertical_edge().convolve(&flat).unwrap_err().to_string();
-        assert!(error.contains("(3 x 3) has more rows (H)") && error.contains("(2 x 4)"), "{error}");
+        Ok(())
     }
 }

@@ -1,44 +1,36 @@
 //! Figures of matrices, with each number in its cell.
 
+use super::cells::{on_one_scale, readable, wrapped};
 use crate::{
     Error, Result,
-    matrix::Matrix,
+    matrix::{Matrix, Meaning},
     notebook::{Output, shows},
 };
 use nchw_draw::{Figure, Highlights, Layout, Palette, Panel};
 
 impl Matrix {
-    /// Draws the matrix with its numbers: in grey if none is negative; otherwise, and for results of
-    /// convolutions, blue below 0 and red above.
+    /// Draws the matrix with its numbers: an image in grey; a result of a convolution, or a matrix with
+    /// negative numbers, blue below 0 and red above; after a ReLU from white to red.
     ///
     /// # Errors
     /// When it has more than 25 rows or 16 columns: the numbers would be too small to read.
     pub fn figure(&self, title: &str) -> Result<Figure> {
         side_by_side(title, &[("", self)])
     }
+}
 
-    /// Refuses a matrix whose numbers would be too small to read.
-    pub(in crate::filter) fn require_readable(&self) -> Result<()> {
-        if self.width() > 16 || self.height() > 25 {
-            return Err(Error::new(format!(
-                "a matrix can be drawn with its numbers up to 25 rows and 16 columns, got {} rows and {} \
-                 columns: for a larger map use `feature_maps(&tensor, &[\"name\"])`",
-                self.height(),
-                self.width()
-            )));
-        }
-        Ok(())
+/// Signed for results, negative numbers and a matrix of zeros (which is white then).
+pub(super) fn palette(matrix: &Matrix) -> Palette {
+    match matrix.means() {
+        Meaning::Signed => Palette::Signed,
+        Meaning::Activations => Palette::Sequential,
+        Meaning::Image if Palette::fitting(matrix.values()) == Palette::Signed => Palette::Signed,
+        Meaning::Image => Palette::Grey,
     }
 }
 
-/// Signed for results, negative numbers and a matrix of zeros (which is white then); otherwise grey.
-pub(super) fn palette(matrix: &Matrix) -> Palette {
-    let signed = matrix.is_result() || Palette::fitting(matrix.values()) == Palette::Signed;
-    if signed { Palette::Signed } else { Palette::Grey }
-}
-
-/// Draws small matrices side by side, wrapped to the width of the page. Each has its title and its own
-/// colour scale.
+/// Draws small matrices side by side, wrapped to the width of the page, each with its title. Matrices of one
+/// kind (images, results, activations) share one colour scale.
 ///
 /// # Errors
 /// When no matrix is given, or one is too large to read.
@@ -53,27 +45,18 @@ pub fn side_by_side(title: &str, matrices: &[(&str, &Matrix)]) -> Result<Figure>
     if matrices.is_empty() {
         return Err(Error::new("side_by_side needs at least one matrix, as `&[(\"title\", &matrix)]`"));
     }
-    // The columns of a row depend on the widths of its matrices.
-    let mut rows: Vec<Vec<Panel>> = vec![Vec::new()];
-    let mut used = 0.0;
+    let mut panels = Vec::new();
     for (name, matrix) in matrices {
-        matrix.require_readable()?;
-        let panel = Panel::cells(*name, matrix.grid(), palette(matrix), Highlights::default());
-        let width = panel.width + 60.0;
-        if used + width > 940.0 && used > 0.0 {
-            rows.push(Vec::new());
-            used = 0.0;
-        }
-        used += width;
-        if let Some(row) = rows.last_mut() {
-            row.push(panel);
-        }
+        readable(matrix)?;
+        panels.push(Panel::cells(*name, matrix.grid(), palette(matrix), Highlights::default()));
     }
+    on_one_scale(&mut panels);
     let described =
         |(name, m): &(&str, &Matrix)| format!("{name}{}{m}", if name.is_empty() { "" } else { ":\n" });
     let text: Vec<String> = matrices.iter().map(described).collect();
     let alt = format!("{title}. {}", text.join("; ").replace('\n', " / "));
-    Layout { title: title.to_owned(), rows, lines: Vec::new() }.figure(alt, text.join("\n\n"))
+    Layout { title: title.to_owned(), rows: wrapped(panels), lines: Vec::new() }
+        .figure(alt, text.join("\n\n"))
 }
 
 shows!(Matrix: |matrix| Output::figure_or_text(matrix.figure("Matrix"), matrix));

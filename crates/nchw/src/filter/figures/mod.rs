@@ -1,77 +1,116 @@
-//! Figures of filters and of their results.
+//! Figures of matrices, filters and feature maps.
 
+mod cells;
+mod learned;
+mod maps;
 mod matrix;
 mod steps;
 
 pub use matrix::side_by_side;
 
-use super::{Filter, Filtered};
+use super::{Filter, Filters};
 use crate::{
     Result,
-    image::Image,
-    notebook::{Output, shows},
-    numbers::{extent, grid_of, values_of},
+    matrix::{Matrix, Meaning},
+    notebook::{Output, shows, shows_its_figure},
     text::number,
 };
+use cells::{on_one_scale, readable, wrapped};
 use nchw_draw::{Figure, Highlights, Layout, Palette, Panel};
-use tch::Kind;
 
 impl Filter {
-    /// Draws the filter's weights.
+    /// Draws the filter's weights: its kernels side by side, on one scale.
     ///
     /// # Errors
     /// When the filter is too large to read.
     pub fn figure(&self) -> Result<Figure> {
-        self.kernel.require_readable()?;
-        let rows = vec![vec![self.panel()]];
+        let kernels = self.drawn_kernels()?;
+        let mut panels = self.panels(&kernels, &[]);
+        if let [panel] = &mut panels[..] {
+            panel.title = String::new();
+        }
         let text = format!("{self:?}");
-        let alt = format!("The filter {}: {}", self.name, self.kernel.to_string().replace('\n', " / "));
-        Layout { title: "Filter".into(), rows, lines: Vec::new() }.figure(alt, text)
+        let alt = format!("The filter {}: {}", self.name(), text.replace('\n', " / "));
+        Layout { title: self.name().into(), rows: wrapped(panels), lines: Vec::new() }.figure(alt, text)
     }
 
-    fn panel(&self) -> Panel<'_> {
-        let panel = Panel::cells(&self.name, self.kernel.grid(), Palette::Signed, Highlights::default());
-        if self.bias == 0.0 { panel } else { panel.caption(format!("bias {}", number(self.bias))) }
+    /// The kernels to draw; the single weights of a 1 × 1 convolution as one row.
+    fn drawn_kernels(&self) -> Result<Vec<Matrix>> {
+        let kernels = self.kernels();
+        if self.channels() > 1 && self.size() == (1, 1) {
+            let weights = kernels.iter().flat_map(|kernel| kernel.values().to_vec()).collect();
+            let row = Matrix::new(1, self.channels(), weights)?.meaning(Meaning::Signed);
+            return readable(&row).map(|()| vec![row]);
+        }
+        kernels.iter().try_for_each(readable)?;
+        Ok(kernels)
+    }
+
+    /// A panel for each kernel, on one scale.
+    fn panels<'a>(&self, kernels: &'a [Matrix], channels: &[&str]) -> Vec<Panel<'a>> {
+        let caption = self.options().join(", ");
+        let panel = |(i, kernel): (usize, &'a Matrix)| {
+            let title = match (kernels.len(), channels.get(i)) {
+                (1, _) => self.name().to_owned(),
+                (_, Some(channel)) => format!("on {channel}"),
+                (_, None) => format!("on map {i}"),
+            };
+            Panel::cells(title, kernel.grid(), Palette::Signed, Highlights::default()).caption(&caption)
+        };
+        let mut panels: Vec<Panel> = kernels.iter().enumerate().map(panel).collect();
+        on_one_scale(&mut panels);
+        panels
+    }
+
+    /// The bias and the options, if they are not as usual.
+    fn options(&self) -> Vec<String> {
+        let bias = (self.bias() != 0.0).then(|| format!("bias {}", number(self.bias())));
+        bias.into_iter().chain(self.slide.in_words()).collect()
     }
 }
 
-impl Filtered {
-    /// Draws photo, filter and result side by side. The result of a filter whose weights add up to 1 is
-    /// drawn as an image, any other as a heat map.
+impl Filters {
+    /// Draws all filters on one scale: a row for each, or, if they have one kernel, side by side.
     ///
     /// # Errors
-    /// When drawing fails.
+    /// When a filter is too large to read.
     pub fn figure(&self) -> Result<Figure> {
-        self.filter.kernel.require_readable()?;
-        let size = self.map.size();
-        let width = self.photo.page_width(285.0);
-        let range = extent(&values_of(&self.map)?);
-        let shape = format!("C={} H={} W={}", size[1], size[2], size[3]);
-        // An image cannot show NaN or numbers far outside 0 to 1.
-        let image = Image::from_tensor(&self.map).ok().filter(|_| self.filter.keeps_brightness());
-        let result = if let Some(image) = image {
-            Panel::picture("result", image.pixels(), width).caption(format!("{shape}, shown from 0 to 1"))
+        let drawn = self.filters().iter().map(Filter::drawn_kernels).collect::<Result<Vec<_>>>()?;
+        let mut panels: Vec<Vec<Panel>> =
+            self.filters().iter().zip(&drawn).map(|(filter, kernels)| filter.panels(kernels, &[])).collect();
+        on_one_scale(panels.iter_mut().flatten());
+        let rows = if drawn.iter().all(|kernels| kernels.len() == 1) {
+            wrapped(panels.into_iter().flatten().collect())
         } else {
-            let sum = self.map.f_sum_dim_intlist([1_i64].as_slice(), true, Kind::Float)?;
-            let note = if size[1] > 1 { ", sum over the channels" } else { "" };
-            Panel::heat("result", grid_of(&sum)?, width).caption(format!("{shape}, {range}{note}"))
+            let heading = |filter: &Filter| vec![Panel::heading(filter.name().to_owned())];
+            self.filters().iter().map(heading).zip(panels).flat_map(|(heading, row)| [heading, row]).collect()
         };
-        let (c, h, w) = (self.photo.channels(), self.photo.height(), self.photo.width());
-        let photo = Panel::picture(self.photo.name(), self.photo.pixels(), width)
-            .caption(format!("C={c} H={h} W={w}"));
-        let row = vec![photo, Panel::sign("\u{2217}"), self.filter.panel(), Panel::sign("="), result];
-        let title = format!("{} filtered with \"{}\"", self.photo.name(), self.filter.name);
-        let text = format!("{title}: {shape}, {range}");
-        let alt = format!(
-            "{title}: the photo, the filter's {} x {} weights, and the result, {range}",
-            self.filter.kernel.height(),
-            self.filter.kernel.width()
-        );
-        Layout { title, rows: vec![row], lines: Vec::new() }.figure(alt, text)
+        let size = self.weight().size();
+        let title =
+            format!("{} filters   N={}  C={}  H={}  W={}", size[0], size[0], size[1], size[2], size[3]);
+        let text = format!("{self:?}");
+        Layout { title, rows, lines: Vec::new() }.figure(text.replace('\n', " / "), text)
     }
 }
 
-shows!(
-    Filter: |filter| Output::figure_or_text(filter.figure(), filter),
-    Filtered: |filtered| Output::figure(filtered.figure()),
-);
+shows!(Filter: |filter| Output::figure_or_text(filter.figure(), filter));
+shows!(Filters: |filters| Output::figure_or_text(filters.figure(), filters));
+shows_its_figure!(super::FeatureMaps, super::Learned);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::RED;
+
+    #[test]
+    fn each_kernel_is_drawn_and_described() {
+        let filter = Filter::vertical_edge().for_colour(RED).stride(2).with_bias(0.5);
+        let figure = filter.figure().unwrap();
+        assert!(figure.text().contains("bias 0.5, stride 2") && figure.text().contains("channel 2:"));
+        let one = Filter::mixture("both", [1, 1, 0]).figure().unwrap();
+        assert!(figure.size().0 > 2 * one.size().0, "{:?} {:?}", figure.size(), one.size());
+        let layer = Filters::stack([&filter, &filter.named("again")]).unwrap().figure().unwrap();
+        assert!(layer.alt().starts_with("2 filters, N C H W = [2, 3, 3, 3]"), "{}", layer.alt());
+        assert!(Filter::random(30, 1).unwrap().figure().is_err());
+    }
+}

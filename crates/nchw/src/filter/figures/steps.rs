@@ -1,12 +1,25 @@
 //! Convolution step by step: the window slides, each dot product is written out.
 
-use super::matrix::palette;
-use crate::{Error, Result, filter::Filter, matrix::Matrix, text::number};
+use super::{
+    cells::{readable, wrapped},
+    matrix::palette,
+};
+use crate::{
+    Error, Result,
+    filter::Filter,
+    matrix::{Matrix, Meaning},
+    text::number,
+};
 use nchw_draw::{Figure, Highlights, Layout, PIXEL_RATIO, Palette, Panel, Pixels};
+use std::ops::Range;
 
-/// Seconds that each step is shown, and the last one.
+/// Seconds that each step is shown, if there are few of them or many, and the last one.
 const STEP_SECONDS: f32 = 2.0;
-const LAST_SECONDS: f32 = 5.0;
+const SHORT_SECONDS: f32 = 1.0;
+const FEW_STEPS: usize = 6;
+const LAST_SECONDS: f32 = 4.0;
+/// The most stills in one figure.
+const MAX_STILLS: usize = 12;
 /// The most bytes of all frames of an animation.
 const MAX_BYTES: usize = 600_000_000;
 
@@ -26,6 +39,7 @@ impl Filter {
                  use a smaller matrix, or show one position with `.step(&image, 0)`"
             )));
         }
+        let seconds = if count > FEW_STEPS { SHORT_SECONDS } else { STEP_SECONDS };
         let mut frames: Vec<(Pixels, f32)> = Vec::new();
         for position in 0..count {
             if position == 1 && frames[0].0.rgb.len() * count > MAX_BYTES {
@@ -34,13 +48,13 @@ impl Filter {
                      use smaller ones, or show one position with `.step(&image, 0)`",
                     image.height(),
                     image.width(),
-                    self.kernel().height(),
-                    self.kernel().width()
+                    steps.kernel.height(),
+                    steps.kernel.width()
                 )));
             }
             frames.push((
                 steps.layout(position).draw()?,
-                if position + 1 == count { LAST_SECONDS } else { STEP_SECONDS },
+                if position + 1 == count { LAST_SECONDS } else { seconds },
             ));
         }
         let alt = format!(
@@ -71,51 +85,110 @@ impl Filter {
         let text = steps.in_words(position..position + 1);
         steps.layout(position).figure(format!("The filter \"{}\" at {text}", self.name()), text)
     }
+
+    /// Several steps of [`Filter::steps`] as one still figure: the window at each position, with its sum.
+    ///
+    /// # Errors
+    /// When there is no such step, or there are more than twelve.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let image = Matrix::from([[0, 0, 0, 1, 1, 1]; 6]);
+    /// let figure = Filter::vertical_edge().stills(&image, 0..4)?;
+    /// assert!(figure.text().lines().nth(1).unwrap().ends_with("= 3"));
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn stills(&self, image: &Matrix, positions: Range<usize>) -> Result<Figure> {
+        let steps = Steps::new(self, image)?;
+        let count = steps.result.values().len();
+        if positions.is_empty() || positions.end > count || positions.len() > MAX_STILLS {
+            return Err(Error::new(format!(
+                "expected up to {MAX_STILLS} of the {count} steps, such as 0..{}, got {}..{}",
+                count.min(4),
+                positions.start,
+                positions.end
+            )));
+        }
+        let text = steps.in_words(positions.clone());
+        let alt = format!("The filter \"{}\": {}", self.name(), text.replace('\n', "; "));
+        steps.stills(positions).figure(alt, text)
+    }
 }
 
 struct Steps<'a> {
     filter: &'a Filter,
-    image: &'a Matrix,
+    kernel: Matrix,
+    /// With its padding.
+    image: Matrix,
     result: Matrix,
 }
 
 impl<'a> Steps<'a> {
-    fn new(filter: &'a Filter, image: &'a Matrix) -> Result<Steps<'a>> {
-        image.require_readable()?;
-        Ok(Steps { filter, image, result: filter.convolve(image)? })
+    fn new(filter: &'a Filter, image: &Matrix) -> Result<Steps<'a>> {
+        let slide = filter.slide;
+        if filter.channels() > 1 || slide.dilation != 1 {
+            return Err(Error::new(format!(
+                "the steps are shown for a filter with one kernel and without dilation, got {} kernels and \
+                 dilation {}: `.convolve(&image)?` gives the result",
+                filter.channels(),
+                slide.dilation
+            )));
+        }
+        let result = filter.convolve(image)?;
+        let pad = slide.padding as i64;
+        let image = match pad {
+            0 => image.clone(),
+            _ => Matrix::from_tensor(&image.tensor().f_constant_pad_nd([pad; 4])?)?,
+        };
+        let kernel = Matrix::from_tensor(&filter.weight())?.meaning(Meaning::Signed);
+        [&kernel, &image, &result].into_iter().try_for_each(readable)?;
+        Ok(Steps { filter, kernel, image, result })
     }
 
-    /// Row and column of a position.
+    /// Row and column of a position in the result.
     fn at(&self, position: usize) -> (usize, usize) {
         (position / self.result.width(), position % self.result.width())
     }
 
+    /// The window of a position in the image.
+    fn window(&self, position: usize) -> (usize, usize, usize, usize) {
+        let ((row, column), stride) = (self.at(position), self.filter.slide.stride);
+        (row * stride, column * stride, self.kernel.height(), self.kernel.width())
+    }
+
     /// The products of each row of the filter, and the sum.
     fn products(&self, position: usize) -> (Vec<String>, String) {
-        let (row, column) = self.at(position);
-        let kernel = self.filter.kernel();
-        let mut lines: Vec<String> = (0..kernel.height())
-            .map(|k| {
-                let pixels = &self.image.row(row + k)[column..];
-                let products: Vec<String> = kernel
-                    .row(k)
-                    .iter()
-                    .zip(pixels)
-                    .map(|(weight, pixel)| format!("{}\u{00D7}{}", in_brackets(*pixel), in_brackets(*weight)))
-                    .collect();
-                products.join(" + ")
-            })
-            .collect();
+        let (top, left, height, width) = self.window(position);
+        let product = |i: usize, j: usize| {
+            let (pixel, weight) = (self.image.at(top + i, left + j), self.kernel.at(i, j));
+            format!("{}\u{00D7}{}", in_brackets(pixel), in_brackets(weight))
+        };
+        let mut lines: Vec<String> =
+            (0..height).map(|i| (0..width).map(|j| product(i, j)).collect::<Vec<_>>().join(" + ")).collect();
         if self.filter.bias() != 0.0 {
             lines.push(format!("{} (bias)", in_brackets(self.filter.bias())));
         }
         (lines, number(self.result.values()[position]))
     }
 
+    /// The image with the window of a position.
+    fn image(&self, title: &str, position: usize) -> Panel<'_> {
+        let highlights = Highlights { window: Some(self.window(position)), known: None };
+        Panel::cells(title, self.image.grid(), palette(&self.image), highlights)
+    }
+
+    fn filter(&self) -> Panel<'_> {
+        let kernel =
+            Panel::cells(self.filter.name(), self.kernel.grid(), Palette::Signed, Highlights::default());
+        kernel.caption(self.filter.options().join(", "))
+    }
+
+    fn result(&self, highlights: Highlights) -> Panel<'_> {
+        Panel::cells("result", self.result.grid(), Palette::Signed, highlights)
+    }
+
     fn layout(&self, position: usize) -> Layout<'_> {
         let (row, column) = self.at(position);
-        let kernel = self.filter.kernel();
-        let window = Some((row, column, kernel.height(), kernel.width()));
         let computed = Highlights { window: Some((row, column, 1, 1)), known: Some(position + 1) };
         let (products, sum) = self.products(position);
         let last = products.len() - 1;
@@ -129,18 +202,33 @@ impl<'a> Steps<'a> {
             })
             .collect();
         let panels = vec![
-            Panel::cells("image", self.image.grid(), palette(self.image), Highlights { window, known: None }),
+            self.image("image", position),
             Panel::sign("\u{2217}"),
-            self.filter.panel(),
+            self.filter(),
             Panel::sign("="),
-            Panel::cells("result", self.result.grid(), Palette::Signed, computed),
+            self.result(computed),
         ];
         let count = self.result.values().len();
         let title = format!("Step {} of {count}: row {row}, column {column}", position + 1);
         Layout { title, rows: vec![panels], lines }
     }
 
-    fn in_words(&self, positions: std::ops::Range<usize>) -> String {
+    /// The image with the window of each position, then the filter and the numbers found so far.
+    fn stills(&self, positions: Range<usize>) -> Layout<'_> {
+        let still = |position: usize| {
+            let (products, sum) = self.products(position);
+            let (row, column) = self.at(position);
+            let title = format!("row {row}, column {column}");
+            self.image(&title, position).caption(format!("{} = {sum}", products.join(" + ")))
+        };
+        let mut rows = wrapped(positions.clone().map(still).collect());
+        let known = Highlights { window: None, known: Some(positions.end) };
+        rows.push(vec![self.filter(), self.result(known)]);
+        let title = format!("The filter \"{}\", position by position", self.filter.name());
+        Layout { title, rows, lines: Vec::new() }
+    }
+
+    fn in_words(&self, positions: Range<usize>) -> String {
         let line = |position: usize| {
             let (row, column) = self.at(position);
             let (products, sum) = self.products(position);

@@ -2,6 +2,7 @@
 
 use crate::{
     Error, Result,
+    grid::Grid,
     image::Image,
     numbers::{empty_axis, extent, grids_of, values_of},
 };
@@ -70,27 +71,39 @@ pub fn feature_maps(maps: &Tensor, names: &[&str]) -> Result<Figure> {
     let values = values_of(maps)?;
     let palette = Palette::fitting(&values);
     let range = palette.clear_range(&values);
-    let columns = match channels {
-        1..=4 => channels as usize,
-        5..=16 => 4,
-        _ => 8,
-    };
-    let map_width = (850.0 / columns as f64 - 50.0).clamp(60.0, 560.0);
-    let mut panels = Vec::new();
-    for (channel, map) in grids_of(maps)?.into_iter().enumerate() {
-        let title = names.get(channel).map_or_else(|| channel.to_string(), |name| (*name).to_owned());
-        // All maps share one scale: one colour bar at the end of each row.
-        let bar = (channel + 1) % columns == 0 || channel + 1 == channels as usize;
-        let content = Content::Heat { values: map, palette, range, bar, under: None };
-        panels.push(Panel::new(title, content, map_width));
-    }
-    let rows = in_rows(panels, columns);
     let title = format!(
         "{channels} feature map{}   C={channels}  H={height}  W={width}",
         if channels == 1 { "" } else { "s" }
     );
     let named = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
     let text = format!("{title}{named}, {}", extent(&values));
+    on_one_scale(title, grids_of(maps)?, names, (palette, range), text)
+}
+
+/// Draws heat maps on one scale, each with its name or, without one, its index.
+pub(crate) fn on_one_scale(
+    title: String,
+    maps: Vec<Grid>,
+    names: &[&str],
+    (palette, range): (Palette, (f32, f32)),
+    text: String,
+) -> Result<Figure> {
+    let count = maps.len();
+    let columns = match count {
+        1..=4 => count,
+        5..=16 => 4,
+        _ => 8,
+    };
+    let map_width = (850.0 / columns as f64 - 50.0).clamp(60.0, 560.0);
+    let mut panels = Vec::new();
+    for (channel, values) in maps.into_iter().enumerate() {
+        let title = names.get(channel).map_or_else(|| channel.to_string(), |name| (*name).to_owned());
+        // One colour bar at the end of each row.
+        let bar = (channel + 1) % columns == 0 || channel + 1 == count;
+        let content = Content::Heat { values, palette, range, bar, under: None };
+        panels.push(Panel::new(title, content, map_width));
+    }
+    let rows = in_rows(panels, columns);
     Layout { title, rows, lines: Vec::new() }.figure(text.clone(), text)
 }
 

@@ -20,7 +20,7 @@ use nchw_draw::{Content, Figure, Palette};
 use std::path::Path;
 use tch::{Device, IndexOp, Kind, Tensor};
 
-const BRIGHTEST: [u8; 3] = [253, 231, 37];
+const BRIGHTEST: [u8; 3] = [103, 0, 31];
 
 /// A photo of 24 x 40 in one colour.
 fn view() -> View {

@@ -1,0 +1,47 @@
+//! Figures of a filter that was learned.
+
+use super::cells::{on_one_scale, wrapped};
+use crate::{Result, chart::Chart, filter::Learned, matrix::Matrix, text::number};
+use nchw_draw::{Figure, Highlights, Layout, Palette, Panel};
+
+impl Learned {
+    /// Draws the weights at five stages, from the first to the last step, on one scale.
+    ///
+    /// # Errors
+    /// When the filter is too large to read.
+    pub fn figure(&self) -> Result<Figure> {
+        let mut kernels: Vec<(String, Vec<Matrix>)> = Vec::new();
+        for filter in &self.stages {
+            kernels.push((filter.name().to_owned(), filter.drawn_kernels()?));
+        }
+        let panels = kernels.iter().flat_map(|(name, kernels)| {
+            let channels = kernels.len();
+            kernels.iter().enumerate().map(move |(channel, kernel)| {
+                let on = if channels > 1 { format!(", on map {channel}") } else { String::new() };
+                Panel::cells(format!("{name}{on}"), kernel.grid(), Palette::Signed, Highlights::default())
+            })
+        });
+        let mut panels: Vec<Panel> = panels.collect();
+        on_one_scale(&mut panels);
+        let loss = |loss: Option<&f64>| number(loss.map_or(f32::NAN, |loss| *loss as f32));
+        let line = format!("loss: from {} to {}", loss(self.losses.first()), loss(self.losses.last()));
+        let text = format!("{self:?}");
+        let described = |(name, kernels): &(String, Vec<Matrix>)| {
+            format!(
+                "{name}: {}",
+                kernels.iter().map(|k| k.to_string().replace('\n', " / ")).collect::<Vec<_>>().join("; ")
+            )
+        };
+        let alt = format!(
+            "A filter that is learned. {}",
+            kernels.iter().map(described).collect::<Vec<_>>().join(". ")
+        );
+        Layout { title: "A filter that is learned".into(), rows: wrapped(panels), lines: vec![line] }
+            .figure(alt, text)
+    }
+
+    /// The loss after each step, as a chart.
+    pub fn chart(&self, title: &str) -> Chart {
+        Chart::new(title, "step", "loss").from(0.0).line("loss", &self.losses)
+    }
+}
