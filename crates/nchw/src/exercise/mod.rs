@@ -163,7 +163,11 @@ impl fmt::Display for Exercise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Ok(task) => {
-                let call = if matches!(task.goal, Goal::Function(_)) { "check_function" } else { "check" };
+                let call = match (&task.check, &task.goal) {
+                    (Some(check), _) => check,
+                    (None, Goal::Function(_)) => "check_function",
+                    (None, _) => "check",
+                };
                 write!(
                     f,
                     "Exercise {0} ({1}) asks for {2}.\nTo check your answer: exercise(\"{0}\").{call}(…)   \

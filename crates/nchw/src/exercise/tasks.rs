@@ -19,6 +19,8 @@ pub(super) struct Task {
     yours: Option<String>,
     /// What to hand in: completes "expected …".
     pub what: String,
+    /// The method that checks it, if it is neither `check` nor `check_function`.
+    pub check: Option<String>,
     pub hint: String,
     /// Shown when the answer is right.
     pub learned: String,
