@@ -117,7 +117,7 @@ fn what_replaces_your_turn_is_named() {
 
 #[test]
 fn an_unknown_id_lists_the_known_ones() {
-    let says = "there is no exercise `03-9`; the exercises are 03-1, 03-2";
+    let says = &format!("there is no exercise `03-9`; the exercises are {}, ", tasks().unwrap()[0].id);
     assert!(exercise("03-9").check(1).to_string().starts_with(&format!("? {says}")));
     assert!(exercise("03-9").check_function(|_| your_turn("03-9")).unwrap().to_string().contains(says));
     assert!(exercise("03-9").hint().to_string().starts_with(says));
@@ -137,6 +137,38 @@ fn another_kind_of_work_is_named() {
     all_say("03-1", [(12, &[layer, "the number 12"])]);
     all_say("05-5", [(1.5, &["got the number 1.5", "check_function"])]);
     said(&function("05-1", |x| x.shallow_clone()), &["expected a layer with the window", "got a function"]);
+}
+
+#[test]
+fn a_convolution_of_your_own_is_called_with_images_and_a_filter() {
+    let convolution = |image: &Matrix, filter: &Matrix, turned: bool| {
+        let (h, w) = (filter.height(), filter.width());
+        let weight = |i, j| if turned { filter.at(h - 1 - i, w - 1 - j) } else { filter.at(i, j) };
+        Matrix::from_fn(image.height() - h + 1, image.width() - w + 1, |row, column| {
+            let products = (0..h * w).map(|k| image.at(row + k / w, column + k % w) * weight(k / w, k % w));
+            products.sum()
+        })
+    };
+    let exercise = exercise("02-4");
+    assert!(exercise.to_string().contains(".check_convolution(…)"), "{exercise}");
+    right(&exercise.check_convolution(|image, filter| convolution(image, filter, false)).unwrap());
+    let turned = exercise.check_convolution(|image, filter| convolution(image, filter, true)).unwrap();
+    said(&turned, &["shape [1, 1, 4, 7]", "upside down"]);
+    let error = exercise.check_convolution(|_, _| your_turn("02-4")).unwrap_err().to_string();
+    assert!(error.starts_with("exercise 02-4 is yours"), "{error}");
+}
+
+#[test]
+fn the_gradient_of_a_filter_is_the_image_convolved_with_the_errors() {
+    let image = input("1 2 0 / 0 1 3 / 4 0 1").unwrap();
+    let errors = input("1 0 / -1 2").unwrap();
+    let weight = Tensor::ones([1, 1, 2, 2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+    let output = image.conv2d::<&Tensor>(&weight, None, 1, 0, 1, 1);
+    let wanted = output.detach() - errors;
+    let half = (output - wanted).square().sum(Kind::Float) / 2.0;
+    let gradient = Tensor::run_backward(&[&half], &[&weight], false, false).remove(0);
+    right(&exercise("02-5").check(&gradient));
+    all_say("02-5", [(&(-gradient), &["the signs are reversed"])]);
 }
 
 #[test]

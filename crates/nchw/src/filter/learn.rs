@@ -120,7 +120,7 @@ mod tests {
     use tch::Kind;
 
     fn image() -> Tensor {
-        Tensor::arange(63, (Kind::Float, Device::Cpu)).sin().view([1, 1, 7, 9])
+        Tensor::arange(63, (Kind::Float, Device::Cpu)).square().sin().view([1, 1, 7, 9])
     }
 
     #[test]
