@@ -44,6 +44,8 @@ const MAX_NAME_WIDTH: f64 = 320.0;
 /// The largest value that can be drawn, and the smallest range of the y axis.
 const MAX_VALUE: f64 = 1e30;
 const MIN_RANGE: f64 = 1e-30;
+/// The most values of a line that its text contains.
+const MAX_WRITTEN: usize = 60;
 /// The most values of a line, far more than a chart has pixels.
 const MAX_VALUES: usize = 100_000;
 
@@ -193,7 +195,10 @@ impl Chart {
     fn as_text_lines(&self) -> String {
         let short = |v: &f64| format!("{v:.2}").trim_end_matches('0').trim_end_matches('.').to_owned();
         let line = |(name, values): &(String, Vec<f64>)| {
-            format!("{name}: {}", values.iter().map(short).collect::<Vec<_>>().join(", "))
+            let every = values.len().div_ceil(MAX_WRITTEN).max(1);
+            let some = if every > 1 { format!(", one of {every}") } else { String::new() };
+            let written: Vec<String> = values.iter().step_by(every).map(short).collect();
+            format!("{name}{some}: {}", written.join(", "))
         };
         format!(
             "{} ({} over {})\n{}",

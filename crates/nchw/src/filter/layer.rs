@@ -94,7 +94,7 @@ impl Filters {
             bias: sum.bias + &filter.bias,
             ..sum
         };
-        others.iter().fold(first.clone(), add).named(self.names().join(" + "))
+        others.iter().fold(first.clone(), add).named(format!("sum of {} filters", self.filters.len()))
     }
 }
 

@@ -14,6 +14,14 @@ const MAX_STEPS: usize = 1_000_000;
 const STAGES: [f64; 4] = [0.05, 0.15, 0.4, 1.0];
 
 /// A filter before, while and after it was learned. Displays its weights at five stages.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let smaller = |filter: &Filter| Ok(filter.weight().square().sum(Kind::Float));
+/// let learned: Learned = Filter::vertical_edge().learn(20, smaller)?;
+/// assert!(learned.losses[20] < learned.losses[0] && learned.stages.len() == 5);
+/// # Ok::<(), nchw::Error>(())
+/// ```
 pub struct Learned {
     /// The filter before the first step.
     pub start: Filter,
