@@ -24,7 +24,8 @@ pub use crate::{
     summary,
     trace::receptive_field,
     train::{
-        Curve, FitSettings, Permutation, Precision, Recipe, ShuffledPixels, evaluate, fit, shuffled_pixels,
+        Curve, FitSettings, MovedShapes, Permutation, Precision, Recipe, ShuffledPixels, evaluate, fit,
+        moved_shapes, shuffled_pixels,
         train,
     },
     typed,

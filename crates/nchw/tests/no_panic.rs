@@ -545,10 +545,11 @@ fn permutations_of_pixels() {
 
 #[test]
 fn small_networks() {
-    let inputs = (batches(), tensors(), tensors(), sizes(), sizes(), numbers(), any::<u64>(), texts());
-    for_a_while(inputs, |(batch, images, labels, epochs, batch_size, learning_rate, seed, name)| {
+    let inputs =
+        (batches(), tensors(), tensors(), sizes(), sizes(), numbers(), sizes(), any::<u64>(), texts());
+    for_a_while(inputs, |(batch, images, labels, epochs, batch_size, learning_rate, shift, seed, name)| {
         let batch = batch.tensor();
-        for net in [SmallNet::mlp(seed), SmallNet::cnn(seed)] {
+        for net in [SmallNet::mlp(seed), SmallNet::cnn(seed), SmallNet::cnn_flat(seed)] {
             assert!(net.parameters() > 0);
             let _ = format!("{net:?}");
             shown(net.predict(&batch));
@@ -558,7 +559,7 @@ fn small_networks() {
             let drawn = Shapes10::draw(12, seed).unwrap();
             // Few epochs, which are trained, or too many, which are refused.
             let epochs = if epochs > 10_000 { epochs } else { epochs % 3 };
-            let settings = FitSettings { epochs, batch_size, learning_rate, seed };
+            let settings = FitSettings { epochs, batch_size, learning_rate, shift, seed };
             for (train, test) in [(&drawn, &drawn), (&data, &drawn), (&drawn, &data)] {
                 if let Some(curve) = shown(net.train(&name, train, test, &settings)) {
                     assert!((0.0..=1.0).contains(&curve.last_accuracy()));
@@ -576,8 +577,10 @@ fn small_networks() {
                     shown(fit(&name, &own, &vs, train, test, &settings));
                 }
             }
-            shown(shuffled_pixels(&data, &drawn, &drawn, &settings));
-            shown(shuffled_pixels(&drawn, &drawn, &drawn, &settings).map(|all| all.curves().len()));
+            shown(shuffled_pixels(&data, &drawn, &settings));
+            shown(shuffled_pixels(&drawn, &drawn, &settings).map(|all| all.curves().len()));
+            shown(moved_shapes(&[&net], &data, &drawn));
+            shown(moved_shapes(&[&net, &net], &drawn, &drawn));
         }
     });
 }
