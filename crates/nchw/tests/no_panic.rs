@@ -292,6 +292,7 @@ fn matrices_with_any_values() {
             assert_eq!(matrix.transpose().transpose().to_string(), matrix.to_string());
             assert_eq!(matrix.row(height).len(), if height < matrix.height() { matrix.width() } else { 0 });
             shown(matrix.figure(&title));
+            shown(matrix.between(matrix.at(0, 0), height as f32).figure(&title));
         }
     });
 }
@@ -392,6 +393,40 @@ fn filters_and_maps_of_any_tensor() {
             if let Some(learned) = learned {
                 shown(learned.figure());
                 shown(learned.chart("").figure());
+            }
+        }
+    });
+}
+
+#[test]
+fn boxes_in_photos() {
+    let boxes = prop::collection::vec((texts(), [numbers(), numbers(), numbers(), numbers()]), 0..4);
+    for_a_while((images(), boxes), |(photo, boxes)| {
+        let boxes: Vec<(&str, [f64; 4])> =
+            boxes.iter().map(|(name, numbers)| (name.as_str(), *numbers)).collect();
+        shown(photo.boxes(&boxes)).map(|found| shown(found.figure()));
+        let (h, w) = (photo.height() as f64, photo.width() as f64);
+        let whole: Vec<(&str, [f64; 4])> =
+            boxes.iter().map(|(name, _)| (*name, [w / 2.0, h / 2.0, w, h])).collect();
+        shown(photo.boxes(&whole)).map(|found| shown(found.figure()));
+    });
+}
+
+#[test]
+fn connections_and_shifts() {
+    let inputs = (matrices(), images(), sizes(), sizes(), sizes());
+    for_a_while(inputs, |(kernel, photo, height, width, number)| {
+        let filter = Filter::new("mine", kernel);
+        for filter in [filter.clone(), filter.stride(number), filter.padding(number), filter.for_colour(RED)] {
+            if let Some(layer) = shown(filter.connections(height, width)) {
+                assert_eq!(layer.counts()[0], layer.full().values().len());
+                shown(layer.figure());
+            }
+        }
+        for columns in [number, number % 5] {
+            if let Some(test) = shown(shift_test(&photo, columns)) {
+                assert_eq!(test.left_over().len(), 4);
+                shown(test.figure());
             }
         }
     });
