@@ -35,15 +35,15 @@ pub(super) struct Shifted {
     pub left_over: f64,
 }
 
-/// What a layer does to the strength of the vertical edges, and how many columns of the photo are one column
-/// of its output.
-type Layer = (&'static str, usize, fn(&Image) -> Result<FeatureMaps>);
+/// A layer's name, how many columns of the photo one column of its output stands for (none, if the output does
+/// not move), and the layer, applied to the strength of the vertical edges.
+type Layer = (&'static str, Option<usize>, fn(&Image) -> Result<FeatureMaps>);
 
 const LAYERS: [Layer; 4] = [
-    ("convolution", 1, |photo| Ok(Filter::vertical_edge().convolve(photo)?.abs())),
-    ("stride 2", 2, |photo| Ok(Filter::vertical_edge().stride(2).convolve(photo)?.abs())),
-    ("max pooling 2", 2, |photo| Filter::vertical_edge().convolve(photo)?.abs().max_pool(2)),
-    ("global average", 0, |photo| Filter::vertical_edge().convolve(photo)?.abs().global_avg_pool()),
+    ("convolution", Some(1), |photo| Ok(Filter::vertical_edge().convolve(photo)?.abs())),
+    ("stride 2", Some(2), |photo| Ok(Filter::vertical_edge().stride(2).convolve(photo)?.abs())),
+    ("max pooling 2", Some(2), |photo| Filter::vertical_edge().convolve(photo)?.abs().max_pool(2)),
+    ("global average", None, |photo| Filter::vertical_edge().convolve(photo)?.abs().global_avg_pool()),
 ];
 
 /// Moves a photo by so many columns, and compares the outputs of four layers before and after: the strength
@@ -86,13 +86,13 @@ pub fn shift_test(photo: &Image, columns: usize) -> Result<ShiftTest> {
 impl Shifted {
     fn of(
         name: &'static str,
-        jump: usize,
+        jump: Option<usize>,
         columns: usize,
         before: &FeatureMaps,
         after: &FeatureMaps,
     ) -> Result<Shifted> {
         // Without a jump there is one number, which does not move.
-        let [least, most] = if jump == 0 { [0, 0] } else { [columns / jump, columns.div_ceil(jump)] };
+        let [least, most] = jump.map_or([0, 0], |jump| [columns / jump, columns.div_ceil(jump)]);
         let mut best: Option<(f64, Tensor)> = None;
         for by in least..=most {
             let width = before.width().saturating_sub(by).max(1) as i64;
