@@ -9,8 +9,8 @@ pub use crate::{
     exercise::{exercise, your_turn},
     figure::Figure,
     filter::{
-        BLUE, Connections, FeatureMaps, Filter, Filters, GREEN, Input, Learned, RED, ShiftTest, YELLOW, shift_test,
-        side_by_side,
+        BLUE, Connections, FeatureMaps, Filter, Filters, GREEN, Input, Learned, RED, ShiftTest, YELLOW,
+        shift_test, side_by_side,
     },
     image::{Boxes, Image},
     machine,

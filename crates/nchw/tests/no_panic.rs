@@ -417,7 +417,8 @@ fn connections_and_shifts() {
     let inputs = (matrices(), images(), sizes(), sizes(), sizes());
     for_a_while(inputs, |(kernel, photo, height, width, number)| {
         let filter = Filter::new("mine", kernel);
-        for filter in [filter.clone(), filter.stride(number), filter.padding(number), filter.for_colour(RED)] {
+        for filter in [filter.clone(), filter.stride(number), filter.padding(number), filter.for_colour(RED)]
+        {
             if let Some(layer) = shown(filter.connections(height, width)) {
                 assert_eq!(layer.counts()[0], layer.full().values().len());
                 shown(layer.figure());

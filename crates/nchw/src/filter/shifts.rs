@@ -79,7 +79,9 @@ pub fn shift_test(photo: &Image, columns: usize) -> Result<ShiftTest> {
     }
     let grey = photo.grey();
     let (here, there) = (grey.crop(0, 0, height, width)?, grey.crop(0, columns, height, width)?);
-    let layers = LAYERS.iter().map(|(name, jump, layer)| Shifted::of(name, *jump, columns, &layer(&here)?, &layer(&there)?));
+    let layers = LAYERS
+        .iter()
+        .map(|(name, jump, layer)| Shifted::of(name, *jump, columns, &layer(&here)?, &layer(&there)?));
     Ok(ShiftTest { columns, layers: layers.collect::<Result<_>>()? })
 }
 
@@ -169,6 +171,8 @@ mod tests {
         }
         let flat = Image::from_tensor(&Tensor::zeros([3, 20, 20], (Kind::Float, Device::Cpu))).unwrap();
         assert_eq!(shift_test(&flat, 3).unwrap().left_over(), [0.0; 4]);
-        assert!(shift_test(&noise(), 1).unwrap().to_string().starts_with("the photo moved by 1 column; left"));
+        assert!(
+            shift_test(&noise(), 1).unwrap().to_string().starts_with("the photo moved by 1 column; left")
+        );
     }
 }

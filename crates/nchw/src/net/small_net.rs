@@ -98,8 +98,7 @@ impl SmallNet {
             .add(conv(&root / "conv3", &mut rng, 32, 64))
             .add_fn(end)
             .add(linear(&root / "linear", &mut rng, inputs, 10));
-        let names =
-            vec!["conv1", "relu1, max pool", "conv2", "relu2, max pool", "conv3", end_name, "linear"];
+        let names = vec!["conv1", "relu1, max pool", "conv2", "relu2, max pool", "conv3", end_name, "linear"];
         SmallNet { name, weights: Rc::new(weights), names, layers: Rc::new(layers) }
     }
 

@@ -58,7 +58,10 @@ impl ShuffledPixels {
     /// If the figure cannot be drawn.
     pub fn figure(&self) -> Result<Figure> {
         let chart = Chart::new("Plain and shuffled pixels", "epoch", "test accuracy in %");
-        self.curves().iter().fold(chart, |chart, curve| chart.line(&curve.name, &curve.test_percent())).figure()
+        self.curves()
+            .iter()
+            .fold(chart, |chart, curve| chart.line(&curve.name, &curve.test_percent()))
+            .figure()
     }
 }
 

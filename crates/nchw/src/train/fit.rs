@@ -361,7 +361,10 @@ fn shifted(images: &Tensor, rows: &Tensor, columns: &Tensor) -> Result<Tensor> {
     let size = images.size();
     let (n, c, area) = (size[0], size[1], size[2] * size[3]);
     let pixels = rows.f_mul_scalar(size[3])?.f_add(columns)?.f_view([n, 1, area])?;
-    Ok(images.f_reshape([n, c, area])?.f_gather(2, &pixels.f_expand([n, c, area], false)?, false)?.f_view(&size[..])?)
+    Ok(images
+        .f_reshape([n, c, area])?
+        .f_gather(2, &pixels.f_expand([n, c, area], false)?, false)?
+        .f_view(&size[..])?)
 }
 
 impl Model for Small<'_> {
@@ -444,7 +447,10 @@ mod tests {
         let data = Shapes10::draw(20, 1).unwrap();
         let default = FitSettings::default;
         let cases = [
-            (FitSettings { shift: 17, ..default() }, "expected a shift by up to 16 pixels, such as 2; got 17"),
+            (
+                FitSettings { shift: 17, ..default() },
+                "expected a shift by up to 16 pixels, such as 2; got 17",
+            ),
             (
                 FitSettings { epochs: 0, ..default() },
                 "expected at least 1 epoch and a batch size of at least 1; got epochs = 0, batch_size = 64",
@@ -504,7 +510,15 @@ mod tests {
             "MLP, epoch 2: training loss 0.004, training accuracy 100.0 %, test accuracy 84.6 %"
         );
         assert_eq!(curve.test_percent(), [25.0, 84.6]);
-        let last = EpochLog { epoch: 3, loss: 0.7, train_accuracy: 0.7, accuracy: 0.8, lr: 0.1, seconds: 5.0, speed: 1.0 };
+        let last = EpochLog {
+            epoch: 3,
+            loss: 0.7,
+            train_accuracy: 0.7,
+            accuracy: 0.8,
+            lr: 0.1,
+            seconds: 5.0,
+            speed: 1.0,
+        };
         assert_eq!(
             line(&last, 12, 6.0),
             "█████░░░░░░░░░░░░░░░ epoch 3 of 12, loss 0.700, test accuracy 80.0 %, 6 s, 18 s left"

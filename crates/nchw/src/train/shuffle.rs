@@ -175,11 +175,7 @@ debug_as_display!(ShuffledPixels);
 /// println!("{:?}", shuffled_pixels(&data, &data, &settings)?);
 /// # Ok::<(), nchw::Error>(())
 /// ```
-pub fn shuffled_pixels(
-    train: &Examples,
-    test: &Examples,
-    settings: &FitSettings,
-) -> Result<ShuffledPixels> {
+pub fn shuffled_pixels(train: &Examples, test: &Examples, settings: &FitSettings) -> Result<ShuffledPixels> {
     settings.check()?;
     train.check("the training set")?;
     test.check("the test set")?;
@@ -241,9 +237,9 @@ pub fn moved_shapes(nets: &[&SmallNet], as_learned: &Examples, moved: &Examples)
 impl fmt::Display for MovedShapes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "test accuracy     as learned     moved")?;
-        self.rows
-            .iter()
-            .try_for_each(|(name, here, there)| write!(f, "\n{name:16}{:>12}{:>10}", percent(*here), percent(*there)))
+        self.rows.iter().try_for_each(|(name, here, there)| {
+            write!(f, "\n{name:16}{:>12}{:>10}", percent(*here), percent(*there))
+        })
     }
 }
 

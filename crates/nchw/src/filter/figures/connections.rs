@@ -17,8 +17,7 @@ impl Connections {
         let stages = [self.full(), self.local(), self.shared()];
         stages.iter().try_for_each(readable)?;
         let [all, windows, one] = self.counts();
-        let titles =
-            [format!("everything: {all}"), format!("local: {windows}"), format!("shared: {one}")];
+        let titles = [format!("everything: {all}"), format!("local: {windows}"), format!("shared: {one}")];
         let mut panels = Vec::new();
         for (matrix, title) in stages.iter().zip(titles) {
             if !panels.is_empty() {

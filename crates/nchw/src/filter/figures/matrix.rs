@@ -24,7 +24,9 @@ pub(super) fn palette(matrix: &Matrix) -> Palette {
     match matrix.means() {
         Meaning::Signed => Palette::Signed,
         Meaning::Activations => Palette::Sequential,
-        Meaning::Image if matrix.ends().is_none() && Palette::fitting(matrix.values()) == Palette::Signed => Palette::Signed,
+        Meaning::Image if matrix.ends().is_none() && Palette::fitting(matrix.values()) == Palette::Signed => {
+            Palette::Signed
+        }
         Meaning::Image => Palette::Grey,
     }
 }

@@ -33,7 +33,9 @@ impl ShiftTest {
         let rows = vec![
             vec![Panel::heading("The output: the strength of vertical edges".into())],
             outputs,
-            vec![Panel::heading(format!("Left over, when the photo moves by {moved} and the output is moved back"))],
+            vec![Panel::heading(format!(
+                "Left over, when the photo moves by {moved} and the output is moved back"
+            ))],
             left,
         ];
         Layout { title: format!("A photo moves by {moved}"), rows, lines: Vec::new() }

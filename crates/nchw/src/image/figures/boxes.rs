@@ -1,11 +1,6 @@
 //! A photo with boxes around its objects.
 
-use crate::{
-    Result,
-    image::Boxes,
-    notebook::shows_its_figure,
-    text::number,
-};
+use crate::{Result, image::Boxes, notebook::shows_its_figure, text::number};
 use nchw_draw::{Figure, Frame, Layout, Panel, colour::LINES};
 
 impl Boxes {
