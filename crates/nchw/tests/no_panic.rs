@@ -414,14 +414,15 @@ fn boxes_in_photos() {
 
 #[test]
 fn connections_and_shifts() {
-    let inputs = (matrices(), images(), sizes(), sizes(), sizes());
-    for_a_while(inputs, |(kernel, photo, height, width, number)| {
+    let inputs = (matrices(), matrices(), images(), sizes(), sizes(), sizes());
+    for_a_while(inputs, |(kernel, image, photo, height, width, number)| {
         let filter = Filter::new("mine", kernel);
         for filter in [filter.clone(), filter.stride(number), filter.padding(number), filter.for_colour(RED)]
         {
             if let Some(layer) = shown(filter.connections(height, width)) {
                 assert_eq!(layer.counts()[0], layer.full().values().len());
                 shown(layer.figure());
+                shown(layer.multiply(&image));
             }
         }
         for columns in [number, number % 5] {

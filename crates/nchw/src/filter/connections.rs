@@ -52,8 +52,7 @@ impl Filter {
     /// use nchw::prelude::*;
     /// let image = Matrix::from([[0, 0, 1], [0, 5, 0], [2, 0, 0]]);
     /// let filter = Filter::new("mine", [[1, 2], [3, 4]]);
-    /// let units = image.tensor().view([1, 9]).matmul(&filter.connections(3, 3)?.shared().tensor());
-    /// assert_eq!(units.view([1, 1, 2, 2]), filter.convolve(&image)?.tensor());
+    /// assert_eq!(filter.connections(3, 3)?.multiply(&image)?, filter.convolve(&image)?);
     /// # Ok::<(), nchw::Error>(())
     /// ```
     pub fn connections(&self, height: usize, width: usize) -> Result<Connections> {
@@ -120,6 +119,36 @@ impl Connections {
         self.shared.clone()
     }
 
+    /// Multiplies the pixels of an image, as one row of numbers, by the matrix of shared weights: what the
+    /// layer computes.
+    ///
+    /// # Errors
+    /// When the image has another size than that of the layer.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let image = Matrix::from([[0, 0, 1], [0, 5, 0], [2, 0, 0]]);
+    /// let filter = Filter::new("mine", [[1, 2], [3, 4]]);
+    /// assert_eq!(filter.connections(3, 3)?.multiply(&image)?, filter.convolve(&image)?);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn multiply(&self, image: &Matrix) -> Result<Matrix> {
+        let pixels = self.full.height();
+        if image.values().len() != pixels || image.width() != self.widths[0] {
+            return Err(Error::new(format!(
+                "this layer looks at images of {} x {} (H x W), got {} x {}",
+                pixels / self.widths[0],
+                self.widths[0],
+                image.height(),
+                image.width()
+            )));
+        }
+        let row = image.tensor().f_view([1, pixels as i64])?;
+        let weights = self.shared.tensor().f_view([pixels as i64, -1])?;
+        let units = row.f_matmul(&weights)?.f_view([-1, self.widths[1] as i64])?;
+        Ok(Matrix::from_tensor(&units)?.meaning(Meaning::Signed))
+    }
+
     /// How many different weights each stage has.
     pub fn counts(&self) -> [usize; 3] {
         self.counts
@@ -167,6 +196,17 @@ mod tests {
         }
         assert!(layer.full().values().iter().all(|weight| *weight != 0.0));
         assert_eq!((layer.position(0, 5), layer.position(1, 3)), ("1,2".into(), "1,1".into()));
+    }
+
+    #[test]
+    fn the_matrix_computes_the_convolution() {
+        let image = Matrix::from_fn(4, 6, |row, column| (row * row + 3 * column) as f32).unwrap();
+        for filter in [Filter::vertical_edge(), Filter::emboss().with_bias(0.0).stride(2).padding(1)] {
+            let layer = filter.connections(4, 6).unwrap();
+            assert_eq!(layer.multiply(&image).unwrap(), filter.convolve(&image).unwrap());
+            let error = layer.multiply(&image.transpose()).unwrap_err().to_string();
+            assert_eq!(error, "this layer looks at images of 4 x 6 (H x W), got 6 x 4");
+        }
     }
 
     #[test]

@@ -25,8 +25,9 @@ use tch::{
 const MAX_EPOCHS: usize = 10_000;
 /// An image of 32 × 32, shifted by more, is mostly reflection.
 const MAX_SHIFT: usize = 16;
-/// A long training prints a line after so many seconds.
-const LINE_SECONDS: f64 = 6.0;
+/// A training prints a line after so many seconds, if it has come a quarter further; a slow one also without.
+const LINE_SECONDS: f64 = 5.0;
+const SLOW_LINE_SECONDS: f64 = 30.0;
 
 /// How to train a small network with [`fit`], [`SmallNet::train`] or
 /// [`shuffled_pixels`](super::shuffled_pixels); notebook 01 uses the default.
@@ -286,16 +287,18 @@ fn run(
         shifted: None,
     };
     let mut training = Training::of(model, settings.epochs, train.len(), settings.batch_size);
-    let mut printed = 0.0;
+    let mut printed = (0, 0.0);
     while !training.is_done() {
         training.learn(usize::MAX)?;
         training.end_epoch()?;
         let seconds = start.elapsed().as_secs_f64();
-        if let Some(last) = training.log.last()
-            && (training.is_done() || seconds - printed >= LINE_SECONDS)
-        {
-            println!("{name}: {}", line(last, settings.epochs, seconds));
-            printed = seconds;
+        if let Some(last) = training.log.last() {
+            let (epochs, waited) = (last.epoch - printed.0, seconds - printed.1);
+            let quarter = waited >= LINE_SECONDS && 4 * epochs >= settings.epochs;
+            if training.is_done() || quarter || waited >= SLOW_LINE_SECONDS {
+                println!("{name}: {}", line(last, settings.epochs, seconds));
+                printed = (last.epoch, seconds);
+            }
         }
     }
     let each = |value: fn(&EpochLog) -> f64| training.log.iter().map(value).collect();

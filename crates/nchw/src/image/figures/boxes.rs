@@ -26,7 +26,7 @@ impl Boxes {
         let alt = format!("The image {} with boxes, [x, y, w, h]: {list}", self.photo.name());
         let (c, h, w) = (self.photo.channels(), self.photo.height(), self.photo.width());
         let title = format!("{}   C={c}  H={h}  W={w}", self.photo.name());
-        Layout { title, rows: vec![vec![panel]], lines: Vec::new() }.figure(alt, self.to_string())
+        Layout { title, rows: vec![vec![panel]], lines: Vec::new() }.figure(alt.clone(), alt)
     }
 }
 
