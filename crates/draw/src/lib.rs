@@ -15,7 +15,7 @@ pub use colour::Palette;
 pub use figure::{Figure, PIXEL_RATIO, Pixels};
 pub use layout::{Layout, in_rows};
 pub use nchw_core::{Error, Result};
-pub use panels::{Content, Highlights, Panel};
+pub use panels::{Content, Frame, Highlights, Panel};
 
 #[cfg(test)]
 #[path = "../tests/common/pixels.rs"]

@@ -71,6 +71,22 @@ pub struct Highlights {
     pub known: Option<usize>,
 }
 
+/// A frame around a part of a panel, with a name.
+pub struct Frame {
+    /// Its position and size in the content's pixels.
+    pub left: f64,
+    /// See `left`.
+    pub top: f64,
+    /// See `left`.
+    pub width: f64,
+    /// See `left`.
+    pub height: f64,
+    /// What is written at its upper left corner.
+    pub name: String,
+    /// Its colour.
+    pub colour: [u8; 3],
+}
+
 /// One panel.
 pub struct Panel<'a> {
     /// The text above it.
@@ -83,11 +99,14 @@ pub struct Panel<'a> {
     pub width: f64,
     /// `(top, left, height, width)` of a thick frame, in the content's pixels.
     pub mark: Option<(usize, usize, usize, usize)>,
+    /// Frames with names.
+    pub frames: Vec<Frame>,
     /// Whether the numbers of rows and columns are written beside it.
     pub axes: bool,
-    /// The names of the rows of a square matrix; its columns get their indices. If empty, the number of rows
-    /// and columns is written instead.
+    /// The names of the rows of a matrix. If empty, the number of rows and columns is written instead.
     pub names: Vec<String>,
+    /// The names of its columns; if empty, the columns of a matrix with named rows get their indices.
+    pub column_names: Vec<String>,
 }
 
 impl<'a> Panel<'a> {
@@ -99,8 +118,10 @@ impl<'a> Panel<'a> {
             caption: String::new(),
             width,
             mark: None,
+            frames: Vec::new(),
             axes: true,
             names: Vec::new(),
+            column_names: Vec::new(),
         }
     }
     /// The same with a caption.
@@ -337,12 +358,37 @@ impl<'a> Panel<'a> {
             canvas.text(left - 5.0, y + height / 2.0, &size.0.to_string(), AXES.right());
             canvas.text(left + width / 2.0, y + height + 11.0, &size.1.to_string(), AXES);
         }
-        let each = self.names.len() as f64;
+        let middle = |i: usize, count: usize| (i as f64 + 0.5) / count as f64;
         for (i, name) in self.names.iter().enumerate() {
-            let at = (i as f64 + 0.5) / each;
-            canvas.text(left - 8.0, y + height * at, name, NAME.right());
-            canvas.text(left + width * at, y + height + 14.0, &i.to_string(), NAME);
+            canvas.text(left - 8.0, y + height * middle(i, self.names.len()), name, NAME.right());
         }
+        let columns = if self.names.is_empty() { 0 } else { size.1 };
+        for i in 0..columns {
+            let name = self.column_names.get(i).cloned().unwrap_or_else(|| i.to_string());
+            canvas.text(left + width * middle(i, columns), y + height + 14.0, &name, NAME);
+        }
+        for frame in &self.frames {
+            frame.draw(canvas, (left, y), width / size.1 as f64, left + width);
+        }
+    }
+}
+
+impl Frame {
+    /// Draws the frame into content whose upper left corner is at `origin`, whose pixels have the side
+    /// `unit`, and which ends at `right`.
+    fn draw(&self, canvas: &mut Canvas, origin: (f64, f64), unit: f64, right: f64) {
+        let [x, y] = [origin.0 + self.left * unit, origin.1 + self.top * unit];
+        let [width, height] = [self.width, self.height].map(|side| (side * unit).max(2.0));
+        // A thin white line makes the frame visible on its own colour.
+        canvas.frame(x - 1.0, y - 1.0, width + 2.0, height + 2.0, [255, 255, 255], 5.0);
+        canvas.frame(x, y, width, height, self.colour, 3.0);
+        let name = Text::new(15.0).bold().colour(readable_on(self.colour));
+        let tag = text_width(&self.name, name) + 12.0;
+        // Above the frame if there is room, and within the content.
+        let top = if y - 20.0 >= origin.1 { y - 20.0 } else { y };
+        let start = x.min(right - tag).max(origin.0);
+        canvas.fill(start, top, tag, 20.0, self.colour);
+        canvas.text(start + 6.0, top + 10.0, &self.name, name.left());
     }
 }
 

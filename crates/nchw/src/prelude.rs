@@ -8,8 +8,11 @@ pub use crate::{
     device,
     exercise::{exercise, your_turn},
     figure::Figure,
-    filter::{BLUE, FeatureMaps, Filter, Filters, GREEN, Input, Learned, RED, YELLOW, side_by_side},
-    image::Image,
+    filter::{
+        BLUE, Connections, FeatureMaps, Filter, Filters, GREEN, Input, Learned, RED, ShiftTest, YELLOW,
+        shift_test, side_by_side,
+    },
+    image::{Boxes, Image},
     machine,
     maps::{feature_maps, pictures},
     matrix::Matrix,
@@ -24,8 +27,8 @@ pub use crate::{
     summary,
     trace::receptive_field,
     train::{
-        Curve, FitSettings, Permutation, Precision, Recipe, ShuffledPixels, evaluate, fit, shuffled_pixels,
-        train,
+        Curve, FitSettings, MovedShapes, Permutation, Precision, Recipe, ShuffledPixels, evaluate, fit,
+        moved_shapes, shuffled_pixels, train,
     },
     typed,
 };

@@ -292,6 +292,7 @@ fn matrices_with_any_values() {
             assert_eq!(matrix.transpose().transpose().to_string(), matrix.to_string());
             assert_eq!(matrix.row(height).len(), if height < matrix.height() { matrix.width() } else { 0 });
             shown(matrix.figure(&title));
+            shown(matrix.between(matrix.at(0, 0), height as f32).figure(&title));
         }
     });
 }
@@ -392,6 +393,42 @@ fn filters_and_maps_of_any_tensor() {
             if let Some(learned) = learned {
                 shown(learned.figure());
                 shown(learned.chart("").figure());
+            }
+        }
+    });
+}
+
+#[test]
+fn boxes_in_photos() {
+    let boxes = prop::collection::vec((texts(), [numbers(), numbers(), numbers(), numbers()]), 0..4);
+    for_a_while((images(), boxes), |(photo, boxes)| {
+        let boxes: Vec<(&str, [f64; 4])> =
+            boxes.iter().map(|(name, numbers)| (name.as_str(), *numbers)).collect();
+        shown(photo.boxes(&boxes)).map(|found| shown(found.figure()));
+        let (h, w) = (photo.height() as f64, photo.width() as f64);
+        let whole: Vec<(&str, [f64; 4])> =
+            boxes.iter().map(|(name, _)| (*name, [w / 2.0, h / 2.0, w, h])).collect();
+        shown(photo.boxes(&whole)).map(|found| shown(found.figure()));
+    });
+}
+
+#[test]
+fn connections_and_shifts() {
+    let inputs = (matrices(), matrices(), images(), sizes(), sizes(), sizes());
+    for_a_while(inputs, |(kernel, image, photo, height, width, number)| {
+        let filter = Filter::new("mine", kernel);
+        for filter in [filter.clone(), filter.stride(number), filter.padding(number), filter.for_colour(RED)]
+        {
+            if let Some(layer) = shown(filter.connections(height, width)) {
+                assert_eq!(layer.counts()[0], layer.full().values().len());
+                shown(layer.figure());
+                shown(layer.multiply(&image));
+            }
+        }
+        for columns in [number, number % 5] {
+            if let Some(test) = shown(shift_test(&photo, columns)) {
+                assert_eq!(test.left_over().len(), 4);
+                shown(test.figure());
             }
         }
     });
@@ -545,10 +582,11 @@ fn permutations_of_pixels() {
 
 #[test]
 fn small_networks() {
-    let inputs = (batches(), tensors(), tensors(), sizes(), sizes(), numbers(), any::<u64>(), texts());
-    for_a_while(inputs, |(batch, images, labels, epochs, batch_size, learning_rate, seed, name)| {
+    let inputs =
+        (batches(), tensors(), tensors(), sizes(), sizes(), numbers(), sizes(), any::<u64>(), texts());
+    for_a_while(inputs, |(batch, images, labels, epochs, batch_size, learning_rate, shift, seed, name)| {
         let batch = batch.tensor();
-        for net in [SmallNet::mlp(seed), SmallNet::cnn(seed)] {
+        for net in [SmallNet::mlp(seed), SmallNet::cnn(seed), SmallNet::cnn_flat(seed)] {
             assert!(net.parameters() > 0);
             let _ = format!("{net:?}");
             shown(net.predict(&batch));
@@ -558,7 +596,7 @@ fn small_networks() {
             let drawn = Shapes10::draw(12, seed).unwrap();
             // Few epochs, which are trained, or too many, which are refused.
             let epochs = if epochs > 10_000 { epochs } else { epochs % 3 };
-            let settings = FitSettings { epochs, batch_size, learning_rate, seed };
+            let settings = FitSettings { epochs, batch_size, learning_rate, shift, seed };
             for (train, test) in [(&drawn, &drawn), (&data, &drawn), (&drawn, &data)] {
                 if let Some(curve) = shown(net.train(&name, train, test, &settings)) {
                     assert!((0.0..=1.0).contains(&curve.last_accuracy()));
@@ -576,8 +614,10 @@ fn small_networks() {
                     shown(fit(&name, &own, &vs, train, test, &settings));
                 }
             }
-            shown(shuffled_pixels(&data, &drawn, &drawn, &settings));
-            shown(shuffled_pixels(&drawn, &drawn, &drawn, &settings).map(|all| all.curves().len()));
+            shown(shuffled_pixels(&data, &drawn, &settings));
+            shown(shuffled_pixels(&drawn, &drawn, &settings).map(|all| all.curves().len()));
+            shown(moved_shapes(&[&net], &data, &drawn));
+            shown(moved_shapes(&[&net, &net], &drawn, &drawn));
         }
     });
 }

@@ -41,8 +41,15 @@ macro_rules! files {
 }
 
 /// The files, in the order of the course.
-const FILES: [(&str, &str); 5] =
-    files!["02-convolution", "03-channels", "04-padding-stride", "05-pooling", "07-what-it-sees"];
+const FILES: [(&str, &str); 7] = files![
+    "00-start",
+    "01-why-convolution",
+    "02-convolution",
+    "03-channels",
+    "04-padding-stride",
+    "05-pooling",
+    "07-what-it-sees",
+];
 
 /// All exercises, in the order of the course; parsed once.
 ///

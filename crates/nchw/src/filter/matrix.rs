@@ -28,6 +28,8 @@ use tch::Tensor;
 pub struct Matrix {
     grid: Grid,
     meaning: Meaning,
+    /// The numbers that are drawn black and white, if they are not the smallest and the largest.
+    ends: Option<(f32, f32)>,
 }
 
 /// What numbers mean, which decides their colours.
@@ -94,7 +96,7 @@ impl Matrix {
     }
 
     pub(crate) fn of_grid(grid: Grid) -> Matrix {
-        Matrix { grid, meaning: Meaning::Image }
+        Matrix { grid, meaning: Meaning::Image, ends: None }
     }
 
     /// Converts the matrix to a tensor of the shape that convolutions expect.
@@ -132,7 +134,25 @@ impl Matrix {
 
     /// Transposes the matrix: rows become columns.
     pub fn transpose(&self) -> Matrix {
-        Matrix { grid: self.grid.transpose(), meaning: self.meaning }
+        Matrix { grid: self.grid.transpose(), ..self.clone() }
+    }
+
+    /// The same numbers, drawn as a part of an image: `black` is black, `white` is white. Otherwise the
+    /// smallest and the largest number (or 0) are.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let bytes = Matrix::from([[180, 190], [200, 210]]).between(0.0, 255.0);
+    /// let figure = bytes.figure("A bright corner, from 0 to 255")?;
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn between(&self, black: f32, white: f32) -> Matrix {
+        Matrix { meaning: Meaning::Image, ends: Some((black, white)), ..self.clone() }
+    }
+
+    /// The numbers that are drawn black and white, if they were chosen.
+    pub(crate) fn ends(&self) -> Option<(f32, f32)> {
+        self.ends
     }
 
     /// The numbers as a grid.

@@ -1,17 +1,21 @@
 //! Filters (kernels), and what they make of a small matrix, a photo or feature maps.
 
+mod connections;
 mod convolve;
 mod figures;
 mod layer;
 mod learn;
 mod maps;
 pub mod matrix;
+mod shifts;
 
+pub use connections::Connections;
 pub use convolve::Input;
 pub use figures::side_by_side;
 pub use layer::Filters;
 pub use learn::Learned;
 pub use maps::FeatureMaps;
+pub use shifts::{ShiftTest, shift_test};
 
 use crate::{
     Error, Result,

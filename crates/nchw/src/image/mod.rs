@@ -1,8 +1,10 @@
 //! A photo: from a file to a tensor and back.
 
+mod boxes;
 mod figures;
 mod file;
 
+pub use boxes::Boxes;
 pub use figures::{maps, trace};
 
 use crate::{

@@ -1,6 +1,6 @@
-//! The two small networks of notebook 01.
+//! The small networks of notebook 01.
 //!
-//! Both are on the CPU, where the same seed gives the same numbers again.
+//! They are on the CPU, where the same seed gives the same numbers again.
 
 use crate::{
     Result,
@@ -10,7 +10,7 @@ use crate::{
     random::Rng,
     summary::{Layered, Layers},
 };
-use std::fmt;
+use std::{fmt, rc::Rc};
 use tch::{
     Device, Kind, Tensor,
     nn::{self, Module},
@@ -20,6 +20,8 @@ use tch::{
 const PREDICT_BATCH: i64 = 500;
 
 /// A small network for 32 × 32 RGB images of ten classes.
+///
+/// A clone is the same network: training one trains the other.
 ///
 /// # Source
 /// Lecture part 1: a fully connected network compared with a convolutional one.
@@ -31,12 +33,13 @@ const PREDICT_BATCH: i64 = 500;
 /// assert_eq!(net.predict(&data.images)?.size(), [6]);
 /// # Ok::<(), nchw::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct SmallNet {
     pub(crate) name: &'static str,
-    pub(crate) weights: nn::VarStore,
+    pub(crate) weights: Rc<nn::VarStore>,
     /// The names of the layers.
-    names: &'static [&'static str],
-    layers: nn::Sequential,
+    names: Vec<&'static str>,
+    layers: Rc<nn::Sequential>,
 }
 
 impl SmallNet {
@@ -54,8 +57,8 @@ impl SmallNet {
             .add(linear(&root / "linear2", &mut rng, 128, 64))
             .add_fn(Tensor::relu)
             .add(linear(&root / "linear3", &mut rng, 64, 10));
-        let names = &["flatten", "linear1", "relu1", "linear2", "relu2", "linear3"];
-        SmallNet { name: "MLP", weights, names, layers }
+        let names = vec!["flatten", "linear1", "relu1", "linear2", "relu2", "linear3"];
+        SmallNet { name: "MLP", weights: Rc::new(weights), names, layers: Rc::new(layers) }
     }
 
     /// A convolutional network: three 3 × 3 convolutions with 16, 32 and 64 filters, max pooling after
@@ -63,6 +66,27 @@ impl SmallNet {
     ///
     /// The same seed gives the same initial weights.
     pub fn cnn(seed: u64) -> SmallNet {
+        let mean = |maps: &Tensor| maps.relu().mean_dim([2i64, 3].as_slice(), false, Kind::Float);
+        SmallNet::convolutional(seed, "CNN", "relu3, global mean", mean, 64)
+    }
+
+    /// The same convolutions as in [`SmallNet::cnn`], but with another end: the 64 maps of 8 × 8 are
+    /// flattened, and a linear layer connects all 4,096 numbers to the classes.
+    ///
+    /// The same seed gives the same initial weights.
+    pub fn cnn_flat(seed: u64) -> SmallNet {
+        let flatten = |maps: &Tensor| maps.relu().flatten(1, -1);
+        SmallNet::convolutional(seed, "CNN, flattened", "relu3, flatten", flatten, 64 * 8 * 8)
+    }
+
+    /// Three convolutions, then what `end` makes of the last maps: `inputs` numbers for the linear layer.
+    fn convolutional(
+        seed: u64,
+        name: &'static str,
+        end_name: &'static str,
+        end: fn(&Tensor) -> Tensor,
+        inputs: i64,
+    ) -> SmallNet {
         let mut rng = Rng::new(seed, INITIAL_WEIGHTS);
         let weights = nn::VarStore::new(Device::Cpu);
         let root = weights.root();
@@ -72,18 +96,10 @@ impl SmallNet {
             .add(conv(&root / "conv2", &mut rng, 16, 32))
             .add_fn(|maps| maps.relu().max_pool2d_default(2))
             .add(conv(&root / "conv3", &mut rng, 32, 64))
-            .add_fn(|maps| maps.relu().mean_dim([2i64, 3].as_slice(), false, Kind::Float))
-            .add(linear(&root / "linear", &mut rng, 64, 10));
-        let names = &[
-            "conv1",
-            "relu1, max pool",
-            "conv2",
-            "relu2, max pool",
-            "conv3",
-            "relu3, global mean",
-            "linear",
-        ];
-        SmallNet { name: "CNN", weights, names, layers }
+            .add_fn(end)
+            .add(linear(&root / "linear", &mut rng, inputs, 10));
+        let names = vec!["conv1", "relu1, max pool", "conv2", "relu2, max pool", "conv3", end_name, "linear"];
+        SmallNet { name, weights: Rc::new(weights), names, layers: Rc::new(layers) }
     }
 
     /// The number of parameters: weights and biases.
@@ -151,7 +167,7 @@ fn standardised(images: &Tensor) -> Result<Tensor> {
 
 impl Layered for SmallNet {
     fn layers(&self) -> Result<Layers> {
-        Ok(Layers::named(["contrast 1"].iter().chain(self.names).copied(), Some(&self.weights)))
+        Ok(Layers::named(["contrast 1"].iter().chain(&self.names).copied(), Some(&self.weights)))
     }
 
     fn outputs(&self, images: &Tensor, count: usize) -> Result<Vec<Tensor>> {
@@ -196,7 +212,9 @@ mod tests {
         let cnn = 3 * 9 * 16 + 16 + (16 * 9 * 32 + 32) + (32 * 9 * 64 + 64) + (64 * 10 + 10);
         assert_eq!(SmallNet::mlp(1).parameters(), mlp);
         assert_eq!(SmallNet::cnn(1).parameters(), cnn);
+        assert_eq!(SmallNet::cnn_flat(1).parameters(), cnn + (4096 - 64) * 10);
         assert_eq!(format!("{:?}", SmallNet::cnn(1)), "CNN with 24234 parameters");
+        assert_eq!(format!("{:?}", SmallNet::cnn_flat(1)), "CNN, flattened with 64554 parameters");
     }
 
     #[test]

@@ -84,9 +84,9 @@ impl Batches {
         let mut columns = Vec::with_capacity(self.len() * SIDE as usize);
         for &image in &order {
             let [down, right] = shifts[image as usize];
-            rows.extend((0..SIDE).map(|y| (image * SIDE + reflect(y - down)) * SIDE));
+            rows.extend((0..SIDE).map(|y| (image * SIDE + reflect(y - down, SIDE)) * SIDE));
             columns.extend((0..SIDE).map(|x| {
-                let x = reflect(x - right);
+                let x = reflect(x - right, SIDE);
                 if mirrored[image as usize] { SIDE - 1 - x } else { x }
             }));
         }
@@ -150,8 +150,8 @@ impl Batches {
     }
 }
 
-/// Reflection at the edge: position -1 is position 1 again.
-fn reflect(position: i64) -> i64 {
-    let last = SIDE - 1;
+/// Reflection at the edge of `side` positions: position -1 is position 1 again.
+pub(super) fn reflect(position: i64, side: i64) -> i64 {
+    let last = side - 1;
     last - (last - position.abs()).abs()
 }

@@ -1,8 +1,10 @@
 //! Figures of a training and of its result, and how a cell displays them.
 
 use super::{
+    fit::Curve,
     report::Report,
     run::{Run, Status},
+    shuffle::ShuffledPixels,
     training::EpochLog,
 };
 use crate::{
@@ -33,6 +35,33 @@ impl Run {
         let loss = Chart::new("Loss", format!("epoch ({})", status.about), "cross-entropy")
             .line("training", &line(|epoch| epoch.loss));
         stacked(&[accuracy, loss])
+    }
+}
+
+impl Curve {
+    /// Draws the accuracy on the training images and on the test images.
+    ///
+    /// # Errors
+    /// If there is no epoch.
+    pub fn figure(&self) -> Result<Figure> {
+        Chart::new(&self.name, "epoch", "accuracy in %")
+            .line("training", &self.train_percent())
+            .line("test", &self.test_percent())
+            .figure()
+    }
+}
+
+impl ShuffledPixels {
+    /// Draws the test accuracy of the four trainings.
+    ///
+    /// # Errors
+    /// If the figure cannot be drawn.
+    pub fn figure(&self) -> Result<Figure> {
+        let chart = Chart::new("Plain and shuffled pixels", "epoch", "test accuracy in %");
+        self.curves()
+            .iter()
+            .fold(chart, |chart, curve| chart.line(&curve.name, &curve.test_percent()))
+            .figure()
     }
 }
 
@@ -182,4 +211,6 @@ shows!(
     },
     Status: |status| Output::html(status.html(), status),
     Report: |report| Output::figure_or_text(report.figure(), report),
+    Curve: |curve| Output::figure_or_text(curve.figure(), curve),
+    ShuffledPixels: |result| Output::figure_or_text(result.figure(), result),
 );

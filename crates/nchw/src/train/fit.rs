@@ -1,17 +1,21 @@
 //! Training small networks, such as the two of notebook 01 or a learner's own.
 
-use super::training::{EpochLog, Model, Steps, Training};
+use super::{
+    batches::reflect,
+    training::{EpochLog, Model, Steps, Training, bar, duration},
+};
 use crate::{
     Error, Result,
     check::{check_classes, check_labels},
     data::Examples,
+    error::debug_as_display,
     gradient::check_graph,
     net::{SmallNet, small_net::accuracy},
     random::Rng,
     runtime::caught,
     shapes::times,
 };
-use std::time::Instant;
+use std::{fmt, time::Instant};
 use tch::{
     Kind, Tensor,
     nn::{self, OptimizerConfig},
@@ -19,6 +23,11 @@ use tch::{
 
 /// More epochs would take hours.
 const MAX_EPOCHS: usize = 10_000;
+/// An image of 32 × 32, shifted by more, is mostly reflection.
+const MAX_SHIFT: usize = 16;
+/// A training prints a line after so many seconds, if it has come a quarter further; a slow one also without.
+const LINE_SECONDS: f64 = 5.0;
+const SLOW_LINE_SECONDS: f64 = 30.0;
 
 /// How to train a small network with [`fit`], [`SmallNet::train`] or
 /// [`shuffled_pixels`](super::shuffled_pixels); notebook 01 uses the default.
@@ -36,14 +45,17 @@ pub struct FitSettings {
     pub batch_size: usize,
     /// Adam's learning rate at the start; it falls linearly to 0.
     pub learning_rate: f64,
-    /// The seed of the order of the images. `shuffled_pixels` also takes the initial weights and the
+    /// Augmentation: in each epoch, every training image is shifted at random by up to so many rows and
+    /// columns, with reflection at the edge. 0 leaves them where they are.
+    pub shift: usize,
+    /// The seed of the order of the images, and of their shifts. `shuffled_pixels` also takes the initial weights and the
     /// permutation from it.
     pub seed: u64,
 }
 
 impl Default for FitSettings {
     fn default() -> FitSettings {
-        FitSettings { epochs: 12, batch_size: 64, learning_rate: 3e-3, seed: 1 }
+        FitSettings { epochs: 12, batch_size: 64, learning_rate: 3e-3, shift: 0, seed: 1 }
     }
 }
 
@@ -67,7 +79,28 @@ impl FitSettings {
                 self.learning_rate
             )));
         }
+        if self.shift > MAX_SHIFT {
+            return Err(Error::new(format!(
+                "expected a shift by up to {MAX_SHIFT} pixels, such as 2; got {}",
+                self.shift
+            )));
+        }
         Ok(())
+    }
+
+    /// Refuses images that cannot be shifted so far.
+    fn check_shift(&self, images: &Tensor) -> Result<()> {
+        match images.size()[..] {
+            _ if self.shift == 0 => Ok(()),
+            [_, _, h, w] if h.min(w) > self.shift as i64 => Ok(()),
+            _ => Err(Error::new(format!(
+                "expected images N C H W with more than {} rows and columns, to shift them by up to {}; got \
+                 {:?}. `shift: 0` leaves them where they are",
+                self.shift,
+                self.shift,
+                images.size()
+            ))),
+        }
     }
 }
 
@@ -81,7 +114,7 @@ impl FitSettings {
 /// assert_eq!(curve.accuracy.len(), 1);
 /// # Ok::<(), nchw::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Curve {
     /// The network and the data, such as "CNN, plain pixels".
     pub name: String,
@@ -100,10 +133,37 @@ impl Curve {
     pub fn last_accuracy(&self) -> f64 {
         self.accuracy.last().copied().unwrap_or(0.0)
     }
+
+    /// Test accuracy after each epoch, in %.
+    pub fn test_percent(&self) -> Vec<f64> {
+        self.accuracy.iter().map(|share| 100.0 * share).collect()
+    }
+
+    /// Training accuracy during each epoch, in %.
+    pub fn train_percent(&self) -> Vec<f64> {
+        self.train_accuracy.iter().map(|share| 100.0 * share).collect()
+    }
 }
 
+impl fmt::Display for Curve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = |values: &[f64]| values.last().copied().unwrap_or(f64::NAN);
+        write!(
+            f,
+            "{}, epoch {}: training loss {:.3}, training accuracy {:.1} %, test accuracy {:.1} %",
+            self.name,
+            self.loss.len(),
+            last(&self.loss),
+            100.0 * last(&self.train_accuracy),
+            100.0 * last(&self.accuracy)
+        )
+    }
+}
+
+debug_as_display!(Curve);
+
 /// Trains a network of your own with Adam: any module of tch that gives one score per class. Tests it
-/// after every epoch, and prints a line per epoch. `name` is the name of the curve.
+/// after every epoch, and prints its progress. `name` is the name of the curve.
 ///
 /// `weights` is the `VarStore` in which the layers were created. If `fit` is called again, it continues
 /// with the present weights.
@@ -126,7 +186,7 @@ impl Curve {
 /// let net = nn::seq()
 ///     .add(nn::conv2d(vs.root(), 1, 2, 3, Default::default()))
 ///     .add_fn(|maps| maps.mean_dim([2i64, 3].as_slice(), false, Kind::Float));
-/// let settings = FitSettings { epochs: 20, batch_size: 10, learning_rate: 0.1, seed: 1 };
+/// let settings = FitSettings { epochs: 20, batch_size: 10, learning_rate: 0.1, ..FitSettings::default() };
 /// let curve = fit("brightness", &net, &vs, &data, &data, &settings)?;
 /// assert_eq!(curve.last_accuracy(), 1.0);
 /// # Ok::<(), nchw::Error>(())
@@ -145,6 +205,7 @@ pub fn fit(
             "this VarStore has no parameters: pass the one in which the layers of the network were created",
         ));
     }
+    settings.check_shift(&train.images)?;
     let logits = |images: &Tensor| -> Result<Tensor> {
         let images = match images.kind() {
             Kind::Uint8 => images.f_to_kind(Kind::Float)? / 255.0,
@@ -177,8 +238,8 @@ pub fn fit(
 }
 
 impl SmallNet {
-    /// Trains on `train`, tests on `test` after every epoch, and prints a line per epoch. `name` is
-    /// the name of the curve.
+    /// Trains on `train`, tests on `test` after every epoch, and prints its progress. `name` is the name
+    /// of the curve.
     ///
     /// If it is called again, it continues with the present weights.
     ///
@@ -205,7 +266,7 @@ impl SmallNet {
     }
 }
 
-/// Trains a network that computes `logits`, and prints a line per epoch.
+/// Trains a network that computes `logits`, and prints a line every few seconds and at the end.
 fn run(
     name: &str,
     logits: &dyn Fn(&Tensor) -> Result<Tensor>,
@@ -223,20 +284,21 @@ fn run(
         test,
         settings,
         order: Tensor::new(),
+        shifted: None,
     };
     let mut training = Training::of(model, settings.epochs, train.len(), settings.batch_size);
+    let mut printed = (0, 0.0);
     while !training.is_done() {
         training.learn(usize::MAX)?;
         training.end_epoch()?;
+        let seconds = start.elapsed().as_secs_f64();
         if let Some(last) = training.log.last() {
-            println!(
-                "{name}: epoch {:2} of {}, loss {:.3}, test accuracy {:5.1} %, {:.1} s",
-                last.epoch,
-                settings.epochs,
-                last.loss,
-                100.0 * last.accuracy,
-                start.elapsed().as_secs_f64()
-            );
+            let (epochs, waited) = (last.epoch - printed.0, seconds - printed.1);
+            let quarter = waited >= LINE_SECONDS && 4 * epochs >= settings.epochs;
+            if training.is_done() || quarter || waited >= SLOW_LINE_SECONDS {
+                println!("{name}: {}", line(last, settings.epochs, seconds));
+                printed = (last.epoch, seconds);
+            }
         }
     }
     let each = |value: fn(&EpochLog) -> f64| training.log.iter().map(value).collect();
@@ -249,6 +311,20 @@ fn run(
     })
 }
 
+/// The last epoch as a line: progress bar, loss, accuracy, time and remaining time.
+fn line(last: &EpochLog, epochs: usize, seconds: f64) -> String {
+    let left = seconds / last.epoch as f64 * (epochs - last.epoch) as f64;
+    let left = if last.epoch < epochs { format!(", {} left", duration(left)) } else { String::new() };
+    format!(
+        "{} epoch {} of {epochs}, loss {:.3}, test accuracy {:.1} %, {}{left}",
+        bar(last.epoch, epochs),
+        last.epoch,
+        last.loss,
+        100.0 * last.accuracy,
+        duration(seconds)
+    )
+}
+
 /// A small network in training: Adam, and a learning rate that falls linearly to 0.
 struct Small<'a> {
     logits: &'a dyn Fn(&Tensor) -> Result<Tensor>,
@@ -259,18 +335,59 @@ struct Small<'a> {
     settings: &'a FitSettings,
     /// The order of the training images in the current epoch.
     order: Tensor,
+    /// The shifted images of the current epoch, in this order: which rows and which columns of the images
+    /// they consist of, `[N, H, 1]` and `[N, 1, W]`.
+    shifted: Option<[Tensor; 2]>,
+}
+
+impl Small<'_> {
+    /// Draws by how much each image is shifted in this epoch.
+    fn draw_shifts(&self, rng: &mut Rng) -> Result<Option<[Tensor; 2]>> {
+        let &[n, _, h, w] = &self.train.images.size()[..] else { return Ok(None) };
+        let shift = self.settings.shift as i64;
+        let mut draw = |side: i64| -> Result<Tensor> {
+            let shifts = (0..n).map(|_| rng.below(2 * shift as usize + 1) as i64 - shift);
+            let from = shifts.flat_map(|by| (0..side).map(move |at| reflect(at - by, side)));
+            let from = Tensor::f_from_slice(&from.collect::<Vec<i64>>())?.f_view([n, side])?;
+            Ok(from.f_to_device(self.train.images.device())?)
+        };
+        let (rows, columns) = (draw(h)?, draw(w)?);
+        Ok(Some([rows.f_unsqueeze(2)?, columns.f_unsqueeze(1)?]))
+    }
+}
+
+/// Images that consist of these rows and columns of others.
+///
+/// # Shapes
+/// `[N, C, H, W]`, rows `[N, H, 1]`, columns `[N, 1, W]` → `[N, C, H, W]`
+fn shifted(images: &Tensor, rows: &Tensor, columns: &Tensor) -> Result<Tensor> {
+    let size = images.size();
+    let (n, c, area) = (size[0], size[1], size[2] * size[3]);
+    let pixels = rows.f_mul_scalar(size[3])?.f_add(columns)?.f_view([n, 1, area])?;
+    Ok(images
+        .f_reshape([n, c, area])?
+        .f_gather(2, &pixels.f_expand([n, c, area], false)?, false)?
+        .f_view(&size[..])?)
 }
 
 impl Model for Small<'_> {
     fn start_epoch(&mut self, epoch: usize) -> Result<()> {
-        let order = Rng::new(self.settings.seed, 1 + epoch as u64).order(self.train.len());
+        let mut rng = Rng::new(self.settings.seed, 1 + epoch as u64);
+        let order = rng.order(self.train.len());
         self.order = Tensor::f_from_slice(&order)?.f_to_device(self.train.images.device())?;
+        if self.settings.shift > 0 {
+            self.shifted = self.draw_shifts(&mut rng)?;
+        }
         Ok(())
     }
 
     fn logits(&self, from: usize, count: usize) -> Result<(Tensor, Tensor)> {
         let indices = self.order.f_narrow(0, from as i64, count as i64)?;
-        let images = self.train.images.f_index_select(0, &indices)?;
+        let mut images = self.train.images.f_index_select(0, &indices)?;
+        if let Some([rows, columns]) = &self.shifted {
+            let part = |all: &Tensor| all.f_narrow(0, from as i64, count as i64);
+            images = shifted(&images, &part(rows)?, &part(columns)?)?;
+        }
         Ok(((self.logits)(&images)?, self.train.labels.f_index_select(0, &indices)?))
     }
 
@@ -302,7 +419,7 @@ impl Model for Small<'_> {
 mod tests {
     use super::*;
     use crate::data::Shapes10;
-    use tch::Device;
+    use tch::{Device, IndexOp};
 
     #[test]
     fn training_gives_the_same_inside_no_grad() {
@@ -334,6 +451,10 @@ mod tests {
         let default = FitSettings::default;
         let cases = [
             (
+                FitSettings { shift: 17, ..default() },
+                "expected a shift by up to 16 pixels, such as 2; got 17",
+            ),
+            (
                 FitSettings { epochs: 0, ..default() },
                 "expected at least 1 epoch and a batch size of at least 1; got epochs = 0, batch_size = 64",
             ),
@@ -350,6 +471,61 @@ mod tests {
             let error = SmallNet::mlp(1).train("x", &data, &data, &settings).unwrap_err();
             assert_eq!(error.to_string(), expected);
         }
+    }
+
+    #[test]
+    fn a_shift_moves_whole_images() {
+        let images = Tensor::arange(2 * 3 * 4 * 5, (Kind::Int64, Device::Cpu)).view([2, 3, 4, 5]);
+        let rows = Tensor::from_slice(&[1i64, 0, 1, 2, 0, 1, 2, 3]).view([2, 4, 1]);
+        let columns = Tensor::from_slice(&[0i64, 1, 2, 3, 4, 2, 3, 4, 3, 2]).view([2, 1, 5]);
+        let moved = shifted(&images, &rows, &columns).unwrap();
+        // The first image one row down, the second one two columns to the left; the edge is reflected.
+        let padded = images.to_kind(Kind::Float).reflection_pad2d([2, 2, 2, 2]).to_kind(Kind::Int64);
+        assert_eq!(moved.i(0), padded.i((0, .., 1..5, 2..7)));
+        assert_eq!(moved.i(1), padded.i((1, .., 2..6, 4..9)));
+    }
+
+    #[test]
+    fn augmentation_draws_other_images_in_every_epoch_and_repeats_with_the_seed() {
+        let data = Shapes10::draw(30, 1).unwrap();
+        let settings = FitSettings { epochs: 2, batch_size: 8, shift: 2, ..FitSettings::default() };
+        let train = |settings: &FitSettings| SmallNet::mlp(3).train("MLP", &data, &data, settings).unwrap();
+        assert_eq!(train(&settings).loss, train(&settings).loss);
+        assert_ne!(train(&settings).loss, train(&FitSettings { shift: 0, ..settings.clone() }).loss);
+        let flat = Examples { images: data.images.flatten(1, -1), labels: data.labels.shallow_clone() };
+        let vs = nn::VarStore::new(Device::Cpu);
+        let net = nn::seq().add(nn::linear(vs.root(), 3072, 10, Default::default()));
+        let error = fit("flat", &net, &vs, &flat, &flat, &settings).unwrap_err().to_string();
+        assert!(error.starts_with("expected images N C H W with more than 2 rows and columns"), "{error}");
+    }
+
+    #[test]
+    fn a_curve_reads_like_a_sentence() {
+        let curve = Curve {
+            name: "MLP".into(),
+            loss: vec![1.5, 0.0041],
+            train_accuracy: vec![0.5, 0.9996],
+            accuracy: vec![0.25, 0.846],
+            seconds: 4.0,
+        };
+        assert_eq!(
+            format!("{curve:?}"),
+            "MLP, epoch 2: training loss 0.004, training accuracy 100.0 %, test accuracy 84.6 %"
+        );
+        assert_eq!(curve.test_percent(), [25.0, 84.6]);
+        let last = EpochLog {
+            epoch: 3,
+            loss: 0.7,
+            train_accuracy: 0.7,
+            accuracy: 0.8,
+            lr: 0.1,
+            seconds: 5.0,
+            speed: 1.0,
+        };
+        assert_eq!(
+            line(&last, 12, 6.0),
+            "█████░░░░░░░░░░░░░░░ epoch 3 of 12, loss 0.700, test accuracy 80.0 %, 6 s, 18 s left"
+        );
     }
 
     /// Images and labels for [`fit`]: bright images are of class 1, dark ones of class 0.

@@ -24,7 +24,7 @@ pub(crate) use folder::{runs, snapshots};
 pub use recipe::{Precision, Recipe};
 pub use report::{Report, evaluate};
 pub use run::{Run, State, Status, train};
-pub use shuffle::{Permutation, ShuffledPixels, shuffled_pixels};
+pub use shuffle::{MovedShapes, Permutation, ShuffledPixels, moved_shapes, shuffled_pixels};
 pub use training::EpochLog;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::{
     folder::{ACCURACY, DATA, EPOCHS, WEIGHTS, runs, shown, snapshot},
     recipe::Recipe,
     trainer::Trainer,
-    training::EpochLog,
+    training::{EpochLog, bar, duration},
 };
 use crate::{Error, Result, data::Dataset, error::debug_as_display, files, net::LectureNet, runtime::caught};
 use std::{
@@ -324,31 +324,18 @@ impl Run {
 impl Status {
     /// One epoch as a line: progress bar, loss, accuracy, learning rate, time, remaining time.
     pub fn line(&self, log: &EpochLog) -> String {
-        const LENGTH: usize = 20;
-        let full = LENGTH * log.epoch / self.epochs;
         let left = log.seconds / log.epoch as f64 * (self.epochs - log.epoch) as f64;
         format!(
-            "epoch {:3} of {} {}{} loss {:.3}  test {:5.1} %  lr {:.3}  {}, {} left",
+            "epoch {:3} of {} {} loss {:.3}  test {:5.1} %  lr {:.3}  {}, {} left",
             log.epoch,
             self.epochs,
-            "█".repeat(full),
-            "░".repeat(LENGTH - full),
+            bar(log.epoch, self.epochs),
             log.loss,
             100.0 * log.accuracy,
             log.lr,
             duration(log.seconds),
             duration(left)
         )
-    }
-}
-
-/// A duration for people, such as `3 min 05 s`.
-fn duration(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match whole {
-        0..60 => format!("{whole} s"),
-        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
     }
 }
 

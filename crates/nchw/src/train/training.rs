@@ -231,6 +231,23 @@ impl<M: Model> Training<M> {
     }
 }
 
+/// A progress bar: `████░░░░░░░░░░░░░░░░`.
+pub(super) fn bar(done: usize, all: usize) -> String {
+    const LENGTH: usize = 20;
+    let full = LENGTH * done / all;
+    "█".repeat(full) + &"░".repeat(LENGTH - full)
+}
+
+/// A duration for people, such as `3 min 05 s`.
+pub(super) fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
 impl fmt::Display for EpochLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "loss {:.3}, test {:.1} %", self.loss, 100.0 * self.accuracy)

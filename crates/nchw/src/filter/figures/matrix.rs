@@ -6,7 +6,7 @@ use crate::{
     matrix::{Matrix, Meaning},
     notebook::{Output, shows},
 };
-use nchw_draw::{Figure, Highlights, Layout, Palette, Panel};
+use nchw_draw::{Content, Figure, Highlights, Layout, Palette, Panel};
 
 impl Matrix {
     /// Draws the matrix with its numbers: an image in grey; a result of a convolution, or a matrix with
@@ -24,13 +24,15 @@ pub(super) fn palette(matrix: &Matrix) -> Palette {
     match matrix.means() {
         Meaning::Signed => Palette::Signed,
         Meaning::Activations => Palette::Sequential,
-        Meaning::Image if Palette::fitting(matrix.values()) == Palette::Signed => Palette::Signed,
+        Meaning::Image if matrix.ends().is_none() && Palette::fitting(matrix.values()) == Palette::Signed => {
+            Palette::Signed
+        }
         Meaning::Image => Palette::Grey,
     }
 }
 
 /// Draws small matrices side by side, wrapped to the width of the page, each with its title. Matrices of one
-/// kind (images, results, activations) share one colour scale.
+/// kind (images, results, activations) share one colour scale, unless it was chosen with `between`.
 ///
 /// # Errors
 /// When no matrix is given, or one is too large to read.
@@ -50,7 +52,12 @@ pub fn side_by_side(title: &str, matrices: &[(&str, &Matrix)]) -> Result<Figure>
         readable(matrix)?;
         panels.push(Panel::cells(*name, matrix.grid(), palette(matrix), Highlights::default()));
     }
-    on_one_scale(&mut panels);
+    on_one_scale(panels.iter_mut().zip(matrices).filter(|(_, (_, m))| m.ends().is_none()).map(|(p, _)| p));
+    for (panel, (_, matrix)) in panels.iter_mut().zip(matrices) {
+        if let (Content::Cells { range, .. }, Some(ends)) = (&mut panel.content, matrix.ends()) {
+            *range = ends;
+        }
+    }
     let described =
         |(name, m): &(&str, &Matrix)| format!("{name}{}{m}", if name.is_empty() { "" } else { ":\n" });
     let text: Vec<String> = matrices.iter().map(described).collect();
@@ -80,6 +87,15 @@ mod tests {
         assert!(count > 6000 && (80..=100).contains(&(right - left)), "{count} from {left} to {right}");
         let (_, [_, first, ..]) = area(&nan, [128, 128, 128]);
         assert!(top >= first + 80 && (80..=88).contains(&(bottom - top)), "from {top} to {bottom}, {first}");
+    }
+
+    #[test]
+    fn a_chosen_scale_is_absolute() {
+        let grey = |matrix: &Matrix, value: u8| area(&matrix.figure("").unwrap(), [value; 3]).0;
+        let matrix = Matrix::from([[180, 190], [200, 210]]);
+        // 180 of 255, in steps of 1 / 255; without a chosen scale, 210 is white.
+        assert!(grey(&matrix.between(0.0, 255.0), 180) > 5000);
+        assert!(grey(&matrix, 180) < 500 && grey(&(matrix.between(0.0, 360.0)), 127) > 5000);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Figures of matrices, filters and feature maps.
 
 mod cells;
+mod connections;
 mod learned;
 mod maps;
 mod matrix;
+mod shifts;
 mod steps;
 
 pub use matrix::side_by_side;

@@ -136,16 +136,18 @@ pub fn pictures(title: &str, batch: &Tensor, names: &[&str]) -> Result<Figure> {
             names.len()
         )));
     }
-    let columns = match count {
-        1..=6 => count as usize,
+    let most = match count {
+        1..=6 => 6,
         7..=32 => 8,
         _ => 12,
     };
-    let width_each = (860.0 / columns as f64 - 52.0).min(260.0);
+    // All rows have about the same number of images.
+    let columns = (count as usize).div_ceil((count as usize).div_ceil(most));
+    let width_each = (880.0 / columns as f64 - 16.0).min(280.0);
     let panel = |number: usize| {
         let image = Image::from_tensor(&batch.f_narrow(0, number as i64, 1)?)?;
         let name = names.get(number).map_or_else(|| number.to_string(), |name| (*name).to_owned());
-        Ok(Panel::picture(name, image.pixels(), width_each))
+        Ok(Panel::picture(name, image.pixels(), width_each).bare())
     };
     let rows = in_rows((0..count as usize).map(panel).collect::<Result<_>>()?, columns);
     let shape = format!("N={count}  C={channels}  H={height}  W={width}");

@@ -1,5 +1,6 @@
 //! Figures of images.
 
+mod boxes;
 pub mod maps;
 pub mod trace;
 
