@@ -230,9 +230,7 @@ impl Heat {
     /// # Errors
     /// When there is not enough memory.
     pub fn enlarged(&self) -> Result<Tensor> {
-        let size = [self.image.height() as i64, self.image.width() as i64];
-        let maps = self.map.f_unsqueeze(0)?.f_unsqueeze(0)?;
-        Ok(maps.f_upsample_bilinear2d(size, false, None, None)?.f_view(size)?)
+        enlarge(&self.map, [self.image.height() as i64, self.image.width() as i64])
     }
 
     /// The range of the numbers, and the position of the largest unless all are equal.
@@ -253,6 +251,15 @@ impl Heat {
             None => format!("{range}, of {size}"),
         }))
     }
+}
+
+/// A map, enlarged by bilinear interpolation.
+///
+/// # Shapes
+/// `[H, W]` → `size`
+pub(super) fn enlarge(map: &Tensor, size: [i64; 2]) -> Result<Tensor> {
+    let maps = map.f_unsqueeze(0)?.f_unsqueeze(0)?;
+    Ok(maps.f_upsample_bilinear2d(size, false, None, None)?.f_view(size)?)
 }
 
 /// Capitalizes the first letter.

@@ -88,17 +88,11 @@ fn a_bright_corner_stays_in_its_corner() {
     });
     // A heat map beside the image and over it: two panels.
     check_corners(2, |at| view.heat(corner(&[6, 10], 2, at), "heat".into(), "")?.figure());
-    // A grid of maps, and maps with weights.
+    // A grid of maps.
     check_corners(2, |at| {
         let mut grid = view.maps("block1")?;
         grid.maps = corner(&[1, 2, 6, 10], 2, at);
         grid.figure()
-    });
-    check_corners(3, |at| {
-        let mut mix = view.mix("block1", &[(0, 1.0), (1, 1.0)])?;
-        (mix.parts, mix.sum) =
-            (vec![corner(&[6, 10], 2, at), corner(&[6, 10], 2, at)], corner(&[6, 10], 2, at));
-        mix.figure()
     });
     // Filters as RGB images, and channel by channel.
     check_corners(2, |at| FilterBank::new("first", corner(&[2, 3, 3, 4], 1, at))?.figure());
