@@ -496,7 +496,7 @@ impl LectureNet {
 
     /// The output of layer `count - 1`, with the computation graph from the images to it.
     pub(crate) fn run_with_gradients(&self, images: &Tensor, count: usize) -> Result<Tensor> {
-        let mut maps = normalised(images, self.device(), Kind::Float)?;
+        let mut maps = normalised(images, self.device())?;
         for (_, step) in &self.steps[..count] {
             maps = step.apply(&maps, false)?;
         }

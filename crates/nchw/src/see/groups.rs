@@ -191,7 +191,9 @@ fn ward(similarity: &[f32], channels: usize, count: usize) -> Vec<Vec<usize>> {
         let moved = clusters.remove(j);
         clusters[i].extend(moved);
         distance.remove(j);
-        distance.iter_mut().for_each(|row| drop(row.remove(j)));
+        for row in &mut distance {
+            row.remove(j);
+        }
     }
     clusters.iter_mut().for_each(|channels| channels.sort_unstable());
     clusters.sort_by_key(|channels| (std::cmp::Reverse(channels.len()), channels[0]));

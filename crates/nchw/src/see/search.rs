@@ -5,8 +5,9 @@ use crate::{
     Error, Result,
     data::Examples,
     error::debug_as_display,
-    image::{Image, MEAN_COLOUR},
+    image::Image,
     net::LectureNet,
+    normalise::mean_colour,
     numbers::values_of,
     ranking::{argmax, descending},
 };
@@ -317,7 +318,7 @@ impl HeatSearch {
         let ((top, height), (left, width)) =
             (span(position / columns, rows), span(position % columns, columns));
         let mut part = image.f_narrow(2, top, height)?.f_narrow(3, left, width)?;
-        let colour: Vec<f32> = MEAN_COLOUR.iter().map(|value| f32::from(*value)).collect();
+        let colour: Vec<f32> = mean_colour().iter().map(|value| f32::from(*value)).collect();
         let colour = Tensor::f_from_slice(&colour)?.f_view([1, 3, 1, 1])?;
         let scale = if self.all.images.kind() == Kind::Uint8 { 1.0 } else { 255.0 };
         part.f_copy_(&colour.f_div_scalar(scale)?.f_expand([1, 3, height, width], false)?)?;
