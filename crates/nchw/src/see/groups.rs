@@ -337,7 +337,9 @@ impl GroupMap {
     pub(super) fn legend(&self) -> Vec<(usize, String)> {
         let all = self.strongest.len() as f64;
         let text = |(group, count): (usize, usize)| {
-            (group, format!("{group}: {} ({:.0} %)", self.names[group], 100.0 * count as f64 / all))
+            let share = 100.0 * count as f64 / all;
+            let share = if share < 0.5 { "< 1".to_owned() } else { format!("{share:.0}") };
+            (group, format!("{group}: {} ({share} %)", self.names[group]))
         };
         self.order().into_iter().map(text).collect()
     }

@@ -74,11 +74,7 @@ impl View {
     pub fn max(&self, name: &str) -> Result<Heat> {
         let (_, maps) = self.layer(name)?;
         let title = format!("{name}: maximum of {} maps at each position", count(maps));
-        self.heat(
-            maps.f_amax([0, 1].as_slice(), false)?,
-            title,
-            "A single active map makes a position bright.",
-        )
+        self.heat(maps.f_amax([0, 1].as_slice(), false)?, title, "A single active map makes a position red.")
     }
 
     /// The feature map of one channel of a layer.
@@ -90,7 +86,7 @@ impl View {
     /// As [`View::sum`], and when there is no such channel.
     pub fn channel(&self, name: &str, channel: usize) -> Result<Heat> {
         let map = self.map(name, channel)?;
-        self.heat(map, format!("{name}, channel {channel}"), "Bright where this filter responds strongly.")
+        self.heat(map, format!("{name}, channel {channel}"), "Red where this filter responds strongly.")
     }
 
     /// # Shapes
@@ -135,7 +131,7 @@ impl View {
         self.heat(
             map.f_relu()?,
             format!("Grad-CAM of {name} for {class_name}"),
-            "Bright where the maps raise the score of this class.",
+            "Red where the maps raise the score of this class.",
         )
     }
 
@@ -207,7 +203,7 @@ impl View {
 }
 
 /// How to read the sum and the mean of maps.
-const SUM_MEANING: &str = "Bright where many maps are active, for any class.";
+const SUM_MEANING: &str = "Red where many maps are active, for any class.";
 
 fn count(maps: &Tensor) -> i64 {
     maps.size()[1]

@@ -1,6 +1,6 @@
 //! Images that activate a channel as much as possible, computed from noise.
 
-use super::view::layer_with_maps;
+use super::{names::names_of, view::layer_with_maps};
 use crate::{
     Error, Result, error::debug_as_display, gradient::gradients, image::Image, net::LectureNet,
     numbers::values_of, random::Rng, text::number,
@@ -28,6 +28,8 @@ const BLUR_EVERY: usize = 4;
 pub struct Maximised {
     pub(super) layer: String,
     pub(super) channels: Vec<usize>,
+    /// The names of the channels, empty where one has none.
+    pub(super) names: Vec<String>,
     /// After the steps that were kept: the images, and the channels' activation before ReLU.
     pub(super) stages: Vec<Stage>,
 }
@@ -102,7 +104,12 @@ pub fn maximise(net: &LectureNet, layer: &str, channels: &[usize]) -> Result<Max
             images = images.f_add(&blur(&images, IMAGE_BLUR)?)?.f_div_scalar(2.0)?;
         }
     }
-    Ok(Maximised { layer: layer.to_owned(), channels: channels.to_vec(), stages })
+    let network: String = net.fingerprint()?.chars().take(16).collect();
+    let known = names_of(&network, layer)?;
+    let name =
+        |channel: &usize| known.iter().find(|named| named.number == *channel).map(|named| named.name.clone());
+    let names = channels.iter().map(|channel| name(channel).unwrap_or_default()).collect();
+    Ok(Maximised { layer: layer.to_owned(), channels: channels.to_vec(), names, stages })
 }
 
 /// A random shift in pixels.

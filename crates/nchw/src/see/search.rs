@@ -190,7 +190,7 @@ impl HeatSearch {
         };
         let positions = self.all.size.0 * self.all.size.1;
         self.sorted(
-            &format!("largest share of the sum in the {HOTTEST} hottest of {positions} positions"),
+            &format!("largest share of the sum in the {HOTTEST} hottest of {positions} positions first"),
             share,
         )
     }
@@ -202,7 +202,7 @@ impl HeatSearch {
             let sum = &self.all.sums[index];
             -sum[..upper].iter().sum::<f32>() / sum.iter().sum::<f32>()
         };
-        self.sorted("smallest share of the sum in the upper half", share)
+        self.sorted("smallest share of the sum in the upper half first", share)
     }
 
     /// Only the mistakes that become right when the hottest part of the image is hidden, a square of 16 × 16
@@ -214,8 +214,11 @@ impl HeatSearch {
     pub fn misled(&self) -> Result<HeatSearch> {
         let hidden = self.hidden(descending)?;
         let fixed = |index: usize| !self.is_right(index) && answer(&hidden[index]) == self.all.labels[index];
-        let found = self.only("right when the hottest 16 \u{d7} 16 pixels are hidden", fixed);
-        let mut sorted = found.sorted("most confident then", |index| hidden[index][self.all.labels[index]]);
+        let found = self
+            .only("classified wrongly, but correctly when the hottest 16 \u{d7} 16 pixels are hidden", fixed);
+        let mut sorted = found.sorted("the most confident of the new answers first", |index| {
+            hidden[index][self.all.labels[index]]
+        });
         sorted.hidden = Some(Rc::new(hidden));
         Ok(sorted)
     }

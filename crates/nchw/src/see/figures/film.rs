@@ -52,7 +52,7 @@ impl Film {
     pub fn strip(&self) -> Result<Figure> {
         let last = self.epochs.len() - 1;
         // More of the beginning, where most happens.
-        let mut numbers = vec![0, 1, last / 8, last / 3, last];
+        let mut numbers = vec![0, 1, 2.min(last), last / 2, last];
         numbers.sort_unstable();
         numbers.dedup();
         let mut row = Vec::new();

@@ -6,6 +6,8 @@ use nchw_draw::{Figure, Layout, Panel};
 /// The width of an image on the page, and the most that a row takes.
 const WIDTH: f64 = 150.0;
 const PAGE: f64 = 940.0;
+/// How many pixels are drawn for one of the image, along each axis.
+const SMOOTH: usize = 8;
 
 impl Maximised {
     /// Draws a column for each channel: the noise, the image after some steps, and the image at the end, each with
@@ -22,12 +24,18 @@ impl Maximised {
                 steps => format!("after {steps} steps"),
             };
             rows.push(vec![Panel::heading(heading)]);
-            let images = stage.images.iter().zip(&stage.activations).zip(&self.channels);
-            let row = images.map(|((image, activation), channel)| {
+            let last = number_of + 1 == self.stages.len();
+            let images =
+                stage.images.iter().zip(&stage.activations).zip(self.channels.iter().zip(&self.names));
+            let row = images.map(|((image, activation), (channel, name))| {
                 let title = if number_of == 0 { channel.to_string() } else { String::new() };
-                Panel::picture(title, image.pixels(), width).bare().caption(number(*activation))
+                let caption =
+                    if last { format!("{} {name}", number(*activation)) } else { number(*activation) };
+                // Enlarged smoothly, because squares are hard to recognise.
+                let pixels = image.resize(SMOOTH * image.height(), SMOOTH * image.width())?.pixels();
+                Ok(Panel::picture(title, pixels, width).bare().caption(caption))
             });
-            rows.push(row.collect());
+            rows.push(row.collect::<Result<_>>()?);
         }
         let title = format!("{}: images that activate these channels, computed from noise", self.layer);
         let lines = vec!["below each image: the activation of its channel, before ReLU".to_owned()];

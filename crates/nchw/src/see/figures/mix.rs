@@ -35,8 +35,7 @@ impl Mix {
             let content = Content::Heat { values: grid_of(map)?, palette, range, bar, under: None };
             Ok(Panel::new(title, content, width).bare())
         };
-        let photo =
-            Panel::picture(self.image.name(), self.image.pixels(), self.image.page_width(width)).bare();
+        let photo = Panel::picture(self.image.name(), self.image.pixels(), width).bare();
         let mut maps = vec![photo];
         let mut sum: Vec<Panel> = Vec::new();
         for ((part, weighted), (channel, weight)) in self.parts.iter().zip(&weighted).zip(&self.weights) {

@@ -48,7 +48,10 @@ impl HeatSearch {
             count if count == shown => format!("{count} of {} images", all.sums.len()),
             count => format!("{count} of {} images: the first {shown}", all.sums.len()),
         };
-        let lines = self.rule.clone();
+        let lines = match self.rule.split_last() {
+            Some((order, conditions)) if !conditions.is_empty() => vec![conditions.join(", "), order.clone()],
+            _ => self.rule.clone(),
+        };
         Layout { title, rows, lines }
             .figure(format!("Photos with the sum of block 3 over them. {self}"), self.to_string())
     }
