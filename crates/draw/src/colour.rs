@@ -50,6 +50,23 @@ impl Palette {
         if max > 0.0 { self.range(&clamped) } else { self.range(values) }
     }
 
+    /// How far a number is from the one that means nothing, 0 on a signed scale and the low end of the others:
+    /// from 0 to 1. NaN is 1, because it must be seen.
+    pub fn share(self, value: f32, (low, high): (f32, f32)) -> f64 {
+        let [value, low, high] = [value, low, high].map(f64::from);
+        let share = match self {
+            Palette::Signed => value.abs() / high.abs().max(low.abs()),
+            Palette::Grey | Palette::Sequential => (value - low) / (high - low),
+        };
+        if share.is_nan() && !value.is_nan() {
+            0.0
+        } else if share.is_nan() {
+            1.0
+        } else {
+            share.clamp(0.0, 1.0)
+        }
+    }
+
     /// The colour of a number on the scale from `low` to `high`. NaN is magenta, which is in no palette.
     pub fn rgb(self, value: f32, (low, high): (f32, f32)) -> [u8; 3] {
         if value.is_nan() {
@@ -133,6 +150,16 @@ mod tests {
         assert_eq!(Palette::Signed.range(&[-2.0, -2.0]), (-2.0, 2.0));
         assert_eq!(Palette::Grey.range(&[f32::NAN]), (0.0, 1.0));
         assert_eq!(Palette::Grey.rgb(f32::NAN, (0.0, 1.0)), [255, 0, 255]);
+    }
+
+    #[test]
+    fn the_share_of_a_number_is_its_distance_from_nothing() {
+        let signed = [-4.0, -1.0, 0.0, 2.0, 9.0].map(|value| Palette::Signed.share(value, (-4.0, 4.0)));
+        assert_eq!(signed, [1.0, 0.25, 0.0, 0.5, 1.0]);
+        let sequential = [-1.0, 0.0, 2.0, 4.0].map(|value| Palette::Sequential.share(value, (0.0, 4.0)));
+        assert_eq!(sequential, [0.0, 0.0, 0.5, 1.0]);
+        assert_eq!(Palette::Sequential.share(f32::NAN, (0.0, 4.0)), 1.0);
+        assert_eq!(Palette::Sequential.share(2.0, (2.0, 2.0)), 0.0);
     }
 
     #[test]

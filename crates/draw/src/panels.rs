@@ -294,7 +294,7 @@ impl<'a> Panel<'a> {
             Content::Heat { values, palette, range, bar, under } => {
                 let mut colours = coloured(values, *palette, *range);
                 if let Some(under) = under {
-                    blend(&mut colours, &grey(under), COVER);
+                    lay_over(&mut colours, values, *palette, *range, &grey(under));
                 }
                 canvas.picture(left, y, width, height, &colours);
                 let ends = |(low, high): (f32, f32), v: &f32| (low.min(*v), high.max(*v));
@@ -434,8 +434,24 @@ fn grey(image: &Pixels) -> Pixels {
     Pixels { rgb: image.rgb.chunks_exact(3).flat_map(|rgb| [brightness(rgb); 3]).collect(), ..image.clone() }
 }
 
-/// The opacity of a heat map over an image.
-const COVER: f64 = 0.6;
+/// The opacity of the largest number of a heat map over an image.
+const COVER: f64 = 0.85;
+
+/// Lays a heat map over an image. One colour, or one for each sign; its opacity follows the heat, so that the image
+/// stays visible where there is little of it: at 0, nothing covers the image.
+fn lay_over(colours: &mut Pixels, values: &Grid, palette: Palette, range: (f32, f32), under: &Pixels) {
+    let pixels = colours.rgb.chunks_exact_mut(3).zip(under.rgb.chunks_exact(3)).zip(values.values());
+    for ((colour, below), value) in pixels {
+        let share = palette.share(*value, range);
+        // Not the end of the palette, which can be too dark to be seen over a photo.
+        let vivid = palette.rgb(if share > 0.0 { value * (0.75 / share) as f32 } else { *value }, range);
+        let cover = COVER * share;
+        colour.copy_from_slice(&vivid);
+        for (colour, below) in colour.iter_mut().zip(below) {
+            *colour = (cover * f64::from(*colour) + (1.0 - cover) * f64::from(*below)).round() as u8;
+        }
+    }
+}
 
 #[allow(clippy::too_many_arguments, reason = "a position, what to draw there, and how")]
 fn draw_cells(

@@ -14,7 +14,10 @@ use nchw::{
     data::candidates,
     figure::Pixels,
     prelude::*,
-    see::{Album, FilterBank, Heat, MapGrid, Mix, Patches, Semantic, View},
+    see::{
+        Album, FilterBank, GroupMap, Groups, Heat, HeatSearch, Hidden, MapGrid, Maximised, Mix, Patches,
+        Semantic, View,
+    },
     train::Report,
 };
 use proptest::{
@@ -823,11 +826,63 @@ fn check_mix(view: &View, name: &str, weights: &[(usize, f64)]) {
         let mix: Mix = mix;
         assert_eq!(mix.tensor().dim(), 2);
         shown(mix.figure());
-        if let Some(near) = shown(mix.nearest("block2.relu1")) {
+        let samples = Cifar10::samples().unwrap();
+        let few = Examples { images: samples.images.narrow(0, 0, 3), labels: samples.labels.narrow(0, 0, 3) };
+        if let Some(near) = shown(mix.nearest(&few, "block2.relu1")) {
             shown(near.figure());
         }
-        shown(mix.nearest(name));
+        shown(mix.nearest(&few, name));
     }
+}
+
+#[test]
+fn searches_groups_and_gradient_ascent() {
+    let names = select(vec!["", "block1", "block1.conv1", "block2.pool", "block3", "head", "채널"]);
+    let inputs = (networks(), names, sizes(), texts(), batches(), tensors(), any::<bool>());
+    let samples = Cifar10::samples().unwrap();
+    for_a_while(inputs, |(Net(net), name, number, text, images, labels, few)| {
+        let examples = if few {
+            Examples { images: samples.images.narrow(0, 0, 3), labels: samples.labels.narrow(0, 0, 3) }
+        } else {
+            Examples { images: images.tensor(), labels: labels.tensor() }
+        };
+        if let Some(search) = shown(heat_search(&net, &examples, Cifar10::NAMES)) {
+            let search: HeatSearch = search;
+            shown(search.of(&text));
+            shown(search.pick(&[number]));
+            let hidden: Option<Hidden> = shown(search.hide());
+            assert!(hidden.is_none_or(|hidden| hidden.right + hidden.wrong == search.images().len()));
+            for found in [search.right().darkest_above(), search.wrong().most_concentrated()] {
+                shown(found.figure());
+                shown(found.tensor());
+            }
+            if let Some(misled) = shown(search.misled()) {
+                shown(misled.figure());
+            }
+        }
+        if let Some(groups) = shown(groups(&net, &examples, Cifar10::NAMES, name, number % 12)) {
+            let groups: Groups = groups;
+            shown(groups.figure());
+            shown(groups.similarity());
+            shown(groups.tensor());
+            let Some(groups) = shown(groups.name(number % 3, &text)) else { return };
+            let Some(view) = shown(samples.see(&net, number % 20, Cifar10::NAMES)) else { return };
+            let map: Option<GroupMap> = shown(groups.map(&view));
+            if let Some(map) = map {
+                shown(map.figure());
+                shown(map.tensor());
+            }
+        }
+        for channels in [&[][..], &[number], &[0, number % 4]] {
+            // Eighty steps take a while, so only a name without feature maps goes to other layers.
+            let layer = if few { "block1.conv1" } else { "head" };
+            if let Some(found) = shown(maximise(&net, layer, channels)) {
+                let found: Maximised = found;
+                assert_eq!(found.images().len(), found.activations().len());
+                shown(found.figure());
+            }
+        }
+    });
 }
 
 #[test]
@@ -845,12 +900,15 @@ fn filters_patches_albums_and_films() {
             shown(patches.tensor(number));
             shown(patches.figure(&[0, number]));
             shown(patches.figure(&[]));
+            shown(patches.next(&[number]));
+            shown(patches.named());
             found.push(patches);
         }
         if let Some(bank) = shown(filters(&net, name)) {
             let bank: FilterBank = bank;
             assert_eq!(bank.tensor().dim(), 4);
             shown(bank.figure());
+            shown(bank.by_colour());
             for number in [0, number] {
                 shown(bank.filter(number));
                 found.iter().for_each(|patches| drop(shown(bank.beside(number, patches))));
@@ -878,4 +936,5 @@ fn filters_patches_albums_and_films() {
         shown(film.maps(block));
     }
     shown(film.filters());
+    shown(film.strip());
 }

@@ -105,7 +105,26 @@ impl Cifar10 {
         Examples::from_records(&samples::samples()?)
     }
 
-    /// The 10,000 test images if CIFAR-10 is found, otherwise the 20 built-in ones.
+    /// The first 300 test images, exactly as published, which are part of the program and need no download:
+    /// enough for patches, mistakes and channel names. The 20 samples are the first of them.
+    ///
+    /// # Shapes
+    /// → `images` `[300, 3, 32, 32]`, `labels` `[300]`
+    ///
+    /// # Errors
+    /// When libtorch fails, which is not expected.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let album = Cifar10::album()?;
+    /// assert_eq!(album.images.size(), [300, 3, 32, 32]);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn album() -> Result<Examples> {
+        Examples::from_records(&samples::album()?)
+    }
+
+    /// The 10,000 test images if CIFAR-10 is found, otherwise the 300 of [`Cifar10::album`].
     ///
     /// # Shapes
     /// → `images` `[N, 3, 32, 32]`, `labels` `[N]`
@@ -114,7 +133,7 @@ impl Cifar10 {
     /// When the environment variable `NCHW_DATA` is set but its folder does not contain
     /// the data set.
     pub fn photos() -> Result<Examples> {
-        look_with_fallback()?.map_or_else(|_| Cifar10::samples(), |found| Ok(found.test))
+        look_with_fallback()?.map_or_else(|_| Cifar10::album(), |found| Ok(found.test))
     }
 }
 
@@ -362,6 +381,14 @@ mod tests {
         // The first pixel of the first test image.
         let first = |channel| samples.images.int64_value(&[0, channel, 0, 0]);
         assert_eq!([first(0), first(1), first(2)], [158, 112, 49]);
+    }
+
+    #[test]
+    fn the_samples_are_the_first_images_of_the_album() {
+        let (samples, album) = (Cifar10::samples().unwrap(), Cifar10::album().unwrap());
+        assert_eq!(album.len(), 300);
+        assert_eq!(album.images.narrow(0, 0, 20), samples.images);
+        assert_eq!(album.labels.narrow(0, 0, 20), samples.labels);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! The first 20 test images of CIFAR-10, which are part of the program; and the
-//! conversion of a PNG to C-H-W.
+//! The test images of CIFAR-10 that are part of the program, 20 as PNG files and 300 in the binary format;
+//! and the conversion of a PNG to C-H-W.
 
-use super::binary::{PIXELS, Records, SIDE};
+use super::binary::{PIXELS, Records, SIDE, read_records};
 use crate::{Error, Result};
 use image::ImageFormat;
 
@@ -27,6 +27,11 @@ pub(super) fn samples() -> Result<Records> {
         records.append(Records { pixels, labels: vec![*label] });
     }
     Ok(records)
+}
+
+/// The first 300 images of the test set.
+pub(super) fn album() -> Result<Records> {
+    read_records(include_bytes!("../../../../datasets/album/cifar10-test-300.bin"), "the album")
 }
 
 /// The pixels of a PNG in C-H-W order.

@@ -494,6 +494,16 @@ impl LectureNet {
         })
     }
 
+    /// The output of layer `count - 1`, with the computation graph from the images to it.
+    pub(crate) fn run_with_gradients(&self, images: &Tensor, count: usize) -> Result<Tensor> {
+        let mut maps = normalised(images, self.device())?;
+        for (_, step) in &self.steps[..count] {
+            maps = step.apply(&maps, false)?;
+        }
+        check_output(&maps)?;
+        Ok(maps)
+    }
+
     /// The logits of images that are already normalised, computed in the kind of the images (the
     /// head always in fp32). In training, batch normalisation uses the statistics of the batch
     /// and updates the running ones.

@@ -104,7 +104,8 @@ impl Film {
     /// # Errors
     /// Only when the film in the program is damaged.
     pub fn shipped() -> Result<Film> {
-        Film::from_weights(Weights::parse(include_bytes!("../../assets/learning.safetensors"))?)
+        let film = Film::from_weights(Weights::parse(include_bytes!("../../assets/learning.safetensors"))?)?;
+        Ok(Film { image: film.image.named("a test image"), ..film })
     }
 
     /// Reads a film that was saved with [`Film::keep`].

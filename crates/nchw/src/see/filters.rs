@@ -1,7 +1,8 @@
 //! The filters of a layer.
 
 use crate::{
-    Result, error::debug_as_display, net::LectureNet, numbers::values_of, ranking::descending, text::number,
+    Error, Result, error::debug_as_display, net::LectureNet, numbers::values_of, ranking::descending,
+    text::number,
 };
 use std::fmt;
 use tch::{Kind, Tensor};
@@ -64,6 +65,28 @@ impl FilterBank {
     pub(super) fn slice(&self, filter: usize, channel: usize) -> &[f32] {
         let [_, c, h, w] = self.size();
         &self.values[(filter * c + channel) * h * w..][..h * w]
+    }
+
+    /// For each filter on three channels the share of its weights that differs between the colours, from 0 (an edge of
+    /// brightness: the same weights on red, green and blue) to 1 (only a colour); and the filters in this order.
+    ///
+    /// # Errors
+    /// When the filters do not have three channels.
+    pub(super) fn colourfulness(&self) -> Result<(Vec<usize>, Vec<f32>)> {
+        if self.size()[1] != 3 {
+            return Err(Error::new(format!(
+                "expected filters on red, green and blue, such as those of block1.conv1, got {} channels",
+                self.size()[1]
+            )));
+        }
+        let grey = self.weight.f_mean_dim([1].as_slice(), true, Kind::Float)?;
+        let energy =
+            |weight: &Tensor| weight.f_square()?.f_sum_dim_intlist([1, 2, 3].as_slice(), false, Kind::Float);
+        let share = energy(&self.weight.f_sub(&grey)?)?.f_div(&energy(&self.weight)?.f_clamp_min(1e-12)?)?;
+        let shares = values_of(&share)?;
+        let mut order = descending(&shares);
+        order.reverse();
+        Ok((order, shares))
     }
 
     /// The filters by their L2 norm, largest first.

@@ -74,11 +74,7 @@ impl View {
     pub fn max(&self, name: &str) -> Result<Heat> {
         let (_, maps) = self.layer(name)?;
         let title = format!("{name}: maximum of {} maps at each position", count(maps));
-        self.heat(
-            maps.f_amax([0, 1].as_slice(), false)?,
-            title,
-            "A single active map makes a position bright.",
-        )
+        self.heat(maps.f_amax([0, 1].as_slice(), false)?, title, "A single active map makes a position red.")
     }
 
     /// The feature map of one channel of a layer.
@@ -90,7 +86,7 @@ impl View {
     /// As [`View::sum`], and when there is no such channel.
     pub fn channel(&self, name: &str, channel: usize) -> Result<Heat> {
         let map = self.map(name, channel)?;
-        self.heat(map, format!("{name}, channel {channel}"), "Bright where this filter responds strongly.")
+        self.heat(map, format!("{name}, channel {channel}"), "Red where this filter responds strongly.")
     }
 
     /// # Shapes
@@ -135,7 +131,7 @@ impl View {
         self.heat(
             map.f_relu()?,
             format!("Grad-CAM of {name} for {class_name}"),
-            "Bright where the maps raise the score of this class.",
+            "Red where the maps raise the score of this class.",
         )
     }
 
@@ -207,7 +203,7 @@ impl View {
 }
 
 /// How to read the sum and the mean of maps.
-const SUM_MEANING: &str = "Bright where many maps are active, for any class.";
+const SUM_MEANING: &str = "Red where many maps are active, for any class.";
 
 fn count(maps: &Tensor) -> i64 {
     maps.size()[1]
@@ -230,9 +226,7 @@ impl Heat {
     /// # Errors
     /// When there is not enough memory.
     pub fn enlarged(&self) -> Result<Tensor> {
-        let size = [self.image.height() as i64, self.image.width() as i64];
-        let maps = self.map.f_unsqueeze(0)?.f_unsqueeze(0)?;
-        Ok(maps.f_upsample_bilinear2d(size, false, None, None)?.f_view(size)?)
+        enlarge(&self.map, [self.image.height() as i64, self.image.width() as i64])
     }
 
     /// The range of the numbers, and the position of the largest unless all are equal.
@@ -253,6 +247,15 @@ impl Heat {
             None => format!("{range}, of {size}"),
         }))
     }
+}
+
+/// A map, enlarged by bilinear interpolation.
+///
+/// # Shapes
+/// `[H, W]` → `size`
+pub(super) fn enlarge(map: &Tensor, size: [i64; 2]) -> Result<Tensor> {
+    let maps = map.f_unsqueeze(0)?.f_unsqueeze(0)?;
+    Ok(maps.f_upsample_bilinear2d(size, false, None, None)?.f_view(size)?)
 }
 
 /// Capitalizes the first letter.

@@ -1,22 +1,44 @@
 //! Weighted sums of chosen feature maps: a 1 × 1 convolution by hand.
 
 use super::view::{View, shape};
-use crate::{Error, Result, error::debug_as_display, numbers::values_of, ranking::descending};
-use std::fmt;
+use crate::{
+    Error, Result, data::Examples, error::debug_as_display, image::Image, net::LectureNet,
+    numbers::values_of, ranking::descending,
+};
+use std::{fmt, rc::Rc};
 use tch::{Kind, Tensor};
 
 /// The most maps in a sum.
 const MAX_MAPS: usize = 6;
+/// Batch size of the comparison.
+const BATCH: i64 = 250;
 
 /// A weighted sum of feature maps. See [`View::mix`].
 pub struct Mix {
     pub(super) name: String,
+    pub(super) image: Image,
     pub(super) weights: Vec<(usize, f64)>,
     pub(super) parts: Vec<Tensor>,
     pub(super) sum: Tensor,
-    /// The most similar learned channel: layer, channel, map, correlation.
-    pub(super) nearest: Option<(String, usize, Tensor, f64)>,
+    pub(super) nearest: Option<Nearest>,
     all_maps: Vec<(String, Tensor)>,
+    net: Rc<LectureNet>,
+}
+
+/// The learned map that is most similar to the sum.
+pub(super) struct Nearest {
+    pub(super) layer: String,
+    pub(super) channel: usize,
+    /// Its map of this image.
+    pub(super) map: Tensor,
+    /// The correlation over all positions of the images that were compared, and the second largest one.
+    pub(super) correlation: f32,
+    pub(super) second: f32,
+    /// How many images and maps were compared.
+    pub(super) images: usize,
+    pub(super) maps: usize,
+    /// The layer's learned weights for each of the maps in the sum, `[3, 3]`; empty if other layers are between.
+    pub(super) kernels: Vec<Tensor>,
 }
 
 impl View {
@@ -40,19 +62,26 @@ impl View {
         }
         let parts: Vec<Tensor> =
             weights.iter().map(|(channel, _)| self.map(name, *channel)).collect::<Result<_>>()?;
-        let mut sum = parts[0].f_zeros_like()?;
-        for (part, (_, weight)) in parts.iter().zip(weights) {
-            sum = sum.f_add(&part.f_mul_scalar(*weight)?)?;
-        }
         Ok(Mix {
             name: name.to_owned(),
+            image: self.picture().clone(),
             weights: weights.to_vec(),
+            sum: weighted(&parts, weights)?,
             parts,
-            sum,
             nearest: None,
             all_maps: self.all_maps(),
+            net: Rc::new(self.net.to_device(self.net.device())?),
         })
     }
+}
+
+/// The sum of maps, each times its weight.
+fn weighted(maps: &[Tensor], weights: &[(usize, f64)]) -> Result<Tensor> {
+    let mut sum = maps[0].f_zeros_like()?;
+    for (map, (_, weight)) in maps.iter().zip(weights) {
+        sum = sum.f_add(&map.f_mul_scalar(*weight)?)?;
+    }
+    Ok(sum)
 }
 
 impl Mix {
@@ -65,11 +94,12 @@ impl Mix {
     }
 
     /// Finds the channel of another layer that is most similar to this sum: the one with the largest
-    /// correlation over all positions. The figure then also shows this learned map.
+    /// correlation over all positions of all these images. One image would not be enough: of 64 maps, one is
+    /// always similar by chance. The figure then also shows the learned map, and its weights for your maps.
     ///
     /// # Errors
     /// When there is no such layer, its maps have another size, or the sum is constant.
-    pub fn nearest(&self, layer: &str) -> Result<Mix> {
+    pub fn nearest(&self, examples: &Examples, layer: &str) -> Result<Mix> {
         let same = |name: &String| name == layer || name.starts_with(&format!("{layer}."));
         let Some((_, maps)) = self.all_maps.iter().rfind(|(name, _)| same(name)) else {
             return Err(Error::new(format!("there is no layer `{layer}` with maps: try block2.relu1")));
@@ -88,14 +118,9 @@ impl Mix {
                 fits.join(", ")
             )));
         }
-        let centred = |maps: &Tensor| -> Result<Tensor> {
-            let flat = maps.f_reshape([-1, h * w])?;
-            let centred = flat.f_sub(&flat.f_mean_dim([1].as_slice(), true, Kind::Float)?)?;
-            let length = centred.f_norm_scalaropt_dim(2.0, [1], true)?;
-            Ok(centred.f_div(&length.f_clamp_min(1e-12)?)?)
-        };
-        let correlations = values_of(&centred(maps)?.f_matmul(&centred(&self.sum)?.f_view([-1, 1])?)?)?;
-        let best = descending(&correlations).first().copied().filter(|best| correlations[*best] > 0.0);
+        let correlations = self.correlations(examples, layer)?;
+        let order = descending(&correlations);
+        let best = order.first().copied().filter(|best| correlations[*best] > 0.0);
         let Some(best) = best else {
             return Err(Error::new(format!(
                 "no map of {layer} is similar to your sum (is it constant?): choose maps that are not all \
@@ -103,22 +128,84 @@ impl Mix {
                 self.name
             )));
         };
-        let map = maps.f_select(1, best as i64)?.f_select(0, 0)?;
-        Ok(Mix {
-            nearest: Some((layer.to_owned(), best, map, f64::from(correlations[best]))),
-            ..self.shallow()
-        })
+        let nearest = Nearest {
+            layer: layer.to_owned(),
+            channel: best,
+            map: maps.f_select(1, best as i64)?.f_select(0, 0)?,
+            correlation: correlations[best],
+            second: order.get(1).map_or(0.0, |second| correlations[*second]),
+            images: examples.len(),
+            maps: correlations.len(),
+            kernels: self.kernels(layer, best)?,
+        };
+        Ok(Mix { nearest: Some(nearest), ..self.shallow() })
+    }
+
+    /// The correlation of each channel of a layer with the sum, over all positions of the images.
+    fn correlations(&self, examples: &Examples, layer: &str) -> Result<Vec<f32>> {
+        let count = examples.len() as i64;
+        // Channel by channel: number, sums of x, y, x², y², xy.
+        let mut total: Option<Tensor> = None;
+        let mut number = 0.0;
+        for from in (0..count).step_by(BATCH as usize) {
+            let images = examples.images.f_narrow(0, from, BATCH.min(count - from))?;
+            let (maps, learned) = (self.net.map(&images, &self.name)?, self.net.map(&images, layer)?);
+            let parts = self.weights.iter().map(|(channel, _)| maps.f_select(1, *channel as i64));
+            let parts = parts.collect::<std::result::Result<Vec<Tensor>, _>>()?;
+            let sum = weighted(&parts, &self.weights)?;
+            if learned.size()[2..] != sum.size()[1..] {
+                return Err(Error::new(format!(
+                    "the maps of {layer} and of {} have other sizes for these images: expected images of 32 x 32",
+                    self.name
+                )));
+            }
+            // Rows: channels; columns: positions of all images.
+            let x = sum.f_reshape([1, -1])?.f_to_kind(Kind::Double)?;
+            let y = learned.f_transpose(0, 1)?.f_reshape([learned.size()[1], -1])?.f_to_kind(Kind::Double)?;
+            let add = |values: &Tensor| values.f_sum_dim_intlist([1].as_slice(), false, Kind::Double);
+            let x = x.f_expand_as(&y)?;
+            let parts = [add(&x)?, add(&y)?, add(&x.f_square()?)?, add(&y.f_square()?)?, add(&x.f_mul(&y)?)?];
+            let batch = Tensor::f_stack(&parts, 0)?;
+            number += x.size()[1] as f64;
+            total = Some(match total {
+                Some(total) => total.f_add(&batch)?,
+                None => batch,
+            });
+        }
+        let total = total.ok_or_else(|| Error::new("expected at least one image to compare the maps on"))?;
+        let mean = total.f_div_scalar(number)?;
+        let part = |row: i64| mean.f_select(0, row);
+        let covariance = part(4)?.f_sub(&part(0)?.f_mul(&part(1)?)?)?;
+        let variance = |first: i64| part(first + 2)?.f_sub(&part(first)?.f_square()?);
+        let scale = variance(0)?.f_mul(&variance(1)?)?.f_clamp_min(1e-24)?.f_sqrt()?;
+        values_of(&covariance.f_div(&scale)?)
+    }
+
+    /// The weights of the convolution of a layer for the maps of the sum, if the maps are its input.
+    fn kernels(&self, layer: &str, filter: usize) -> Result<Vec<Tensor>> {
+        let names: Vec<&str> = self.net.names().collect();
+        let end = self.net.position(layer)?;
+        let Some(conv) = (0..=end).rev().find(|index| names[*index].contains("conv")) else {
+            return Ok(Vec::new());
+        };
+        if conv != self.net.position(&self.name)? + 1 {
+            return Ok(Vec::new());
+        }
+        let weight = self.net.filters(names[conv])?.f_select(0, filter as i64)?;
+        self.weights.iter().map(|(channel, _)| Ok(weight.f_select(0, *channel as i64)?)).collect()
     }
 
     fn shallow(&self) -> Mix {
         let copy = |tensors: &[Tensor]| tensors.iter().map(Tensor::shallow_clone).collect();
         Mix {
             name: self.name.clone(),
+            image: self.image.clone(),
             weights: self.weights.clone(),
             parts: copy(&self.parts),
             sum: self.sum.shallow_clone(),
             nearest: None,
             all_maps: self.all_maps.iter().map(|(n, t)| (n.clone(), t.shallow_clone())).collect(),
+            net: Rc::clone(&self.net),
         }
     }
 }
@@ -128,12 +215,19 @@ impl fmt::Display for Mix {
         let parts: Vec<String> =
             self.weights.iter().map(|(channel, weight)| format!("{weight} x channel {channel}")).collect();
         write!(f, "Weighted sum of maps of {}: {}", self.name, parts.join(" + "))?;
-        match &self.nearest {
-            Some((layer, channel, _, correlation)) => {
-                write!(f, "; most similar: {layer}, channel {channel}, correlation {correlation:.2}")
-            }
-            None => Ok(()),
+        if let Some(nearest) = &self.nearest {
+            write!(f, "; {}", nearest.in_words())?;
         }
+        Ok(())
+    }
+}
+
+impl Nearest {
+    pub(super) fn in_words(&self) -> String {
+        format!(
+            "of {} maps of {}, channel {} is most similar: correlation {:.2} over {} images; the second: {:.2}",
+            self.maps, self.layer, self.channel, self.correlation, self.images, self.second
+        )
     }
 }
 

@@ -1,6 +1,9 @@
 //! The image patches that activate a channel most.
 
-use super::view::{layer_with_maps, layers_until};
+use super::{
+    progress::Progress,
+    view::{layer_with_maps, layers_until},
+};
 use crate::{
     Error, Result, data::Examples, error::debug_as_display, image::Image, net::LectureNet,
     numbers::values_of, ranking::descending, shapes::Row,
@@ -13,10 +16,9 @@ use tch::Tensor;
 
 /// Batch size of the search.
 const BATCH: i64 = 250;
-/// Patches for each channel.
-const PER_CHANNEL: usize = 8;
-/// The most images that are searched: this takes about ten seconds on two CPU cores.
-const MAX_IMAGES: i64 = 2000;
+/// Patches that are kept for each channel, and how many of them a figure shows.
+const PER_CHANNEL: usize = 16;
+const SHOWN: usize = 8;
 
 /// A position in the feature map of an image, and the activation of a channel there.
 #[derive(Clone)]
@@ -30,6 +32,8 @@ pub(super) struct Patch {
 /// The image patches that activate each channel of a layer most. See [`patches`].
 pub struct Patches {
     pub(super) layer: String,
+    /// The first 16 digits of the SHA-256 of the network's weights: names of channels belong to them.
+    pub(super) network: String,
     pub(super) searched: usize,
     /// For each channel, strongest first.
     pub(super) best: Vec<Vec<Patch>>,
@@ -39,8 +43,9 @@ pub struct Patches {
     pub(super) row: Row,
 }
 
-/// Finds the image patches that activate each channel of a layer most. Searches the first 2000 images, and
-/// takes only the best patch of each image.
+/// Finds the image patches that activate each channel of a layer most, and takes only the best patch of each
+/// image. The 300 images of [`Cifar10::album`](crate::data::Cifar10::album) take a second or two; a search that takes
+/// longer says so and shows its progress.
 ///
 /// # Shapes
 /// `images` `[N, 3, 32, 32]`
@@ -60,7 +65,8 @@ pub struct Patches {
 pub fn patches(net: &LectureNet, examples: &Examples, layer: &str) -> Result<Patches> {
     let table = layers_until(net, layer_with_maps(net, layer)?).on([3, 32, 32]).ok()?;
     let row = table.rows.last().cloned().ok_or_else(|| Error::new("the network has no layers"))?;
-    let count = (examples.len() as i64).min(MAX_IMAGES);
+    let count = examples.len() as i64;
+    let mut progress = Progress::new(examples.len());
     let mut best: Vec<Vec<Patch>> = Vec::new();
     for from in (0..count).step_by(BATCH as usize) {
         let batch = examples.images.f_narrow(0, from, BATCH.min(count - from))?;
@@ -79,6 +85,7 @@ pub fn patches(net: &LectureNet, examples: &Examples, layer: &str) -> Result<Pat
                 best[channel] = strongest(&best[channel]);
             }
         }
+        progress.done((from + n) as usize);
     }
     let best: Vec<Vec<Patch>> = best.iter().map(|patches| strongest(patches)).collect();
     let mut images = BTreeMap::new();
@@ -87,7 +94,8 @@ pub fn patches(net: &LectureNet, examples: &Examples, layer: &str) -> Result<Pat
             entry.insert(examples.picture(patch.image)?);
         }
     }
-    Ok(Patches { layer: layer.to_owned(), searched: count as usize, best, images, row })
+    let network = net.fingerprint()?.chars().take(16).collect();
+    Ok(Patches { layer: layer.to_owned(), network, searched: count as usize, best, images, row })
 }
 
 /// The largest activations above 0, strongest first; an inactive channel has no patches.
@@ -102,7 +110,7 @@ impl Patches {
     /// layer's feature map, and the activation.
     ///
     /// # Shapes
-    /// → `[up to 8, 4]`
+    /// → `[up to 16, 4]`
     ///
     /// # Errors
     /// When there is no such channel.
@@ -118,6 +126,18 @@ impl Patches {
             let last = self.best.len().saturating_sub(1);
             Error::new(format!("there is no channel {channel} in `{}`: expected 0 to {last}", self.layer))
         })
+    }
+
+    /// The strongest patches of a channel: the ones that a figure shows.
+    pub(super) fn shown(&self, channel: usize) -> Result<&[Patch]> {
+        let all = self.of_channel(channel)?;
+        Ok(&all[..all.len().min(SHOWN)])
+    }
+
+    /// The next patches of a channel, after those of [`Patches::shown`].
+    pub(super) fn others(&self, channel: usize) -> Result<&[Patch]> {
+        let all = self.of_channel(channel)?;
+        Ok(&all[all.len().min(SHOWN)..])
     }
 
     /// Height and width of the receptive field.

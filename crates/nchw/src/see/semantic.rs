@@ -1,6 +1,6 @@
 //! The strongest channel at each position, and the names that learners give to channels.
 
-use super::view::View;
+use super::{names::names_of, view::View};
 use crate::{
     Error, Result, error::debug_as_display, files, image::Image, numbers::values_of, ranking::descending,
     train::runs,
@@ -86,8 +86,8 @@ impl View {
         }
         let order = descending(&counts).into_iter().map(|channel| (channel, counts[channel] as usize));
         let order = order.take_while(|(_, count)| *count > 0).collect();
-        let network = self.net.fingerprint()?.chars().take(16).collect();
-        let names = of_layer(&read(names)?, &network, name);
+        let network: String = self.net.fingerprint()?.chars().take(16).collect();
+        let names = known(&read(names)?, &network, name)?;
         Ok(Semantic {
             layer: name.to_owned(),
             network,
@@ -140,7 +140,7 @@ impl Semantic {
         } else {
             of_layer.insert(channel, name.to_owned());
         }
-        self.names.clone_from(of_layer);
+        self.names = known(&all, &self.network, &self.layer)?;
         let text = serde_json::to_string_pretty(&all)
             .map_err(|e| Error::new(format!("the channel names could not be written: {e}")))?;
         files::write(file, text.as_bytes()).map_err(|e| files::not_written(file, &e))?;
@@ -230,8 +230,13 @@ fn read(file: &Path) -> Result<Names> {
     })
 }
 
-fn of_layer(names: &Names, network: &String, layer: &str) -> BTreeMap<usize, String> {
-    names.get(network).and_then(|layers| layers.get(layer)).cloned().unwrap_or_default()
+/// The names of a layer's channels: the course's, and over them those that the learner gave.
+fn known(names: &Names, network: &str, layer: &str) -> Result<BTreeMap<usize, String>> {
+    let mut all: BTreeMap<usize, String> =
+        names_of(network, layer)?.iter().map(|named| (named.number, named.name.clone())).collect();
+    let given = names.get(network).and_then(|layers| layers.get(layer)).cloned();
+    all.extend(given.unwrap_or_default());
+    Ok(all)
 }
 
 impl fmt::Display for Semantic {

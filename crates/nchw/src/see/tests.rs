@@ -1,6 +1,6 @@
 //! Compares numbers with those of PyTorch, and tests trainings as films, names of channels, and errors.
 
-use super::{Film, View, filters, patches, see};
+use super::{Film, View, filters, groups, heat_search, maximise, patches, see};
 use crate::{
     Result,
     data::{Cifar10, Dataset},
@@ -10,7 +10,7 @@ use crate::{
     testing::TempFolder,
     train::{Recipe, train},
 };
-use tch::{Device, IndexOp, Tensor};
+use tch::{Device, IndexOp, Kind, Tensor};
 
 /// A network with random weights, so that a new training of the course's weights changes no test.
 pub(super) fn untrained() -> LectureNet {
@@ -220,10 +220,126 @@ fn errors_say_what_is_possible() {
         (message(filters(&net, "block1")), "no convolution"),
         (message(filters(&net, "block1")), "block1.conv1"),
         (message(view.mix("block1", &[])), "&[(3, 1.0), (7, 1.0), (9, 0.0)]"),
-        (message(view.mix("block1", &[(0, 1.0)]).unwrap().nearest("block3")), "block2.relu1"),
+        (
+            message(view.mix("block1", &[(0, 1.0)]).unwrap().nearest(&Cifar10::samples().unwrap(), "block3")),
+            "block2.relu1",
+        ),
     ] {
         assert!(message.contains(words), "expected `{words}` in: {message}");
     }
     let large = see(&net, &formula(100, 900), Cifar10::NAMES).unwrap();
     assert_eq!(large.tensor("block3").unwrap().size(), [1, 128, 8, 80]);
+}
+
+/// The examples of the notebook. They were chosen as the notebook says, and the rules must still find them.
+#[test]
+fn the_rules_find_the_examples_of_the_notebook() {
+    let (net, album) = (shipped(), Cifar10::album().unwrap());
+    let search = heat_search(&net, &album, Cifar10::NAMES).unwrap();
+    assert_eq!((search.right().images().len(), search.wrong().images().len()), (275, 25));
+    let dogs = search.right().of("dog").unwrap().most_concentrated();
+    assert!(dogs.images()[..5].contains(&207), "{dogs}");
+    assert_eq!(search.right().darkest_above().images()[0], 44);
+    let misled = search.misled().unwrap();
+    assert_eq!((misled.images()[0], misled.images().len()), (61, 8), "{misled}");
+    assert!(!search.wrong().images().contains(&287));
+    // The sums are those of `View::sum`.
+    let sums = search.pick(&[44, 207]).unwrap().tensor().unwrap();
+    let sum = album.see(&net, 207, Cifar10::NAMES).unwrap().sum("block3").unwrap().tensor();
+    assert!(sums.i(1).allclose(&sum, 1e-4, 1e-3, false));
+    // The sky of image 44 is darker than its lower half, everywhere.
+    let sky = &sums.i(0);
+    assert!(sky.i(..2).max().double_value(&[]) < sky.i(2..).min().double_value(&[]), "{sky:?}");
+    // In image 287, right, the field below the airplane is hotter than the airplane above it.
+    let field = album.see(&net, 287, Cifar10::NAMES).unwrap().sum("block3").unwrap().tensor();
+    let rows = |from: i64| field.i(from).mean(Kind::Float).double_value(&[]);
+    assert!(rows(2) > 1.5 * rows(1), "{field:?}");
+}
+
+#[test]
+fn hiding_the_hottest_part_changes_more_answers_than_hiding_the_coldest() {
+    let search = heat_search(&shipped(), &Cifar10::album().unwrap(), Cifar10::NAMES).unwrap();
+    let hidden = search.hide().unwrap();
+    assert_eq!((hidden.right, hidden.wrong), (275, 25));
+    assert_eq!((hidden.won[0], hidden.lost[0] > 2 * hidden.lost[1]), (8, true), "{hidden}");
+}
+
+#[test]
+fn the_thought_experiment_is_what_the_notebook_says() {
+    let (net, album) = (shipped(), Cifar10::album().unwrap());
+    let bird = album.see(&net, 160, Cifar10::NAMES).unwrap();
+    let mix = bird.mix("block1", &[(29, 1.0), (3, 1.0), (23, 0.0)]).unwrap();
+    let expected = bird.tensor("block1").unwrap();
+    assert!(mix.tensor().allclose(&(expected.i((0, 29)) + expected.i((0, 3))), 1e-5, 1e-5, false));
+    let nearest = mix.nearest(&album, "block2.relu1").unwrap();
+    let found = nearest.nearest.as_ref().unwrap();
+    assert_eq!(found.channel, 47, "{nearest}");
+    assert!(found.correlation > 0.6 && found.second < 0.4, "{nearest}");
+    let middle: Vec<f64> = found.kernels.iter().map(|kernel| kernel.double_value(&[1, 1])).collect();
+    // Nearly 1, 1, 0: the first two are alike, the third is a small part of them.
+    assert!(
+        (0.7..1.4).contains(&(middle[1] / middle[0])) && middle[2].abs() < 0.25 * middle[0],
+        "{middle:?}"
+    );
+    // One stroke upright, one lying.
+    let answer = |axis: i64, channel: i64| {
+        let stroke = Tensor::zeros([3, 32, 32], (Kind::Float, Device::Cpu));
+        let _ = stroke.narrow(axis, 15, 2).fill_(1.0);
+        let view = see(&net, &Image::from_tensor(&stroke).unwrap(), Cifar10::NAMES).unwrap();
+        // Without the edge of the image.
+        view.tensor("block1").unwrap().i((0, channel, 4..12, 4..12)).max().double_value(&[])
+    };
+    assert!(answer(2, 29) > 10.0 && answer(1, 29) < 0.1 && answer(1, 3) > 10.0 && answer(2, 3) < 0.1);
+}
+
+#[test]
+fn a_learned_map_is_most_similar_to_itself() {
+    let (net, samples) = (shipped(), Cifar10::samples().unwrap());
+    let view = samples.see(&net, 3, Cifar10::NAMES).unwrap();
+    let found = view.mix("block2.relu1", &[(9, 2.0)]).unwrap().nearest(&samples, "block2.relu1").unwrap();
+    let found = found.nearest.unwrap();
+    assert_eq!(found.channel, 9);
+    assert!((found.correlation - 1.0).abs() < 1e-4 && found.kernels.is_empty(), "{}", found.correlation);
+}
+
+#[test]
+fn gradient_ascent_raises_the_activation() {
+    let net = shipped();
+    let found = maximise(&net, "block3", &[50, 6]).unwrap();
+    assert_eq!(found.images().len(), 2);
+    assert_eq!((found.images()[0].height(), found.images()[0].width()), (32, 32));
+    assert!(found.activations().iter().all(|after| *after > 15.0), "{found}");
+    // The image itself activates the channel: not only the numbers of the search say so.
+    let view = see(&net, &found.images()[0], Cifar10::NAMES).unwrap();
+    assert!(view.channel("block3", 50).unwrap().tensor().max().double_value(&[]) > 15.0);
+    // The same image every time, also inside `no_grad`.
+    let again = tch::no_grad(|| maximise(&net, "block3", &[50, 6]).unwrap());
+    assert_eq!(again.images()[1].tensor_u8(), found.images()[1].tensor_u8());
+}
+
+#[test]
+fn channels_that_are_active_together_are_in_one_group() {
+    let net = shipped();
+    let found = groups(&net, &Cifar10::album().unwrap(), Cifar10::NAMES, "block3", 8).unwrap();
+    let mut all = found.channels().concat();
+    all.sort_unstable();
+    assert_eq!(all, (0..128).collect::<Vec<usize>>());
+    // As the notebook says: frogs, ships, cars and trucks, airplanes.
+    let text = found.to_string();
+    for words in ["strongest on frog 100 %", "strongest on ship 100 %", "airplane 93 %"] {
+        assert!(text.contains(words), "expected `{words}` in: {text}");
+    }
+    let similarity = found.tensor().unwrap();
+    assert_eq!(similarity.size(), [128, 128]);
+    // Ones on the diagonal, and more similar inside of the largest group than outside.
+    assert!(similarity.diagonal(0, 0, 1).allclose(
+        &Tensor::ones([128], (Kind::Float, Device::Cpu)),
+        1e-3,
+        1e-3,
+        false
+    ));
+    let first = found.channels()[0].len() as i64;
+    let mean =
+        |rows: i64, from: i64, to: i64| similarity.i((..rows, from..to)).mean(Kind::Float).double_value(&[]);
+    assert!(mean(first, 0, first) > mean(first, first, 128) + 0.05);
 }

@@ -46,7 +46,7 @@ pub fn is_fresh(kernel: &Path) -> bool {
     // What is compiled into the library, which the tests are not.
     let parts = ["src", "assets", "questions", "exercises", "build.rs", "Cargo.toml"];
     let crates = CRATES.iter().flat_map(|name| parts.map(|part| format!("crates/{name}/{part}")));
-    let others = ["datasets/samples", "Cargo.toml", "Cargo.lock"].map(String::from);
+    let others = ["datasets/album", "datasets/samples", "Cargo.toml", "Cargo.lock"].map(String::from);
     crates.chain(others).all(|part| newest(&root.join(part)) <= built)
 }
 

@@ -45,12 +45,16 @@ pub(crate) fn trace(photo: &Image, layers: &Chain, name: &str, row: usize, colum
     ));
     let title = format!("{name}, row {row}, column {column}");
     let text = format!("{title}: sees {height} x {width} pixels, from row {top} and column {left}");
-    Layout {
-        title,
-        rows: vec![vec![whole, part]],
-        lines: vec![format!("Receptive field: {height} \u{d7} {width} pixels")],
-    }
-    .figure(text.clone(), text)
+    // At the edge of the photo, a part of the receptive field is padding.
+    let full = last.field.map(|field| (field.h.size as usize, field.w.size as usize));
+    let line = match full.filter(|full| *full != (height, width)) {
+        Some((rows, columns)) => format!(
+            "Receptive field: {rows} \u{d7} {columns} positions, {height} \u{d7} {width} of them in the photo"
+        ),
+        None => format!("Receptive field: {height} \u{d7} {width} pixels"),
+    };
+    Layout { title, rows: vec![vec![whole, part]], lines: vec![line.clone()] }
+        .figure(format!("{text}. {line}"), text)
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ impl Album {
             if first {
                 rows.push(vec![Panel::heading(heading.into())]);
             }
-            let mut row = vec![view.panel(170.0).bare()];
+            let image = view.picture();
+            let mut row = vec![Panel::picture(image.name(), image.pixels(), 170.0).bare()];
             for (title, heat) in view.heats(170.0)? {
                 row.push(if first { Panel { title, ..heat } } else { heat });
             }

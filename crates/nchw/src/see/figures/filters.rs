@@ -9,6 +9,9 @@ use crate::{
 };
 use nchw_draw::{Figure, Layout, Palette, Panel, Pixels, in_rows};
 
+/// How to read filters that are drawn as images.
+const OWN_SCALE: &str =
+    "each filter as an RGB image on its own scale: grey is 0, brighter is more, darker is less";
 /// How many filters of a deep layer are drawn, and how many input channels of each.
 const DEEP: (usize, usize) = (10, 16);
 
@@ -25,12 +28,7 @@ impl FilterBank {
         let line = if c == 3 {
             let tile = |filter: usize| Panel::picture(filter.to_string(), self.rgb(filter), 84.0).bare();
             rows = in_rows((0..n).map(tile).collect(), 8);
-            rows.push(vec![self.rgb_scale()]);
-            format!(
-                "each filter as an RGB image: grey is 0, black {}, full colour {}",
-                number(-self.max),
-                number(self.max)
-            )
+            OWN_SCALE.to_owned()
         } else {
             let order = self.strongest()?;
             let (filters, channels) = (order.len().min(DEEP.0), c.min(DEEP.1));
@@ -51,6 +49,29 @@ impl FilterBank {
         };
         let alt = format!("{title}. {line}");
         Layout { title, rows, lines: vec![line] }.figure(alt, self.to_string())
+    }
+
+    /// Draws the filters on three channels from those that look for an edge of brightness to those that look for a
+    /// colour. Below each: the share of its weights that differs between red, green and blue.
+    ///
+    /// # Errors
+    /// When the filters do not have three channels.
+    pub fn by_colour(&self) -> Result<Figure> {
+        let (order, shares) = self.colourfulness()?;
+        let tile = |filter: usize| {
+            let share = format!("{:.0} %", 100.0 * shares[filter]);
+            Panel::picture(filter.to_string(), self.rgb(filter), 84.0).bare().caption(share)
+        };
+        let rows = in_rows(order.iter().copied().map(tile).collect(), 8);
+        let title = format!("Filters of {}: from edges to colours", self.layer);
+        let lines = vec![
+            OWN_SCALE.to_owned(),
+            "below: the share of its weights that differs between red, green and blue".to_owned(),
+        ];
+        let words: Vec<String> =
+            order.iter().map(|filter| format!("{filter}: {:.0} %", 100.0 * shares[*filter])).collect();
+        Layout { title: title.clone(), rows, lines }
+            .figure(format!("{title}. {}", words.join(", ")), words.join("\n"))
     }
 
     /// Draws one filter, input channel by input channel.
@@ -99,7 +120,7 @@ impl FilterBank {
         let mut lines = vec![format!("one scale for all channels, from {min} to {max}")];
         if let Some(patches) = patches {
             rows.push(vec![Panel::heading("the patches that activate it most".into())]);
-            rows.push(patches.panels(filter, 96.0)?);
+            rows.push(patches.panels(patches.shown(filter)?, 96.0)?);
             lines.push(patches.line());
         }
         let numbers: Vec<String> = (0..c.min(3))
@@ -112,22 +133,25 @@ impl FilterBank {
         Layout { title, rows, lines }.figure(alt, numbers.join("\n"))
     }
 
-    /// A filter with three input channels as an RGB image: grey is 0, brighter positive, darker negative.
+    /// A filter with three input channels as an RGB image on its own scale: grey is 0, brighter positive, darker
+    /// negative.
     fn rgb(&self, filter: usize) -> Pixels {
         let [_, _, h, w] = self.size();
-        let byte = |value: f32| (127.5 * (1.0 + value / self.max)).round() as u8;
         let planes = [0, 1, 2].map(|channel| self.slice(filter, channel));
+        let finite = planes.iter().flat_map(|plane| plane.iter()).filter(|v| v.is_finite());
+        let max = finite.fold(f32::MIN_POSITIVE, |max, v| max.max(v.abs()));
+        let byte = |value: f32| (127.5 * (1.0 + value / max)).round() as u8;
         let rgb = (0..h * w).flat_map(|i| planes.map(|plane| byte(plane[i]))).collect();
         Pixels { width: w as u32, height: h as u32, rgb }
     }
 
-    /// All filters with three input channels in one image: eight per row, separated by white.
-    pub(super) fn tiles(&self) -> Pixels {
+    /// All filters with three input channels in one image, separated by white.
+    pub(super) fn tiles(&self, columns: usize) -> Pixels {
         let [n, _, h, w] = self.size();
-        let (height, width) = (n.div_ceil(8) * (h + 1) - 1, 8 * (w + 1) - 1);
+        let (height, width) = (n.div_ceil(columns) * (h + 1) - 1, columns * (w + 1) - 1);
         let mut rgb = vec![255; height * width * 3];
         for filter in 0..n {
-            let (top, left) = (filter / 8 * (h + 1), filter % 8 * (w + 1));
+            let (top, left) = (filter / columns * (h + 1), filter % columns * (w + 1));
             for (y, row) in self.rgb(filter).rgb.chunks(w * 3).enumerate() {
                 rgb[((top + y) * width + left) * 3..][..w * 3].copy_from_slice(row);
             }
@@ -146,12 +170,6 @@ impl FilterBank {
     fn scale(&self) -> Panel<'static> {
         let ends = [number(-self.max), number(self.max)];
         Panel::scale(Palette::Signed, (-self.max, self.max), ends)
-    }
-
-    /// The scale of filters drawn as RGB images.
-    fn rgb_scale(&self) -> Panel<'static> {
-        let ends = [format!("{}: black", number(-self.max)), format!("{}: full colour", number(self.max))];
-        Panel::scale(Palette::Grey, (-self.max, self.max), ends)
     }
 }
 

@@ -14,7 +14,7 @@ const MAPS_PER_BLOCK: usize = 7;
 /// The width of a grid on the page.
 const PAGE: f64 = 940.0;
 /// How to read maps that are drawn on their own scales.
-const OWN_SCALE: &str = "each map on its own scale: dark is its minimum, bright its maximum";
+const OWN_SCALE: &str = "each map on its own scale, from 0 (white) to its maximum";
 
 impl View {
     /// Draws the image and the strongest feature maps of all three blocks.

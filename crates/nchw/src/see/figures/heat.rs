@@ -34,7 +34,7 @@ impl View {
         }
         let lines = vec![
             self.answer_line(),
-            "The sum does not depend on the class: it is bright where many maps are active.".to_owned(),
+            "The sum does not depend on the class: it is red where many maps are active.".to_owned(),
             "Grad-CAM and occlusion are computed for this class.".to_owned(),
         ];
         let title = format!("Where in the image is the {}? Three heat maps", self.classes[answer]);

@@ -4,9 +4,12 @@ mod album;
 mod film;
 mod filters;
 mod grid;
+mod groups;
 mod heat;
+mod maximise;
 mod mix;
 mod patches;
+mod search;
 mod semantic;
 mod view;
 

@@ -5,7 +5,7 @@ use crate::{
     image::Image,
     normalise::mean_colour,
     notebook::{Output, shows},
-    see::Patches,
+    see::{Patches, patches::Patch},
     shapes::AxisField,
     text::number,
 };
@@ -13,11 +13,66 @@ use nchw_draw::{Figure, Layout, Panel, Pixels};
 use std::path::Path;
 
 impl Patches {
-    /// Draws the patches of some channels: one row per channel, strongest first.
+    /// Draws the eight strongest patches of some channels: one row per channel, strongest first.
     ///
     /// # Errors
     /// When there is no such channel, or the number of channels is not from 1 to 12.
     pub fn figure(&self, channels: &[usize]) -> Result<Figure> {
+        self.draw(channels, "the patches that activate each channel most", Patches::shown)
+    }
+
+    /// Draws the next eight patches, the ninth to the sixteenth: does a name that fits the best ones still hold?
+    ///
+    /// # Errors
+    /// As [`Patches::figure`].
+    pub fn next(&self, channels: &[usize]) -> Result<Figure> {
+        self.draw(
+            channels,
+            "the ninth to the sixteenth of the patches that activate each channel",
+            Patches::others,
+        )
+    }
+
+    /// Draws the eight strongest patches of each channel that has a name, with a count of how often the name holds;
+    /// patches that do not show what the name says are marked with a cross.
+    ///
+    /// # Errors
+    /// When the patches belong to another network than the one that comes with the course, or to another layer than
+    /// block3.
+    pub fn named(&self) -> Result<Figure> {
+        let (mut rows, mut words) = (Vec::new(), Vec::new());
+        for named in self.names()? {
+            let patches = self.shown(named.number)?;
+            let mut row = self.panels(patches, 86.0)?;
+            let judged = |list: &[usize]| patches.iter().filter(|patch| list.contains(&patch.image)).count();
+            for (panel, patch) in row.iter_mut().zip(patches) {
+                panel.title = match patch.image {
+                    image if named.yes.contains(&image) => "\u{2713}".to_owned(),
+                    image if named.no.contains(&image) => "\u{2717}".to_owned(),
+                    _ => "?".to_owned(),
+                };
+            }
+            let heading = match judged(&named.yes) + judged(&named.no) {
+                all if all == patches.len() => {
+                    format!("channel {}: {}, in {} of {all}", named.number, named.name, judged(&named.yes))
+                }
+                _ => format!("channel {}: {} (judged on other images)", named.number, named.name),
+            };
+            words.push(heading.clone());
+            rows.push(vec![Panel::heading(heading)]);
+            rows.push(row);
+        }
+        let title = format!("{}: channels with a name, and how often it holds", self.layer);
+        let lines = vec![self.line(), "a cross: the frame does not show what the name says".to_owned()];
+        Layout { title, rows, lines }.figure(words.join("; "), words.join("\n"))
+    }
+
+    fn draw(
+        &self,
+        channels: &[usize],
+        what: &str,
+        of: impl Fn(&Patches, usize) -> Result<&[Patch]>,
+    ) -> Result<Figure> {
         if channels.is_empty() || channels.len() > 12 {
             return Err(Error::new(format!(
                 "expected 1 to 12 channels, such as `figure(&[3, 7])`, got {}",
@@ -27,8 +82,9 @@ impl Patches {
         let mut rows = Vec::new();
         let mut words = Vec::new();
         for &channel in channels {
-            let row = self.panels(channel, 86.0)?;
-            words.push(format!("channel {channel}: {}", self.in_words(channel)?));
+            let patches = of(self, channel)?;
+            let row = self.panels(patches, 86.0)?;
+            words.push(format!("channel {channel}: {}", in_words(patches)));
             rows.push(vec![Panel::heading(if row.is_empty() {
                 format!("channel {channel}: never active")
             } else {
@@ -36,7 +92,7 @@ impl Patches {
             })]);
             rows.push(row);
         }
-        let title = format!("{}: the patches that activate each channel most", self.layer);
+        let title = format!("{}: {what}", self.layer);
         let text = format!("{title}. {}", words.join("; "));
         Layout { title, rows, lines: vec![self.line()] }.figure(text, words.join("\n"))
     }
@@ -60,19 +116,12 @@ impl Patches {
         format!("{shown} ({height} \u{d7} {width}); the strongest in {} images", self.searched)
     }
 
-    fn in_words(&self, channel: usize) -> Result<String> {
-        let each = self.of_channel(channel)?.iter();
-        let each: Vec<String> =
-            each.map(|p| format!("image {} with {}", p.image, number(p.activation))).collect();
-        Ok(if each.is_empty() { "never active".to_owned() } else { each.join(", ") })
-    }
-
-    /// A channel's patches as panels of this width.
-    pub(super) fn panels(&self, channel: usize, width: f64) -> Result<Vec<Panel<'static>>> {
+    /// Patches as panels of this width.
+    pub(super) fn panels(&self, patches: &[Patch], width: f64) -> Result<Vec<Panel<'static>>> {
         let [field_height, field_width] = self.field().map(|size| size as i64);
         let field = self.row.field;
         let mut panels = Vec::new();
-        for patch in self.of_channel(channel)? {
+        for patch in patches {
             let Some(image) = self.images.get(&patch.image) else { continue };
             // The first row and column of the receptive field; negative ones are padding.
             let start = |axis: AxisField, index: usize| {
@@ -97,6 +146,12 @@ impl Patches {
         }
         Ok(panels)
     }
+}
+
+fn in_words(patches: &[Patch]) -> String {
+    let each: Vec<String> =
+        patches.iter().map(|p| format!("image {} with {}", p.image, number(p.activation))).collect();
+    if each.is_empty() { "never active".to_owned() } else { each.join(", ") }
 }
 
 /// Crops an image; positions outside of it have the mean colour of CIFAR-10.

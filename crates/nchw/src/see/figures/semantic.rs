@@ -74,7 +74,7 @@ impl Semantic {
             let name = self.label(*channel);
             let legend = Content::Legend(vec![(colour(Region::Frequent(index)), name.clone())]);
             let mut row = vec![Panel::new("", legend, 170.0)];
-            row.extend(patches.panels(*channel, 72.0)?.into_iter().take(EXAMPLES));
+            row.extend(patches.panels(patches.shown(*channel)?, 72.0)?.into_iter().take(EXAMPLES));
             rows.push(row);
             names.push(name);
         }

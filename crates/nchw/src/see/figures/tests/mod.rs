@@ -11,7 +11,7 @@ use crate::{
     net::{LectureNet, LectureNetConfig},
     pixels::{area, different, drawn, frames, ink},
     see::{
-        Film, FilterBank, MapGrid, View, album, filters, patches, see,
+        Film, FilterBank, MapGrid, View, album, filters, groups, heat_search, maximise, patches, see,
         tests::{cat, shipped, untrained},
     },
     train::evaluate,
@@ -63,9 +63,6 @@ fn a_heat_map_names_the_largest_number_only_if_there_is_one() {
             assert!(!text.contains("largest in row") && !text.contains("inf to"), "{text}");
         }
     }
-    // White over the image, not the darkest colour, which would look like a result.
-    let nothing = heat(zeros(&[3, 5])).figure().unwrap();
-    assert_eq!(area(&nothing, Palette::Sequential.rgb(0.0, (0.0, 1.0))).0, 0);
 }
 
 #[test]
@@ -119,8 +116,8 @@ fn maps_of_a_grid_are_in_order() {
     // On its own scale, a map of zeros is white.
     let own = grid(|grid| grid.own_scale());
     assert!(area(&own, BRIGHTEST).0 > 3 * 5000);
-    let dark = Palette::Sequential.rgb(0.0, (0.0, 1.0));
-    assert!(area(&own, dark).0 < 2000, "only the scale has this colour: {:?}", area(&own, dark));
+    let white = Palette::Signed.rgb(0.0, (-1.0, 1.0));
+    assert!(area(&own, white).0 > 5000, "{:?}", area(&own, white));
 }
 
 #[test]
@@ -193,12 +190,63 @@ fn regions_have_the_colours_of_the_legend() {
 }
 
 #[test]
+fn zero_times_a_map_is_empty() {
+    let view = view();
+    let mut mix = view.mix("block1", &[(0, 1.0), (1, 0.0)]).unwrap();
+    mix.parts = vec![spot(&[6, 10], 1, 2, 3.0), spot(&[6, 10], 4, 7, 3.0)];
+    mix.sum = mix.parts[0].shallow_clone();
+    let figure = mix.figure().unwrap();
+    // The largest number: in both maps, in 1 x the first and in the sum, but not in 0 x the second.
+    let largest = Palette::Sequential.rgb(3.0, (0.0, 3.0));
+    let cell = 2.0 * 180.0 / 10.0;
+    let cells = f64::from(area(&figure, largest).0 as u32) / (cell * cell);
+    // The colour bar has this colour, too.
+    assert!((3.9..4.6).contains(&cells), "{cells}");
+}
+
+#[test]
+fn the_image_stays_visible_where_there_is_no_heat() {
+    let view = view();
+    let figure = view.heat(spot(&[3, 5], 1, 4, 2.0), "heat".into(), "").unwrap().figure().unwrap();
+    // The grey of the photo [60, 140, 100], uncovered in the left half of the third panel.
+    let grey = (0.299 * 60.0 + 0.587 * 140.0 + 0.114 * 100.0_f64).round() as u8;
+    let (count, _) = area(&figure, [grey; 3]);
+    assert!(count > 540 * 324 / 2, "{count}");
+    // Where nothing was found, nothing covers it.
+    let nothing = view.heat(zeros(&[3, 5]), "heat".into(), "").unwrap().figure().unwrap();
+    assert!(area(&nothing, [grey; 3]).0 > 530 * 315);
+}
+
+#[test]
+fn groups_have_the_colours_of_the_legend() {
+    let (net, view) = (shipped(), view());
+    let mut map = groups(&net, &Cifar10::samples().unwrap(), Cifar10::NAMES, "block3", 3)
+        .unwrap()
+        .name(2, "sky")
+        .unwrap()
+        .map(&see(&net, view.picture(), Cifar10::NAMES).unwrap())
+        .unwrap();
+    assert_eq!(map.tensor().unwrap().size(), [3, 5]);
+    map.strongest = vec![2; 15];
+    map.strongest[0] = 1;
+    let figure = map.figure().unwrap();
+    assert!(figure.text().contains("2: sky (93 %), 1: "), "{}", figure.text());
+    let over = |colour: [u8; 3]| {
+        let below = [60.0, 140.0, 100.0];
+        std::array::from_fn(|i| (0.65 * f64::from(colour[i]) + 0.35 * below[i]).round() as u8)
+    };
+    let [first, second] = [1, 2].map(|group| area(&figure, over(nchw_draw::colour::REGIONS[group])));
+    assert!(first.0 > 0 && first.1[0] <= second.1[0] + 2 && first.1[3] < second.1[3], "{first:?} {second:?}");
+    assert!((13.0..15.0).contains(&(second.0 as f64 / first.0 as f64)), "{first:?} {second:?}");
+}
+
+#[test]
 fn a_patch_of_the_first_layer_is_the_window_of_its_filter() {
     let samples = Cifar10::samples().unwrap();
     let found = patches(&shipped(), &samples, "block1.conv1").unwrap();
     let at = found.tensor(22).unwrap();
     let [image, y, x] = [0, 1, 2].map(|i| at.double_value(&[0, i]) as i64);
-    let first = found.panels(22, 64.0).unwrap().swap_remove(0);
+    let first = found.panels(found.shown(22).unwrap(), 64.0).unwrap().swap_remove(0);
     let Content::Picture(part) = first.content else { panic!("a patch is an image") };
     assert_eq!((part.height, part.width), (3, 3));
     let whole = samples.picture(image as usize).unwrap().pixels();
@@ -256,6 +304,9 @@ fn every_figure_has_a_title_and_alt_text_and_fits_a_slide() {
     let view = cat();
     let found = patches(&net, &samples, "block3").unwrap();
     let report = evaluate(&net, &samples, Cifar10::NAMES, false).unwrap();
+    let search = heat_search(&net, &Cifar10::album().unwrap(), Cifar10::NAMES).unwrap();
+    let jobs = groups(&net, &samples, Cifar10::NAMES, "block3", 5).unwrap();
+    let film = Film::shipped().unwrap();
     let figures = [
         view.figure(),
         view.blocks(),
@@ -265,13 +316,24 @@ fn every_figure_has_a_title_and_alt_text_and_fits_a_slide() {
         view.compare("block3"),
         view.mix("block1", &[(4, 1.0), (29, 1.0), (9, 0.0)])
             .unwrap()
-            .nearest("block2.relu1")
+            .nearest(&samples, "block2.relu1")
             .unwrap()
             .figure(),
         view.semantic_with("block2", Path::new("none")).unwrap().figure(),
         view.semantic_with("block3", Path::new("none")).unwrap().introduce(&found),
         view.trace("block2.conv1", 4, 9),
         found.figure(&[3, 7]),
+        found.next(&[3, 7]),
+        found.named(),
+        search.wrong().figure(),
+        search.misled().unwrap().figure(),
+        search.right().most_concentrated().figure(),
+        jobs.figure(),
+        jobs.similarity(),
+        jobs.map(&view).unwrap().figure(),
+        maximise(&net, "block1", &[3, 29]).unwrap().figure(),
+        film.strip(),
+        filters(&net, "block1.conv1").unwrap().by_colour(),
         filters(&net, "block2.conv2").unwrap().figure(),
         filters(&net, "block3.conv1").unwrap().beside(5, &patches(&net, &samples, "block3.conv1").unwrap()),
         album(&net, &samples, &report, 6).unwrap().figure(),
