@@ -106,13 +106,13 @@ fn explanations_contain_the_formulas() {
     let row = conv(10, 3).stride(2).on([3, 7, 8]).unwrap();
     let why = row.explain().to_string();
     for line in [
-        "H = floor((7 + 2*0 - 1*(3-1) - 1) / 2) + 1 = floor(4 / 2) + 1 = 3",
-        "W = floor((8 + 2*0 - 1*(3-1) - 1) / 2) + 1 = floor(5 / 2) + 1 = 3",
+        "H = floor((7 - 3) / 2) + 1 = floor(4 / 2) + 1 = 3",
+        "W = floor((8 - 3) / 2) + 1 = floor(5 / 2) + 1 = 3",
         "the floor rounds 2.50 down: 1 column of the padded input is left over",
         "no window reads column 7 (counted from 0)",
         "you do not choose it: it is the channel count of the input",
         "10*3*3*3 weights + 10 biases = 280",
-        "1 + (3-1)*1*1 = 3",
+        "1 + (3-1)*1 = 3 pixels",
     ] {
         assert!(why.contains(line), "{line}\n{why}");
     }
@@ -122,7 +122,7 @@ fn explanations_contain_the_formulas() {
 #[test]
 fn the_rule_for_ceil_is_explained() {
     let why = max_pool(2).stride(3).padding(1).ceil().on([1, 5, 6]).unwrap().explain_output().to_string();
-    assert!(why.contains("W = ceil((6 + 2*1 - 1*(2-1) - 1) / 3) + 1 = ceil(6 / 3) + 1 = 3"), "{why}");
+    assert!(why.contains("W = ceil((6 + 2*1 - 2) / 3) + 1 = ceil(6 / 3) + 1 = 3"), "{why}");
     let why = avg_pool(2).stride(3).padding(1).ceil().on([1, 4, 4]).unwrap().explain_output().to_string();
     assert!(
         why.contains("minus 1: the last window would start at 5, in the padding after 0 to 3; so H = 2"),

@@ -2,7 +2,7 @@
 
 use super::apply::field::{AxisField, ranges};
 use super::apply::row::{Row, channels_and_last};
-use super::apply::slide::Slide;
+use super::apply::slide::{Shown, Slide};
 use super::layer::{Layer, Op};
 use super::shape::{Shape, count, times};
 use crate::{error::debug_as_display, text::count_of};
@@ -21,31 +21,10 @@ impl fmt::Display for Explanation {
 debug_as_display!(Explanation);
 
 impl Slide {
-    /// `floor((7 + 2*0 - 1*(3-1) - 1) / 2) + 1 = floor(4 / 2) + 1 = 3`.
-    pub(super) fn formula(&self) -> String {
-        let Slide { input, kernel, stride, before, dilation, .. } = self;
-        if let Some(extra) = self.transposed {
-            let size = self.raw_size();
-            return format!(
-                "({input}-1)*{stride} - 2*{before} + {dilation}*({kernel}-1) + {extra} + 1 = {size}"
-            );
-        }
-        let round = if self.ceil { "ceil" } else { "floor" };
-        let (room, raw) = (self.room(), self.raw_size());
-        let padding = if self.before == self.after {
-            format!("2*{before}")
-        } else {
-            format!("{before} + {}", self.after)
-        };
-        format!(
-            "{round}(({input} + {padding} - {dilation}*({kernel}-1) - 1) / {stride}) + 1 = {round}({room} / {stride}) + 1 = {raw}"
-        )
-    }
-
     /// The formula, the effect of the rounding, and the positions that no window reads.
-    fn lines(&self) -> String {
+    fn lines(&self, shown: Shown) -> String {
         let (letter, plural) = (self.axis.letter(), self.axis.plural());
-        let mut text = format!("  {letter} = {}", self.formula());
+        let mut text = format!("  {letter} = {}", self.formula(shown));
         let mut add = |line: String| text += &format!("\n      {line}");
         if self.drops_last() {
             let start = (self.raw_size() - 1) * self.stride - self.before;
@@ -76,7 +55,6 @@ impl Slide {
     }
 }
 
-const WINDOW: &str = "floor((H + 2*padding - dilation*(kernel-1) - 1) / stride) + 1";
 const TRANSPOSED: &str = "(H-1)*stride - 2*padding + dilation*(kernel-1) + output_padding + 1";
 
 impl Row {
@@ -98,7 +76,7 @@ impl Row {
     /// ```
     /// use nchw::shapes::conv;
     /// let why = conv(10, 3).stride(2).on([3, 7, 8])?.explain_output().to_string();
-    /// assert!(why.contains("H = floor((7 + 2*0 - 1*(3-1) - 1) / 2) + 1 = floor(4 / 2) + 1 = 3"));
+    /// assert!(why.contains("H = floor((7 - 3) / 2) + 1 = floor(4 / 2) + 1 = 3"));
     /// assert!(why.contains("no window reads column 7 (counted from 0)"));
     /// # Ok::<(), nchw::Error>(())
     /// ```
@@ -127,18 +105,20 @@ impl Row {
             (op, _) => match &self.slides {
                 None => "  unchanged: each value keeps its position".into(),
                 Some([h, w]) => {
-                    let mut formula = if op == Op::ConvTranspose { TRANSPOSED } else { WINDOW }.to_string();
-                    if self.layer.ceil {
-                        formula = formula.replace("floor", "ceil");
-                    }
+                    let shown = Shown::of(&[*h, *w]);
+                    let round = if self.layer.ceil { "ceil" } else { "floor" };
+                    let formula = match op {
+                        Op::ConvTranspose => TRANSPOSED.to_owned(),
+                        _ => shown.window("H", "2*padding", "dilation", "kernel", "stride", round),
+                    };
                     let same = match self.layer.same {
                         true => "\n  `same` pads dilation*(kernel-1) in total, with the odd one at the end",
                         false => "",
                     };
                     format!(
                         "{channels}\n  H' = {formula}, and the same for W'{same}\n{}\n{}",
-                        h.lines(),
-                        w.lines()
+                        h.lines(shown),
+                        w.lines(shown)
                     )
                 }
             },
@@ -245,21 +225,25 @@ fn product_of(sizes: &[u64], one: &str, many: &str) -> String {
 fn growth(plural: &str, slide: &Slide, before: AxisField, after: AxisField) -> String {
     let Slide { kernel, stride, dilation, before: padding, .. } = slide;
     let AxisField { size, jump, first } = before;
+    let times = |number: i128| if number == 1 { String::new() } else { format!("*{number}") };
     if slide.transposed.is_some() {
         return format!(
-            "  {plural}: size at most {} (traced back: the values of a transposed convolution have receptive fields of \
-             different sizes), jump {jump}/{stride} = {}, first centre {}",
+            "  {plural}: at most {} pixels (traced back: the values of a transposed convolution have receptive fields of \
+             different sizes); the next value sees {jump}/{stride} = {} pixels further; the first one is centred on {}",
             after.size, after.jump, after.first
         );
     }
     // After a transposed convolution, jumps are fractions, and sizes are traced back.
     let sum = match jump.fract() == 0.0 && size as f64 + slide.reach() as f64 * jump == after.size as f64 {
-        true => format!("{size} + ({kernel}-1)*{dilation}*{jump} = {}", after.size),
-        false => format!("{} (traced back)", after.size),
+        true => format!("{size} + ({kernel}-1){}*{jump} = {} pixels", times(*dilation), after.size),
+        false => format!("{} pixels (traced back)", after.size),
     };
+    let padded = if *padding == 0 { String::new() } else { format!(" - {padding}*{jump}") };
     format!(
-        "  {plural}: size {sum}, jump {jump}*{stride} = {}, first centre {first} + (({kernel}-1)*{dilation}/2 - \
-         {padding})*{jump} = {}",
-        after.jump, after.first
+        "  {plural}: {sum}; the next value sees {jump}*{stride} = {} pixels further (the jump); the first one is \
+         centred on {first} + ({kernel}-1){}*{jump}/2{padded} = {}",
+        after.jump,
+        times(*dilation),
+        after.first
     )
 }

@@ -1,6 +1,6 @@
 //! The message for every mistake: what was expected, what was given, the likely cause, what to write.
 
-use super::slide::Slide;
+use super::slide::{Shown, Slide};
 use crate::shapes::layer::{Layer, Op};
 use crate::shapes::shape::{LIMIT, Nchw, Pair, Shape, gcd, product};
 
@@ -186,7 +186,7 @@ impl Layer {
     /// The window does not fit, or the padding of a transposed convolution removes the whole output.
     pub(in crate::shapes) fn no_room(&self, maps: Nchw, slide: &Slide, slides: &[Slide; 2]) -> Fault {
         let (letter, plural) = (slide.axis.letter(), slide.axis.plural());
-        let size = slide.formula();
+        let size = slide.formula(Shown::of(&[*slide]));
         if slide.transposed.is_some() {
             let reduced = |s: &Slide, padding: u64| {
                 if s.size() >= 1 { padding } else { ((s.raw_size() + 2 * s.before - 1) / 2).max(0) as u64 }

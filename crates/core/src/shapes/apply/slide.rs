@@ -45,6 +45,46 @@ pub(in crate::shapes) struct Slide {
     pub transposed: Option<i128>,
 }
 
+/// The options that a formula shows: the others have their defaults, and learners may not know them yet.
+#[derive(Clone, Copy)]
+pub(in crate::shapes) struct Shown {
+    stride: bool,
+    padding: bool,
+    dilation: bool,
+}
+
+impl Shown {
+    /// Those that are not at their default in at least one of the axes.
+    pub(in crate::shapes) fn of(slides: &[Slide]) -> Shown {
+        Shown {
+            stride: slides.iter().any(|slide| slide.stride != 1),
+            padding: slides.iter().any(|slide| slide.before != 0 || slide.after != 0),
+            dilation: slides.iter().any(|slide| slide.dilation != 1),
+        }
+    }
+
+    /// `floor((H + 2*padding - kernel) / stride) + 1`, without the options that are not shown.
+    pub(in crate::shapes) fn window(
+        self,
+        input: &str,
+        padding: &str,
+        dilation: &str,
+        kernel: &str,
+        stride: &str,
+        round: &str,
+    ) -> String {
+        let mut room = input.to_owned();
+        if self.padding {
+            room += &format!(" + {padding}");
+        }
+        room += &match self.dilation {
+            true => format!(" - {dilation}*({kernel}-1) - 1"),
+            false => format!(" - {kernel}"),
+        };
+        if self.stride { format!("{round}(({room}) / {stride}) + 1") } else { format!("{room} + 1") }
+    }
+}
+
 impl Slide {
     pub(in crate::shapes) fn of(layer: &Layer, axis: Axis, input: u64) -> Slide {
         let pick = |pair: Pair| i128::from(if axis == Axis::H { pair.h } else { pair.w });
@@ -147,5 +187,28 @@ impl Slide {
         let read = self.reads(&(0..self.size() as u64).collect::<Vec<_>>())?;
         let mut read = read.into_iter().peekable();
         Some((0..self.input as u64).filter(|position| read.next_if_eq(position).is_none()).collect())
+    }
+
+    /// `floor((7 + 2*1 - 3) / 2) + 1 = floor(6 / 2) + 1 = 4`.
+    pub(in crate::shapes) fn formula(&self, shown: Shown) -> String {
+        let Slide { input, kernel, stride, before, dilation, .. } = self;
+        if let Some(extra) = self.transposed {
+            let size = self.raw_size();
+            return format!(
+                "({input}-1)*{stride} - 2*{before} + {dilation}*({kernel}-1) + {extra} + 1 = {size}"
+            );
+        }
+        let round = if self.ceil { "ceil" } else { "floor" };
+        let padding = if self.before == self.after {
+            format!("2*{before}")
+        } else {
+            format!("{before} + {}", self.after)
+        };
+        let numbers = [input, dilation, kernel, stride].map(i128::to_string);
+        let [input, dilation, kernel, stride] = numbers.each_ref().map(String::as_str);
+        let formula = shown.window(input, &padding, dilation, kernel, stride, round);
+        let divided =
+            if shown.stride { format!(" = {round}({} / {stride}) + 1", self.room()) } else { String::new() };
+        format!("{formula}{divided} = {}", self.raw_size())
     }
 }
