@@ -534,8 +534,9 @@ mod tests {
         // 1 in row 1, column 2 of 3 x 4, each 20 x 20 on the page and 40 x 40 in pixels.
         let mut values = vec![0.0; 12];
         values[4 + 2] = 1.0;
+        values[0] = 0.5;
         let figure = layout(vec![vec![heat(Grid::new(3, 4, values).unwrap(), 80.0)]]).figure("", "").unwrap();
-        let (_, [left, top, ..]) = area(&figure, Palette::Sequential.rgb(0.0, (0.0, 1.0)));
+        let (_, [left, top, ..]) = area(&figure, Palette::Sequential.rgb(0.5, (0.0, 1.0)));
         let (count, bounds) = area(&figure, BRIGHTEST);
         assert_eq!(count, 40 * 40);
         // The frame covers the first pixel of the map.

@@ -56,8 +56,9 @@ fn every_exercise_is_in_its_notebook_and_has_a_hint() {
 #[test]
 fn every_known_wrong_answer_is_named() {
     for task in tasks().unwrap() {
-        let named =
-            |says: Vec<String>, expected: &str| assert_eq!(says.last().unwrap(), expected, "{}", task.id);
+        let named = |says: Vec<String>, expected: &str| {
+            assert_eq!(says.last().map(String::as_str), Some(expected), "{}", task.id)
+        };
         match &task.goal {
             Goal::Numbers(asked) => {
                 for wrong in asked.question().unwrap().wrong {
@@ -423,13 +424,13 @@ fn functions_are_called_with_several_sizes() {
     said(&only_one, &["input of shape [2, 3, 6, 10]", "axis N: 1"]);
 
     let sum =
-        |dims: &'static [i64], keep| function("07-1", move |x| x.sum_dim_intlist(dims, keep, Kind::Float));
+        |dims: &'static [i64], keep| function("07-3", move |x| x.sum_dim_intlist(dims, keep, Kind::Float));
     right(&sum(&[1], false));
     said(&sum(&[1], true), &["axis 1 is still there"]);
     said(&sum(&[2, 3], false), &["axes H and W were added up"]);
-    said(&function("07-1", |x| x.amax([1], false)), &["the largest value"]);
-    said(&function("07-1", |x| x.mean_dim([1].as_slice(), false, Kind::Float)), &["the mean"]);
-    said(&function("07-1", |_| Tensor::new()), &["your function returned no tensor", "never filled"]);
+    said(&function("07-3", |x| x.amax([1], false)), &["the largest value"]);
+    said(&function("07-3", |x| x.mean_dim([1].as_slice(), false, Kind::Float)), &["the mean"]);
+    said(&function("07-3", |_| Tensor::new()), &["your function returned no tensor", "never filled"]);
 }
 
 #[test]

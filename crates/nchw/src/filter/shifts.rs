@@ -14,7 +14,7 @@ const LEAST: usize = 16;
 /// use nchw::prelude::*;
 /// let photo = Image::from_tensor(&Tensor::rand([1, 20, 30], (Kind::Float, Device::Cpu)))?;
 /// let test: ShiftTest = shift_test(&photo, 1)?;
-/// assert_eq!(test.left_over()[0], 0.0);
+/// assert!(test.left_over()[0] < 1e-6);
 /// # Ok::<(), nchw::Error>(())
 /// ```
 #[derive(Clone)]
@@ -156,9 +156,10 @@ mod tests {
         let left = |columns: usize| shift_test(&noise(), columns).unwrap().left_over();
         for columns in 1..=5 {
             let left = left(columns);
-            assert_eq!(left[0], 0.0, "{columns}");
-            assert_eq!(left[1] == 0.0, columns % 2 == 0, "{columns}: {left:?}");
-            assert_eq!(left[2] == 0.0, columns % 2 == 0, "{columns}: {left:?}");
+            // libtorch adds in another order at another column, so that a rounding error is left over.
+            let moves_along = left.iter().map(|&part| part < 1e-6).collect::<Vec<_>>();
+            let whole = columns % 2 == 0;
+            assert_eq!(moves_along[..3], [true, whole, whole], "{columns}: {left:?}");
             assert!(left[3] < left[1].max(0.1), "{columns}: {left:?}");
         }
     }

@@ -108,9 +108,9 @@ mod tests {
         assert_eq!(
             found.to_string(),
             "classification  regression\n\
-             name                x     y     w     h\n\
-             cat                20    15    10    12\n\
-             dog                40    20    40    40"
+             name               x     y     w     h\n\
+             cat               20    15    10    12\n\
+             dog               40    20    40    40"
         );
     }
 }

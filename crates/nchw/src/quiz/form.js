@@ -43,13 +43,13 @@
       const why = faults[index] ?? (says && !good ? '' : about(field, value, good));
       return `${good ? '✓' : '✗'} ${name}: ${good ? 'right' : 'not yet'}` + (why ? ` (${why})` : '');
     });
-    return { right, all: fields.length, lines, says };
+    return { right, all: fields.length, lines, says, unclear: !clear };
   };
 
   const checkLetters = (form) => {
     const boxes = [...form.querySelectorAll('input')];
     const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
-    if (!chosen.length) return { right: 0, all: 1, lines: ['✗ nothing is chosen yet'] };
+    if (!chosen.length) return { right: 0, all: 1, lines: ['✗ nothing is chosen yet'], unclear: true };
     const sorted = [...chosen].sort();
     const right = sorted.join('') === form.dataset.answer;
     const says = whole(form, sorted);
@@ -57,13 +57,38 @@
   };
 
   const check = (form) => {
-    const { right, all, lines, says } = form.dataset.answer ? checkLetters(form) : checkNumbers(form);
+    const { right, all, lines, says, unclear } = form.dataset.answer ? checkLetters(form) : checkNumbers(form);
+    form.dataset.unclear = String(unclear === true);
+    form.dataset.right = String(right === all);
     const head = right === all ? '✓ Right.' : all === 1 ? '✗ Not right yet.' : `✗ Not right yet. Right so far: ${right} of ${all}.`;
     const status = form.querySelector('[role=status]');
     const texts = [head, ...(all === 1 && right === all ? [] : lines), ...(says ? [says] : [])];
     status.replaceChildren(
       ...texts.map((text) => Object.assign(document.createElement('div'), { textContent: text })),
     );
+  };
+
+  // Reports the attempt to the Jupyter server, so that `quiz::progress()` counts it. On other pages,
+  // such as the book or Visual Studio Code, there is no such server.
+  const count = async (form) => {
+    const settings = document.getElementById('jupyter-config-data');
+    if (!settings || form.dataset.unclear === 'true') return;
+    const { baseUrl, token } = JSON.parse(settings.textContent);
+    const xsrf = /(?:^|; )_xsrf=([^;]+)/.exec(document.cookie)?.[1];
+    const said = await fetch(`${baseUrl}nchw/answers`, {
+      method: 'POST',
+      headers: {
+        'Content-Type': 'application/json',
+        ...(token ? { Authorization: `token ${token}` } : {}),
+        ...(xsrf ? { 'X-XSRFToken': decodeURIComponent(xsrf) } : {}),
+      },
+      body: JSON.stringify({ id: form.dataset.id, right: form.dataset.right === 'true' }),
+    }).then((answer) => answer.ok, () => false);
+    const text = said
+      ? 'Counted in quiz::progress().'
+      : 'Not counted in quiz::progress(): this Jupyter was not started with `cargo xtask lab`. Answer in a cell to count it.';
+    const line = Object.assign(document.createElement('small'), { textContent: text });
+    form.querySelector('[role=status]').append(line);
   };
 
   for (const form of document.querySelectorAll('form.nchw-quiz:not([data-ready])')) {
@@ -74,6 +99,7 @@
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       check(form);
+      count(form);
     });
   }
 })();

@@ -20,7 +20,8 @@ const SCRIPT: &str = include_str!("form.js");
 
 /// Questions as forms on the page; shown when they are the last expression of a cell.
 ///
-/// Answers given here are checked on the page and not counted in the progress.
+/// Answers are checked on the page. In JupyterLab they are also reported to its server, so that
+/// [`progress`](super::progress()) counts them.
 #[derive(Clone)]
 pub struct Form(Vec<Result<Arc<Question>, String>>);
 
@@ -82,7 +83,8 @@ fn form(question: &Question, fresh: &str) -> String {
     };
     // Submitted without the script, a form with the method `dialog` leaves the page as it is.
     format!(
-        "<form class=\"nchw-quiz\" method=\"dialog\" data-lm-suppress-shortcuts=\"true\" {attributes} \
+        "<form class=\"nchw-quiz\" method=\"dialog\" data-lm-suppress-shortcuts=\"true\" data-id=\"{id}\" \
+         {attributes} \
          style=\"margin:0 0 1em\"><fieldset style=\"padding:.5em 1em\"><legend><b>Quiz {id}</b> ({topic})</legend>\
          {text}<p>{fields} <button type=\"submit\">Check</button></p>\
          <div role=\"status\" aria-live=\"polite\"></div>\

@@ -59,11 +59,46 @@ pub(super) fn change(id: &str, change: impl FnOnce(&mut Entry)) -> Notice {
 
 /// Deletes all entries.
 pub(super) fn clear() -> Notice {
-    update(&file(), Entries::clear)
+    let file = file();
+    let reports = reports_file(&file);
+    let notice = match fs::remove_file(&reports) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Some(format!("{} could not be deleted ({error})", reports.display()))
+        }
+        _ => None,
+    };
+    update(&file, Entries::clear).or(notice)
 }
 
-/// All entries, and a message about the file.
-pub(super) fn entries() -> (Entries, Notice) {
+/// The attempts in forms, which the Jupyter server has written (`nchw_answers.py`).
+fn reports_file(file: &Path) -> PathBuf {
+    files::with_ending(file, "forms")
+}
+
+/// Adds the attempts in forms. Lines that are not valid are left out: one attempt more or less is
+/// not worth a message.
+fn add_reports(reports: &str, entries: &mut Entries) {
+    #[derive(Deserialize)]
+    struct Report {
+        id: String,
+        right: bool,
+    }
+    for Report { id, right } in reports.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+        let entry = entries.entry(id).or_default();
+        entry.tries += 1;
+        entry.right |= right;
+    }
+}
+
+/// All entries, with the attempts in forms, and a message about the file.
+fn entries() -> (Entries, Notice) {
+    let (mut entries, notice) = entries_of_cells();
+    add_reports(&fs::read_to_string(reports_file(&file())).unwrap_or_default(), &mut entries);
+    (entries, notice)
+}
+
+/// The attempts and hints in cells, and a message about the file.
+fn entries_of_cells() -> (Entries, Notice) {
     if let Some(entries) = &*MEMORY.lock().unwrap_or_else(|broken| broken.into_inner()) {
         return (entries.clone(), None);
     }
@@ -309,6 +344,17 @@ mod tests {
         assert!(put(&file, "b2", &mut memory).is_some());
         assert_eq!(memory.unwrap().keys().collect::<Vec<_>>(), ["a1", "b2"]);
         assert_eq!(ids(&file), ["a1"]);
+    }
+
+    /// The lines are those that `nchw_answers.py` writes.
+    #[test]
+    fn attempts_in_forms_are_added() {
+        let mut entries = Entries::from([("a2".into(), Entry { tries: 2, hints: 1, right: false })]);
+        let reports = "{\"id\": \"a2\", \"right\": false}\n{\"id\": \"a2\", \"right\": true}\ncut o\n\n\
+                       {\"id\": \"random-7-2\", \"right\": false}\n{\"id\": \"b1\", \"ri";
+        add_reports(reports, &mut entries);
+        let seen: Vec<_> = entries.iter().map(|(id, e)| (id.as_str(), e.right, e.tries, e.hints)).collect();
+        assert_eq!(seen, [("a2", true, 4, 1), ("random-7-2", false, 1, 0)]);
     }
 
     #[test]

@@ -5,30 +5,25 @@
 //! whose numbers are available as tensors.
 
 mod album;
+mod channels;
 mod figures;
 mod film;
-mod filters;
 mod grid;
-mod groups;
 mod heat;
-mod maximise;
-mod mix;
-mod names;
-mod patches;
 mod progress;
 mod search;
 mod semantic;
 mod view;
 
 pub use album::{Album, album};
+pub use channels::filters::{FilterBank, filters};
+pub use channels::groups::{GroupMap, Groups, groups};
+pub use channels::maximise::{Maximised, maximise};
+pub use channels::mix::Mix;
+pub use channels::patches::{Patches, patches};
 pub use film::Film;
-pub use filters::{FilterBank, filters};
 pub use grid::MapGrid;
-pub use groups::{GroupMap, Groups, groups};
 pub use heat::Heat;
-pub use maximise::{Maximised, maximise};
-pub use mix::Mix;
-pub use patches::{Patches, patches};
 pub use search::{HeatSearch, Hidden, heat_search};
 pub use semantic::Semantic;
 pub use view::{View, see};

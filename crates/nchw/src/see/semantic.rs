@@ -1,6 +1,6 @@
 //! The strongest channel at each position, and the names that learners give to channels.
 
-use super::{names::names_of, view::View};
+use super::{channels::names::names_of, view::View};
 use crate::{
     Error, Result, error::debug_as_display, files, image::Image, numbers::values_of, ranking::descending,
     train::runs,

@@ -32,6 +32,6 @@ const form = (html) => {
 };
 
 let forms = [];
-globalThis.document = { querySelectorAll: () => forms, createElement: () => ({}) };
+globalThis.document = { getElementById: () => null, querySelectorAll: () => forms, createElement: () => ({}) };
 globalThis.open = (html) => (forms = [...html.matchAll(/<form[^]*?<\/form>/g)].map(([text]) => form(text))).length;
 globalThis.answer = (values) => JSON.stringify(forms[0].answer(JSON.parse(values)));

@@ -1,14 +1,10 @@
 //! How the values of this folder are drawn and displayed: one file for each of them.
 
 mod album;
+mod channels;
 mod film;
-mod filters;
 mod grid;
-mod groups;
 mod heat;
-mod maximise;
-mod mix;
-mod patches;
 mod search;
 mod semantic;
 mod view;

@@ -75,6 +75,9 @@ fn installed() -> impl Iterator<Item = PathBuf> {
         "share/jupyter/kernels/nchw/logo-svg.svg",
         "share/jupyter/lab/settings/overrides.json",
         "etc/jupyter/jupyter_server_config.json",
+        "etc/jupyter/jupyter_server_config.py",
+        "etc/jupyter/nchw_answers.py",
+        "etc/jupyter/jupyter_server_config.d/nchw_answers.json",
     ];
     let in_kernel = in_kernel.map(|name| paths::kernel().join(name));
     in_kernel.into_iter().chain(in_venv.map(|name| paths::venv().join(name)))
@@ -181,7 +184,11 @@ fn write_kernelspec(machine: &Machine) -> Result<()> {
 /// In `.venv`, so that the user's own settings stay as they are.
 fn write_jupyterlab_settings() -> Result<()> {
     copy_asset("overrides.json", &paths::venv().join("share/jupyter/lab/settings"))?;
-    copy_asset("jupyter_server_config.json", &paths::venv().join("etc/jupyter"))
+    let server = paths::venv().join("etc/jupyter");
+    for name in ["jupyter_server_config.json", "jupyter_server_config.py", "nchw_answers.py"] {
+        copy_asset(name, &server)?;
+    }
+    copy_asset("nchw_answers.json", &server.join("jupyter_server_config.d"))
 }
 
 fn copy_asset(name: &str, to: &Path) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Weighted sums of chosen feature maps: a 1 × 1 convolution by hand.
 
-use super::view::{View, shape};
+use crate::see::view::{View, shape};
 use crate::{
     Error, Result, data::Examples, error::debug_as_display, image::Image, net::LectureNet,
     numbers::values_of, ranking::descending,
@@ -15,30 +15,30 @@ const BATCH: i64 = 250;
 
 /// A weighted sum of feature maps. See [`View::mix`].
 pub struct Mix {
-    pub(super) name: String,
-    pub(super) image: Image,
-    pub(super) weights: Vec<(usize, f64)>,
-    pub(super) parts: Vec<Tensor>,
-    pub(super) sum: Tensor,
-    pub(super) nearest: Option<Nearest>,
+    pub(in crate::see) name: String,
+    pub(in crate::see) image: Image,
+    pub(in crate::see) weights: Vec<(usize, f64)>,
+    pub(in crate::see) parts: Vec<Tensor>,
+    pub(in crate::see) sum: Tensor,
+    pub(in crate::see) nearest: Option<Nearest>,
     all_maps: Vec<(String, Tensor)>,
     net: Rc<LectureNet>,
 }
 
 /// The learned map that is most similar to the sum.
-pub(super) struct Nearest {
-    pub(super) layer: String,
-    pub(super) channel: usize,
+pub(in crate::see) struct Nearest {
+    pub(in crate::see) layer: String,
+    pub(in crate::see) channel: usize,
     /// Its map of this image.
-    pub(super) map: Tensor,
+    pub(in crate::see) map: Tensor,
     /// The correlation over all positions of the images that were compared, and the second largest one.
-    pub(super) correlation: f32,
-    pub(super) second: f32,
+    pub(in crate::see) correlation: f32,
+    pub(in crate::see) second: f32,
     /// How many images and maps were compared.
-    pub(super) images: usize,
-    pub(super) maps: usize,
+    pub(in crate::see) images: usize,
+    pub(in crate::see) maps: usize,
     /// The layer's learned weights for each of the maps in the sum, `[3, 3]`; empty if other layers are between.
-    pub(super) kernels: Vec<Tensor>,
+    pub(in crate::see) kernels: Vec<Tensor>,
 }
 
 impl View {
@@ -223,7 +223,7 @@ impl fmt::Display for Mix {
 }
 
 impl Nearest {
-    pub(super) fn in_words(&self) -> String {
+    pub(in crate::see) fn in_words(&self) -> String {
         format!(
             "of {} maps of {}, channel {} is most similar: correlation {:.2} over {} images; the second: {:.2}",
             self.maps, self.layer, self.channel, self.correlation, self.images, self.second

@@ -146,7 +146,7 @@ impl FilterBank {
     }
 
     /// All filters with three input channels in one image, separated by white.
-    pub(super) fn tiles(&self, columns: usize) -> Pixels {
+    pub(in crate::see) fn tiles(&self, columns: usize) -> Pixels {
         let [n, _, h, w] = self.size();
         let (height, width) = (n.div_ceil(columns) * (h + 1) - 1, columns * (w + 1) - 1);
         let mut rgb = vec![255; height * width * 3];

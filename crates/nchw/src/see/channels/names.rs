@@ -9,40 +9,40 @@ use std::sync::LazyLock;
 /// The content of `assets/channel-names.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Names {
-    pub(super) layer: String,
+pub(in crate::see) struct Names {
+    pub(in crate::see) layer: String,
     /// The first 16 digits of the SHA-256 of the weights.
-    pub(super) network: String,
+    pub(in crate::see) network: String,
     channel: Vec<Named>,
 }
 
 /// A channel with a name, and the images whose patches were judged.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Named {
-    pub(super) number: usize,
-    pub(super) name: String,
+pub(in crate::see) struct Named {
+    pub(in crate::see) number: usize,
+    pub(in crate::see) name: String,
     /// The images in which the patch shows what the name says, and the others.
-    pub(super) yes: Vec<usize>,
-    pub(super) no: Vec<usize>,
+    pub(in crate::see) yes: Vec<usize>,
+    pub(in crate::see) no: Vec<usize>,
 }
 
 /// The names, parsed once.
-pub(super) fn names() -> Result<&'static Names> {
+pub(in crate::see) fn names() -> Result<&'static Names> {
     static NAMES: LazyLock<Result<Names>> =
-        LazyLock::new(|| parse("channel-names.toml", include_str!("../../assets/channel-names.toml")));
+        LazyLock::new(|| parse("channel-names.toml", include_str!("../../../assets/channel-names.toml")));
     NAMES.as_ref().map_err(|error| Error::new(error.to_string()))
 }
 
 /// The names of the channels of a layer, if this is the network that they belong to.
-pub(super) fn names_of(network: &str, layer: &str) -> Result<&'static [Named]> {
+pub(in crate::see) fn names_of(network: &str, layer: &str) -> Result<&'static [Named]> {
     let names = names()?;
     Ok(if names.network == network && names.layer == layer { &names.channel } else { &[] })
 }
 
 impl Patches {
     /// The named channels of this layer.
-    pub(super) fn names(&self) -> Result<&'static [Named]> {
+    pub(in crate::see) fn names(&self) -> Result<&'static [Named]> {
         let known = names_of(&self.network, &self.layer)?;
         if known.is_empty() {
             let names = names()?;

@@ -1,6 +1,6 @@
 //! The image patches that activate a channel most.
 
-use super::{
+use crate::see::{
     progress::Progress,
     view::{layer_with_maps, layers_until},
 };
@@ -22,25 +22,25 @@ const SHOWN: usize = 8;
 
 /// A position in the feature map of an image, and the activation of a channel there.
 #[derive(Clone)]
-pub(super) struct Patch {
-    pub(super) image: usize,
-    pub(super) row: usize,
-    pub(super) column: usize,
-    pub(super) activation: f32,
+pub(in crate::see) struct Patch {
+    pub(in crate::see) image: usize,
+    pub(in crate::see) row: usize,
+    pub(in crate::see) column: usize,
+    pub(in crate::see) activation: f32,
 }
 
 /// The image patches that activate each channel of a layer most. See [`patches`].
 pub struct Patches {
-    pub(super) layer: String,
+    pub(in crate::see) layer: String,
     /// The first 16 digits of the SHA-256 of the network's weights: names of channels belong to them.
-    pub(super) network: String,
-    pub(super) searched: usize,
+    pub(in crate::see) network: String,
+    pub(in crate::see) searched: usize,
     /// For each channel, strongest first.
-    pub(super) best: Vec<Vec<Patch>>,
+    pub(in crate::see) best: Vec<Vec<Patch>>,
     /// The images that contain the patches, by their index in the data set.
-    pub(super) images: BTreeMap<usize, Image>,
+    pub(in crate::see) images: BTreeMap<usize, Image>,
     /// The layer's row in the shape table, which has the receptive field.
-    pub(super) row: Row,
+    pub(in crate::see) row: Row,
 }
 
 /// Finds the image patches that activate each channel of a layer most, and takes only the best patch of each
@@ -121,7 +121,7 @@ impl Patches {
         Ok(Tensor::f_from_slice(&numbers)?.f_view([-1, 4])?)
     }
 
-    pub(super) fn of_channel(&self, channel: usize) -> Result<&[Patch]> {
+    pub(in crate::see) fn of_channel(&self, channel: usize) -> Result<&[Patch]> {
         self.best.get(channel).map(Vec::as_slice).ok_or_else(|| {
             let last = self.best.len().saturating_sub(1);
             Error::new(format!("there is no channel {channel} in `{}`: expected 0 to {last}", self.layer))
@@ -129,19 +129,19 @@ impl Patches {
     }
 
     /// The strongest patches of a channel: the ones that a figure shows.
-    pub(super) fn shown(&self, channel: usize) -> Result<&[Patch]> {
+    pub(in crate::see) fn shown(&self, channel: usize) -> Result<&[Patch]> {
         let all = self.of_channel(channel)?;
         Ok(&all[..all.len().min(SHOWN)])
     }
 
     /// The next patches of a channel, after those of [`Patches::shown`].
-    pub(super) fn others(&self, channel: usize) -> Result<&[Patch]> {
+    pub(in crate::see) fn others(&self, channel: usize) -> Result<&[Patch]> {
         let all = self.of_channel(channel)?;
         Ok(&all[all.len().min(SHOWN)..])
     }
 
     /// Height and width of the receptive field.
-    pub(super) fn field(&self) -> [u64; 2] {
+    pub(in crate::see) fn field(&self) -> [u64; 2] {
         self.row.field.map_or([32, 32], |field| [field.h.size, field.w.size])
     }
 }

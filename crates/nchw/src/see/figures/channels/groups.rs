@@ -6,7 +6,7 @@ use crate::{
     numbers::grid_of,
     see::{
         GroupMap, Groups,
-        groups::{Group, MAX_GROUPS},
+        channels::groups::{Group, MAX_GROUPS},
     },
 };
 use nchw_draw::{Content, Figure, Layout, Palette, Panel, Pixels, colour::REGIONS, panels::blend};

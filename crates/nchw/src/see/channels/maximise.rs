@@ -1,6 +1,7 @@
 //! Images that activate a channel as much as possible, computed from noise.
 
-use super::{names::names_of, view::layer_with_maps};
+use super::names::names_of;
+use crate::see::view::layer_with_maps;
 use crate::{
     Error, Result, error::debug_as_display, gradient::gradients, image::Image, net::LectureNet,
     numbers::values_of, random::Rng, text::number,
@@ -26,19 +27,19 @@ const BLUR_EVERY: usize = 4;
 
 /// Images that were computed to activate channels. See [`maximise`].
 pub struct Maximised {
-    pub(super) layer: String,
-    pub(super) channels: Vec<usize>,
+    pub(in crate::see) layer: String,
+    pub(in crate::see) channels: Vec<usize>,
     /// The names of the channels, empty where one has none.
-    pub(super) names: Vec<String>,
+    pub(in crate::see) names: Vec<String>,
     /// After the steps that were kept: the images, and the channels' activation before ReLU.
-    pub(super) stages: Vec<Stage>,
+    pub(in crate::see) stages: Vec<Stage>,
 }
 
 /// The images after a number of steps.
-pub(super) struct Stage {
-    pub(super) steps: usize,
-    pub(super) images: Vec<Image>,
-    pub(super) activations: Vec<f32>,
+pub(in crate::see) struct Stage {
+    pub(in crate::see) steps: usize,
+    pub(in crate::see) images: Vec<Image>,
+    pub(in crate::see) activations: Vec<f32>,
 }
 
 /// Computes an image for each channel that activates it as much as possible: starts with noise, and changes the

@@ -9,12 +9,12 @@ use tch::{Kind, Tensor};
 
 /// The filters of a convolution. See [`filters`].
 pub struct FilterBank {
-    pub(super) layer: String,
+    pub(in crate::see) layer: String,
     weight: Tensor,
     /// The weights in row-major order.
     values: Vec<f32>,
     /// The largest absolute weight: the end of the colour scale.
-    pub(super) max: f32,
+    pub(in crate::see) max: f32,
 }
 
 /// The filters of a convolution, such as `block1.conv1`.
@@ -36,7 +36,7 @@ pub fn filters(net: &LectureNet, layer: &str) -> Result<FilterBank> {
 }
 
 impl FilterBank {
-    pub(super) fn new(layer: &str, weight: Tensor) -> Result<FilterBank> {
+    pub(in crate::see) fn new(layer: &str, weight: Tensor) -> Result<FilterBank> {
         let values = values_of(&weight)?;
         let finite = values.iter().filter(|v| v.is_finite());
         let max = finite.fold(0.0f32, |max, v| max.max(v.abs())).max(f32::MIN_POSITIVE);
@@ -52,17 +52,17 @@ impl FilterBank {
     }
 
     /// N, C, H, W.
-    pub(super) fn size(&self) -> [usize; 4] {
+    pub(in crate::see) fn size(&self) -> [usize; 4] {
         let size = self.weight.size();
         std::array::from_fn(|axis| size[axis] as usize)
     }
 
-    pub(super) fn shape_text(&self) -> String {
+    pub(in crate::see) fn shape_text(&self) -> String {
         self.size().map(|n| n.to_string()).join(" \u{d7} ")
     }
 
     /// A filter's weights for one input channel.
-    pub(super) fn slice(&self, filter: usize, channel: usize) -> &[f32] {
+    pub(in crate::see) fn slice(&self, filter: usize, channel: usize) -> &[f32] {
         let [_, c, h, w] = self.size();
         &self.values[(filter * c + channel) * h * w..][..h * w]
     }
@@ -72,7 +72,7 @@ impl FilterBank {
     ///
     /// # Errors
     /// When the filters do not have three channels.
-    pub(super) fn colourfulness(&self) -> Result<(Vec<usize>, Vec<f32>)> {
+    pub(in crate::see) fn colourfulness(&self) -> Result<(Vec<usize>, Vec<f32>)> {
         if self.size()[1] != 3 {
             return Err(Error::new(format!(
                 "expected filters on red, green and blue, such as those of block1.conv1, got {} channels",
@@ -90,7 +90,7 @@ impl FilterBank {
     }
 
     /// The filters by their L2 norm, largest first.
-    pub(super) fn strongest(&self) -> Result<Vec<usize>> {
+    pub(in crate::see) fn strongest(&self) -> Result<Vec<usize>> {
         Ok(descending(&values_of(&self.weight.f_norm_scalaropt_dim(2.0, [1, 2, 3], false)?)?))
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     image::Image,
     normalise::mean_colour,
     notebook::{Output, shows},
-    see::{Patches, patches::Patch},
+    see::{Patches, channels::patches::Patch},
     shapes::AxisField,
     text::number,
 };
@@ -106,7 +106,7 @@ impl Patches {
     }
 
     /// Describes the patches in one line.
-    pub(super) fn line(&self) -> String {
+    pub(in crate::see) fn line(&self) -> String {
         let [height, width] = self.field();
         let shown = if height >= 32 {
             "frame: the centre of the receptive field"
@@ -117,7 +117,7 @@ impl Patches {
     }
 
     /// Patches as panels of this width.
-    pub(super) fn panels(&self, patches: &[Patch], width: f64) -> Result<Vec<Panel<'static>>> {
+    pub(in crate::see) fn panels(&self, patches: &[Patch], width: f64) -> Result<Vec<Panel<'static>>> {
         let [field_height, field_width] = self.field().map(|size| size as i64);
         let field = self.row.field;
         let mut panels = Vec::new();

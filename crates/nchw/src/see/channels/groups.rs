@@ -1,6 +1,6 @@
 //! Channels arranged by similarity: those that are active in the same places form a group.
 
-use super::{
+use crate::see::{
     progress::Progress,
     view::{View, layer_with_maps},
 };
@@ -14,15 +14,15 @@ use tch::{Kind, Tensor};
 /// Batch size of the search.
 const BATCH: i64 = 250;
 /// The most groups: each has a colour.
-pub(super) const MAX_GROUPS: usize = 8;
+pub(in crate::see) const MAX_GROUPS: usize = 8;
 /// How many of the strongest positions are kept for each group.
 const KEPT: usize = 60;
 
 /// The channels of a layer in groups. See [`groups`].
 pub struct Groups {
-    pub(super) layer: String,
-    pub(super) searched: usize,
-    pub(super) groups: Vec<Group>,
+    pub(in crate::see) layer: String,
+    pub(in crate::see) searched: usize,
+    pub(in crate::see) groups: Vec<Group>,
     /// The correlation of each pair of channels.
     ///
     /// # Shapes
@@ -37,16 +37,16 @@ pub struct Groups {
 }
 
 /// Channels that are active together.
-pub(super) struct Group {
-    pub(super) channels: Vec<usize>,
-    pub(super) name: String,
+pub(in crate::see) struct Group {
+    pub(in crate::see) channels: Vec<usize>,
+    pub(in crate::see) name: String,
     /// The most frequent labels among the 60 strongest positions, with their shares.
-    pub(super) labels: Vec<(&'static str, f32)>,
+    pub(in crate::see) labels: Vec<(&'static str, f32)>,
     /// The strongest positions, at most one in each image: the image, row and column.
-    pub(super) best: Vec<(Image, usize, usize)>,
+    pub(in crate::see) best: Vec<(Image, usize, usize)>,
     /// Rows and columns of the maps.
-    pub(super) rows: usize,
-    pub(super) columns: usize,
+    pub(in crate::see) rows: usize,
+    pub(in crate::see) columns: usize,
 }
 
 /// Groups the channels of a layer: two channels are similar if they are active at the same positions of these
@@ -303,13 +303,13 @@ impl fmt::Display for Groups {
 
 /// The group that is strongest at each position of an image. See [`Groups::map`].
 pub struct GroupMap {
-    pub(super) layer: String,
-    pub(super) names: Vec<String>,
-    pub(super) image: Image,
-    pub(super) rows: usize,
-    pub(super) columns: usize,
+    pub(in crate::see) layer: String,
+    pub(in crate::see) names: Vec<String>,
+    pub(in crate::see) image: Image,
+    pub(in crate::see) rows: usize,
+    pub(in crate::see) columns: usize,
     /// The group at each position, row by row.
-    pub(super) strongest: Vec<usize>,
+    pub(in crate::see) strongest: Vec<usize>,
 }
 
 impl GroupMap {
@@ -326,7 +326,7 @@ impl GroupMap {
     }
 
     /// The groups that are strongest somewhere, most frequent first, with their number of positions.
-    pub(super) fn order(&self) -> Vec<(usize, usize)> {
+    pub(in crate::see) fn order(&self) -> Vec<(usize, usize)> {
         let mut counts = vec![0_u32; self.names.len()];
         self.strongest.iter().for_each(|group| counts[*group] += 1);
         let order = descending(&counts).into_iter().map(|group| (group, counts[group] as usize));
@@ -334,7 +334,7 @@ impl GroupMap {
     }
 
     /// Each group of the map with its name and its share of the positions.
-    pub(super) fn legend(&self) -> Vec<(usize, String)> {
+    pub(in crate::see) fn legend(&self) -> Vec<(usize, String)> {
         let all = self.strongest.len() as f64;
         let text = |(group, count): (usize, usize)| {
             let share = 100.0 * count as f64 / all;
