@@ -36,8 +36,8 @@ class AnswerHandler(APIHandler):
     @web.authenticated
     @authorized
     def post(self):
-        body = self.get_json_body() or {}
-        quiz, right = body.get("id"), body.get("right")
+        body = self.get_json_body()
+        quiz, right = (body.get("id"), body.get("right")) if isinstance(body, dict) else (None, None)
         if not (isinstance(quiz, str) and re.fullmatch(r"[a-z0-9-]{1,40}", quiz) and isinstance(right, bool)):
             raise web.HTTPError(400, 'expected {"id": "a2", "right": true}')
         file = answers_file()

@@ -102,6 +102,12 @@ def check_status(browser, quiz, what, *words):
     expect(all(word in status for word in words), what, status)
 
 
+def check_counted(browser, quiz):
+    """The server has noted the attempt, so that `quiz::progress()` counts it."""
+    wait_until(lambda: "Counted in quiz::progress()." in seen(browser, quiz)["status"], 10,
+               lambda: f"the answer is not counted: {seen(browser, quiz)['status']}")
+
+
 def answer_numbers(browser):
     """Types keys that are commands of the notebook, then a wrong answer, then the right one."""
     select_cell(browser, NUMBERS)
@@ -118,6 +124,7 @@ def answer_numbers(browser):
     press(browser, Keys.TAB, held=Keys.SHIFT)
     press(browser, "5", Keys.ENTER)
     check_status(browser, NUMBERS, "\"✓ Right.\"", "✓ Right.")
+    check_counted(browser, NUMBERS)
     lab.take_screenshot(browser, f"{NAME}-form-right")
 
 

@@ -200,7 +200,7 @@ def visit(python, name, test):
         old.unlink()
     try:
         with tempfile.TemporaryDirectory(prefix="nchw-browser-", ignore_cleanup_errors=True) as temporary, \
-                marked_environment() as environment:
+                marked_environment(NCHW_PROGRESS=f"{temporary}/progress.json") as environment:
             folder = Path(temporary)
             notebooks = make_clone(folder)
             server = JupyterLab(python, notebooks, folder, ARTIFACTS / "jupyterlab.log", environment)

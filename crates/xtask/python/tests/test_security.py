@@ -36,9 +36,9 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def ask(url, **headers):
-    """Returns the status and the headers of the answer."""
-    request = urllib.request.Request(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
+def ask(url, data=None, **headers):
+    """Returns the status and the headers of the answer; with `data`, the request is a POST."""
+    request = urllib.request.Request(url, data, headers={name.replace("_", "-"): value for name, value in headers.items()})
     try:
         with urllib.request.build_opener(NoRedirect).open(request, timeout=20) as answer:
             return answer.status, answer.headers
@@ -55,7 +55,8 @@ class LabTest(unittest.TestCase):
         cls.addClassCleanup(own.cleanup)
         (Path(own.name) / "jupyter_server_config.json").write_text(json.dumps(OPEN), encoding="utf-8")
         cls.port = free_port()
-        names = {"JUPYTER_CONFIG_DIR": own.name, "JUPYTER_RUNTIME_DIR": own.name}
+        cls.progress = Path(own.name) / "progress.json"
+        names = {"JUPYTER_CONFIG_DIR": own.name, "JUPYTER_RUNTIME_DIR": own.name, "NCHW_PROGRESS": str(cls.progress)}
         environment = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")} | names
         cls.log = Path(own.name) / "log"
         command = ["cargo", "xtask", "lab", "--no-browser", "--port", str(cls.port)]
@@ -105,6 +106,20 @@ class LabTest(unittest.TestCase):
                 self.assertTrue(status == 403 or status == 302 and "/login?" in answer["Location"], (path, status))
         self.assertEqual(ask(f"{self.address}/api/contents", Authorization=f"token {self.token}")[0], 200)
         self.assertGreaterEqual(len(self.token), 48)
+
+    def test_answers_in_forms_are_noted_for_the_user_alone(self):
+        address, known = f"{self.address}/nchw/answers", {"Authorization": f"token {self.token}"}
+        answer = b'{"id": "a2", "right": true}'
+        self.assertEqual(ask(address, answer)[0], 403)
+        self.assertEqual(ask(address, answer, Origin="http://evil.example")[0], 403)
+        for wrong in [b"", b"[]", b"7", b"{", b'{"id": "../a2", "right": true}', b'{"id": "a2", "right": "yes"}', b'{"id": "a2"}']:
+            self.assertEqual(ask(address, wrong, **known)[0], 400, wrong)
+        noted = Path(f"{self.progress}.forms")
+        self.assertFalse(noted.exists())
+        self.assertEqual(ask(address, answer, **known)[0], 200)
+        self.assertEqual(ask(address, answer.replace(b"true", b"false"), **known)[0], 200)
+        # `attempts_in_forms_are_added` in progress.rs reads such lines.
+        self.assertEqual(noted.read_text(encoding="utf-8"), '{"id": "a2", "right": true}\n{"id": "a2", "right": false}\n')
 
     def test_another_website_has_no_access(self):
         known = {"Authorization": f"token {self.token}"}
