@@ -8,6 +8,7 @@ mod groups;
 mod heat;
 mod maximise;
 mod mix;
+mod network;
 mod patches;
 mod search;
 mod semantic;
