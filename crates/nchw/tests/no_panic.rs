@@ -943,5 +943,6 @@ fn filters_patches_albums_and_films() {
     }
     shown(film.filters());
     shown(film.strip());
+    shown(LectureNet::milestones().map(|way| way.to_string()));
     shown(LectureNet::milestones().map(|way| way.figure()));
 }
