@@ -3,19 +3,24 @@
 //! This crate depends neither on libtorch nor on notebooks. Callers pass plain numbers and get a
 //! [`figure::Figure`]: a PNG file with its alternative text.
 
+pub mod bars;
 pub mod canvas;
 pub mod chart;
 pub mod colour;
+pub mod confusion;
 pub mod figure;
 pub mod layout;
 pub mod panels;
+pub mod volumes;
 
 pub use chart::{Chart, stacked};
 pub use colour::Palette;
+pub use confusion::Confusion;
 pub use figure::{Figure, PIXEL_RATIO, Pixels};
 pub use layout::{Layout, in_rows};
 pub use nchw_core::{Error, Result};
 pub use panels::{Content, Frame, Highlights, Panel};
+pub use volumes::{Network, Volume};
 
 #[cfg(test)]
 #[path = "../tests/common/pixels.rs"]

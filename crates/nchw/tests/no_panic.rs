@@ -544,6 +544,8 @@ fn data_sets() {
         let _ = (data.balance(), format!("{data:?}"), data.train.is_empty());
         shown(data.train.with_images(images.shallow_clone()));
         shown(data.train.to_device(Device::Cpu));
+        shown(data.first(train, test));
+        shown(data.train.first(train));
         if images.numel() < 100_000 {
             shown(data.figure());
             shown(data.judge(&net));
@@ -685,6 +687,7 @@ fn check_report(report: &Report, examples: &Examples, count: usize) {
     let _ = (report.to_string(), report.json(), report.mistakes(), report.confusion());
     let _ = (report.accuracy(), report.class_accuracy());
     shown(report.figure());
+    shown(report.clone().titled("<&>").figure());
     shown(report.most_confident_mistakes(examples, count));
     shown(report.beside(report, ["", "<&>"]));
 }
@@ -774,6 +777,9 @@ fn what_a_network_sees() {
             }
             1 => {
                 shown(view.blocks());
+                shown(view.drawing());
+                shown(view.loss());
+                shown(view.scores().map(|scores| scores.len()));
             }
             2 => {
                 if let Some(grid) = shown(view.maps(&name)) {
@@ -937,4 +943,6 @@ fn filters_patches_albums_and_films() {
     }
     shown(film.filters());
     shown(film.strip());
+    shown(LectureNet::milestones().map(|way| way.to_string()));
+    shown(LectureNet::milestones().map(|way| way.figure()));
 }

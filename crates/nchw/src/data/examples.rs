@@ -94,6 +94,21 @@ impl Examples {
         Ok(Examples { images, labels: self.labels.shallow_clone() })
     }
 
+    /// The first `count` of these examples, or all if there are fewer.
+    ///
+    /// # Shapes
+    /// `images` `[count, 3, 32, 32]`, `labels` `[count]`
+    ///
+    /// # Errors
+    /// When libtorch fails, which is not expected.
+    pub fn first(&self, count: usize) -> Result<Examples> {
+        let count = count.min(self.len()) as i64;
+        Ok(Examples {
+            images: self.images.f_narrow(0, 0, count)?,
+            labels: self.labels.f_narrow(0, 0, count)?,
+        })
+    }
+
     /// Refuses anything but labelled images of ten classes that the networks of the course train
     /// on. `what` are these examples, such as "the training set".
     pub(crate) fn check(&self, what: &str) -> Result<()> {
@@ -116,6 +131,26 @@ impl fmt::Display for Examples {
 }
 
 impl Dataset {
+    /// The first images of both parts, for an experiment that should not take long. The name says how many.
+    ///
+    /// # Shapes
+    /// `train.images` `[train, 3, 32, 32]`, `test.images` `[test, 3, 32, 32]`
+    ///
+    /// # Errors
+    /// When libtorch fails, which is not expected.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let few = Dataset::shapes10(50, 20, 1)?.first(30, 10)?;
+    /// assert_eq!((few.train.len(), few.test.len()), (30, 10));
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn first(&self, train: usize, test: usize) -> Result<Dataset> {
+        let (train, test) = (self.train.first(train)?, self.test.first(test)?);
+        let name = format!("{}, the first {} training images", self.name, commas(train.len() as u64));
+        Ok(Dataset { name, classes: self.classes, train, test })
+    }
+
     /// Copies the data set to the memory of `device`.
     ///
     /// # Shapes

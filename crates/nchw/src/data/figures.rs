@@ -38,7 +38,7 @@ impl Dataset {
             let wide = strip.f_permute([1, 2, 0, 3])?.f_reshape([1, 3, 32, -1])?;
             let width = WIDTH * first.len() as f64 / EACH as f64;
             let image = Image::from_tensor(&wide)?;
-            panels.push(Panel::picture(format!("{class}  {name}"), image.pixels(), width));
+            panels.push(Panel::picture(format!("{class}  {name}"), image.pixels(), width).bare());
         }
         let (train, test) = (commas(self.train.len() as u64), commas(self.test.len() as u64));
         let line = format!("{train} training images, {test} test images");

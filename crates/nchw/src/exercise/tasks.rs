@@ -41,13 +41,14 @@ macro_rules! files {
 }
 
 /// The files, in the order of the course.
-const FILES: [(&str, &str); 7] = files![
+const FILES: [(&str, &str); 8] = files![
     "00-start",
     "01-why-convolution",
     "02-convolution",
     "03-channels",
     "04-padding-stride",
     "05-pooling",
+    "06-cifar10",
     "07-what-it-sees",
 ];
 

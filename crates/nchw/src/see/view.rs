@@ -145,6 +145,16 @@ impl View {
         })
     }
 
+    /// The scores of the ten classes, before softmax: the output of the last layer.
+    ///
+    /// # Errors
+    /// When the image is not 32 × 32: there are no scores then.
+    pub fn scores(&self) -> Result<Vec<f64>> {
+        self.probabilities()?;
+        let (_, logits) = self.maps.last().ok_or_else(|| Error::new("the network has no layers"))?;
+        Ok(values_of(logits)?.into_iter().map(f64::from).collect())
+    }
+
     /// The image as the network received it.
     pub fn picture(&self) -> &Image {
         &self.image

@@ -10,13 +10,12 @@ use super::{
 use crate::{
     Error, Result,
     data::Examples,
-    grid::Grid,
     image::Image,
     notebook::{Output, shows},
     ranking::descending,
 };
 use nchw_core::html::escape;
-use nchw_draw::{Chart, Content, Figure, Highlights, Layout, Palette, Panel, in_rows, stacked};
+use nchw_draw::{Chart, Confusion, Content, Figure, Layout, Panel, in_rows, stacked};
 
 impl Run {
     /// Loss and accuracy of the epochs so far, as a figure.
@@ -30,10 +29,10 @@ impl Run {
         }
         let line = |value: fn(&EpochLog) -> f64| status.log.iter().map(value).collect::<Vec<f64>>();
         let accuracy = Chart::new("Accuracy", "epoch", "accuracy in %")
-            .line("test", &line(|epoch| 100.0 * epoch.accuracy))
-            .line("training", &line(|epoch| 100.0 * epoch.train_accuracy));
+            .line("test images", &line(|epoch| 100.0 * epoch.accuracy))
+            .line("training images, changed", &line(|epoch| 100.0 * epoch.train_accuracy));
         let loss = Chart::new("Loss", format!("epoch ({})", status.about), "cross-entropy")
-            .line("training", &line(|epoch| epoch.loss));
+            .line("training images", &line(|epoch| epoch.loss));
         stacked(&[accuracy, loss])
     }
 }
@@ -72,24 +71,26 @@ impl Status {
 }
 
 impl Report {
-    /// The confusion matrix as a figure: a row per true class, a column per predicted class, in %
-    /// of the row.
+    /// The confusion matrix as a figure: a row per true class, a column per answer. In % of the row, or the numbers of
+    /// images if there are fewer than a thousand. Only mistakes have colours.
     ///
     /// # Errors
     /// If the figure cannot be drawn.
     pub fn figure(&self) -> Result<Figure> {
         let confusion = self.confusion();
+        let few = self.labels.len() < 1000;
         let share = |row: &[u64; 10]| {
-            let all = row.iter().sum::<u64>().max(1) as f32;
+            let all = if few { 100.0 } else { row.iter().sum::<u64>().max(1) as f32 };
             row.map(|count| (100.0 * count as f32 / all).round())
         };
-        let matrix = Grid::new(10, 10, confusion.iter().flat_map(share).collect())?;
-        let title = format!("Confusion matrix in %; accuracy {:.1} %", 100.0 * self.accuracy());
-        let mut panel = Panel::cells("", &matrix, Palette::Sequential, Highlights::default());
-        panel.names = (0..10).map(|class| format!("{} {class}", self.classes[class])).collect();
-        let lines = vec!["rows: true class; columns: predicted class".to_owned()];
-        let alt = format!("{title}. {}", self.worst());
-        Layout { title, rows: vec![vec![panel]], lines }.figure(alt, self.to_string())
+        let values = confusion.iter().flat_map(share).collect();
+        let about = capitalised(&self.about);
+        let title = format!("{about}: {:.1} % right", 100.0 * self.accuracy());
+        let unit = if few { "number of images" } else { "% of the images of a class" };
+        let lines = vec![format!("{unit}; grey: right; a frame: the most frequent mistake")];
+        let alt = format!("{title}. Confusion matrix. {}", self.worst());
+        let names = self.classes.map(str::to_owned).to_vec();
+        Confusion { title, names, values, lines }.figure(alt, self.to_string())
     }
 
     /// The most frequent mistake, in a sentence.
@@ -178,25 +179,35 @@ impl Report {
         let right = descending(&doubt).into_iter().filter(|&i| self.labels[i] == self.answers[i]);
         indices.extend(right.take(count - mistakes));
         let title = match mistakes {
-            0 => "No mistakes; the correct predictions with the lowest confidence",
-            _ if mistakes == indices.len() => "The most confident mistakes",
-            _ => "All mistakes, then the correct predictions with the lowest confidence",
+            0 => "no mistakes; the right answers with the least confidence",
+            _ if mistakes == indices.len() => "the most confident mistakes",
+            _ => "all mistakes, then the right answers with the least confidence",
         };
         let mut panels = Vec::new();
         let mut words = Vec::new();
         for &index in &indices {
             let [label, answer] = [self.labels[index], self.answers[index]].map(|class| self.classes[class]);
             let confidence = format!("{:.0} %", 100.0 * self.confidence[index]);
-            let caption =
-                if label == answer { confidence } else { format!("\u{2192} {answer}, {confidence}") };
+            let caption = if label == answer {
+                format!("{answer}, {confidence} (right)")
+            } else {
+                format!("\u{2192} {answer}, {confidence}")
+            };
             words.push(format!("{label} {caption}"));
             let pixels = Image::from_tensor(&examples.images.f_narrow(0, index as i64, 1)?)?.pixels();
             panels.push(Panel::picture(label, pixels, 112.0).caption(caption));
         }
-        let lines = vec!["above: true class; below: predicted class and confidence".to_owned()];
+        let lines = vec!["above: what it is; below: the answer, and how sure the network is".to_owned()];
+        let title = format!("{}: {title}", capitalised(&self.about));
         let alt = format!("{title}: {}", words.join("; "));
-        Layout { title: title.to_owned(), rows: in_rows(panels, 6), lines }.figure(alt, words.join("\n"))
+        Layout { title, rows: in_rows(panels, 6), lines }.figure(alt, words.join("\n"))
     }
+}
+
+/// The text with a capital letter at its start.
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// A change with its sign; the minus sign is as wide as the plus sign.

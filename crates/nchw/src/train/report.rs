@@ -7,6 +7,7 @@ use crate::{
     error::debug_as_display,
     net::{LectureNet, check_output},
     ranking::descending,
+    shapes::commas,
 };
 use serde_json::{Value, json};
 use std::fmt;
@@ -18,6 +19,8 @@ const BATCH: usize = 500;
 /// A network's predictions for labelled images. See [`evaluate`].
 #[derive(Clone, PartialEq)]
 pub struct Report {
+    /// The data, and the network if it is known: the title of figures.
+    pub about: String,
     /// The names of the classes 0 to 9.
     pub classes: [&'static str; 10],
     /// The true class of each image.
@@ -53,7 +56,8 @@ pub fn evaluate(
 ) -> Result<Report> {
     examples.check("the data")?;
     let all = Batches::new(examples, net.device())?;
-    let mut report = Report { classes, labels: vec![], answers: vec![], confidence: vec![] };
+    let about = format!("{} images", commas(examples.len() as u64));
+    let mut report = Report { about, classes, labels: vec![], answers: vec![], confidence: vec![] };
     tch::no_grad(|| -> Result<()> {
         for from in (0..all.len()).step_by(BATCH) {
             let (images, labels) = all.plain(from, BATCH.min(all.len() - from), Kind::Float)?;
@@ -76,6 +80,19 @@ pub fn evaluate(
 }
 
 impl Report {
+    /// The same report, with a title that says which network it is about, and which images.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let report = evaluate(&LectureNet::shipped()?, &Cifar10::samples()?, Cifar10::NAMES, false)?;
+    /// let report = report.titled("the course's network, 20 test images");
+    /// assert!(report.figure()?.alt().starts_with("The course's network, 20 test images"));
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn titled(self, about: impl Into<String>) -> Report {
+        Report { about: about.into(), ..self }
+    }
+
     /// The fraction of correct predictions, 0 to 1.
     pub fn accuracy(&self) -> f64 {
         let right = self.labels.iter().zip(&self.answers).filter(|(label, answer)| label == answer).count();
@@ -173,6 +190,7 @@ impl Dataset {
     /// # Errors
     /// If the images or the labels have another shape or kind, or a label is not from 0 to 9.
     pub fn judge(&self, net: &LectureNet) -> Result<Report> {
-        evaluate(net, &self.test, self.classes, false)
+        let report = evaluate(net, &self.test, self.classes, false)?;
+        Ok(report.titled(format!("{}, {} test images", self.name, commas(self.test.len() as u64))))
     }
 }

@@ -22,6 +22,8 @@ use std::{
 
 /// After this many steps, the training checks whether it should stop, and updates its status.
 const STEPS: usize = 4;
+/// Within an epoch, a waiting cell shows a line after so long.
+const PROGRESS: Duration = Duration::from_secs(10);
 
 /// A training in the background. See [`train`].
 #[derive(Clone)]
@@ -43,6 +45,8 @@ pub struct Status {
     pub state: State,
     /// The total number of epochs.
     pub epochs: usize,
+    /// The number of steps in an epoch.
+    pub steps: usize,
     /// The fraction of all steps that are done, 0 to 1.
     pub done: f64,
     /// Seconds of training so far, without tests and interruptions.
@@ -145,6 +149,7 @@ pub fn train(recipe: Recipe, data: &Dataset) -> Result<Run> {
         now: Mutex::new(Status {
             state: State::Running,
             epochs: trainer.epochs,
+            steps: trainer.steps(),
             done: trainer.done(),
             seconds: trainer.position.seconds,
             log: trainer.log.clone(),
@@ -256,7 +261,8 @@ impl Run {
         lock(&self.0.now).clone()
     }
 
-    /// Waits until the training ends, and prints a line per epoch → the trained network.
+    /// Waits until the training ends, and prints a line per epoch, and every ten seconds within a slow one → the
+    /// trained network.
     ///
     /// # Errors
     /// If the training was stopped or failed. The message says what to do.
@@ -268,14 +274,19 @@ impl Run {
     /// an output that blocks does not stop the training.
     pub(super) fn wait_and_show(&self, mut show: impl FnMut(&str)) -> Result<LectureNet> {
         show(&self.status().about);
-        let mut shown = 0;
+        let (mut shown, mut last) = (0, Instant::now());
         loop {
-            let now = self.wait_for_change(shown);
+            let now = self.wait_while(PROGRESS, |now| now.log.len() <= shown);
             for line in now.log.iter().skip(shown) {
                 show(&now.line(line));
+                last = Instant::now();
             }
             shown = now.log.len();
             match &now.state {
+                State::Running if last.elapsed() >= PROGRESS => {
+                    show(&now.progress());
+                    last = Instant::now();
+                }
                 State::Running => {}
                 State::Done => return self.net(),
                 State::Stopped => return Err(Error::new(format!("{now}"))),
@@ -284,11 +295,33 @@ impl Run {
         }
     }
 
-    /// Waits until more than `known` epochs are complete or the training has ended → the status.
-    fn wait_for_change(&self, known: usize) -> Status {
-        let unchanged = |now: &mut Status| now.state == State::Running && now.log.len() <= known;
-        let now = self.0.changed.wait_while(lock(&self.0.now), unchanged);
-        now.unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    /// Waits until this step of the training is done, or the training has ended → the status.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// # let folder = std::env::temp_dir().join(format!("nchw-doc-step-{}", std::process::id()));
+    /// let data = Dataset::shapes10(64, 32, 1)?;
+    /// let recipe = Recipe { epochs: 3, batch_size: 8, folder: Some(folder.clone()), ..Recipe::quick() };
+    /// let run = train(recipe, &data)?;
+    /// assert!(run.wait_for_step(4).step() >= 4);
+    /// run.stop();
+    /// # std::fs::remove_dir_all(folder).unwrap();
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn wait_for_step(&self, step: usize) -> Status {
+        loop {
+            let now = self.wait_while(PROGRESS, |now| now.step() < step);
+            if now.step() >= step || now.state != State::Running {
+                return now;
+            }
+        }
+    }
+
+    /// Waits while the training runs and `waits` is true, but not longer than `limit` → the status.
+    fn wait_while(&self, limit: Duration, waits: impl Fn(&Status) -> bool) -> Status {
+        let waits = |now: &mut Status| now.state == State::Running && waits(now);
+        let now = self.0.changed.wait_timeout_while(lock(&self.0.now), limit, waits);
+        now.unwrap_or_else(std::sync::PoisonError::into_inner).0.clone()
     }
 
     /// Whether the training can change its status now.
@@ -322,6 +355,19 @@ impl Run {
 }
 
 impl Status {
+    /// How many steps are done, in all epochs.
+    pub fn step(&self) -> usize {
+        (self.done * (self.epochs * self.steps) as f64).round() as usize
+    }
+
+    /// A line between two epochs: progress bar, time, remaining time.
+    fn progress(&self) -> String {
+        let left = self.seconds / self.done.max(f64::MIN_POSITIVE) * (1.0 - self.done);
+        let (all, steps) = (self.epochs * self.steps, self.step());
+        let left = if self.done > 0.0 { format!(", {} left", duration(left)) } else { String::new() };
+        format!("step {steps} of {all} {}  {}{left}", bar(steps, all), duration(self.seconds))
+    }
+
     /// One epoch as a line: progress bar, loss, accuracy, learning rate, time, remaining time.
     pub fn line(&self, log: &EpochLog) -> String {
         let left = log.seconds / log.epoch as f64 * (self.epochs - log.epoch) as f64;
@@ -349,8 +395,10 @@ impl fmt::Display for Status {
         };
         write!(
             f,
-            "{}: {state}, {:.1} of {} epochs",
+            "{}: {state}, step {} of {} ({:.1} of {} epochs)",
             self.about,
+            self.step(),
+            self.epochs * self.steps,
             self.done * self.epochs as f64,
             self.epochs
         )?;

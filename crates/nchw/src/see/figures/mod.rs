@@ -5,6 +5,7 @@ mod channels;
 mod film;
 mod grid;
 mod heat;
+mod network;
 mod search;
 mod semantic;
 mod view;

@@ -465,6 +465,7 @@ fn network_and_images_may_be_on_different_devices() {
 fn a_report_counts_predictions_and_shows_mistakes() {
     let classes = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
     let report = super::Report {
+        about: "five images".into(),
         classes,
         labels: vec![0, 0, 0, 3, 3],
         answers: vec![0, 3, 3, 3, 0],
@@ -481,7 +482,7 @@ fn a_report_counts_predictions_and_shows_mistakes() {
     };
     let shown = |count| report.most_confident_mistakes(&examples(5), count).unwrap().text().to_owned();
     assert_eq!(shown(2), "a → d, 80 %\nd → a, 70 %");
-    assert!(shown(9).ends_with("a → d, 60 %\nd 50 %\na 90 %"), "{}", shown(9));
+    assert!(shown(9).ends_with("a → d, 60 %\nd d, 50 % (right)\na a, 90 % (right)"), "{}", shown(9));
     let error = report.most_confident_mistakes(&examples(4), 2).unwrap_err().to_string();
     assert!(error.contains("about 5 images, but these are 4"), "{error}");
 }
