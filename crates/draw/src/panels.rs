@@ -4,7 +4,7 @@
 use crate::{
     Error, Result,
     canvas::{Canvas, INK, MARK, PALE_INK, Text, between, colour_bar_width, text_width, wrap},
-    colour::{Palette, readable_on},
+    colour::{LINES, Palette, readable_on},
     figure::Pixels,
 };
 use nchw_core::{
@@ -69,6 +69,10 @@ pub struct Highlights {
     pub window: Option<(usize, usize, usize, usize)>,
     /// How many cells are filled; the others are empty.
     pub known: Option<usize>,
+    /// How many rows and columns on each side are padding, which is hatched.
+    pub padding: usize,
+    /// Rows and columns of the regions that thick lines separate, if there are any.
+    pub regions: Option<usize>,
 }
 
 /// A frame around a part of a panel, with a name.
@@ -81,7 +85,7 @@ pub struct Frame {
     pub width: f64,
     /// See `left`.
     pub height: f64,
-    /// What is written at its upper left corner.
+    /// What is written at its upper left corner, if anything.
     pub name: String,
     /// Its colour.
     pub colour: [u8; 3],
@@ -101,6 +105,8 @@ pub struct Panel<'a> {
     pub mark: Option<(usize, usize, usize, usize)>,
     /// Frames with names.
     pub frames: Vec<Frame>,
+    /// The least width that it takes on the page, so that panels of several rows are below each other.
+    pub room: f64,
     /// Whether the numbers of rows and columns are written beside it.
     pub axes: bool,
     /// The names of the rows of a matrix. If empty, the number of rows and columns is written instead.
@@ -119,6 +125,7 @@ impl<'a> Panel<'a> {
             width,
             mark: None,
             frames: Vec::new(),
+            room: 0.0,
             axes: true,
             names: Vec::new(),
             column_names: Vec::new(),
@@ -243,10 +250,10 @@ impl<'a> Panel<'a> {
         if self.framed() && self.axes || matches!(self.content, Content::Scale { .. }) { 24.0 } else { 4.0 }
     }
 
-    /// The width including the colour bar, at least that of the title.
+    /// The width including the colour bar, at least that of the title and its room.
     pub(crate) fn full_width(&self) -> f64 {
         let content = self.width + self.margin() + self.bar();
-        content.max(text_width(&self.title, TITLE.bold()))
+        content.max(text_width(&self.title, TITLE.bold())).max(self.room)
     }
 
     fn margin(&self) -> f64 {
@@ -368,20 +375,24 @@ impl<'a> Panel<'a> {
             canvas.text(left + width * middle(i, columns), y + height + 14.0, &name, NAME);
         }
         for frame in &self.frames {
-            frame.draw(canvas, (left, y), width / size.1 as f64, left + width);
+            let unit = (width / size.1 as f64, height / size.0 as f64);
+            frame.draw(canvas, (left, y), unit, left + width);
         }
     }
 }
 
 impl Frame {
-    /// Draws the frame into content whose upper left corner is at `origin`, whose pixels have the side
-    /// `unit`, and which ends at `right`.
-    fn draw(&self, canvas: &mut Canvas, origin: (f64, f64), unit: f64, right: f64) {
-        let [x, y] = [origin.0 + self.left * unit, origin.1 + self.top * unit];
-        let [width, height] = [self.width, self.height].map(|side| (side * unit).max(2.0));
+    /// Draws the frame into content whose upper left corner is at `origin`, whose pixels or cells have the
+    /// width and height `unit`, and which ends at `right`.
+    fn draw(&self, canvas: &mut Canvas, origin: (f64, f64), unit: (f64, f64), right: f64) {
+        let [x, y] = [origin.0 + self.left * unit.0, origin.1 + self.top * unit.1];
+        let [width, height] = [self.width * unit.0, self.height * unit.1].map(|side| side.max(2.0));
         // A thin white line makes the frame visible on its own colour.
         canvas.frame(x - 1.0, y - 1.0, width + 2.0, height + 2.0, [255, 255, 255], 5.0);
         canvas.frame(x, y, width, height, self.colour, 3.0);
+        if self.name.is_empty() {
+            return;
+        }
         let name = Text::new(15.0).bold().colour(readable_on(self.colour));
         let tag = text_width(&self.name, name) + 12.0;
         // Above the frame if there is room, and within the content.
@@ -471,15 +482,46 @@ fn draw_cells(
             canvas.frame(x, y, w, h, [205, 205, 205], 0.5);
             continue;
         }
+        let edge = highlights.padding;
+        let inside = |at: usize, count: usize| at >= edge && at + edge < count;
+        if !inside(i / matrix.width(), matrix.height()) || !inside(i % matrix.width(), matrix.width()) {
+            hatch(canvas, x, y, w, h, &number(*value));
+            continue;
+        }
         let colour = palette.rgb(*value, range);
         canvas.fill(x, y, w, h, colour);
         canvas.frame(x, y, w, h, [150, 150, 150], 0.5);
         canvas.text(x + w / 2.0, y + h / 2.0, &number(*value), Text::new(18.0).colour(readable_on(colour)));
     }
+    if let Some(side) = highlights.regions {
+        let corners = |count: usize| (0..count / side.max(1)).map(move |i| i * side);
+        for (row, column) in
+            corners(matrix.height()).flat_map(|r| corners(matrix.width()).map(move |c| (r, c)))
+        {
+            let [x, y] = [left + column as f64 * w, top + row as f64 * h];
+            canvas.frame(x, y, w * side as f64, h * side as f64, LINES[0], 2.5);
+        }
+    }
     if let Some((row, column, height, width)) = highlights.window {
         let (x, y) = (left + column as f64 * w, top + row as f64 * h);
         canvas.frame(x, y, w * width as f64, h * height as f64, MARK, 4.0);
     }
+}
+
+/// A cell of padding: hatched, so that its number is not mistaken for a pixel of the image.
+fn hatch(canvas: &mut Canvas, x: f64, y: f64, w: f64, h: f64, text: &str) {
+    let (width, height) = (2 * w as u32, 2 * h as u32);
+    let colour = |i: u32| if (i % width + i / width) % 16 < 3 { [170, 185, 205] } else { [255; 3] };
+    canvas.picture(
+        x,
+        y,
+        w,
+        h,
+        &Pixels { width, height, rgb: (0..width * height).flat_map(colour).collect() },
+    );
+    canvas.frame(x, y, w, h, [150, 150, 150], 0.5);
+    canvas.fill(x + w / 2.0 - 9.0, y + h / 2.0 - 11.0, 18.0, 22.0, [255, 255, 255]);
+    canvas.text(x + w / 2.0, y + h / 2.0, text, Text::new(18.0).colour(PALE_INK));
 }
 
 fn draw_bars(

@@ -102,8 +102,7 @@ fn a_bright_corner_stays_in_its_corner() {
     check_corners(2, |at| FilterBank::new("first", corner(&[2, 3, 3, 4], 1, at))?.figure());
     // Red is darker than white here, too.
     check_corners(1, |at| {
-        let of =
-            |channel: i64| corner(&[1, 1, 4, 4], 1, opposite(at)) * if channel == 0 { 1.0 } else { 0.0 };
+        let of = |channel: i64| corner(&[1, 1, 4, 4], 1, opposite(at)) * if channel == 0 { 1.0 } else { 0.0 };
         FilterBank::new("second", Tensor::cat(&[of(0), of(1)], 1))?.figure()
     });
     // The strongest channel: sand-coloured in its corner, dark blue elsewhere.
