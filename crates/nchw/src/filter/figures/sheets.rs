@@ -1,6 +1,7 @@
 //! Convolution step by step over several channels: a sheet and a kernel for each, and one number.
 
 use super::{
+    cells::rounded,
     matrix::{highlights, palette},
     steps::{Steps, in_brackets},
 };
@@ -121,11 +122,6 @@ impl Steps<'_> {
 
 fn sum(matrix: &Matrix) -> f32 {
     rounded(matrix.values().iter().sum())
-}
-
-/// Without the error of `f32` in sums of tenths.
-pub(super) fn rounded(sum: f32) -> f32 {
-    (sum * 1e4).round() / 1e4
 }
 
 /// The scale of all these matrices together.

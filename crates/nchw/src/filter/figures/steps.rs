@@ -1,9 +1,8 @@
 //! Convolution step by step: the window slides, each dot product is written out.
 
 use super::{
-    cells::{readable, wrapped},
+    cells::{readable, rounded, wrapped},
     matrix::{highlights, palette},
-    sheets::rounded,
 };
 use crate::{
     Error, Result,
