@@ -4,18 +4,20 @@
 //! [`figure::Figure`]: a PNG file with its alternative text.
 
 pub mod canvas;
+mod cells;
 pub mod chart;
 pub mod colour;
 pub mod figure;
 pub mod layout;
 pub mod panels;
 
+pub use cells::Highlights;
 pub use chart::{Chart, stacked};
 pub use colour::Palette;
 pub use figure::{Figure, PIXEL_RATIO, Pixels};
 pub use layout::{Layout, in_rows};
 pub use nchw_core::{Error, Result};
-pub use panels::{Content, Frame, Highlights, Panel};
+pub use panels::{Content, Frame, Panel};
 
 #[cfg(test)]
 #[path = "../tests/common/pixels.rs"]
