@@ -8,10 +8,7 @@ use crate::{
     colour::{Palette, readable_on},
     figure::Pixels,
 };
-use nchw_core::{
-    grid::Grid,
-    text::{count_of, number},
-};
+use nchw_core::{grid::Grid, text::count_of};
 
 /// What a panel shows.
 pub enum Content<'a> {
