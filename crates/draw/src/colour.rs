@@ -9,7 +9,12 @@ pub enum Palette {
     Sequential,
     /// Blue below zero, white at zero, red above.
     Signed,
+    /// Black to this colour, for one channel of a colour image.
+    Tint([u8; 3]),
 }
+
+/// The tints of the red, the green and the blue channel. Not the pure colours: digits on them must be readable.
+pub const TINTS: [[u8; 3]; 3] = [[255, 70, 70], [60, 210, 80], [80, 130, 255]];
 
 impl Palette {
     /// Signed if a number is below zero, otherwise sequential. A map of zeros is signed, too: it is white on
@@ -31,8 +36,8 @@ impl Palette {
                 0.0 => (-1.0, 1.0),
                 max => (-max, max),
             },
-            Palette::Grey | Palette::Sequential if low.min(0.0) == high => (0.0, 1.0),
-            Palette::Grey | Palette::Sequential => (low.min(0.0), high),
+            Palette::Grey | Palette::Sequential | Palette::Tint(_) if low.min(0.0) == high => (0.0, 1.0),
+            Palette::Grey | Palette::Sequential | Palette::Tint(_) => (low.min(0.0), high),
         }
     }
 
@@ -56,7 +61,7 @@ impl Palette {
         let [value, low, high] = [value, low, high].map(f64::from);
         let share = match self {
             Palette::Signed => value.abs() / high.abs().max(low.abs()),
-            Palette::Grey | Palette::Sequential => (value - low) / (high - low),
+            Palette::Grey | Palette::Sequential | Palette::Tint(_) => (value - low) / (high - low),
         };
         if share.is_nan() && !value.is_nan() {
             0.0
@@ -80,6 +85,7 @@ impl Palette {
         let step = (t * 128.0).round() / 128.0;
         match self {
             Palette::Grey => [(t * 255.0).round() as u8; 3],
+            Palette::Tint(full) => full.map(|v| (t * f64::from(v)).round() as u8),
             Palette::Sequential => Palette::Signed.rgb(0.5 + step as f32 / 2.0, (0.0, 1.0)),
             Palette::Signed => colorous::RED_BLUE.eval_continuous(1.0 - step).as_array(),
         }
@@ -186,6 +192,13 @@ mod tests {
                 assert_eq!(palette.rgb(f32::NEG_INFINITY, range), ends[0]);
             }
         }
+    }
+
+    #[test]
+    fn a_tint_goes_from_black_to_its_colour() {
+        let tint = Palette::Tint(TINTS[0]);
+        assert_eq!([0.0, 1.0, 2.0].map(|v| tint.rgb(v, (0.0, 1.0))), [[0; 3], TINTS[0], TINTS[0]]);
+        assert_eq!(tint.range(&[0.25, 0.5]), (0.0, 0.5));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod bars;
 pub mod canvas;
+mod cells;
 pub mod chart;
 pub mod colour;
 pub mod confusion;
@@ -13,13 +14,14 @@ pub mod layout;
 pub mod panels;
 pub mod volumes;
 
+pub use cells::Highlights;
 pub use chart::{Chart, stacked};
 pub use colour::Palette;
 pub use confusion::Confusion;
 pub use figure::{Figure, PIXEL_RATIO, Pixels};
 pub use layout::{Layout, in_rows};
 pub use nchw_core::{Error, Result};
-pub use panels::{Content, Frame, Highlights, Panel};
+pub use panels::{Content, Frame, Panel};
 pub use volumes::{Network, Volume};
 
 #[cfg(test)]

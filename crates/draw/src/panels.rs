@@ -4,13 +4,11 @@
 use crate::{
     Error, Result,
     canvas::{Canvas, INK, MARK, PALE_INK, Text, between, colour_bar_width, text_width, wrap},
+    cells::{CELL_HEIGHT, Highlights, cell_width, draw_cells},
     colour::{Palette, readable_on},
     figure::Pixels,
 };
-use nchw_core::{
-    grid::Grid,
-    text::{count_of, number},
-};
+use nchw_core::{grid::Grid, text::count_of};
 
 /// What a panel shows.
 pub enum Content<'a> {
@@ -62,15 +60,6 @@ pub enum Content<'a> {
     Legend(Vec<([u8; 3], String)>),
 }
 
-/// What is highlighted in a small matrix.
-#[derive(Clone, Copy, Default)]
-pub struct Highlights {
-    /// `(top, left, height, width)` of a thick frame.
-    pub window: Option<(usize, usize, usize, usize)>,
-    /// How many cells are filled; the others are empty.
-    pub known: Option<usize>,
-}
-
 /// A frame around a part of a panel, with a name.
 pub struct Frame {
     /// Its position and size in the content's pixels.
@@ -81,7 +70,7 @@ pub struct Frame {
     pub width: f64,
     /// See `left`.
     pub height: f64,
-    /// What is written at its upper left corner.
+    /// What is written at its upper left corner, if anything.
     pub name: String,
     /// Its colour.
     pub colour: [u8; 3],
@@ -101,6 +90,8 @@ pub struct Panel<'a> {
     pub mark: Option<(usize, usize, usize, usize)>,
     /// Frames with names.
     pub frames: Vec<Frame>,
+    /// The least width that it takes on the page, so that panels of several rows are below each other.
+    pub room: f64,
     /// Whether the numbers of rows and columns are written beside it.
     pub axes: bool,
     /// The names of the rows of a matrix. If empty, the number of rows and columns is written instead.
@@ -119,6 +110,7 @@ impl<'a> Panel<'a> {
             width,
             mark: None,
             frames: Vec::new(),
+            room: 0.0,
             axes: true,
             names: Vec::new(),
             column_names: Vec::new(),
@@ -243,10 +235,10 @@ impl<'a> Panel<'a> {
         if self.framed() && self.axes || matches!(self.content, Content::Scale { .. }) { 24.0 } else { 4.0 }
     }
 
-    /// The width including the colour bar, at least that of the title.
+    /// The width including the colour bar, at least that of the title and its room.
     pub(crate) fn full_width(&self) -> f64 {
         let content = self.width + self.margin() + self.bar();
-        content.max(text_width(&self.title, TITLE.bold()))
+        content.max(text_width(&self.title, TITLE.bold())).max(self.room)
     }
 
     fn margin(&self) -> f64 {
@@ -368,20 +360,24 @@ impl<'a> Panel<'a> {
             canvas.text(left + width * middle(i, columns), y + height + 14.0, &name, NAME);
         }
         for frame in &self.frames {
-            frame.draw(canvas, (left, y), width / size.1 as f64, left + width);
+            let unit = (width / size.1 as f64, height / size.0 as f64);
+            frame.draw(canvas, (left, y), unit, left + width);
         }
     }
 }
 
 impl Frame {
-    /// Draws the frame into content whose upper left corner is at `origin`, whose pixels have the side
-    /// `unit`, and which ends at `right`.
-    fn draw(&self, canvas: &mut Canvas, origin: (f64, f64), unit: f64, right: f64) {
-        let [x, y] = [origin.0 + self.left * unit, origin.1 + self.top * unit];
-        let [width, height] = [self.width, self.height].map(|side| (side * unit).max(2.0));
+    /// Draws the frame into content whose upper left corner is at `origin`, whose pixels or cells have the
+    /// width and height `unit`, and which ends at `right`.
+    fn draw(&self, canvas: &mut Canvas, origin: (f64, f64), unit: (f64, f64), right: f64) {
+        let [x, y] = [origin.0 + self.left * unit.0, origin.1 + self.top * unit.1];
+        let [width, height] = [self.width * unit.0, self.height * unit.1].map(|side| side.max(2.0));
         // A thin white line makes the frame visible on its own colour.
         canvas.frame(x - 1.0, y - 1.0, width + 2.0, height + 2.0, [255, 255, 255], 5.0);
         canvas.frame(x, y, width, height, self.colour, 3.0);
+        if self.name.is_empty() {
+            return;
+        }
         let name = Text::new(15.0).bold().colour(readable_on(self.colour));
         let tag = text_width(&self.name, name) + 12.0;
         // Above the frame if there is room, and within the content.
@@ -398,7 +394,6 @@ const NAME: Text = Text { size: 16.0, bold: false, colour: INK, align: CENTRE };
 const SCALE: Text = Text { size: 15.0, bold: false, colour: INK, align: CENTRE };
 const AXES: Text = Text { size: 13.0, bold: false, colour: PALE_INK, align: CENTRE };
 const CENTRE: plotters::style::text_anchor::HPos = plotters::style::text_anchor::HPos::Center;
-const CELL_HEIGHT: f64 = 44.0;
 const LINE_HEIGHT: f64 = 28.0;
 const AXIS_WIDTH: f64 = 34.0;
 /// The smallest and the largest height of an image or a heat map on the page.
@@ -408,11 +403,6 @@ const MAX_HEIGHT: f64 = 4000.0;
 const MIN_BAR_HEIGHT: f64 = 56.0;
 /// The most columns of an image or a heat map.
 const MAX_COLUMNS: usize = 50_000;
-
-fn cell_width(matrix: &Grid) -> f64 {
-    let widest = matrix.values().iter().map(|v| text_width(&number(*v), Text::new(18.0))).fold(0.0, f64::max);
-    (widest + 14.0).max(CELL_HEIGHT)
-}
 
 fn coloured(map: &Grid, palette: Palette, range: (f32, f32)) -> Pixels {
     let rgb = map.values().iter().flat_map(|v| palette.rgb(*v, range)).collect();
@@ -450,35 +440,6 @@ fn lay_over(colours: &mut Pixels, values: &Grid, palette: Palette, range: (f32, 
         for (colour, below) in colour.iter_mut().zip(below) {
             *colour = (cover * f64::from(*colour) + (1.0 - cover) * f64::from(*below)).round() as u8;
         }
-    }
-}
-
-#[allow(clippy::too_many_arguments, reason = "a position, what to draw there, and how")]
-fn draw_cells(
-    canvas: &mut Canvas,
-    left: f64,
-    top: f64,
-    width: f64,
-    matrix: &Grid,
-    palette: Palette,
-    range: (f32, f32),
-    highlights: Highlights,
-) {
-    let (w, h) = (width / matrix.width() as f64, CELL_HEIGHT);
-    for (i, value) in matrix.values().iter().enumerate() {
-        let (x, y) = (left + (i % matrix.width()) as f64 * w, top + (i / matrix.width()) as f64 * h);
-        if highlights.known.is_some_and(|known| i >= known) {
-            canvas.frame(x, y, w, h, [205, 205, 205], 0.5);
-            continue;
-        }
-        let colour = palette.rgb(*value, range);
-        canvas.fill(x, y, w, h, colour);
-        canvas.frame(x, y, w, h, [150, 150, 150], 0.5);
-        canvas.text(x + w / 2.0, y + h / 2.0, &number(*value), Text::new(18.0).colour(readable_on(colour)));
-    }
-    if let Some((row, column, height, width)) = highlights.window {
-        let (x, y) = (left + column as f64 * w, top + row as f64 * h);
-        canvas.frame(x, y, w * width as f64, h * height as f64, MARK, 4.0);
     }
 }
 

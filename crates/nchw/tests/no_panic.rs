@@ -244,6 +244,7 @@ fn images_from_tensors_and_their_methods() {
             assert_eq!(image.tensor_u8().kind(), Kind::Uint8);
             if image.height() * image.width() < 5000 {
                 shown(image.figure());
+                shown(image.channels_figure());
             }
         }
     });
@@ -296,6 +297,10 @@ fn matrices_with_any_values() {
             assert_eq!(matrix.row(height).len(), if height < matrix.height() { matrix.width() } else { 0 });
             shown(matrix.figure(&title));
             shown(matrix.between(matrix.at(0, 0), height as f32).figure(&title));
+            shown(matrix.regions(height % 9).figure(&title));
+            if let Some(padded) = shown(matrix.padded(width)) {
+                shown(padded.figure(&title));
+            }
         }
     });
 }
@@ -339,6 +344,7 @@ fn filters_on_matrices_and_photos() {
             shown(filter.figure());
             shown(filter.convolve(&matrix));
             shown(filter.step(&matrix, number));
+            shown(filter.stride(number).windows(&matrix));
             if matrix.values().len() <= 12 {
                 shown(filter.steps(&matrix));
             }
@@ -348,6 +354,11 @@ fn filters_on_matrices_and_photos() {
             for filter in [&filter, &filter.for_colour(RED), &filter.stride(number).padding(number / 2)] {
                 shown(filter.figure());
                 shown(filter.stills(&matrix, number / 2..number));
+                shown(filter.step(&photo, number % 4));
+                shown(filter.stills(&photo, 0..number % 4));
+                if photo.width() <= 5 && photo.height() <= 5 {
+                    shown(filter.steps(&photo));
+                }
                 if let Some(maps) = shown(filter.convolve(&photo)) {
                     check_maps(&maps, number);
                 }
@@ -370,6 +381,7 @@ fn check_maps(maps: &FeatureMaps, number: usize) {
     shown(maps.named(["one"]));
     shown(maps.squared_error(&maps.tensor()));
     shown(FeatureMaps::stack([maps, &maps.relu()]));
+    shown(maps.change(&maps.relu()));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::{
     check::holds_something,
     image::Image,
     matrix::Matrix,
-    numbers::{count_of_numbers, empty_axis},
+    numbers::{count_of_numbers, empty_axis, grids_of},
 };
 use tch::{Kind, Tensor};
 
@@ -36,6 +36,13 @@ pub trait Input {
     #[doc(hidden)]
     fn result(&self, maps: FeatureMaps) -> Result<Self::Output>;
 
+    /// Its channels, to be drawn with their numbers. Those of a photo are rounded to tenths, so that products can
+    /// be checked by hand.
+    #[doc(hidden)]
+    fn sheets(&self) -> Result<Vec<Matrix>> {
+        Ok(grids_of(&self.numbers()?)?.into_iter().map(Matrix::of_grid).collect())
+    }
+
     /// The photo, if it is one.
     #[doc(hidden)]
     fn photo(&self) -> Option<&Image> {
@@ -52,6 +59,10 @@ impl Input for Matrix {
 
     fn described(&self) -> String {
         "the matrix".into()
+    }
+
+    fn sheets(&self) -> Result<Vec<Matrix>> {
+        Ok(vec![self.clone()])
     }
 
     fn result(&self, maps: FeatureMaps) -> Result<Matrix> {
@@ -72,6 +83,11 @@ impl Input for Image {
 
     fn result(&self, maps: FeatureMaps) -> Result<FeatureMaps> {
         Ok(maps)
+    }
+
+    fn sheets(&self) -> Result<Vec<Matrix>> {
+        let tenths = (self.tensor() * 10.0).round() / 10.0;
+        Ok(grids_of(&tenths)?.into_iter().map(|grid| Matrix::of_grid(grid).between(0.0, 1.0)).collect())
     }
 
     fn photo(&self) -> Option<&Image> {

@@ -30,6 +30,10 @@ pub struct Matrix {
     meaning: Meaning,
     /// The numbers that are drawn black and white, if they are not the smallest and the largest.
     ends: Option<(f32, f32)>,
+    /// How many rows and columns on each side are padding.
+    padding: usize,
+    /// Rows and columns of the regions that are drawn with thick lines.
+    regions: Option<usize>,
 }
 
 /// What numbers mean, which decides their colours.
@@ -96,7 +100,7 @@ impl Matrix {
     }
 
     pub(crate) fn of_grid(grid: Grid) -> Matrix {
-        Matrix { grid, meaning: Meaning::Image, ends: None }
+        Matrix { grid, meaning: Meaning::Image, ends: None, padding: 0, regions: None }
     }
 
     /// Converts the matrix to a tensor of the shape that convolutions expect.
@@ -148,6 +152,49 @@ impl Matrix {
     /// ```
     pub fn between(&self, black: f32, white: f32) -> Matrix {
         Matrix { meaning: Meaning::Image, ends: Some((black, white)), ..self.clone() }
+    }
+
+    /// The matrix with so many rows and columns of zeros on each side, which are drawn hatched: these zeros
+    /// are not part of the image.
+    ///
+    /// # Errors
+    /// When there would be more than 100 million numbers.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let image = Matrix::from([[1, 2]]).padded(1)?;
+    /// assert_eq!(image, Matrix::from([[0, 0, 0, 0], [0, 1, 2, 0], [0, 0, 0, 0]]));
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn padded(&self, padding: usize) -> Result<Matrix> {
+        let [height, width] =
+            [self.height(), self.width()].map(|side| padding.saturating_mul(2).saturating_add(side));
+        let at = |row: usize, column: usize| match (row.checked_sub(padding), column.checked_sub(padding)) {
+            (Some(row), Some(column)) if row < self.height() && column < self.width() => self.at(row, column),
+            _ => 0.0,
+        };
+        let padded = Matrix::from_fn(height, width, at)?;
+        Ok(Matrix { padding: padding + self.padding, meaning: self.meaning, ends: self.ends, ..padded })
+    }
+
+    /// The same numbers as a feature map, drawn with thick lines around regions of `side` × `side`, as pooling
+    /// sees them.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let map = Matrix::from([[1, 0, 2, 3], [4, 6, 6, 8]]).regions(2);
+    /// assert_eq!(map.max_pool(2)?, Matrix::from([[6, 8]]));
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn regions(&self, side: usize) -> Matrix {
+        let below = self.values().iter().any(|value| *value < 0.0);
+        let meaning = if below { Meaning::Signed } else { Meaning::Activations };
+        Matrix { regions: (side > 0).then_some(side), meaning, ..self.clone() }
+    }
+
+    /// How many rows and columns on each side are padding, and the side of the regions.
+    pub(crate) fn lines(&self) -> (usize, Option<usize>) {
+        (self.padding, self.regions)
     }
 
     /// The numbers that are drawn black and white, if they were chosen.

@@ -1,5 +1,6 @@
 //! Filters (kernels), and what they make of a small matrix, a photo or feature maps.
 
+mod change;
 mod connections;
 mod convolve;
 mod figures;
@@ -9,6 +10,7 @@ mod maps;
 pub mod matrix;
 mod shifts;
 
+pub use change::Change;
 pub use connections::Connections;
 pub use convolve::Input;
 pub use figures::side_by_side;

@@ -36,6 +36,11 @@ pub fn on_one_scale<'a: 'b, 'b>(panels: impl IntoIterator<Item = &'b mut Panel<'
     }
 }
 
+/// Without the error of `f32` in sums of tenths.
+pub fn rounded(sum: f32) -> f32 {
+    (sum * 1e4).round() / 1e4
+}
+
 /// Arranges panels in rows that fit the page; all rows have about the same number.
 pub fn wrapped(panels: Vec<Panel<'_>>) -> Vec<Vec<Panel<'_>>> {
     let widest = panels.iter().map(|panel| panel.width + 60.0).fold(1.0, f64::max);

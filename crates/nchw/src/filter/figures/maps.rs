@@ -16,6 +16,13 @@ use nchw_draw::{Content, Figure, Highlights, Layout, Palette, Panel};
 const ROWS: usize = 8;
 const COLUMNS: usize = 12;
 
+/// Numbers below a thousandth of the largest of all are drawn as 0, not as 1.6e−5.
+fn without_noise(grid: &Grid, all: &[f32]) -> Result<Grid> {
+    let least = all.iter().fold(0.0_f32, |largest, value| largest.max(value.abs())) / 1000.0;
+    let shown = |value: &f32| if value.abs() < least { 0.0 } else { *value };
+    Grid::new(grid.height(), grid.width(), grid.values().iter().map(shown).collect())
+}
+
 impl FeatureMaps {
     /// Draws the maps on one scale, each with its name; the map of one filter on a photo beside the photo and
     /// the filter; small maps with their numbers.
@@ -37,9 +44,14 @@ impl FeatureMaps {
                 self.beside_photo(photo, filter, map, palette, &format!("{shape}, {}", extent(&values)))
             }
             _ if self.height() <= ROWS && self.width() <= COLUMNS && grids.len() <= 64 => {
+                let grids =
+                    grids.iter().map(|grid| without_noise(grid, &values)).collect::<Result<Vec<_>>>()?;
                 let named = grids.iter().zip(self.names());
-                let panel =
-                    |(grid, name): (_, &String)| Panel::cells(name, grid, palette, Highlights::default());
+                let panel = |(grid, name): (_, &String)| {
+                    let cells = Panel::cells(name, grid, palette, Highlights::default());
+                    // The size of a single number is no news.
+                    if self.height() * self.width() == 1 { cells.bare() } else { cells }
+                };
                 let mut panels: Vec<Panel> = named.map(panel).collect();
                 on_one_scale(&mut panels);
                 let title = self.titled(&shape);

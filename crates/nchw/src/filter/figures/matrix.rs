@@ -31,6 +31,12 @@ pub(super) fn palette(matrix: &Matrix) -> Palette {
     }
 }
 
+/// Hatched padding, and lines between regions.
+pub(super) fn highlights(matrix: &Matrix) -> Highlights {
+    let (padding, regions) = matrix.lines();
+    Highlights { padding, regions, ..Highlights::default() }
+}
+
 /// Draws small matrices side by side, wrapped to the width of the page, each with its title. Matrices of one
 /// kind (images, results, activations) share one colour scale, unless it was chosen with `between`.
 ///
@@ -50,7 +56,7 @@ pub fn side_by_side(title: &str, matrices: &[(&str, &Matrix)]) -> Result<Figure>
     let mut panels = Vec::new();
     for (name, matrix) in matrices {
         readable(matrix)?;
-        panels.push(Panel::cells(*name, matrix.grid(), palette(matrix), Highlights::default()));
+        panels.push(Panel::cells(*name, matrix.grid(), palette(matrix), highlights(matrix)));
     }
     on_one_scale(panels.iter_mut().zip(matrices).filter(|(_, (_, m))| m.ends().is_none()).map(|(p, _)| p));
     for (panel, (_, matrix)) in panels.iter_mut().zip(matrices) {

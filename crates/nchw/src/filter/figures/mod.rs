@@ -5,8 +5,10 @@ mod connections;
 mod learned;
 mod maps;
 mod matrix;
+mod sheets;
 mod shifts;
 mod steps;
+mod windows;
 
 pub use matrix::side_by_side;
 

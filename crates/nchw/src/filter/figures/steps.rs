@@ -1,17 +1,18 @@
 //! Convolution step by step: the window slides, each dot product is written out.
 
 use super::{
-    cells::{readable, wrapped},
-    matrix::palette,
+    cells::{readable, rounded, wrapped},
+    matrix::{highlights, palette},
 };
 use crate::{
     Error, Result,
-    filter::Filter,
+    filter::{Filter, Input},
     matrix::{Matrix, Meaning},
     text::number,
 };
 use nchw_draw::{Figure, Highlights, Layout, PIXEL_RATIO, Palette, Panel, Pixels};
 use std::ops::Range;
+use tch::Tensor;
 
 /// Seconds that each step is shown, if there are few of them or many, and the last one.
 const STEP_SECONDS: f32 = 2.0;
@@ -24,14 +25,22 @@ const MAX_STILLS: usize = 12;
 const MAX_BYTES: usize = 600_000_000;
 
 impl Filter {
-    /// The whole convolution as an animation: the filter slides over a small matrix, and each dot
-    /// product is written out.
+    /// The whole convolution as an animation: the filter slides over a small matrix or a small piece of a colour
+    /// photo, and each product is written out. The pixels of a photo are rounded to tenths.
     ///
     /// # Errors
-    /// When the filter is larger than the matrix, or there are more than 49 positions, which would take
+    /// When the filter does not fit the input, or there are more than 49 positions, which would take
     /// too long to watch.
-    pub fn steps(&self, image: &Matrix) -> Result<Figure> {
-        let steps = Steps::new(self, image)?;
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let piece = Image::from_tensor(&Tensor::ones([3, 4, 5], (Kind::Float, Device::Cpu)))?;
+    /// let figure = Filter::vertical_edge().for_colour(RED).steps(&piece)?;
+    /// assert!(figure.text().starts_with("row 0, column 0: red 0 + green 0 + blue 0 = 0"));
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn steps<I: Input + ?Sized>(&self, input: &I) -> Result<Figure> {
+        let steps = Steps::new(self, input)?;
         let count = steps.result.values().len();
         if count > 49 {
             return Err(Error::new(format!(
@@ -39,6 +48,7 @@ impl Filter {
                  use a smaller matrix, or show one position with `.step(&image, 0)`"
             )));
         }
+        let (image, kernel) = (&steps.sheets[0], &steps.kernels[0]);
         let seconds = if count > FEW_STEPS { SHORT_SECONDS } else { STEP_SECONDS };
         let mut frames: Vec<(Pixels, f32)> = Vec::new();
         for position in 0..count {
@@ -48,8 +58,8 @@ impl Filter {
                      use smaller ones, or show one position with `.step(&image, 0)`",
                     image.height(),
                     image.width(),
-                    steps.kernel.height(),
-                    steps.kernel.width()
+                    kernel.height(),
+                    kernel.width()
                 )));
             }
             frames.push((
@@ -58,9 +68,10 @@ impl Filter {
             ));
         }
         let alt = format!(
-            "Animation of {count} steps: the filter \"{}\" slides over the {} x {} matrix; the results are \
+            "Animation of {count} steps: the filter \"{}\" slides over {}the {} x {} matrix; the results are \
              {}",
             self.name(),
+            if steps.is_flat() { String::new() } else { format!("{} sheets of ", steps.sheets.len()) },
             image.height(),
             image.width(),
             steps.result.to_string().replace('\n', " / ")
@@ -72,9 +83,9 @@ impl Filter {
     /// by row.
     ///
     /// # Errors
-    /// When there is no such step, or the filter is larger than the matrix.
-    pub fn step(&self, image: &Matrix, position: usize) -> Result<Figure> {
-        let steps = Steps::new(self, image)?;
+    /// When there is no such step, or the filter does not fit the input.
+    pub fn step<I: Input + ?Sized>(&self, input: &I, position: usize) -> Result<Figure> {
+        let steps = Steps::new(self, input)?;
         let count = steps.result.values().len();
         if position >= count {
             return Err(Error::new(format!(
@@ -98,8 +109,8 @@ impl Filter {
     /// assert!(figure.text().lines().nth(1).unwrap().ends_with("= 3"));
     /// # Ok::<(), nchw::Error>(())
     /// ```
-    pub fn stills(&self, image: &Matrix, positions: Range<usize>) -> Result<Figure> {
-        let steps = Steps::new(self, image)?;
+    pub fn stills<I: Input + ?Sized>(&self, input: &I, positions: Range<usize>) -> Result<Figure> {
+        let steps = Steps::new(self, input)?;
         let count = steps.result.values().len();
         if positions.is_empty() || positions.end > count || positions.len() > MAX_STILLS {
             return Err(Error::new(format!(
@@ -115,52 +126,74 @@ impl Filter {
     }
 }
 
-struct Steps<'a> {
-    filter: &'a Filter,
-    kernel: Matrix,
-    /// With its padding.
-    image: Matrix,
-    result: Matrix,
+pub(super) struct Steps<'a> {
+    pub(super) filter: &'a Filter,
+    /// One for each channel.
+    pub(super) kernels: Vec<Matrix>,
+    /// The channels of the input, with their padding.
+    pub(super) sheets: Vec<Matrix>,
+    /// Whether the channels are red, green and blue.
+    pub(super) coloured: bool,
+    pub(super) result: Matrix,
+    /// For each position the products of each channel; only if there are several channels.
+    pub(super) products: Vec<Vec<Matrix>>,
 }
 
 impl<'a> Steps<'a> {
-    fn new(filter: &'a Filter, image: &Matrix) -> Result<Steps<'a>> {
+    fn new<I: Input + ?Sized>(filter: &'a Filter, input: &I) -> Result<Steps<'a>> {
         let slide = filter.slide;
-        if filter.channels() > 1 || slide.dilation != 1 {
+        if slide.dilation != 1 {
             return Err(Error::new(format!(
-                "the steps are shown for a filter with one kernel and without dilation, got {} kernels and \
-                 dilation {}: `.convolve(&image)?` gives the result",
-                filter.channels(),
+                "the steps are shown for a filter without dilation, got dilation {}: `.convolve(&image)?` gives \
+                 the result",
                 slide.dilation
             )));
         }
-        let result = filter.convolve(image)?;
-        let pad = slide.padding as i64;
-        let image = match pad {
-            0 => image.clone(),
-            _ => Matrix::from_tensor(&image.tensor().f_constant_pad_nd([pad; 4])?)?,
+        // Its errors name the input.
+        filter.convolve(input)?;
+        let sheets = input.sheets()?;
+        sheets.iter().try_for_each(readable)?;
+        let tensors: Vec<Tensor> = sheets.iter().map(Matrix::tensor).collect();
+        let result = filter.convolve(&Tensor::f_cat(&tensors, 1)?)?.matrix()?;
+        let sheets = sheets.iter().map(|sheet| sheet.padded(slide.padding)).collect::<Result<Vec<_>>>()?;
+        let kernels = filter.kernels();
+        [&kernels[..], &sheets[..]].into_iter().flatten().chain([&result]).try_for_each(readable)?;
+        let coloured = input.photo().is_some() && sheets.len() == 3;
+        let result = if coloured {
+            let values = result.values().iter().copied().map(rounded).collect();
+            Matrix::new(result.height(), result.width(), values)?.meaning(Meaning::Signed)
+        } else {
+            result
         };
-        let kernel = Matrix::from_tensor(&filter.weight())?.meaning(Meaning::Signed);
-        [&kernel, &image, &result].into_iter().try_for_each(readable)?;
-        Ok(Steps { filter, kernel, image, result })
+        let mut steps = Steps { filter, kernels, sheets, coloured, result, products: Vec::new() };
+        if !steps.is_flat() {
+            steps.products =
+                (0..steps.result.values().len()).map(|i| steps.all_products(i)).collect::<Result<_>>()?;
+        }
+        Ok(steps)
+    }
+
+    /// Whether there is one channel.
+    pub(super) fn is_flat(&self) -> bool {
+        self.sheets.len() == 1
     }
 
     /// Row and column of a position in the result.
-    fn at(&self, position: usize) -> (usize, usize) {
+    pub(super) fn at(&self, position: usize) -> (usize, usize) {
         (position / self.result.width(), position % self.result.width())
     }
 
     /// The window of a position in the image.
-    fn window(&self, position: usize) -> (usize, usize, usize, usize) {
+    pub(super) fn window(&self, position: usize) -> (usize, usize, usize, usize) {
         let ((row, column), stride) = (self.at(position), self.filter.slide.stride);
-        (row * stride, column * stride, self.kernel.height(), self.kernel.width())
+        (row * stride, column * stride, self.kernels[0].height(), self.kernels[0].width())
     }
 
     /// The products of each row of the filter, and the sum.
     fn products(&self, position: usize) -> (Vec<String>, String) {
         let (top, left, height, width) = self.window(position);
         let product = |i: usize, j: usize| {
-            let (pixel, weight) = (self.image.at(top + i, left + j), self.kernel.at(i, j));
+            let (pixel, weight) = (self.sheets[0].at(top + i, left + j), self.kernels[0].at(i, j));
             format!("{}\u{00D7}{}", in_brackets(pixel), in_brackets(weight))
         };
         let mut lines: Vec<String> =
@@ -173,23 +206,33 @@ impl<'a> Steps<'a> {
 
     /// The image with the window of a position.
     fn image(&self, title: &str, position: usize) -> Panel<'_> {
-        let highlights = Highlights { window: Some(self.window(position)), known: None };
-        Panel::cells(title, self.image.grid(), palette(&self.image), highlights)
+        let window = Some(self.window(position));
+        let sheet = &self.sheets[0];
+        Panel::cells(title, sheet.grid(), palette(sheet), Highlights { window, ..highlights(sheet) })
     }
 
     fn filter(&self) -> Panel<'_> {
         let kernel =
-            Panel::cells(self.filter.name(), self.kernel.grid(), Palette::Signed, Highlights::default());
+            Panel::cells(self.filter.name(), self.kernels[0].grid(), Palette::Signed, Highlights::default());
         kernel.caption(self.filter.options().join(", "))
     }
 
-    fn result(&self, highlights: Highlights) -> Panel<'_> {
+    pub(super) fn result(&self, highlights: Highlights) -> Panel<'_> {
         Panel::cells("result", self.result.grid(), Palette::Signed, highlights)
     }
 
     fn layout(&self, position: usize) -> Layout<'_> {
         let (row, column) = self.at(position);
-        let computed = Highlights { window: Some((row, column, 1, 1)), known: Some(position + 1) };
+        let computed = Highlights {
+            window: Some((row, column, 1, 1)),
+            known: Some(position + 1),
+            ..Highlights::default()
+        };
+        let count = self.result.values().len();
+        let title = format!("Step {} of {count}: row {row}, column {column}", position + 1);
+        if !self.is_flat() {
+            return self.layout_of_sheets(title, position, computed);
+        }
         let (products, sum) = self.products(position);
         let last = products.len() - 1;
         let lines = products
@@ -208,13 +251,16 @@ impl<'a> Steps<'a> {
             Panel::sign("="),
             self.result(computed),
         ];
-        let count = self.result.values().len();
-        let title = format!("Step {} of {count}: row {row}, column {column}", position + 1);
         Layout { title, rows: vec![panels], lines }
     }
 
     /// The image with the window of each position, then the filter and the numbers found so far.
     fn stills(&self, positions: Range<usize>) -> Layout<'_> {
+        let known = Highlights { known: Some(positions.end), ..Highlights::default() };
+        let title = format!("The filter \"{}\", position by position", self.filter.name());
+        if !self.is_flat() {
+            return self.stills_of_sheets(title, positions, known);
+        }
         let still = |position: usize| {
             let (products, sum) = self.products(position);
             let (row, column) = self.at(position);
@@ -222,15 +268,16 @@ impl<'a> Steps<'a> {
             self.image(&title, position).caption(format!("{} = {sum}", products.join(" + ")))
         };
         let mut rows = wrapped(positions.clone().map(still).collect());
-        let known = Highlights { window: None, known: Some(positions.end) };
         rows.push(vec![self.filter(), self.result(known)]);
-        let title = format!("The filter \"{}\", position by position", self.filter.name());
         Layout { title, rows, lines: Vec::new() }
     }
 
     fn in_words(&self, positions: Range<usize>) -> String {
         let line = |position: usize| {
             let (row, column) = self.at(position);
+            if !self.is_flat() {
+                return format!("row {row}, column {column}: {}", self.sum_of_sheets(position, true));
+            }
             let (products, sum) = self.products(position);
             format!("row {row}, column {column}: {} = {sum}", products.join(" + "))
         };
@@ -239,7 +286,7 @@ impl<'a> Steps<'a> {
 }
 
 /// A factor, in brackets if it is negative.
-fn in_brackets(value: f32) -> String {
+pub(super) fn in_brackets(value: f32) -> String {
     if value < 0.0 { format!("({})", number(value)) } else { number(value) }
 }
 
