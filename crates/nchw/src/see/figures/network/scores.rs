@@ -33,7 +33,7 @@ impl View {
         let columns = vec![
             self.column("score", &scores, brief),
             self.column("e\u{02e2}\u{1d9c}\u{1d52}\u{02b3}\u{1d49}", &powers, |power| number(power as f32)),
-            self.column("softmax: its share", &probabilities, |share| percent(share)),
+            self.column("softmax: its share", &probabilities, percent),
             self.column("\u{2212}ln(share)", &losses, |loss| format!("{loss:.2}")),
         ];
         let names: Vec<String> = self.classes.iter().map(|name| (*name).to_owned()).collect();
