@@ -43,6 +43,8 @@ pub struct Network {
 /// How far each sheet is above the one in front of it, as a part of how far it is to the right.
 const RISE: f64 = 0.7;
 const ARROW: f64 = 92.0;
+/// The edges of sheets that lie behind others: pale, because there are many of them.
+const EDGE: [u8; 3] = [205, 205, 205];
 const ENLARGED: f64 = 128.0;
 const SCORES: f64 = 210.0;
 const TOP: f64 = 96.0;
@@ -71,7 +73,7 @@ impl Volume {
         for (i, sheet) in self.sheets.iter().enumerate().rev() {
             let (x, y) = (left + self.step * i as f64, top - RISE * self.step * i as f64);
             canvas.picture(x, y, self.side, self.side, sheet);
-            canvas.frame(x, y, self.side, self.side, PALE_INK, 0.5);
+            canvas.frame(x, y, self.side, self.side, EDGE, 0.5);
         }
         canvas.frame(left, top, self.side, self.side, INK, 1.0);
     }
@@ -115,7 +117,7 @@ impl Network {
             for (line, words) in self.steps.get(i).into_iter().flatten().rev().enumerate() {
                 canvas.text(x + w + ARROW / 2.0, middle - 22.0 - 20.0 * line as f64, words, Text::new(15.0));
             }
-            canvas.text(x + w + ARROW / 2.0, middle, "\u{27f6}", Text::new(30.0));
+            canvas.text(x + w + ARROW / 2.0, middle, "\u{2192}", Text::new(30.0));
             x += w + ARROW;
         }
         self.draw_scores(&mut canvas, x + names, TOP + (body - rows).max(0.0) / 2.0);

@@ -195,7 +195,7 @@ impl Report {
             };
             words.push(format!("{label} {caption}"));
             let pixels = Image::from_tensor(&examples.images.f_narrow(0, index as i64, 1)?)?.pixels();
-            panels.push(Panel::picture(label, pixels, 112.0).caption(caption));
+            panels.push(Panel::picture(label, pixels, 124.0).bare().caption(caption));
         }
         let lines = vec!["above: what it is; below: the answer, and how sure the network is".to_owned()];
         let title = format!("{}: {title}", capitalised(&self.about));

@@ -7,7 +7,7 @@ use nchw_draw::{
 };
 
 impl View {
-    /// Draws how ten scores become probabilities and a loss: a row for each class, with its score, eˢᶜᵒʳᵉ, its
+    /// Draws how ten scores become probabilities and a loss: a row for each class, with its score, e to its power, its
     /// probability (softmax) and its cross-entropy, −ln of the probability. The row of the label is blue: its
     /// cross-entropy is the loss.
     ///
@@ -32,7 +32,7 @@ impl View {
         };
         let columns = vec![
             self.column("score", &scores, brief),
-            self.column("e\u{02e2}\u{1d9c}\u{1d52}\u{02b3}\u{1d49}", &powers, |power| number(power as f32)),
+            self.column("exp(score)", &powers, |power| number(power as f32)),
             self.column("softmax: its share", &probabilities, percent),
             self.column("\u{2212}ln(share)", &losses, |loss| format!("{loss:.2}")),
         ];
