@@ -1,6 +1,7 @@
 //! Finished figures: a PNG file, its alternative text, and its content as text.
 
 use crate::{Error, Result};
+use image::{RgbImage, imageops, imageops::FilterType};
 use nchw_files as files;
 use std::{collections::HashMap, fmt, path::Path};
 
@@ -60,6 +61,9 @@ impl Pixels {
 
 /// Pixels of the PNG file per pixel of the page: figures stay sharp on a projector and a high-density screen.
 pub const PIXEL_RATIO: u32 = 2;
+
+/// Width, height and margin of a slide, in pixels.
+const SLIDE: [u32; 3] = [1920, 1080, 40];
 
 impl Figure {
     /// A still figure. Colours are rounded by at most 2 of 255 if they then fit into a palette; photos are
@@ -160,6 +164,23 @@ impl Figure {
             )));
         }
         files::write(path, &self.png).map_err(|e| files::not_written(path, &e))
+    }
+
+    /// Saves the figure as large as it fits on a white page of 1920 x 1080 pixels (16:9), for a projector. Of an
+    /// animation it saves the first frame.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or its name does not end in `.png`.
+    pub fn save_slide(&self, path: impl AsRef<Path>) -> Result<()> {
+        let source = image::load_from_memory(&self.png)
+            .map_err(|e| Error::new(format!("could not decode the figure: {e}")))?;
+        let [width, height, margin] = SLIDE;
+        let fitted = source.resize(width - 2 * margin, height - 2 * margin, FilterType::Lanczos3).to_rgb8();
+        let mut page = RgbImage::from_pixel(width, height, image::Rgb([255; 3]));
+        let (left, top) = ((width - fitted.width()) / 2, (height - fitted.height()) / 2);
+        imageops::replace(&mut page, &fitted, left.into(), top.into());
+        let slide = Pixels { width, height, rgb: page.into_raw() };
+        Figure::still(&slide, self.alt(), self.text())?.save(path)
     }
 
     /// The bytes of the PNG file.
@@ -325,6 +346,24 @@ mod tests {
         let back = image::load_from_memory(figure.png()).unwrap().to_rgb8();
         assert_eq!(back.dimensions(), (5, 3));
         assert_eq!(back.into_raw(), image.rgb);
+    }
+
+    /// A wide figure touches the margins at the left and the right, a tall one those above and below.
+    #[test]
+    fn a_slide_has_16_to_9_and_the_whole_figure_in_its_middle() {
+        let folder = tempfile::tempdir().unwrap();
+        for (width, height, corner) in [(600, 100, [40, 387]), (100, 300, [793, 40])] {
+            let file = folder.path().join(format!("{width}.png"));
+            Figure::still(&plain(width, height, 0), "black", "").unwrap().save_slide(&file).unwrap();
+            let page = image::open(&file).unwrap().to_rgb8();
+            assert_eq!(page.dimensions(), (1920, 1080));
+            let first = page.enumerate_pixels().find(|(.., pixel)| pixel.0 == [0; 3]).unwrap();
+            assert_eq!([first.0, first.1], corner, "{width} x {height}");
+            let black = page.pixels().filter(|pixel| pixel.0 == [0; 3]).count() as u32;
+            assert_eq!(black, (1920 - 2 * corner[0]) * (1080 - 2 * corner[1]));
+        }
+        let error = Figure::still(&plain(2, 2, 0), "", "").unwrap().save_slide("slide.jpg").unwrap_err();
+        assert!(error.to_string().contains("figure.png"), "{error}");
     }
 
     /// Two rows of `count` colours.

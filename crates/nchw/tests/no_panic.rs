@@ -529,6 +529,7 @@ fn figures_of_pixels() {
             let file = name.replace(['/', '\\'], "_");
             shown(figure.save(folder.path().join(&file)));
             shown(figure.save(folder.path().join("none").join(&file)));
+            shown(figure.save_slide(folder.path().join(&file)));
         }
     });
 }

@@ -90,7 +90,7 @@ macro_rules! shows {
 }
 pub(crate) use shows;
 
-/// Implements [`Show`] and a method `save` for types with a method `figure()`.
+/// Implements [`Show`] and the methods `save` and `save_slide` for types with a method `figure()`.
 macro_rules! shows_its_figure {
     ($($type:ty),*) => { $(
         impl $type {
@@ -100,6 +100,14 @@ macro_rules! shows_its_figure {
             /// When the file cannot be written, or its name does not end in `.png`.
             pub fn save(&self, path: impl AsRef<std::path::Path>) -> $crate::Result<()> {
                 self.figure()?.save(path)
+            }
+
+            /// Writes the figure as large as it fits on a page of 1920 x 1080 pixels (16:9), for a projector.
+            ///
+            /// # Errors
+            /// When the file cannot be written, or its name does not end in `.png`.
+            pub fn save_slide(&self, path: impl AsRef<std::path::Path>) -> $crate::Result<()> {
+                self.figure()?.save_slide(path)
             }
         }
         $crate::notebook::shows!($type: |value| $crate::notebook::Output::figure(value.figure()));
