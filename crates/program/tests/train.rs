@@ -39,7 +39,7 @@ fn a_training_can_be_evaluated_and_resumed() {
     assert!(err.starts_with("quick on Shapes-10") && err.contains("\nepoch   1 of 1 █"), "{err}");
     assert!(
         out.contains(
-            "Shapes-10 (stand-in: drawn by this course), 96 + 20 images; CPU, fp32: done, 1.0 of 1 epochs"
+            "Shapes-10 (stand-in: drawn by this course), 96 + 20 images; CPU, fp32: done, step 3 of 3 (1.0 of 1 epochs)"
         ),
         "{out}"
     );
