@@ -7,7 +7,8 @@ use nchw_draw::{Figure, Layout, Panel};
 const WIDTH: f64 = 150.0;
 const PAGE: f64 = 940.0;
 /// How many pixels are drawn for one of the image, along each axis.
-const SMOOTH: usize = 8;
+/// More would look the same, and fill the notebook: noise cannot be compressed.
+const SMOOTH: usize = 3;
 
 impl Maximised {
     /// Draws a column for each channel: the noise, the image after some steps, and the image at the end, each with
@@ -31,8 +32,9 @@ impl Maximised {
                 let title = if number_of == 0 { channel.to_string() } else { String::new() };
                 let caption =
                     if last { format!("{} {name}", number(*activation)) } else { number(*activation) };
-                // Enlarged smoothly, because squares are hard to recognise.
-                let pixels = image.resize(SMOOTH * image.height(), SMOOTH * image.width())?.pixels();
+                // Enlarged smoothly, because squares are hard to recognise; but noise is not recognised anyway.
+                let times = if stage.steps == 0 { 1 } else { SMOOTH };
+                let pixels = image.resize(times * image.height(), times * image.width())?.pixels();
                 Ok(Panel::picture(title, pixels, width).bare().caption(caption))
             });
             rows.push(row.collect::<Result<_>>()?);
