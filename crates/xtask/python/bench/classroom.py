@@ -20,7 +20,7 @@ CELLS = {
     "a convolution": 'let map = Tensor::ones([1, 3, 20, 30], (Kind::Float, Device::Cpu))\n'
     '    .conv2d::<&Tensor>(&Tensor::ones([8, 3, 3, 3], (Kind::Float, Device::Cpu)), None, 1, 0, 1, 1);\n'
     'println!("{:?}", map.size());',
-    "a figure": 'Filter::vertical_edge().apply(&Image::open("../datasets/photos/chelsea.png")?)?',
+    "a figure": 'Filter::vertical_edge().convolve(&Image::open("../datasets/photos/chelsea.png")?.grey())?',
 }
 LIMIT = 900
 

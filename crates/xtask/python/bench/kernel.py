@@ -24,7 +24,7 @@ from kernel import Kernel, memory
 RUST_FIRST = [
     FIRST_CELL,
     'let photo = Image::open("../datasets/photos/china.jpg")?.grey();',
-    "Filter::vertical_edge().apply(&photo)?",
+    "Filter::vertical_edge().convolve(&photo)?",
 ]
 PYTHON_FIRST = [
     "%matplotlib inline\nimport torch, numpy as np\nimport torch.nn.functional as F\n"
