@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn a_slide_has_16_to_9_and_the_whole_figure_in_its_middle() {
         let folder = tempfile::tempdir().unwrap();
-        for (width, height, corner) in [(600, 100, [40, 387]), (100, 300, [793, 40])] {
+        for (width, height, corner) in [(600, 120, [40, 356]), (150, 300, [710, 40])] {
             let file = folder.path().join(format!("{width}.png"));
             Figure::still(&plain(width, height, 0), "black", "").unwrap().save_slide(&file).unwrap();
             let page = image::open(&file).unwrap().to_rgb8();

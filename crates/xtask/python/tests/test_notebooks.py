@@ -252,7 +252,7 @@ class StaleTest(unittest.TestCase):
         notebooks.require_light(notebook)
         for cell, size in zip(notebook.cells[2:], (1, notebooks.MAX_SIZE)):
             cell.outputs = [nbformat.v4.new_output("display_data", data={"image/png": size * "A"})]
-        with self.assertRaisesRegex(Failure, r"has 3\.5 MB, more than .* the largest cell, 3\.5 MB, is cell 4 \(`y`\)"):
+        with self.assertRaisesRegex(Failure, r"has 5\.2 MB, more than .* the largest cell, 5\.2 MB, is cell 4 \(`y`\)"):
             notebooks.require_light(notebook)
 
 
