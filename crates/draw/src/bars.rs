@@ -35,6 +35,19 @@ pub struct Column {
 }
 
 /// A table of names and columns of bars.
+///
+/// ```
+/// use nchw_draw::bars::{Bar, Bars, Column, PLAIN, STRONG};
+/// let bar = |to, text: &str, colour| Bar { from: 0.0, to, text: text.into(), colour };
+/// let bars = vec![bar(0.9, "90 %", STRONG), bar(0.1, "10 %", PLAIN)];
+/// let column = Column { title: String::new(), bars, range: (0.0, 1.0), ticks: vec![], width: 300.0 };
+/// let names = vec!["dog".into(), "cat".into()];
+/// let title = "Probabilities".into();
+/// let figure = Bars { title, names, bold: Some(0), columns: vec![column], lines: vec![] };
+/// let figure = figure.figure("Bars: dog 90 %, cat 10 %.", "dog 90 %\ncat 10 %")?;
+/// assert_eq!(figure.alt(), "Bars: dog 90 %, cat 10 %.");
+/// # Ok::<(), nchw_core::Error>(())
+/// ```
 pub struct Bars {
     /// The title above everything.
     pub title: String,

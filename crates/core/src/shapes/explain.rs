@@ -138,10 +138,11 @@ impl Row {
             1 => String::new(),
             groups => format!(" / {groups} groups = {}", self.weight.get(1).unwrap_or(&0)),
         };
+        let divided = if shared.is_empty() { "" } else { ", divided by the groups" };
         let body = match op {
             Op::Conv => format!(
                 "  N = {}: you choose it\n  C = {channels}{shared}: you do not choose it: it is the \
-                 channel count of the input\n  H, W = {kernel}: you choose it",
+                 channel count of the input{divided}\n  H, W = {kernel}: you choose it",
                 count_of(out, "filter", "filters")
             ),
             Op::ConvTranspose => format!(

@@ -147,14 +147,17 @@ impl FeatureMaps {
     ///
     /// # Errors
     /// When there is not one name for each map.
-    pub fn named<const C: usize>(&self, names: [&str; C]) -> Result<FeatureMaps> {
-        if C != self.channels() {
+    pub fn named<S: Into<String>>(&self, names: impl IntoIterator<Item = S>) -> Result<FeatureMaps> {
+        // No more names than decide whether they fit: the list may be endless.
+        let names: Vec<String> = names.into_iter().take(self.channels() + 1).map(S::into).collect();
+        if names.len() != self.channels() {
+            let got = if names.len() > self.channels() { "more".into() } else { names.len().to_string() };
             return Err(Error::new(format!(
-                "expected one name for each of the {} maps (axis C), got {C} names",
+                "expected one name for each of the {} maps (axis C), got {got}",
                 self.channels()
             )));
         }
-        Ok(FeatureMaps { names: names.map(str::to_owned).to_vec(), ..self.clone() })
+        Ok(FeatureMaps { names, ..self.clone() })
     }
 
     /// One of the maps, counted from 0.

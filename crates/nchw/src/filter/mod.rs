@@ -31,12 +31,33 @@ use tch::{Kind, Tensor};
 
 /// What a filter for red edges adds up: red counts positively, green and blue negatively, so that grey,
 /// in which all three change alike, gives 0.
+///
+/// ```
+/// use nchw::prelude::*;
+/// assert_eq!(RED.iter().sum::<f32>(), 0.0);
+/// assert_eq!(Filter::vertical_edge().for_colour(RED).name(), "red vertical edge");
+/// ```
 pub const RED: [f32; 3] = [1.0, -0.5, -0.5];
 /// As [`RED`], for green.
+///
+/// ```
+/// use nchw::prelude::*;
+/// assert_eq!(Filter::horizontal_edge().for_colour(GREEN).channels(), 3);
+/// ```
 pub const GREEN: [f32; 3] = [-0.5, 1.0, -0.5];
 /// As [`RED`], for blue.
+///
+/// ```
+/// use nchw::prelude::*;
+/// assert_eq!(Filter::blur().for_colour(BLUE).name(), "blue blur");
+/// ```
 pub const BLUE: [f32; 3] = [-0.5, -0.5, 1.0];
 /// As [`RED`], for yellow, which is red and green without blue.
+///
+/// ```
+/// use nchw::prelude::*;
+/// assert_eq!(YELLOW, BLUE.map(|weight| -weight));
+/// ```
 pub const YELLOW: [f32; 3] = [0.5, 0.5, -1.0];
 
 /// A filter: one kernel (a small matrix of weights) for each channel of its input, and a bias.

@@ -38,7 +38,7 @@ fn is_name(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The public functions and types of a file whose docs have no example. Doc tests compile the examples.
+/// The public functions, types and constants of a file whose docs have no example. Doc tests compile the examples.
 fn without_example(text: &str) -> Vec<&str> {
     let mut missing = Vec::new();
     let (mut docs, mut example) = (false, false);
@@ -48,8 +48,9 @@ fn without_example(text: &str) -> Vec<&str> {
             example = (docs && example) || doc.contains("```");
             docs = true;
         } else if !line.starts_with("#[") {
-            let item =
-                ["pub fn ", "pub struct ", "pub enum "].iter().find_map(|kind| line.strip_prefix(kind));
+            let item = ["pub fn ", "pub struct ", "pub enum ", "pub const "]
+                .iter()
+                .find_map(|kind| line.strip_prefix(kind));
             let name = item.and_then(|item| item.split(|c| !is_name(c)).next());
             missing.extend(name.filter(|_| !(docs && example)));
             (docs, example) = (false, false);
@@ -61,6 +62,11 @@ fn without_example(text: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_source_keeps_them() {
+        check().unwrap();
+    }
 
     #[test]
     fn items_without_an_example_are_found() {
