@@ -91,15 +91,25 @@ class Kernel:
         assert self.client
         return time.monotonic() - self.started
 
-    def run(self, code, timeout=None, interrupt_after=None, answer=None):
-        """Runs a cell and returns its `Output`. `answer` is what the user types if the cell asks for input."""
+    def run(self, code, timeout=None, interrupt_after=None, answer=None, from_output=False):
+        """Runs a cell and returns its `Output`. `answer` is what the user types if the cell asks for input.
+
+        `interrupt_after` are seconds after the start or, with `from_output`, after the first output: compiling the cell
+        takes long on a busy machine.
+        """
         client, output, timeout, start = self.client, Output(), timeout or self.timeout, time.monotonic()
         timer = threading.Timer(interrupt_after or 0, self.manager.interrupt_kernel)
-        if interrupt_after:
+        if interrupt_after and not from_output:
             timer.start()
+
+        def hook(message):
+            output.add(message, time.monotonic() - start)
+            if from_output and message["msg_type"] == "stream" and timer.ident is None:
+                timer.start()
+
         try:
             client.execute_interactive(
-                code, timeout=timeout, output_hook=lambda message: output.add(message, time.monotonic() - start),
+                code, timeout=timeout, output_hook=hook,
                 allow_stdin=answer is not None, stdin_hook=lambda _: client.input(answer))
         except (TimeoutError, Empty):
             raise Failure(f"{output.text}\nthe cell did not end within {timeout} s") from None

@@ -4,10 +4,12 @@ With --check, docs/mistakes.md is only compared with mistakes.toml.
 """
 
 import argparse
+import itertools
 import re
 import sys
 import time
 import tomllib
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import generated
@@ -67,18 +69,23 @@ def without_messages(page):
     return re.sub(r"```text\n.*?\n```\n", "", page, flags=re.S)
 
 
-def perform_all(mistakes, folder):
-    """Makes all the mistakes; returns their messages and how many of them failed the check."""
-    messages, failed = [], 0
+def perform_some(mistakes, folder):
+    """Makes these mistakes in one kernel; returns their messages and what is wrong with each of them (mostly None)."""
     with temporary_progress(), Kernel(folder=folder) as kernel:
         run(kernel, FIRST_CELL)
-        for mistake in mistakes:
-            message, complaint = perform(kernel, mistake)
-            messages.append(message)
-            if complaint:
-                failed += 1
-                print(f"  FAIL  {mistake['title']}: {complaint}", flush=True)
-    return messages, failed
+        return [perform(kernel, mistake) for mistake in mistakes]
+
+
+def perform_all(mistakes, folder):
+    """Makes all the mistakes; returns their messages and how many of them failed the check."""
+    # Two kernels at once, because each of them mostly waits for one compiler.
+    with ProcessPoolExecutor(2) as pool:
+        halves = list(pool.map(perform_some, [mistakes[0::2], mistakes[1::2]], itertools.repeat(folder)))
+    outcomes = [outcome for pair in itertools.zip_longest(*halves) for outcome in pair if outcome]
+    failed = [(mistake["title"], complaint) for mistake, (_, complaint) in zip(mistakes, outcomes) if complaint]
+    for title, complaint in failed:
+        print(f"  FAIL  {title}: {complaint}", flush=True)
+    return [message for message, _ in outcomes], len(failed)
 
 
 def main():

@@ -141,7 +141,8 @@ class CellTest(unittest.TestCase):
     def test_the_output_of_an_endless_loop_is_limited_and_the_loop_can_be_interrupted(self):
         before = resident(self.kernel)
         for body, seconds in [("println!", 5), ("eprintln!", 2), ("print!", 2)]:
-            output = self.cell(f'loop {{ {body}("again and again"); }}', interrupt_after=seconds)
+            code = f'println!("begun"); loop {{ {body}("again and again"); }}'
+            output = self.cell(code, interrupt_after=seconds, from_output=True)
             text = "".join([output.stdout, output.stderr, *output.errors])
             self.assertIn("Subprocess terminated", text)
             self.assertLess(len(text), 50_000)
@@ -149,7 +150,8 @@ class CellTest(unittest.TestCase):
                 self.assertIn("printed more than 2,000 lines", text)
             start = time.monotonic()
             self.assertEqual(self.cell("1 + 1").value, "2")
-            self.assertLess(time.monotonic() - start, 3)
+            # At once, and not after all that the loop printed; with much room for a busy machine.
+            self.assertLess(time.monotonic() - start, 20)
             self.assertLess(resident(self.kernel) - before, 100)
             self.setUp()
 

@@ -22,7 +22,7 @@ pub fn test(strict: bool) -> Result<()> {
     // Every test is selected from the whole workspace: with other packages, cargo would choose other
     // features for the dependencies and compile them again.
     let tests = "test --locked --workspace --quiet";
-    let checks: [(&str, &dyn Fn() -> Result<()>); 16] = [
+    let checks: [(&str, &dyn Fn() -> Result<()>); 14] = [
         ("format", &|| cargo("fmt --all --check")),
         ("lints", &|| cargo(lints)),
         ("tests", &|| cargo(tests).and_then(|()| list_ignored_tests())),
@@ -32,11 +32,13 @@ pub fn test(strict: bool) -> Result<()> {
         ("wasm", &wasm),
         ("dependencies", &|| deny::deny(false)),
         ("hosting", &hosting),
-        ("notebook checker", &|| {
-            unit_tests("tests.test_scripts tests.test_day tests.test_environment tests.test_notebooks")
+        // The longest first, so that the others run beside them.
+        ("scripts", &|| {
+            unit_tests(
+                "tests.test_kernel tests.test_notebooks tests.test_scripts tests.test_security tests.test_day \
+                 tests.test_environment tests.test_doctor",
+            )
         }),
-        ("kernel", &|| unit_tests("tests.test_kernel tests.test_doctor")),
-        ("security", &|| unit_tests("tests.test_security")),
         ("notebooks", &|| scripts::notebooks(true, &[])),
         ("mistakes", &|| scripts::mistakes(true)),
         ("book", &browser::book),
@@ -91,12 +93,12 @@ fn list_ignored_tests() -> Result<()> {
     Ok(())
 }
 
-/// Random input for the parsers, for a minute each or for `NCHW_FUZZ_SECONDS`.
+/// Random input for the parsers, for half a minute each or for `NCHW_FUZZ_SECONDS`.
 fn fuzz(source: &Source) -> Result<()> {
     let line = "test --locked --workspace --test fuzz --quiet -- --nocapture";
     let mut cargo = with_libtorch(source, line)?;
     if env::var_os("NCHW_FUZZ_SECONDS").is_none() {
-        cargo.env("NCHW_FUZZ_SECONDS", "60");
+        cargo.env("NCHW_FUZZ_SECONDS", "30");
     }
     run::run(&mut cargo)
 }
@@ -133,7 +135,7 @@ fn wasm() -> Result<()> {
     run::run(&mut cargo)
 }
 
-/// Unit tests in Python.
+/// Unit tests in Python, of the kernel and of the scripts.
 fn unit_tests(modules: &str) -> Result<()> {
     let mut python = run::script("unit_tests");
     run::run(python.args(modules.split(' ')).env(skips::VARIABLE, skips::list()))
