@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Result,
-    canvas::{Canvas, INK, PALE_INK, Text, rgb, scaled, text_width},
+    canvas::{Canvas, INK, PALE_INK, Text, rgb, scaled, text_width, wrap},
     colour::{LINES, as_text},
     figure::{Figure, PIXEL_RATIO, Pixels},
 };
@@ -248,9 +248,19 @@ fn draw_line(
     drawn.map_err(|e| e.to_string())
 }
 
-/// Draws charts below each other as one figure.
-pub fn stacked(charts: &[Chart]) -> Result<Figure> {
-    let drawn: Vec<Pixels> = charts.iter().map(Chart::pixels).collect::<Result<_>>()?;
+/// Draws charts below each other as one figure, and a caption below them.
+pub fn stacked(charts: &[Chart], caption: &str) -> Result<Figure> {
+    let mut drawn: Vec<Pixels> = charts.iter().map(Chart::pixels).collect::<Result<_>>()?;
+    if let Some(chart) = drawn.first() {
+        let width = f64::from(chart.width) / f64::from(PIXEL_RATIO);
+        let set = Text::new(17.0);
+        let lines = wrap(caption, set, width - 40.0);
+        let mut canvas = Canvas::new(width, 24.0 * lines.len() as f64 + 12.0)?;
+        for (row, line) in lines.iter().enumerate() {
+            canvas.text(width / 2.0, 12.0 + 24.0 * row as f64, line, set);
+        }
+        drawn.push(canvas.finish()?);
+    }
     let (width, height) = (drawn.first().map_or(0, |p| p.width), drawn.iter().map(|p| p.height).sum());
     let rgb = drawn.into_iter().flat_map(|p| p.rgb).collect();
     let join =

@@ -69,8 +69,8 @@ const KERNEL: [[f32; 3]; 2] = [[2.0, -1.0, 0.5], [3.0, 1.0, -2.0]];
 pub fn your_turn<T>(id: &str) -> Result<T> {
     Err(match exercise(id).0 {
         Ok(task) => Error::unsolved(format!(
-            "exercise {id} is yours: replace `your_turn(\"{id}\")?` with {}, then run the cell again \
-             (a hint: exercise(\"{id}\").hint())",
+            "exercise {id} is yours: replace `your_turn(\"{id}\")?` with {}, then run the cell again\n\
+             A hint: exercise(\"{id}\").hint()",
             task.yours()
         )),
         Err(says) => Error::new(says),

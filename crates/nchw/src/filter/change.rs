@@ -59,7 +59,7 @@ impl fmt::Display for Change {
         let [any, clear, amount] = [self.any, self.clear, self.amount].map(|share| 100.0 * share);
         write!(
             f,
-            "{any:.0} % of the numbers differ, {clear:.0} % by more than a tenth of the largest; \
+            "{any:.0} % of the numbers differ, {clear:.0} % by more than a tenth of the largest\n\
              all differences together are {amount:.0} % of all numbers together"
         )
     }

@@ -259,7 +259,10 @@ fn options_html(question: &Question) -> String {
 /// The arithmetic behind an answer, line by line.
 fn arithmetic_html(question: &Question) -> String {
     let steps: Vec<String> = explain::arithmetic(question).lines().map(escape).collect();
-    format!("<pre>{}</pre>", steps.join("\n"))
+    format!(
+        "<pre style=\"word-break:normal;overflow-wrap:anywhere;margin-bottom:1em\">{}</pre>",
+        steps.join("\n")
+    )
 }
 
 impl fmt::Display for Quiz {

@@ -27,7 +27,10 @@ pub fn device() -> Device {
 pub fn machine() -> String {
     let threads = tch::get_num_threads();
     let gpu = match device() {
-        Device::Cuda(_) => format!("{} CUDA device(s)", tch::Cuda::device_count()),
+        Device::Cuda(_) => match tch::Cuda::device_count() {
+            1 => "one CUDA device".into(),
+            count => format!("{count} CUDA devices"),
+        },
         _ if has_driver() => {
             "and CUDA finds no GPU although there is a driver: `cargo xtask doctor` says why, \
              or something was computed before `device()` was called"
@@ -35,7 +38,8 @@ pub fn machine() -> String {
         }
         _ => "no CUDA GPU found; the course runs without one".into(),
     };
-    format!("libtorch computes with {threads} CPU thread(s), {gpu}")
+    let threads = if threads == 1 { "one CPU thread".into() } else { format!("{threads} CPU threads") };
+    format!("libtorch computes with {threads}, {gpu}")
 }
 
 /// Whether this CPU has bf16 in hardware: AVX-512-BF16, which every CPU with AMX has, too.

@@ -30,10 +30,10 @@ impl Run {
         let line = |value: fn(&EpochLog) -> f64| status.log.iter().map(value).collect::<Vec<f64>>();
         let accuracy = Chart::new("Accuracy", "epoch", "accuracy in %")
             .line("test images", &line(|epoch| 100.0 * epoch.accuracy))
-            .line("training images, changed", &line(|epoch| 100.0 * epoch.train_accuracy));
-        let loss = Chart::new("Loss", format!("epoch ({})", status.about), "cross-entropy")
-            .line("training images", &line(|epoch| epoch.loss));
-        stacked(&[accuracy, loss])
+            .line("training images, augmented", &line(|epoch| 100.0 * epoch.train_accuracy));
+        let loss =
+            Chart::new("Loss", "epoch", "cross-entropy").line("training images", &line(|epoch| epoch.loss));
+        stacked(&[accuracy, loss], &status.about)
     }
 }
 

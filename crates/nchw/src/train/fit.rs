@@ -316,7 +316,7 @@ fn line(last: &EpochLog, epochs: usize, seconds: f64) -> String {
     let left = seconds / last.epoch as f64 * (epochs - last.epoch) as f64;
     let left = if last.epoch < epochs { format!(", {} left", duration(left)) } else { String::new() };
     format!(
-        "{} epoch {} of {epochs}, loss {:.3}, test accuracy {:.1} %, {}{left}",
+        "{} epoch {} of {epochs}, loss {:.3}, test {:.1} %, {}{left}",
         bar(last.epoch, epochs),
         last.epoch,
         last.loss,
@@ -524,7 +524,7 @@ mod tests {
         };
         assert_eq!(
             line(&last, 12, 6.0),
-            "█████░░░░░░░░░░░░░░░ epoch 3 of 12, loss 0.700, test accuracy 80.0 %, 6 s, 18 s left"
+            "█████░░░░░░░░░░░░░░░ epoch 3 of 12, loss 0.700, test 80.0 %, 6 s, 18 s left"
         );
     }
 
