@@ -265,7 +265,9 @@ pub fn stacked(charts: &[Chart], caption: &str) -> Result<Figure> {
     let rgb = drawn.into_iter().flat_map(|p| p.rgb).collect();
     let join =
         |text: fn(&Chart) -> String, with: &str| charts.iter().map(text).collect::<Vec<_>>().join(with);
-    Figure::still(&Pixels { width, height, rgb }, join(Chart::alt, ". "), join(Chart::as_text_lines, "\n\n"))
+    let alt = format!("{}. {caption}", join(Chart::alt, ". "));
+    let text = format!("{}\n\n{caption}", join(Chart::as_text_lines, "\n\n"));
+    Figure::still(&Pixels { width, height, rgb }, alt, text)
 }
 
 #[cfg(test)]
