@@ -102,7 +102,9 @@ def main():
         print(f"  {len(mistakes) - failed} of {len(mistakes)} mistakes have a helpful message, {time.monotonic() - start:.0f} s")
         sections = (section(number, *pair, ROOT) for number, pair in enumerate(zip(mistakes, messages), 1))
         text = "\n".join([HEAD, *sections])
-        if not check:
+        if not check and failed:
+            print("  docs/mistakes.md was not rewritten")
+        elif not check:
             generated.write(ROOT, page, text)
         elif without_messages(text) != without_messages(page.read_text(encoding="utf-8")):
             failed += 1

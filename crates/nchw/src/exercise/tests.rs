@@ -36,6 +36,15 @@ fn new(goal: &str) -> Result<Exercise> {
 }
 
 #[test]
+fn every_file_of_exercises_is_read() {
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/exercises")).unwrap() {
+        let path = file.unwrap().path();
+        let read = tasks::FILES.iter().any(|(name, _)| path.file_stem().is_some_and(|stem| stem == *name));
+        assert!(read, "{} is not read: add it to `FILES` in exercise/tasks.rs", path.display());
+    }
+}
+
+#[test]
 fn every_exercise_is_in_its_notebook_and_has_a_hint() {
     let tasks = tasks().unwrap();
     for (n, task) in tasks.iter().enumerate() {

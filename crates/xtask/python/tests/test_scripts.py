@@ -155,7 +155,7 @@ class GeneratedTest(unittest.TestCase):
 
 
 class MistakesTest(unittest.TestCase):
-    """`mistakes.py --check` without a kernel; the messages are not compared."""
+    """`mistakes.py` without a kernel; the messages are not compared."""
 
     def check(self, root):
         with mock.patch.object(mistakes, "Kernel"), mock.patch.object(mistakes, "perform", return_value=("x", None)), \
@@ -176,6 +176,16 @@ class MistakesTest(unittest.TestCase):
             status, output = self.check(root)
         self.assertEqual(status, 1)
         self.assertIn("docs/mistakes.md differs", output)
+
+    def test_a_page_with_a_failed_message_is_not_written(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(mistakes, "Kernel"), \
+                mock.patch.object(mistakes, "perform", return_value=("too slow", "it is not the expected message")), \
+                mock.patch.object(mistakes, "ROOT", Path(folder)), mock.patch.object(sys, "argv", ["mistakes.py"]), \
+                contextlib.redirect_stdout(io.StringIO()) as out, self.assertRaises(SystemExit) as end:
+            mistakes.main()
+        self.assertEqual(end.exception.code, 1)
+        self.assertIn("it is not the expected message", out.getvalue())
+        self.assertIn("docs/mistakes.md was not rewritten", out.getvalue())
 
 
 class SkipTest(unittest.TestCase):
