@@ -1,0 +1,54 @@
+//! Everything that a script can ask the module for.
+
+use crate::module::Module;
+use nchw_core::{Error, Result};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+/// Answers a request such as `{"call": "shapes", "input": "3x32x32", "layers": "relu"}`, in JSON.
+/// After a mistake, the answer is `{"error": "…"}` with a message for the reader.
+pub fn answer(module: &mut Module, request: &[u8]) -> String {
+    let answer = serde_json::from_slice(request)
+        .map_err(|error| Error::new(format!("the request is not JSON: {error}")))
+        .and_then(|request| dispatch(module, request));
+    answer.unwrap_or_else(|error| json!({"error": error.to_string()})).to_string()
+}
+
+fn dispatch(module: &mut Module, request: Value) -> Result<Value> {
+    let name = request["call"].as_str().unwrap_or_default().to_string();
+    match name.as_str() {
+        "version" => call(module, request, version),
+        _ => Err(Error::new(format!("there is no call `{name}`"))),
+    }
+}
+
+/// Reads the arguments, calls the function, and writes its result.
+fn call<A: DeserializeOwned, R: Serialize>(
+    module: &mut Module,
+    request: Value,
+    function: fn(&mut Module, A) -> Result<R>,
+) -> Result<Value> {
+    let name = request["call"].to_string();
+    let wrong = |error: serde_json::Error| Error::new(format!("the call {name}: {error}"));
+    let arguments = serde_json::from_value(request).map_err(wrong)?;
+    serde_json::to_value(function(module, arguments)?).map_err(wrong)
+}
+
+/// The version of the course, which a script shows when module and script do not fit together.
+fn version(_: &mut Module, _: Value) -> Result<Value> {
+    Ok(json!({"version": env!("CARGO_PKG_VERSION")}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_cannot_be_answered_gets_an_error() {
+        let ask = |request: &str| answer(&mut Module::default(), request.as_bytes());
+        assert_eq!(ask(r#"{"call": "version"}"#), r#"{"version":"0.1.0"}"#);
+        assert_eq!(ask(r#"{"call": "colour"}"#), r#"{"error":"there is no call `colour`"}"#);
+        assert_eq!(ask("{}"), r#"{"error":"there is no call ``"}"#);
+        assert!(ask("").starts_with(r#"{"error":"the request is not JSON: "#));
+    }
+}

@@ -1,0 +1,10 @@
+//! What the module keeps between two calls.
+
+use crate::memory::Memory;
+
+/// What the module keeps between two calls. Each figure on a page has a module of its own.
+#[derive(Default)]
+pub struct Module {
+    /// The numbers that scripts and calls share.
+    pub memory: Memory,
+}

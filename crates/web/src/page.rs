@@ -1,0 +1,103 @@
+//! Pages and fragments of pages that contain figures and everything that the figures need.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use flate2::{Compression, write::GzEncoder};
+use nchw_core::html::escape;
+use serde_json::Value;
+use std::io::Write as _;
+use std::sync::LazyLock;
+
+/// The module, built by `cargo xtask web`.
+const MODULE: &[u8] = include_bytes!("../assets/nchw.wasm");
+
+/// What every figure needs.
+const BASE: [&str; 2] = [include_str!("../script/module.js"), include_str!("../script/play.js")];
+const STYLE: &str = include_str!("../script/style.css");
+
+/// The scripts and the styles of one kind of figure.
+struct Kind {
+    name: &'static str,
+    scripts: &'static [&'static str],
+    style: &'static str,
+}
+
+/// All kinds of figures.
+const KINDS: [Kind; 0] = [];
+
+/// An interactive figure: its kind, and what it begins with.
+pub struct Figure {
+    kind: &'static str,
+    heading: String,
+    options: Value,
+}
+
+impl Figure {
+    /// What the script of the figure receives as `options`.
+    pub fn options(self, options: Value) -> Figure {
+        Figure { options, ..self }
+    }
+
+    /// The element that the figure replaces, and what it shows until then.
+    fn element(&self, still: &str) -> String {
+        format!(
+            "<div class=\"nchw-play\" data-figure=\"{}\" data-options=\"{}\">{still}</div>",
+            self.kind,
+            escape(&self.options.to_string())
+        )
+    }
+}
+
+/// A complete page with these figures. It loads nothing, so one file is enough.
+pub fn page(title: &str, figures: &[Figure]) -> String {
+    let title = escape(title);
+    let still = "<noscript><p>This figure needs JavaScript.</p></noscript>";
+    let body: String = figures
+        .iter()
+        .map(|figure| {
+            format!("<section><h2>{}</h2>{}</section>\n", escape(&figure.heading), figure.element(still))
+        })
+        .collect();
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>{PAGE_STYLE}</style></head>\n\
+         <body><main><h1>{title}</h1>\n{body}</main>\n{}</body></html>\n",
+        support(figures)
+    )
+}
+
+const PAGE_STYLE: &str = "body{margin:0;background:light-dark(#fff,#17181c);color:light-dark(#1b1b1f,#e6e6ea);\
+    font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans KR',sans-serif}\
+    main{max-width:1100px;margin:0 auto;padding:8px 16px 40px}h1{font-size:1.5rem}h2{font-size:1.2rem}";
+
+/// A figure for the output of a notebook cell. `still` is HTML, such as an `<img>` with its alternative
+/// text; it stays where scripts do not run.
+pub fn fragment(figure: &Figure, still: &str) -> String {
+    figure.element(still) + &support(std::slice::from_ref(figure))
+}
+
+/// The styles and the script that start these figures.
+fn support(figures: &[Figure]) -> String {
+    let used: Vec<&Kind> =
+        KINDS.iter().filter(|kind| figures.iter().any(|figure| figure.kind == kind.name)).collect();
+    let mut scripts = BASE.to_vec();
+    for script in used.iter().flat_map(|kind| kind.scripts) {
+        if !scripts.contains(script) {
+            scripts.push(script);
+        }
+    }
+    let styles: String = used.iter().map(|kind| kind.style).collect();
+    format!(
+        "<style>{STYLE}{styles}</style>\n<script>(function(){{\n\"use strict\";\nconst NCHW_MODULE=\"{}\";\n{}nchwStart();\n}})();</script>\n",
+        *PACKED,
+        scripts.concat()
+    )
+}
+
+/// The module, compressed, as base64.
+static PACKED: LazyLock<String> = LazyLock::new(|| {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    // Writing to memory cannot fail; if it did, the page would say that the figure did not start.
+    let packed = packed.write_all(MODULE).and_then(|()| packed.finish()).unwrap_or_default();
+    STANDARD.encode(packed)
+});
