@@ -7,6 +7,7 @@
 pub mod error;
 pub mod grid;
 pub mod html;
+pub mod lecture;
 pub mod quiz;
 pub mod random;
 pub mod shapes;

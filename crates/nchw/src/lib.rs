@@ -6,7 +6,7 @@
 pub use nchw_core::shapes;
 pub use nchw_draw::{chart, figure};
 
-use nchw_core::{error, grid, random, text};
+use nchw_core::{error, grid, lecture, random, text};
 use nchw_files as files;
 
 mod notebook;

@@ -1,7 +1,5 @@
-//! The lecture's network for CIFAR-10 (part 7).
-//!
-//! Three blocks of 3 × 3 convolutions, each followed by max pooling, and a fully connected head:
-//! `[conv ×2, pool] [conv ×3, pool] [conv ×3, pool]`.
+//! The lecture's network for CIFAR-10 (part 7) in libtorch. Its layers and the names of its parameters are
+//! in `nchw_core::lecture`.
 
 use crate::{
     Error, Result, check,
@@ -9,122 +7,15 @@ use crate::{
     device::cpu_has_bf16,
     error::debug_as_display,
     init::{INITIAL_WEIGHTS, init_like_pytorch},
+    lecture::{EPSILON, Given, LectureNetConfig},
     normalise::normalised,
     random::Rng,
-    shapes::{Chain, Layer, Op, batch_norm, conv, flatten, linear, max_pool, relu},
+    shapes::Op,
     summary::{Layered, Layers},
     weights::Weights,
 };
-use serde_json::{Value, json};
 use std::{collections::HashMap, fmt, path::Path};
 use tch::{Device, Kind, Tensor, nn};
-
-/// The number of classes.
-pub const CLASSES: i64 = 10;
-/// The number of convolutions in each of the three blocks.
-const CONVOLUTIONS: [usize; 3] = [2, 3, 3];
-/// The key of the configuration in a weight file's metadata, and its name in older files.
-const CONFIG: &str = "config";
-const OLD_CONFIG: &str = "plan";
-
-/// The configuration of a [`LectureNet`]; the default is the lecture's network.
-///
-/// ```
-/// use nchw::prelude::*;
-/// let config = LectureNetConfig { maps: [8, 16, 32], ..LectureNetConfig::default() };
-/// println!("{:?}", config.chain().on([1, 3, 32, 32]));
-/// # Ok::<(), nchw::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LectureNetConfig {
-    /// The number of feature maps (output channels) of each of the three blocks.
-    pub maps: [i64; 3],
-    /// Whether each block ends with max pooling.
-    pub pooling: bool,
-}
-
-impl Default for LectureNetConfig {
-    fn default() -> LectureNetConfig {
-        LectureNetConfig { maps: [32, 64, 128], pooling: true }
-    }
-}
-
-impl LectureNetConfig {
-    /// Whether training keeps the feature maps in tensors of oneDNN, the library that computes
-    /// libtorch's convolutions on a CPU, from the first layer to the last.
-    ///
-    /// Batch normalisation, ReLU and pooling are then also oneDNN's, and faster than libtorch's;
-    /// but with channels that are not multiples of 16, bf16 takes twice as long. oneDNN's ReLU
-    /// turns NaN into 0, so after a divergence only the weights contain NaN.
-    fn onednn_keeps(&self, images: &Tensor) -> bool {
-        let has_multiples_of_16 = self.maps.iter().all(|maps| maps % 16 == 0);
-        let has_kind = images.kind() == Kind::Float || cpu_has_bf16();
-        let on_cpu = cfg!(target_arch = "x86_64") && images.device() == Device::Cpu;
-        has_multiples_of_16 && has_kind && on_cpu && tch::utils::has_mkldnn()
-    }
-
-    /// The layers with their names, in order, for the shape arithmetic of [`crate::shapes`].
-    pub fn layers(&self) -> Vec<(String, Layer)> {
-        let mut layers = Vec::new();
-        for (block, (maps, convolutions)) in (1..).zip(self.maps.into_iter().zip(CONVOLUTIONS)) {
-            for number in 1..=convolutions {
-                let name = |kind: &str| format!("block{block}.{kind}{number}");
-                // No bias, because batch normalisation adds one.
-                layers.push((name("conv"), conv(maps as u64, 3).same().nobias().into()));
-                layers.push((name("norm"), batch_norm().into()));
-                layers.push((name("relu"), relu().into()));
-            }
-            if self.pooling {
-                layers.push((format!("block{block}.pool"), max_pool(2).into()));
-            }
-        }
-        layers.push(("flatten".into(), flatten().into()));
-        layers.push(("head".into(), linear(CLASSES as u64).into()));
-        layers
-    }
-
-    /// Names and shapes of the parameters and the running statistics.
-    fn variables(&self) -> Result<Vec<(String, Vec<i64>)>> {
-        if self.maps.iter().any(|maps| !(1..=4096).contains(maps)) {
-            return Err(Error::new(format!(
-                "expected 1 to 4096 maps in each of the three blocks, got {:?}; the lecture's are [32, 64, 128]",
-                self.maps
-            )));
-        }
-        let table = self.chain().on([1, 3, 32, 32]).ok()?;
-        let mut variables = Vec::new();
-        for ((name, layer), row) in self.layers().into_iter().zip(&table.rows) {
-            let size = |sizes: &[u64]| sizes.iter().map(|n| *n as i64).collect::<Vec<i64>>();
-            let norm = layer.op() == Op::BatchNorm;
-            let parts: &[(&str, &[u64], bool)] = &[
-                ("weight", &row.weight, true),
-                ("bias", &row.bias, true),
-                ("running_mean", &row.bias, norm),
-                ("running_var", &row.bias, norm),
-            ];
-            let parts = parts.iter().filter(|(_, sizes, is_used)| *is_used && !sizes.is_empty());
-            variables.extend(parts.map(|(part, sizes, _)| (format!("{name}.{part}"), size(sizes))));
-        }
-        Ok(variables)
-    }
-
-    /// The configuration as JSON, for the metadata of a weight file.
-    fn json(&self) -> String {
-        json!({ "maps": self.maps, "pooling": self.pooling }).to_string()
-    }
-
-    /// Reads what [`LectureNetConfig::json`] wrote.
-    fn from_json(text: &str) -> Option<LectureNetConfig> {
-        let value: Value = serde_json::from_str(text).ok()?;
-        let maps: Vec<i64> = value["maps"].as_array()?.iter().map(Value::as_i64).collect::<Option<_>>()?;
-        Some(LectureNetConfig { maps: maps.try_into().ok()?, pooling: value["pooling"].as_bool()? })
-    }
-
-    /// The layers as a chain, for `chain.on([32, 3, 32, 32])`.
-    pub fn chain(&self) -> Chain {
-        self.layers().into_iter().map(|(_, layer)| layer).collect()
-    }
-}
 
 /// The lecture's network.
 ///
@@ -225,13 +116,8 @@ impl LectureNet {
     pub fn load(path: impl AsRef<Path>) -> Result<LectureNet> {
         let path = path.as_ref();
         let Weights { tensors, notes } = Weights::read(path)?;
-        let config = match notes.get(CONFIG).or_else(|| notes.get(OLD_CONFIG)) {
-            Some(text) => LectureNetConfig::from_json(text).ok_or_else(|| {
-                Error::new(format!("{}: its config `{text}` cannot be read", path.display()))
-            })?,
-            None => LectureNetConfig::default(),
-        };
-        let loaded = LectureNet::from_tensors(config, &tensors, Device::Cpu);
+        let loaded = LectureNetConfig::read_from(&notes)
+            .and_then(|config| LectureNet::from_tensors(config, &tensors, Device::Cpu));
         loaded.map_err(|e| Error::new(format!("{}: {e}", path.display())))
     }
 
@@ -245,7 +131,7 @@ impl LectureNet {
 
     /// Like [`LectureNet::save`], with metadata on the origin of the weights.
     pub(crate) fn save_with(&self, mut notes: HashMap<String, String>, path: &Path) -> Result<()> {
-        notes.insert(CONFIG.to_owned(), self.config.json());
+        self.config.write_to(&mut notes);
         Weights { tensors: self.variables(), notes }.write(path)
     }
 
@@ -257,39 +143,13 @@ impl LectureNet {
     ) -> Result<LectureNet> {
         let given: HashMap<&str, &Tensor> = tensors.iter().map(|(name, t)| (name.as_str(), t)).collect();
         // Checked before memory is allocated: a damaged file may request more than there is.
-        let expected = config.variables()?;
-        let mut differs = Vec::new();
-        for (name, size) in &expected {
-            match given.get(name.as_str()) {
-                None => differs.push(format!("`{name}` {size:?} is missing")),
-                Some(t) if t.size() != *size => {
-                    differs.push(format!("`{name}`: expected {size:?}, got {:?}", t.size()));
-                }
-                Some(t) if !is_float(t.kind()) => differs.push(format!(
-                    "`{name}`: expected numbers of kind Float (Half, BFloat16 and Double are converted), got {:?}",
-                    t.kind()
-                )),
-                Some(_) => {}
-            }
-        }
-        // PyTorch stores how many batches batch normalisation has seen.
-        let known = |name: &str| {
-            expected.iter().any(|(own, _)| own == name) || name.ends_with(".num_batches_tracked")
-        };
-        let unknown = tensors.iter().filter(|(name, _)| !known(name));
-        differs.extend(unknown.map(|(name, _)| format!("`{name}` is unknown")));
-        let more = differs.len().saturating_sub(5);
-        differs.truncate(5);
-        if more > 0 {
-            differs.push(format!("and {more} more"));
-        }
-        if !differs.is_empty() {
-            let [one, two, three] = config.maps;
-            return Err(Error::new(format!(
-                "these are not the weights of a LectureNet with {one}, {two} and {three} feature maps: {}",
-                differs.join("; ")
-            )));
-        }
+        let sizes = tensors.iter().map(|(name, tensor)| Given {
+            name,
+            size: tensor.size(),
+            kind: format!("{:?}", tensor.kind()),
+            is_float: is_float(tensor.kind()),
+        });
+        config.check(&sizes.collect::<Vec<_>>())?;
         let net = LectureNet::new(config, 0, device)?;
         for (name, mut variable) in net.variables() {
             if let Some(tensor) = given.get(name.as_str()) {
@@ -511,7 +371,7 @@ impl LectureNet {
     /// # Shapes
     /// `[N, 3, 32, 32]` → `[N, 10]`, fp32
     pub(crate) fn forward(&self, images: &Tensor, training: bool) -> Result<Tensor> {
-        let mut maps = match training && self.config.onednn_keeps(images) {
+        let mut maps = match training && onednn_keeps(&self.config, images) {
             true => images.f_to_mkldnn(None)?,
             false => images.shallow_clone(),
         };
@@ -590,7 +450,7 @@ impl Step {
             Step::Norm { weight, bias, mean, variance } => {
                 let learned = [weight, bias, mean, variance].map(Some);
                 let [weight, bias, mean, variance] = learned;
-                maps.f_batch_norm(weight, bias, mean, variance, training, 0.1, 1e-5, true)?
+                maps.f_batch_norm(weight, bias, mean, variance, training, 0.1, EPSILON, true)?
             }
             Step::Relu => maps.f_relu()?,
             Step::Pool => maps.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?,
@@ -599,6 +459,19 @@ impl Step {
             Step::Linear { weight, bias } => maps.f_to_kind(Kind::Float)?.f_linear(weight, Some(bias))?,
         })
     }
+}
+
+/// Whether training keeps the feature maps in tensors of oneDNN, the library that computes
+/// libtorch's convolutions on a CPU, from the first layer to the last.
+///
+/// Batch normalisation, ReLU and pooling are then also oneDNN's, and faster than libtorch's;
+/// but with channels that are not multiples of 16, bf16 takes twice as long. oneDNN's ReLU
+/// turns NaN into 0, so after a divergence only the weights contain NaN.
+fn onednn_keeps(config: &LectureNetConfig, images: &Tensor) -> bool {
+    let has_multiples_of_16 = config.maps.iter().all(|maps| maps % 16 == 0);
+    let has_kind = images.kind() == Kind::Float || cpu_has_bf16();
+    let on_cpu = cfg!(target_arch = "x86_64") && images.device() == Device::Cpu;
+    has_multiples_of_16 && has_kind && on_cpu && tch::utils::has_mkldnn()
 }
 
 /// Refuses an output that is not finite although the weights and the images are.

@@ -1,13 +1,11 @@
 //! Normalised images: over the training set, the mean of each colour is 0 and its standard deviation 1.
 
-use crate::{Result, check::check_image_numbers};
+use crate::{
+    Result,
+    check::check_image_numbers,
+    lecture::{MEAN, STD},
+};
 use tch::{Device, Kind, Tensor};
-
-/// The mean of the red, green and blue of CIFAR-10's training images, scaled to 0 to 1. The
-/// network's input is `(image - MEAN) / STD`.
-pub const MEAN: [f32; 3] = [0.4914, 0.4822, 0.4465];
-/// The standard deviation of the same values; see [`MEAN`].
-pub const STD: [f32; 3] = [0.2470, 0.2435, 0.2616];
 
 /// The mean colour in bytes: a grey, which is 0 for the network.
 pub(crate) fn mean_colour() -> [u8; 3] {

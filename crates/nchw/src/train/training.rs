@@ -181,7 +181,7 @@ impl<M: Model> Training<M> {
     /// Adds the results of the steps from `first` on. They are read together, because reading a
     /// number from a GPU waits for its computation.
     fn add(&mut self, mut results: Vec<Tensor>, first: usize) -> Result<()> {
-        // A NaN among the weights may not reach the loss (see `LectureNetConfig::onednn_keeps`).
+        // A NaN among the weights may not reach the loss (see `onednn_keeps` in `net/lecture.rs`).
         for numbers in self.model.numbers() {
             results.push(numbers.f_sum(Kind::Float)? * 0.0);
         }

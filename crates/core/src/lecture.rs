@@ -1,0 +1,185 @@
+//! The architecture of the lecture's network for CIFAR-10 (part 7): its layers, the names and shapes of
+//! its parameters, and how its images are normalised.
+//!
+//! Three blocks of 3 × 3 convolutions, each followed by max pooling, and a fully connected head:
+//! `[conv ×2, pool] [conv ×3, pool] [conv ×3, pool]`.
+
+use crate::{
+    Error, Result,
+    shapes::{Chain, Layer, Op, batch_norm, conv, flatten, linear, max_pool, relu},
+};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// The number of classes.
+pub const CLASSES: i64 = 10;
+/// The rows and columns of the images that the head has weights for.
+pub const SIDE: i64 = 32;
+/// What batch normalisation adds to the variance before the square root.
+pub const EPSILON: f64 = 1e-5;
+/// The mean of the red, green and blue of CIFAR-10's training images, scaled to 0 to 1. The
+/// network's input is `(image - MEAN) / STD`.
+pub const MEAN: [f32; 3] = [0.4914, 0.4822, 0.4465];
+/// The standard deviation of the same values; see [`MEAN`].
+pub const STD: [f32; 3] = [0.2470, 0.2435, 0.2616];
+/// The number of convolutions in each of the three blocks.
+const CONVOLUTIONS: [usize; 3] = [2, 3, 3];
+/// The key of the configuration in a weight file's metadata, and its name in older files.
+const CONFIG: &str = "config";
+const OLD_CONFIG: &str = "plan";
+
+/// The configuration of a `LectureNet`; the default is the lecture's network.
+///
+/// ```
+/// use nchw::prelude::*;
+/// let config = LectureNetConfig { maps: [8, 16, 32], ..LectureNetConfig::default() };
+/// println!("{:?}", config.chain().on([1, 3, 32, 32]));
+/// # Ok::<(), nchw::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LectureNetConfig {
+    /// The number of feature maps (output channels) of each of the three blocks.
+    pub maps: [i64; 3],
+    /// Whether each block ends with max pooling.
+    pub pooling: bool,
+}
+
+impl Default for LectureNetConfig {
+    fn default() -> LectureNetConfig {
+        LectureNetConfig { maps: [32, 64, 128], pooling: true }
+    }
+}
+
+/// What [`LectureNetConfig::check`] needs to know of a tensor.
+pub struct Given<'a> {
+    /// Its name, such as `block1.conv1.weight`.
+    pub name: &'a str,
+    /// Its sizes.
+    pub size: Vec<i64>,
+    /// The kind of its numbers, for the message.
+    pub kind: String,
+    /// Whether its numbers are floating-point numbers.
+    pub is_float: bool,
+}
+
+impl LectureNetConfig {
+    /// The layers with their names, in order, for the shape arithmetic of [`crate::shapes`].
+    pub fn layers(&self) -> Vec<(String, Layer)> {
+        let mut layers = Vec::new();
+        for (block, (maps, convolutions)) in (1..).zip(self.maps.into_iter().zip(CONVOLUTIONS)) {
+            for number in 1..=convolutions {
+                let name = |kind: &str| format!("block{block}.{kind}{number}");
+                // No bias, because batch normalisation adds one.
+                layers.push((name("conv"), conv(maps as u64, 3).same().nobias().into()));
+                layers.push((name("norm"), batch_norm().into()));
+                layers.push((name("relu"), relu().into()));
+            }
+            if self.pooling {
+                layers.push((format!("block{block}.pool"), max_pool(2).into()));
+            }
+        }
+        layers.push(("flatten".into(), flatten().into()));
+        layers.push(("head".into(), linear(CLASSES as u64).into()));
+        layers
+    }
+
+    /// The layers as a chain, for `chain.on([32, 3, 32, 32])`.
+    pub fn chain(&self) -> Chain {
+        self.layers().into_iter().map(|(_, layer)| layer).collect()
+    }
+
+    /// Names and shapes of the parameters and the running statistics.
+    ///
+    /// # Errors
+    /// If the number of feature maps of a block is not from 1 to 4096.
+    pub fn variables(&self) -> Result<Vec<(String, Vec<i64>)>> {
+        if self.maps.iter().any(|maps| !(1..=4096).contains(maps)) {
+            return Err(Error::new(format!(
+                "expected 1 to 4096 maps in each of the three blocks, got {:?}; the lecture's are [32, 64, 128]",
+                self.maps
+            )));
+        }
+        let table = self.chain().on([1, 3, SIDE as u64, SIDE as u64]).ok()?;
+        let mut variables = Vec::new();
+        for ((name, layer), row) in self.layers().into_iter().zip(&table.rows) {
+            let size = |sizes: &[u64]| sizes.iter().map(|n| *n as i64).collect::<Vec<i64>>();
+            let norm = layer.op() == Op::BatchNorm;
+            let parts: &[(&str, &[u64], bool)] = &[
+                ("weight", &row.weight, true),
+                ("bias", &row.bias, true),
+                ("running_mean", &row.bias, norm),
+                ("running_var", &row.bias, norm),
+            ];
+            let parts = parts.iter().filter(|(_, sizes, is_used)| *is_used && !sizes.is_empty());
+            variables.extend(parts.map(|(part, sizes, _)| (format!("{name}.{part}"), size(sizes))));
+        }
+        Ok(variables)
+    }
+
+    /// Checks that these are the tensors of this network: no other names, shapes or kinds.
+    ///
+    /// # Errors
+    /// If they are not: the message lists the first differences.
+    pub fn check(&self, given: &[Given]) -> Result<()> {
+        let by_name: HashMap<&str, &Given> = given.iter().map(|tensor| (tensor.name, tensor)).collect();
+        let expected = self.variables()?;
+        let mut differs = Vec::new();
+        for (name, size) in &expected {
+            match by_name.get(name.as_str()) {
+                None => differs.push(format!("`{name}` {size:?} is missing")),
+                Some(tensor) if tensor.size != *size => {
+                    differs.push(format!("`{name}`: expected {size:?}, got {:?}", tensor.size));
+                }
+                Some(tensor) if !tensor.is_float => differs.push(format!(
+                    "`{name}`: expected numbers of kind Float (Half, BFloat16 and Double are converted), got {}",
+                    tensor.kind
+                )),
+                Some(_) => {}
+            }
+        }
+        // PyTorch stores how many batches batch normalisation has seen.
+        let known = |name: &str| {
+            expected.iter().any(|(own, _)| own == name) || name.ends_with(".num_batches_tracked")
+        };
+        let unknown = given.iter().filter(|tensor| !known(tensor.name));
+        differs.extend(unknown.map(|tensor| format!("`{}` is unknown", tensor.name)));
+        let more = differs.len().saturating_sub(5);
+        differs.truncate(5);
+        if more > 0 {
+            differs.push(format!("and {more} more"));
+        }
+        if differs.is_empty() {
+            return Ok(());
+        }
+        let [one, two, three] = self.maps;
+        Err(Error::new(format!(
+            "these are not the weights of a LectureNet with {one}, {two} and {three} feature maps: {}",
+            differs.join("; ")
+        )))
+    }
+
+    /// Adds the configuration to the metadata of a weight file.
+    pub fn write_to(&self, notes: &mut HashMap<String, String>) {
+        let text = json!({ "maps": self.maps, "pooling": self.pooling }).to_string();
+        notes.insert(CONFIG.to_owned(), text);
+    }
+
+    /// Reads the configuration from the metadata of a weight file. Files that PyTorch wrote have
+    /// none: they get the default.
+    ///
+    /// # Errors
+    /// If it is there and cannot be read.
+    pub fn read_from(notes: &HashMap<String, String>) -> Result<LectureNetConfig> {
+        let Some(text) = notes.get(CONFIG).or_else(|| notes.get(OLD_CONFIG)) else {
+            return Ok(LectureNetConfig::default());
+        };
+        LectureNetConfig::from_json(text)
+            .ok_or_else(|| Error::new(format!("its config `{text}` cannot be read")))
+    }
+
+    fn from_json(text: &str) -> Option<LectureNetConfig> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        let maps: Vec<i64> = value["maps"].as_array()?.iter().map(Value::as_i64).collect::<Option<_>>()?;
+        Some(LectureNetConfig { maps: maps.try_into().ok()?, pooling: value["pooling"].as_bool()? })
+    }
+}
