@@ -1,6 +1,6 @@
 //! The error type of every crate of the course: a message for the learner.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 /// Implements `Debug` through `Display`, so that a value in a cell is readable.
 #[macro_export]
@@ -28,6 +28,7 @@ pub use debug_as_display;
 pub struct Error {
     message: String,
     kind: Kind,
+    at: Option<Range<usize>>,
     source: Option<Source>,
 }
 
@@ -57,7 +58,17 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error with this message.
     pub fn new(message: impl Into<String>) -> Error {
-        Error { message: message.into(), kind: Kind::Other, source: None }
+        Error { message: message.into(), kind: Kind::Other, at: None, source: None }
+    }
+
+    /// The error in these characters of the text that the learner wrote, counted from 0.
+    pub fn at(self, characters: Range<usize>) -> Error {
+        Error { at: Some(characters), ..self }
+    }
+
+    /// The characters of the learner's text that the error is about, if it is about a text. A page marks them.
+    pub fn characters(&self) -> Option<Range<usize>> {
+        self.at.clone()
     }
 
     /// The error of a `your_turn` that the learner has not replaced yet.

@@ -1,6 +1,6 @@
 //! Everything that a script can ask the module for.
 
-use crate::module::Module;
+use crate::{module::Module, net, quiz, shapes};
 use nchw_core::{Error, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -18,6 +18,18 @@ fn dispatch(module: &mut Module, request: Value) -> Result<Value> {
     let name = request["call"].as_str().unwrap_or_default().to_string();
     match name.as_str() {
         "version" => call(module, request, version),
+        "shapes" => call(module, request, shapes::table),
+        "shapes_presets" => call(module, request, shapes::presets),
+        "field" => call(module, request, shapes::field),
+        "quiz" => call(module, request, quiz::show),
+        "quiz_check" => call(module, request, quiz::check),
+        "quiz_explained" => call(module, request, quiz::explained),
+        "net_load" => call(module, request, net::load),
+        "net_show" => call(module, request, net::show),
+        "net_maps" => call(module, request, net::maps),
+        "net_explain" => call(module, request, net::explain),
+        "net_head" => call(module, request, net::head),
+        "net_switch" => call(module, request, net::switch),
         _ => Err(Error::new(format!("there is no call `{name}`"))),
     }
 }

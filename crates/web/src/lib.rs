@@ -14,8 +14,11 @@ mod calls;
 mod exports;
 mod memory;
 mod module;
+pub mod net;
 #[cfg(not(target_arch = "wasm32"))]
 mod page;
+mod quiz;
+mod shapes;
 
 pub use calls::answer;
 pub use memory::Memory;

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::{Compression, write::GzEncoder};
 use nchw_core::html::escape;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::Write as _;
 use std::sync::LazyLock;
 
@@ -22,7 +22,18 @@ struct Kind {
 }
 
 /// All kinds of figures.
-const KINDS: [Kind; 0] = [];
+const KINDS: [Kind; 2] = [
+    Kind {
+        name: "shapes",
+        scripts: &[include_str!("../script/shapes.js")],
+        style: include_str!("../script/shapes.css"),
+    },
+    Kind {
+        name: "quiz",
+        scripts: &[include_str!("../script/quiz.js")],
+        style: include_str!("../script/quiz.css"),
+    },
+];
 
 /// An interactive figure: its kind, and what it begins with.
 pub struct Figure {
@@ -32,6 +43,20 @@ pub struct Figure {
 }
 
 impl Figure {
+    fn new(kind: &'static str, heading: &str) -> Figure {
+        Figure { kind, heading: heading.into(), options: json!({}) }
+    }
+
+    /// The shape lab: layers as text, and their shapes, costs and receptive fields.
+    pub fn shapes() -> Figure {
+        Figure::new("shapes", "Shape lab")
+    }
+
+    /// Random quiz questions.
+    pub fn quiz() -> Figure {
+        Figure::new("quiz", "Quiz")
+    }
+
     /// What the script of the figure receives as `options`.
     pub fn options(self, options: Value) -> Figure {
         Figure { options, ..self }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::builder::RangedI64ValueParser;
 use clap::{Args, Parser, Subcommand};
 use xtask::checks;
-use xtask::commands::{clean, copies, deny, doctor, lab, scripts};
+use xtask::commands::{clean, copies, deny, doctor, lab, scripts, web};
 use xtask::setup::{self, source::Request};
 
 /// The commands of the course. Newcomers need only the first two.
@@ -64,6 +64,8 @@ enum Command {
     Mistakes,
     /// Build a searchable website of all notebooks in target/book/html
     Book,
+    /// Build the WebAssembly module of the interactive figures, crates/web/assets/nchw.wasm
+    Web,
     /// Test an assignment with nbgrader: release, submissions, grades
     Grading,
     /// Check the licences, sources and duplicates of all dependencies (first compiles cargo-deny: 3 minutes)
@@ -142,6 +144,7 @@ fn run(command: Command) -> Result<()> {
         Command::Doctor => return doctor::doctor(),
         Command::Test { strict } => return checks::test(strict),
         Command::Book => return scripts::book(),
+        Command::Web => return web::web(),
         Command::Deny { advisories } => return deny::deny(advisories),
         Command::Clean { all } => return clean::clean(all),
         Command::Lab { allow_root, .. } => lab::check_root(allow_root)?,

@@ -8,5 +8,6 @@ pub mod feedback;
 pub mod grade;
 pub mod question;
 pub mod questions;
+pub mod random;
 pub mod slips;
 pub mod texts;

@@ -1,103 +1,133 @@
 //! The feedback on each misconception: the texts of `questions/slips.toml`.
 
 use crate::{Error, Result};
-use serde::{Deserialize, de::DeserializeOwned};
-use std::{fmt::Display, sync::LazyLock};
+use serde::de::DeserializeOwned;
+use std::{collections::BTreeMap, fmt::Display, sync::LazyLock};
 
-/// One text for each misconception. A missing or unknown name in the file is an error, and the
-/// compiler reports a name that is never used.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "each name says it")]
-pub struct Texts {
+/// Declares the struct of the texts, and how it is filled from a file. serde would generate 60 times as
+/// much code, which every web page would carry.
+macro_rules! texts {
+    ($($name:ident,)*) => {
+        /// One text for each misconception. A missing or unknown name in the file is an error, and the
+        /// compiler reports a name that is never used.
+        #[allow(missing_docs, reason = "each name says it")]
+        pub struct Texts {
+            $(pub $name: String,)*
+        }
+
+        impl Texts {
+            fn from(mut texts: BTreeMap<String, String>) -> Result<Texts, String> {
+                let known = [$(stringify!($name)),*];
+                if let Some(name) = texts.keys().find(|name| !known.contains(&&*name.replace('-', "_"))) {
+                    return Err(format!("unknown field `{name}`"));
+                }
+                let mut take = |name: &str| {
+                    let name = name.replace('_', "-");
+                    texts.remove(&name).ok_or_else(|| format!("missing field `{name}`"))
+                };
+                Ok(Texts { $($name: take(stringify!($name))?,)* })
+            }
+        }
+    };
+}
+
+texts! {
     // The answer as a whole.
-    pub output_not_weight: String,
-    pub weight_n_c_swapped: String,
-    pub weight_not_output: String,
-    pub shape_before: String,
-    pub n_first: String,
-    pub h_w_swapped: String,
+    output_not_weight,
+    weight_n_c_swapped,
+    weight_not_output,
+    shape_before,
+    n_first,
+    h_w_swapped,
     // The weight: N, C, H and W.
-    pub batch_in_weight: String,
-    pub channels_as_filters: String,
-    pub one_filter_only: String,
-    pub channels_of_first_input: String,
-    pub channels_of_all_groups: String,
-    pub groups_as_channels: String,
-    pub filters_as_channels: String,
-    pub one_channel_only: String,
-    pub output_side_in_weight: String,
-    pub input_side_in_weight: String,
-    pub padding_in_weight: String,
-    pub dilation_in_weight: String,
+    batch_in_weight,
+    channels_as_filters,
+    one_filter_only,
+    channels_of_first_input,
+    channels_of_all_groups,
+    groups_as_channels,
+    filters_as_channels,
+    one_channel_only,
+    output_side_in_weight,
+    input_side_in_weight,
+    padding_in_weight,
+    dilation_in_weight,
 
     // The output: N and C.
-    pub batch_of_one: String,
-    pub channels_as_batch: String,
-    pub features_as_batch: String,
-    pub pooling_keeps_channels: String,
-    pub channels_of_the_beginning: String,
-    pub channels_before: String,
-    pub filters_times_channels: String,
-    pub maps_added: String,
-    pub batch_as_channels: String,
+    batch_of_one,
+    channels_as_batch,
+    features_as_batch,
+    pooling_keeps_channels,
+    channels_of_the_beginning,
+    channels_before,
+    filters_times_channels,
+    maps_added,
+    batch_as_channels,
 
     // The output: H and W.
-    pub padding_on_one_side: String,
-    pub same_padding_forgotten: String,
-    pub padding_forgotten: String,
-    pub own_stride_forgotten: String,
-    pub stride_forgotten: String,
-    pub dilation_forgotten: String,
-    pub floor_forgotten: String,
-    pub ceil_forgotten: String,
-    pub side_kept: String,
-    pub side_before: String,
-    pub side_over_stride: String,
-    pub side_of_window: String,
-    pub one_too_few: String,
-    pub one_too_many: String,
+    padding_on_one_side,
+    same_padding_forgotten,
+    padding_forgotten,
+    own_stride_forgotten,
+    stride_forgotten,
+    dilation_forgotten,
+    floor_forgotten,
+    ceil_forgotten,
+    side_kept,
+    side_before,
+    side_over_stride,
+    side_of_window,
+    one_too_few,
+    one_too_many,
 
     // Weights and parameters.
-    pub weights_of_one_channel: String,
-    pub bias_counted: String,
-    pub channels_as_weights: String,
-    pub biases_forgotten: String,
-    pub one_bias: String,
-    pub channels_forgotten: String,
-    pub channels_and_biases_forgotten: String,
-    pub parameters_of_one_filter: String,
-    pub times_batch: String,
-    pub times_positions: String,
-    pub unit_biases_forgotten: String,
-    pub one_unit_bias: String,
-    pub parameters_of_one_unit: String,
-    pub weights_of_one_unit: String,
-    pub last_layer_only: String,
+    weights_of_one_channel,
+    bias_counted,
+    channels_as_weights,
+    biases_forgotten,
+    one_bias,
+    channels_forgotten,
+    channels_and_biases_forgotten,
+    parameters_of_one_filter,
+    times_batch,
+    times_positions,
+    unit_biases_forgotten,
+    one_unit_bias,
+    parameters_of_one_unit,
+    weights_of_one_unit,
+    last_layer_only,
 
     // The receptive field.
-    pub field_without_stride: String,
-    pub field_without_gaps: String,
-    pub field_of_last_layer: String,
-    pub field_as_sum: String,
-    pub field_as_product: String,
+    field_without_stride,
+    field_without_gaps,
+    field_of_last_layer,
+    field_as_sum,
+    field_as_product,
 
     // The values after `flatten`.
-    pub features_of_one_map: String,
-    pub maps_as_features: String,
-    pub features_of_batch: String,
-    pub sizes_added: String,
-    pub features_before: String,
+    features_of_one_map,
+    maps_as_features,
+    features_of_batch,
+    sizes_added,
+    features_before,
 }
 
 /// The texts, parsed once.
 ///
 /// # Errors
-/// If the file is not as expected: its name, the line and the field.
+/// If the file is not as expected: its name and the field.
 pub fn texts() -> Result<&'static Texts> {
     static TEXTS: LazyLock<Result<Texts>> =
-        LazyLock::new(|| parse("questions/slips.toml", include_str!("../../questions/slips.toml")));
+        LazyLock::new(|| slips("questions/slips.toml", include_str!("../../questions/slips.toml")));
     TEXTS.as_ref().map_err(|error| Error::new(error.to_string()))
+}
+
+/// The texts of a file.
+///
+/// # Errors
+/// If it is not as expected: its name and the field.
+pub fn slips(file: &str, text: &str) -> Result<Texts> {
+    Texts::from(parse(file, text)?).map_err(|error| Error::new(format!("{file}: {error}")))
 }
 
 /// Parses a TOML file of the crate.

@@ -8,7 +8,7 @@ use super::parse::parser;
 use super::shape::{LIMIT, Shape};
 use super::table::{Table, Totals};
 use crate::{Error, Result, error::debug_as_display};
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::Range, str::FromStr};
 
 /// Layers in sequence, from code or from text.
 ///
@@ -94,6 +94,20 @@ pub fn table(input: &str, layers: &str) -> Result<Table> {
 }
 
 impl Chain {
+    /// The characters of each layer in the text of a chain, counted from 0. A page marks them.
+    ///
+    /// # Errors
+    /// If the text cannot be read.
+    ///
+    /// ```
+    /// use nchw::shapes::Chain;
+    /// assert_eq!(Chain::spans("conv 10 3x3; relu")?, [0..11, 13..17]);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn spans(text: &str) -> Result<Vec<Range<usize>>> {
+        parser::spans(text)
+    }
+
     /// The table of this chain on an input, up to the first layer that does not fit.
     ///
     /// # Shapes

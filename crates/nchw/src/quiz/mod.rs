@@ -14,7 +14,6 @@
 
 mod form;
 mod progress;
-mod random;
 pub(crate) mod run;
 mod sheet;
 
@@ -78,7 +77,7 @@ pub fn quiz(id: &str) -> Quiz {
 /// assert_eq!(quiz.to_string(), nchw::quiz::random(7, 2).to_string());
 /// ```
 pub fn random(seed: u64, level: u8) -> Quiz {
-    Quiz(random::question(seed, level).map(Arc::new).map_err(|error| error.to_string()))
+    Quiz(run::random_question(seed, level).map(Arc::new).map_err(|error| error.to_string()))
 }
 
 /// The number of questions answered right, by topic.

@@ -2,7 +2,10 @@
 
 use crate::shapes::{AFFORDABLE, Chain, Layer, Op, Row, Shape, affordable};
 use crate::{Error, Result, gradient::gradients, run::apply};
-use nchw_core::quiz::question::{Ask, Question};
+use nchw_core::quiz::{
+    question::{Ask, Question},
+    random,
+};
 use tch::{Device, Kind, Tensor};
 
 const FLOAT: (Kind, Device) = (Kind::Float, Device::Cpu);
@@ -22,6 +25,14 @@ pub(crate) fn truth(question: &Question) -> Result<Vec<i64>> {
 pub(crate) fn answer(question: &Question) -> Result<String> {
     let numbers: Vec<String> = truth(question)?.iter().map(i64::to_string).collect();
     Ok(numbers.join("x"))
+}
+
+/// A random question with libtorch's answer.
+///
+/// # Errors
+/// If there is no such level.
+pub(crate) fn random_question(seed: u64, level: u8) -> Result<Question> {
+    random::question(seed, level, answer)
 }
 
 /// The output's sizes; `None` if libtorch refuses the layers.

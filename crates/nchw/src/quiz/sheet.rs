@@ -1,6 +1,6 @@
 //! A printable sheet of questions for a class, and its answer key.
 
-use super::{arithmetic_html, options_html, random, text_html};
+use super::{arithmetic_html, options_html, run::random_question, text_html};
 use crate::random::Rng;
 use crate::{Error, Result};
 use nchw_core::html::escape;
@@ -36,7 +36,7 @@ pub fn sheet(seed: u64, count: usize) -> Result<Sheet> {
     let mut questions: Vec<Arc<Question>> =
         order.iter().take(count).map(|&index| course[index as usize].clone()).collect();
     for extra in 0..count.saturating_sub(questions.len()) as u64 {
-        let made = random::question(seed.wrapping_mul(1000).wrapping_add(extra), 1 + (extra % 4) as u8)?;
+        let made = random_question(seed.wrapping_mul(1000).wrapping_add(extra), 1 + (extra % 4) as u8)?;
         questions.push(Arc::new(made));
     }
     // Within a level, the questions keep the order of the course.

@@ -1,6 +1,6 @@
 //! Every question: its answer in libtorch, its feedback, and its notebook.
 
-use super::run::{sizes_out, truth};
+use super::run::{random_question, sizes_out, truth};
 use super::*;
 use nchw_core::quiz::question::{Ask, Choice, Question, Unknown, Wrong, numbers};
 use nchw_core::quiz::{questions, slips, texts};
@@ -54,7 +54,7 @@ fn an_error_in_a_file_names_the_file_the_line_and_the_field() {
         assert!(said.starts_with("questions/local.toml: ") && said.contains(words), "{said}");
         assert!(said.contains(&format!("at line {line}")), "line {line}: {said}");
     }
-    let slips = texts::parse::<texts::Texts>("questions/slips.toml", "batch-in-weigth = \"\"");
+    let slips = texts::slips("questions/slips.toml", "batch-in-weigth = \"\"");
     let said = slips.err().unwrap().to_string();
     assert!(
         said.contains("questions/slips.toml") && said.contains("unknown field `batch-in-weigth`"),
@@ -65,7 +65,7 @@ fn an_error_in_a_file_names_the_file_the_line_and_the_field() {
 /// Every number in braces is replaced.
 #[test]
 fn no_placeholder_is_left_in_a_text() {
-    let random = (0..200).map(|seed| Arc::new(random::question(seed, 1 + (seed % 4) as u8).unwrap()));
+    let random = (0..200).map(|seed| Arc::new(random_question(seed, 1 + (seed % 4) as u8).unwrap()));
     for question in all().iter().cloned().chain(random) {
         for slip in slips::slips(&question) {
             assert!(!slip.says.contains(['{', '}']), "{}: {}", question.id, slip.says);
@@ -269,7 +269,7 @@ fn random_questions_have_every_level() {
     for level in 1..=4 {
         let mut kinds = HashSet::new();
         for seed in 0..50 {
-            let question = random::question(seed, level).unwrap();
+            let question = random_question(seed, level).unwrap();
             assert_eq!(counted::answer(&question), Some(numbers(&question.answer)), "{}", question.text);
             assert!(Feedback::of(&question, &Answer::Text(question.answer.clone())).is_right());
             kinds.insert(question.text.clone());
@@ -279,20 +279,14 @@ fn random_questions_have_every_level() {
     assert!(random(1, 9).to_string().contains("there is no level 9"));
 }
 
-/// The arithmetic of `shapes` and libtorch agree on random questions.
+/// Web pages answer random questions by arithmetic, notebooks with libtorch: both give the same questions.
 #[test]
-fn the_arithmetic_explains_random_questions() {
-    for seed in 0..40 {
-        let question = random::question(seed, 1 + (seed % 4) as u8).unwrap();
-        let rows = question.rows();
-        let last = rows.last().unwrap();
-        let found: Vec<i64> = match question.ask {
-            Ask::Weight => last.weight.iter().map(|&n| n as i64).collect(),
-            Ask::Parameters => vec![last.parameters as i64],
-            Ask::Features => last.output.sizes().last().map(|&n| n as i64).into_iter().collect(),
-            _ => last.output.sizes().iter().map(|&n| n as i64).collect(),
-        };
-        assert_eq!(found, numbers(&question.answer), "{}", question.text);
+fn the_arithmetic_and_libtorch_agree_on_random_questions() {
+    use nchw_core::quiz::random::{arithmetic, question};
+    for seed in 0..200 {
+        let level = 1 + (seed % 4) as u8;
+        let (ours, torch) = (question(seed, level, arithmetic).unwrap(), random_question(seed, level).unwrap());
+        assert_eq!((&ours.text, &ours.answer), (&torch.text, &torch.answer));
     }
 }
 
@@ -372,7 +366,7 @@ impl Page {
 #[test]
 fn the_form_grades_as_the_grader() {
     let (page, mut right, mut wrong, mut unclear) = (Page::new(), 0, 0, 0);
-    let made = (0..24).map(|seed| Arc::new(random::question(seed, 1 + (seed % 4) as u8).unwrap()));
+    let made = (0..24).map(|seed| Arc::new(random_question(seed, 1 + (seed % 4) as u8).unwrap()));
     for question in all().iter().cloned().chain(made) {
         let answers = match question.ask {
             Ask::Letters => subsets(&question.options),

@@ -4,10 +4,10 @@ pub mod architecture;
 pub mod browser;
 pub mod skips;
 
-use crate::commands::{deny, scripts};
+use crate::commands::{deny, scripts, web};
 use crate::setup;
 use crate::setup::source::{self, Request, Source};
-use crate::system::{environment, files, run, tools};
+use crate::system::{environment, files, run};
 use crate::{checks::browser::Browser, paths};
 use anyhow::{Context, Result, bail};
 use std::{env, ffi::OsStr, fs, process::Command, time::Instant};
@@ -22,14 +22,14 @@ pub fn test(strict: bool) -> Result<()> {
     // Every test is selected from the whole workspace: with other packages, cargo would choose other
     // features for the dependencies and compile them again.
     let tests = "test --locked --workspace --quiet";
-    let checks: [(&str, &dyn Fn() -> Result<()>); 14] = [
+    let checks: [(&str, &dyn Fn() -> Result<()>); 15] = [
         ("format", &|| cargo("fmt --all --check")),
         ("lints", &|| cargo(lints)),
         ("tests", &|| cargo(tests).and_then(|()| list_ignored_tests())),
         ("fuzz", &|| fuzz(&source)),
         ("command", &command),
         ("architecture", &architecture::check),
-        ("wasm", &wasm),
+        ("wasm", &web::check),
         ("dependencies", &|| deny::deny(false)),
         ("hosting", &hosting),
         // The longest first, so that the others run beside them.
@@ -42,6 +42,7 @@ pub fn test(strict: bool) -> Result<()> {
         ("notebooks", &|| scripts::notebooks(true, &[])),
         ("mistakes", &|| scripts::mistakes(true)),
         ("book", &browser::book),
+        ("figures", &browser::play),
         ("browser", &|| notebooks_in_a_browser(&source)),
     ];
     let mut failed = Vec::new();
@@ -117,22 +118,6 @@ fn command() -> Result<()> {
         bail!("some libraries that libtorch needs are not found:\n{found}");
     }
     Ok(())
-}
-
-/// Compiles the arithmetic for WebAssembly. It could not be if it used libtorch, files or Jupyter.
-fn wasm() -> Result<()> {
-    const TARGET: &str = "wasm32-unknown-unknown";
-    let tools = tools::find()?;
-    let mut cargo = Command::new(&tools.cargo);
-    cargo
-        .args(["build", "--locked", "--profile", "xtask", "--package", "nchw-core", "--target", TARGET])
-        .current_dir(paths::root());
-    if !tools.sysroot.join("lib/rustlib").join(TARGET).exists() {
-        // Without the target's standard library (`rustup target add wasm32-unknown-unknown`), cargo
-        // compiles it from the source that set-up has installed. Only nightly has this option.
-        cargo.arg("-Zbuild-std=std,panic_abort").env("RUSTC_BOOTSTRAP", "1");
-    }
-    run::run(&mut cargo)
 }
 
 /// Unit tests in Python, of the kernel and of the scripts.

@@ -6,3 +6,4 @@ pub mod deny;
 pub mod doctor;
 pub mod lab;
 pub mod scripts;
+pub mod web;

@@ -319,6 +319,12 @@ pub(in crate::shapes) fn connect(input: Shape, rows: &mut [Row]) {
 }
 
 impl Row {
+    /// The rows and columns of the positions for which [`Row::sees`] has an answer: those of the output, or
+    /// of the last maps before a flatten. `None` if the input of the chain has no rows and columns.
+    pub fn positions(&self) -> Option<[u64; 2]> {
+        self.path.as_ref().map(Path::size)
+    }
+
     /// The exact rows and columns of the chain's input that the output value at
     /// this position (row and column, from 0) depends on. After a flatten, the
     /// position is one of the maps before it. Both lists are empty for a value

@@ -2,11 +2,14 @@
 
 use super::names::{OPTIONS, layer_named, normal, option_named};
 use super::pytorch;
-use super::words::{Span, Word, half_width, is_arrow, is_gap, loose, pointed, statements, words};
+use super::words::{
+    Span, Word, characters, half_width, is_arrow, is_gap, loose, pointed, statements, words,
+};
 use crate::shapes::layer::{Layer, Op};
 use crate::shapes::shape::{Pair, number};
 use crate::text::distance;
 use crate::{Error, Result};
+use std::ops::Range;
 
 /// The words of one layer, and which of them is read next.
 struct Words<'a> {
@@ -27,6 +30,13 @@ pub(in crate::shapes) fn parse(text: &str) -> Result<Vec<Layer>> {
         ));
     }
     Ok(layers)
+}
+
+/// The characters of each layer in the text of a chain.
+pub(in crate::shapes) fn spans(text: &str) -> Result<Vec<Range<usize>>> {
+    let text = &half_width(text);
+    let ends = |words: &Vec<Word>| Some((words.first()?.span.0, words.last()?.span.1));
+    Ok(statements(text)?.iter().filter_map(ends).map(|span| characters(text, span)).collect())
 }
 
 /// Reads one layer, in the notation of the course or of PyTorch.

@@ -2,6 +2,7 @@
 
 use crate::text::width;
 use crate::{Error, Result};
+use std::ops::Range;
 
 /// The first byte, and the byte after the last.
 pub(in crate::shapes) type Span = (usize, usize);
@@ -16,7 +17,14 @@ pub(in crate::shapes) fn pointed(text: &str, (from, to): Span, message: &str) ->
     let column = text[start..from].chars().count() + 1;
     let blank = " ".repeat(width(&text[start..from]));
     let carets = "^".repeat(width(&text[from..to]).max(1));
-    Error::new(format!("line {number}, column {column}: {message}\n  {shown}\n  {blank}{carets}"))
+    let error = Error::new(format!("line {number}, column {column}: {message}\n  {shown}\n  {blank}{carets}"));
+    error.at(characters(text, (from, to)))
+}
+
+/// The same part of the text in characters: `half_width` changes bytes, but no character's position.
+pub(in crate::shapes) fn characters(text: &str, (from, to): Span) -> Range<usize> {
+    let count = |end: usize| text[..end].chars().count();
+    count(from)..count(to)
 }
 
 /// The words between separators, each with its position.

@@ -1,18 +1,23 @@
-//! Random questions from a seed. libtorch computes the answers.
+//! Random questions from a seed.
 
-use super::run::answer;
+use super::question::{Ask, Question, Topic};
 use crate::random::Rng;
+use crate::shapes::{table, times};
 use crate::{Error, Result};
-use nchw_core::quiz::question::{Ask, Question, Topic};
 
 /// All levels.
-pub(super) const LEVELS: std::ops::RangeInclusive<u8> = 1..=4;
+pub const LEVELS: std::ops::RangeInclusive<u8> = 1..=4;
 
-/// The question for this seed and level, always the same one.
+/// The question for this seed and level, always the same one. `answer` computes its answer: libtorch does
+/// in notebooks, [`arithmetic`] on web pages.
 ///
 /// # Errors
 /// If there is no such level.
-pub(super) fn question(seed: u64, level: u8) -> Result<Question> {
+pub fn question(
+    seed: u64,
+    level: u8,
+    answer: impl Fn(&Question) -> Result<String>,
+) -> Result<Question> {
     if !LEVELS.contains(&level) {
         return Err(Error::new(format!(
             "there is no level {level}: levels go from 1 (a layer as in the lecture) to 4 (two layers; use paper)"
@@ -28,6 +33,22 @@ pub(super) fn question(seed: u64, level: u8) -> Result<Question> {
         }
     }
     Err(Error::new(format!("no question was found for seed {seed}; try another seed")))
+}
+
+/// The answer to a random question by the arithmetic of [`crate::shapes`].
+///
+/// # Errors
+/// If the layers do not fit.
+pub fn arithmetic(question: &Question) -> Result<String> {
+    let table = table(&question.input, &question.layers)?.ok()?;
+    let none = || Error::new("a random question has at least one layer");
+    let last = table.rows.last().ok_or_else(none)?;
+    Ok(match question.ask {
+        Ask::Weight => times(&last.weight),
+        Ask::Parameters => last.parameters.to_string(),
+        Ask::Features => last.output.sizes().last().ok_or_else(none)?.to_string(),
+        _ => times(&last.output.sizes()),
+    })
 }
 
 fn drawn(seed: u64, level: u8, rng: &mut Rng) -> Question {

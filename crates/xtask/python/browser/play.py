@@ -1,0 +1,216 @@
+"""Uses the interactive figures in a browser: mouse, keyboard, a phone's width, light and dark.
+
+    python -m browser.play PAGES [--axe axe.min.js] [FIGURE ...]
+
+PAGES is the folder that `cargo run -p nchw-web --example pages -- PAGES` writes. Takes screenshots in all widths and
+themes: `test-artifacts/play-*.png`. With axe.min.js, from axe-core, the pages are checked for accessibility, too.
+"""
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from browser.book import set_width
+from browser.chromium import chromium, focused, press, replace_text, tab_to
+from browser.lab import prepare_artifacts, take_screenshot
+from common import Failure, exit_on_sigterm, marked_environment, wait_until
+
+WIDTHS = {"phone": 360, "desktop": 1280}
+# A page answers within half a second of its loading; this machine may be busy with other checks.
+PATIENCE = 10
+
+AXE = """
+axe.run().then(found => arguments[0](found.violations
+  .filter(v => ['serious', 'critical'].includes(v.impact))
+  .map(v => [v.id, v.impact, v.nodes.map(node => node.html).slice(0, 3)])));
+"""
+
+# Everything that the page has requested apart from itself.
+LOADED = "return performance.getEntriesByType('resource').map(entry => entry.name)"
+
+
+class Page:
+    """One figure on a page of its own."""
+
+    def __init__(self, browser, folder, name):
+        self.browser, self.path, self.name = browser, folder / f"{name}.html", name
+
+    def open(self, size="desktop", theme="light", motion="no-preference"):
+        set_width(self.browser, WIDTHS[size])
+        features = [{"name": "prefers-color-scheme", "value": theme}, {"name": "prefers-reduced-motion", "value": motion}]
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self.browser.get(self.path.as_uri())
+        self.wait(lambda: self.find(".nchw-play").get_attribute("data-ready") in ("yes", "failed"), "the figure to start")
+        self.expect(self.find(".nchw-play").get_attribute("data-ready"), "yes", "the figure to start")
+
+    def find(self, selector):
+        return self.browser.find_element(By.CSS_SELECTOR, selector)
+
+    def text(self, selector):
+        return " ".join(found.text for found in self.browser.find_elements(By.CSS_SELECTOR, selector))
+
+    def button(self, text):
+        return next(b for b in self.browser.find_elements(By.CSS_SELECTOR, "button") if b.text.startswith(text))
+
+    def press(self, *keys):
+        press(self.browser, *keys)
+
+    def wait(self, condition, what):
+        return wait_until(condition, PATIENCE, f"{self.name}: expected {what}")
+
+    def expect(self, found, expected, what):
+        if found != expected:
+            raise Failure(f"{self.name}: expected {what}: {expected!r}, found {found!r}")
+
+    def contains(self, found, *expected):
+        for text in expected:
+            if text not in found:
+                raise Failure(f"{self.name}: expected {text!r} in {found!r}")
+
+
+def type_layers(page, text):
+    page.find("textarea[aria-invalid]")
+    areas = page.browser.find_elements(By.CSS_SELECTOR, "textarea")
+    areas[1].click()
+    replace_text(page.browser, text)
+
+
+def use_shapes(page):
+    page.open()
+    # The table changes with each key.
+    type_layers(page, "conv 8 3x3; maxpool 2")
+    page.contains(page.text("table"), "conv 8 3x3", "8x3x3x3", "224", "194,400", "maxpool 2x2", "4x4")
+    # A word that is half typed is marked; the table remains.
+    type_layers(page, "conv 8 3x3; cnov")
+    page.expect(page.find("mark").get_attribute("textContent"), "cnov", "a mark under the mistake")
+    page.contains(page.text(".nchw-problem"), "did you mean `conv`")
+    page.contains(page.text("table"), "conv 8 3x3", "194,400")
+    # A layer that does not fit: the button writes the one that would.
+    type_layers(page, "conv 8 3x3; conv 3->16 3x3")
+    page.expect(page.find("mark").get_attribute("textContent"), "conv 3->16 3x3", "a mark under the layer")
+    page.contains(page.text(".nchw-problem"), "expected 8", "got 3")
+    page.button("Write").click()
+    page.expect(page.browser.find_elements(By.CSS_SELECTOR, "mark"), [], "no mistake")
+    value = page.browser.execute_script("return document.querySelectorAll('textarea')[1].value")
+    page.expect(value, "conv 8 3x3; conv 8->16 3x3", "the correction in the text")
+    # The receptive field: the mouse, then the arrow keys.
+    grid = page.find("svg.nchw-map")
+    ActionChains(page.browser).move_to_element_with_offset(grid, -150, -150).click().perform()
+    page.contains(page.text(".nchw-figure"), "The value in row 0, column 0 sees rows 0 to 4; columns 0 to 4")
+    page.press(Keys.ARROW_DOWN, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    page.contains(page.text(".nchw-figure"), "The value in row 1, column 2 sees rows 1 to 5; columns 2 to 6")
+    # The keyboard alone: from the layers to the table, another layer, the output.
+    areas = page.browser.find_elements(By.CSS_SELECTOR, "textarea")
+    areas[1].click()
+    tab_to(page.browser, "conv 8->16 3x3")
+    page.press(Keys.ARROW_UP)
+    page.expect(focused(page.browser), "conv 8 3x3", "the first layer to have the focus")
+    page.contains(page.text(".nchw-figure"), "sees rows 14 to 16; columns 14 to 16")
+    # Every preset, with each key of a menu.
+    menu = page.find("select")
+    for option in menu.find_elements(By.CSS_SELECTOR, "option"):
+        option.click()
+        mistakes = len(page.browser.find_elements(By.CSS_SELECTOR, "mark"))
+        page.expect(mistakes, int("mistake" in option.text), f"mistakes in {option.text!r}")
+    page.find("option").click()
+
+
+# The arithmetic in the page's own explanation: the right answer of the question.
+def solve(page):
+    page.button("Show the arithmetic").click()
+    return re.search(r"The answer is ([\dx]+)\.", page.text(".nchw-reply")).group(1)
+
+
+def use_quiz(page):
+    page.open()
+    page.browser.execute_script("localStorage.clear()")
+    page.open()
+    page.find("form input").click()
+    # Nothing, a wrong answer, the answer, the next question: with the keyboard alone.
+    page.press(Keys.ENTER)
+    page.contains(page.text(".nchw-reply"), "does not count", "The answer is empty")
+    first = page.text(".nchw-question")
+    page.contains(page.text(".nchw-score"), "No answers yet")
+    count = page.find("form label").text.count(",") + 1
+    page.press("x".join(["7777"] * count), Keys.ENTER)
+    page.contains(page.text(".nchw-reply"), "✗ Not right yet", "7777: not yet (")
+    page.contains(page.text(".nchw-score"), "0 of 1")
+    tab_to(page.browser, "Hint")
+    page.press(Keys.ENTER)
+    page.contains(page.text(".nchw-reply"), "Hint: ")
+    answer = solve(page)
+    page.find("form input").click()
+    replace_text(page.browser, answer)
+    page.press(Keys.ENTER)
+    page.contains(page.text(".nchw-reply"), "✓ Right.")
+    page.expect(focused(page.browser), "Next question", "the focus")
+    page.press(Keys.ENTER)
+    if page.text(".nchw-question") == first:
+        raise Failure("quiz: Enter did not ask the next question")
+    page.expect(page.browser.execute_script("return document.activeElement.tagName"), "INPUT", "the focus in the field")
+    # The score is kept.
+    page.open()
+    page.contains(page.text(".nchw-score"), "0 of 1")
+    page.button("Reset the score").click()
+    page.contains(page.text(".nchw-score"), "No answers yet")
+
+
+FIGURES = {"shapes": use_shapes, "quiz": use_quiz}
+
+
+def check_looks(page, axe):
+    """Every width and theme: nothing is wider than the page, no serious accessibility violation."""
+    for size in WIDTHS:
+        for theme in ("light", "dark"):
+            page.open(size, theme, "reduce")
+            height, width, across = page.browser.execute_script(
+                "const {scrollHeight, scrollWidth, clientWidth} = document.documentElement;"
+                "return [scrollHeight, scrollWidth, clientWidth]")
+            page.expect(width, across, f"nothing that is wider than the page ({size})")
+            set_width(page.browser, WIDTHS[size], height)
+            take_screenshot(page.browser, f"play-{page.name}-{size}-{theme}")
+            if axe:
+                page.browser.execute_script(axe)
+                violations = page.browser.execute_async_script(AXE)
+                page.expect(violations, [], f"no serious accessibility violation ({size}, {theme})")
+    page.expect(page.browser.execute_script(LOADED), [], "nothing to be loaded")
+
+
+def main():
+    exit_on_sigterm()
+    parser = argparse.ArgumentParser(prog="browser.play")
+    parser.add_argument("pages", type=Path)
+    parser.add_argument("--axe", type=Path, metavar="axe.min.js")
+    parser.add_argument("names", nargs="*", metavar="FIGURE")
+    arguments = parser.parse_args()
+    axe = arguments.axe and arguments.axe.read_text(encoding="utf-8")
+    names = arguments.names or list(FIGURES)
+    prepare_artifacts()
+    wrong = []
+    with tempfile.TemporaryDirectory(prefix="nchw-play-", ignore_cleanup_errors=True) as folder, \
+            marked_environment() as environment, chromium(Path(folder), environment) as browser:
+        for name in names:
+            page = Page(browser, arguments.pages.resolve(), name)
+            for check in (FIGURES[name], lambda page: check_looks(page, axe)):
+                try:
+                    check(page)
+                except Failure as failure:
+                    wrong.append(str(failure))
+            errors = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+            if errors:
+                wrong.append(f"{name}: errors in the console: {json.dumps(errors)}")
+    if wrong:
+        sys.exit("\n".join(wrong))
+    print(f"  interactive figures: {', '.join(names)} by mouse and keyboard, at {' and '.join(map(str, WIDTHS.values()))} "
+          f"pixels, light and dark; {'no serious accessibility violation' if axe else 'accessibility not checked'}")
+
+
+if __name__ == "__main__":
+    main()
