@@ -128,7 +128,8 @@ impl LectureNetConfig {
             match by_name.get(name.as_str()) {
                 None => differs.push(format!("`{name}` {size:?} is missing")),
                 Some(tensor) if tensor.size != *size => {
-                    differs.push(format!("`{name}`: expected {size:?}, got {:?}", tensor.size));
+                    let axis = differing_axis(size, &tensor.size);
+                    differs.push(format!("`{name}`: expected {size:?}, got {:?}{axis}", tensor.size));
                 }
                 Some(tensor) if !tensor.is_float => differs.push(format!(
                     "`{name}`: expected numbers of kind Float (Half, BFloat16 and Double are converted), got {}",
@@ -181,5 +182,17 @@ impl LectureNetConfig {
         let value: Value = serde_json::from_str(text).ok()?;
         let maps: Vec<i64> = value["maps"].as_array()?.iter().map(Value::as_i64).collect::<Option<_>>()?;
         Some(LectureNetConfig { maps: maps.try_into().ok()?, pooling: value["pooling"].as_bool()? })
+    }
+}
+
+/// The first axis whose size differs, for a message; empty if the number of axes differs.
+fn differing_axis(expected: &[i64], given: &[i64]) -> String {
+    if expected.len() != given.len() {
+        return String::new();
+    }
+    match expected.iter().zip(given).position(|(expected, given)| expected != given) {
+        Some(axis) if expected.len() == 4 => format!(" (axis {})", ["N", "C", "H", "W"][axis]),
+        Some(axis) => format!(" (axis {axis})"),
+        None => String::new(),
     }
 }

@@ -19,19 +19,19 @@ pub struct Explorer {
 
 impl Explorer {
     fn net(&self) -> Result<&Net> {
-        self.net.as_ref().ok_or_else(|| Error::new("there is no network yet: `net load` comes first"))
+        self.net.as_ref().ok_or_else(|| Error::new("there is no network yet: `net_load` comes first"))
     }
 
     fn both(&mut self) -> Result<(&Net, &mut Pass)> {
         self.net()?;
         let pass = self.pass.as_mut();
-        let pass = pass.ok_or_else(|| Error::new("there is no image yet: `net show` comes first"))?;
+        let pass = pass.ok_or_else(|| Error::new("there is no image yet: `net_show` comes first"))?;
         // The first line has found the network.
         Ok((self.net.as_ref().ok_or_else(|| Error::new("there is no network"))?, pass))
     }
 }
 
-/// `{"call": "net load", "weights": address, "length": bytes}`: reads a weight file.
+/// `{"call": "net_load", "weights": address, "length": bytes}`: reads a weight file.
 #[derive(Deserialize)]
 pub(crate) struct Load {
     weights: usize,
@@ -104,7 +104,7 @@ impl Step {
     }
 }
 
-/// `{"call": "net show", "image": address, "rows": 32, "columns": 32}`: computes all layers. The image is
+/// `{"call": "net_show", "image": address, "rows": 32, "columns": 32}`: computes all layers. The image is
 /// `[3, H, W]`, numbers from 0 to 1.
 #[derive(Deserialize)]
 pub(crate) struct Show {
@@ -129,7 +129,7 @@ impl Answer {
 
 pub(crate) fn show(module: &mut Module, ask: Show) -> Result<Answer> {
     let Explorer { net, pass, off } = &mut module.net;
-    let Some(net) = net else { return Err(Error::new("there is no network yet: `net load` comes first")) };
+    let Some(net) = net else { return Err(Error::new("there is no network yet: `net_load` comes first")) };
     let pixels = module.memory.floats(ask.image)?;
     let is_same = pass.as_ref().is_some_and(|p| [p.input.rows, p.input.columns] == [ask.rows, ask.columns]);
     if !is_same {
@@ -146,7 +146,7 @@ pub(crate) fn show(module: &mut Module, ask: Show) -> Result<Answer> {
     Ok(Answer::of(pass))
 }
 
-/// `{"call": "net maps", "layer": 5, "to": address}`: writes the output of a layer, `[C, H, W]`.
+/// `{"call": "net_maps", "layer": 5, "to": address}`: writes the output of a layer, `[C, H, W]`.
 /// Layer -1 is the normalised image.
 #[derive(Deserialize)]
 pub(crate) struct MapsOf {
@@ -175,7 +175,7 @@ pub(crate) fn maps(module: &mut Module, ask: MapsOf) -> Result<Shape> {
     Ok(Shape { channels: maps.channels, rows: maps.rows, columns: maps.columns, smallest, largest })
 }
 
-/// `{"call": "net explain", "layer": 5, "channel": 0, "row": 3, "column": 4, "most": 8}`: where a value
+/// `{"call": "net_explain", "layer": 5, "channel": 0, "row": 3, "column": 4, "most": 8}`: where a value
 /// comes from.
 #[derive(Deserialize)]
 pub(crate) struct Explain {
@@ -191,7 +191,7 @@ pub(crate) fn explain(module: &mut Module, ask: Explain) -> Result<Explanation> 
     pass.explain(net, ask.layer, [ask.channel, ask.row, ask.column], ask.most)
 }
 
-/// `{"call": "net head", "class": 3, "to": address}`: what the last maps contribute to the score of a
+/// `{"call": "net_head", "class": 3, "to": address}`: what the last maps contribute to the score of a
 /// class. Writes every product, `[C, H, W]`.
 #[derive(Deserialize)]
 pub(crate) struct Head {
@@ -208,7 +208,7 @@ pub(crate) fn head(module: &mut Module, ask: Head) -> Result<HeadSums> {
     Ok(sums)
 }
 
-/// `{"call": "net switch", "layer": 5, "off": [3, 8]}`: switches these channels of a layer off and all its
+/// `{"call": "net_switch", "layer": 5, "off": [3, 8]}`: switches these channels of a layer off and all its
 /// others on. Without a layer, it switches all channels on.
 #[derive(Deserialize)]
 pub(crate) struct Switch {

@@ -1,9 +1,10 @@
 //! A 3 × 3 convolution of one image, fast enough to follow a camera.
 
-use super::maps::Maps;
+use super::{
+    lanes::{LANES, Lanes, add, lanes, numbers},
+    maps::Maps,
+};
 
-/// How many filters are computed together: their weights fill two SIMD registers of four numbers.
-const LANES: usize = 8;
 /// How many neighbouring columns are computed together, so that each weight is read once for all of them.
 const COLUMNS: usize = 4;
 /// The rows and columns of a kernel.
@@ -16,7 +17,7 @@ pub struct Filters {
     /// The number of channels of each filter.
     pub inputs: usize,
     /// Blocks of [`LANES`] filters; in a block `[H, W, C]`, and then the filters. Missing filters are 0.
-    packed: Vec<[f32; LANES]>,
+    packed: Vec<Lanes>,
 }
 
 impl Filters {
@@ -31,19 +32,19 @@ impl Filters {
             let block = filter / LANES * size * inputs;
             packed[block + position * inputs + channel][filter % LANES] = *number;
         }
-        Filters { outputs, inputs, packed }
+        Filters { outputs, inputs, packed: packed.into_iter().map(lanes).collect() }
     }
 
     /// One weight of a filter.
     pub(crate) fn weight(&self, filter: usize, channel: usize, row: usize, column: usize) -> f32 {
         let block = filter / LANES * KERNEL * KERNEL * self.inputs;
-        self.packed[block + (row * KERNEL + column) * self.inputs + channel][filter % LANES]
+        numbers(self.packed[block + (row * KERNEL + column) * self.inputs + channel])[filter % LANES]
     }
 
     /// The feature maps of the filters. `padded` is memory that is used again for the next layer.
     ///
-    /// The loops are written so that the compiler turns them into SIMD instructions, on every
-    /// processor and in WebAssembly: fixed numbers of columns and filters, and no bounds checks inside.
+    /// The innermost loop has no bounds checks: it walks through the weights and four windows at once, and
+    /// a window's columns and channels are next to each other in memory.
     ///
     /// # Shapes
     /// `[C, H, W]` → `[N filters, H, W]`
@@ -56,7 +57,7 @@ impl Filters {
             let count = LANES.min(self.outputs - first);
             for row in 0..output.rows {
                 for column in (0..output.columns).step_by(COLUMNS) {
-                    let [mut s0, mut s1, mut s2, mut s3] = [[0.0_f32; LANES]; COLUMNS];
+                    let [mut s0, mut s1, mut s2, mut s3] = [lanes([0.0; LANES]); COLUMNS];
                     for (line, weights) in weights.chunks_exact(KERNEL * inputs).enumerate() {
                         let start = ((row + line) * width + column) * inputs;
                         let window = |column: usize| &padded[start + column * inputs..][..KERNEL * inputs];
@@ -68,7 +69,7 @@ impl Filters {
                             s3 = add(s3, *d, weights);
                         }
                     }
-                    let sums = [s0, s1, s2, s3];
+                    let sums = [s0, s1, s2, s3].map(numbers);
                     let real = COLUMNS.min(output.columns - column);
                     for (offset, sums) in sums.iter().take(real).enumerate() {
                         output.position_mut(row, column + offset)[first..first + count]
@@ -92,9 +93,4 @@ fn pad(input: &Maps, padded: &mut Vec<f32>) -> usize {
         to[input.channels..][..from.len()].copy_from_slice(from);
     }
     width
-}
-
-#[inline(always)]
-fn add(sums: [f32; LANES], value: f32, weights: &[f32; LANES]) -> [f32; LANES] {
-    std::array::from_fn(|lane| sums[lane] + value * weights[lane])
 }

@@ -161,7 +161,11 @@ impl Pass {
                 window = Window { rows: around(row), columns: around(column) };
                 for (line, position, [r, c]) in kernel_positions(input, row, column) {
                     for (index, value) in input.position(r, c).iter().enumerate() {
-                        terms.push(Term::new([index, r, c], filters.weight(channel, index, line, position), *value));
+                        terms.push(Term::new(
+                            [index, r, c],
+                            filters.weight(channel, index, line, position),
+                            *value,
+                        ));
                     }
                 }
                 kernel = Some(filters);
@@ -180,7 +184,8 @@ impl Pass {
                 let corners = [0, 1, 2, 3].map(|corner| [2 * row + corner / 2, 2 * column + corner % 2]);
                 let values = corners.map(|[r, c]| input.at(channel, r, c));
                 // Of equal values, the first, as in libtorch.
-                let largest = (1..4).fold(0, |best, next| if values[next] > values[best] { next } else { best });
+                let largest =
+                    (1..4).fold(0, |best, next| if values[next] > values[best] { next } else { best });
                 for (corner, ([r, c], value)) in corners.into_iter().zip(values).enumerate() {
                     terms.push(Term::new([channel, r, c], if corner == largest { 1.0 } else { 0.0 }, value));
                 }
@@ -221,7 +226,9 @@ impl Pass {
                 positions().map(|[line, position]| filters.weight(channel, index, line, position)).collect()
             });
             let inputs = kernel.map(|_| {
-                positions().map(|[line, position]| padded_at(input, index, row + line, column + position)).collect()
+                positions()
+                    .map(|[line, position]| padded_at(input, index, row + line, column + position))
+                    .collect()
             });
             ChannelSum {
                 channel: index,
@@ -268,7 +275,8 @@ impl Pass {
         let weights = &linear.weight[class * flat.len()..][..flat.len()];
         let products: Vec<f32> = weights.iter().zip(flat).map(|(weight, value)| weight * value).collect();
         let size = maps.rows * maps.columns;
-        let sum = |products: &mut dyn Iterator<Item = &f32>| products.map(|p| f64::from(*p)).sum::<f64>() as f32;
+        let sum =
+            |products: &mut dyn Iterator<Item = &f32>| products.map(|p| f64::from(*p)).sum::<f64>() as f32;
         Ok(HeadSums {
             bias: linear.bias[class],
             score: *score,

@@ -255,7 +255,10 @@ impl Pass {
     /// If there is no such layer, or it is one of the head and the image is not 32 × 32.
     pub fn output(&self, net: &Net, layer: usize) -> Result<&Maps> {
         if layer >= net.layers.len() {
-            return Err(Error::new(format!("there is no layer {layer}: expected 0 to {}", net.layers.len() - 1)));
+            return Err(Error::new(format!(
+                "there is no layer {layer}: expected 0 to {}",
+                net.layers.len() - 1
+            )));
         }
         match self.outputs.get(layer) {
             Some(output) => Ok(output),
@@ -322,7 +325,8 @@ impl Step {
                 let (factors, offsets): (Vec<f32>, Vec<f32>) = lines.into_iter().unzip();
                 let positions = input.numbers.chunks_exact(input.channels);
                 for (to, from) in output.numbers.chunks_exact_mut(input.channels).zip(positions) {
-                    for (((to, from), factor), offset) in to.iter_mut().zip(from).zip(&factors).zip(&offsets) {
+                    for (((to, from), factor), offset) in to.iter_mut().zip(from).zip(&factors).zip(&offsets)
+                    {
                         *to = factor * from + offset;
                     }
                 }

@@ -1,15 +1,18 @@
 //! The lecture's network on one image, for the network explorer: every layer's output in milliseconds, and
 //! where each value comes from.
 //!
-//! `weights` reads a weight file, `conv` and `forward` compute the layers into `maps`, `explain` takes
+//! `weights` reads a weight file, `conv` (with `lanes`) and `forward` compute the layers into `maps`, `explain` takes
 //! values apart, and `calls` answers the scripts.
 
 mod calls;
 mod conv;
 mod explain;
 mod forward;
+mod lanes;
 mod maps;
 mod weights;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use calls::{explain, head, load, maps, show, switch};
 pub use calls::Explorer;
