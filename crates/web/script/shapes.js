@@ -5,7 +5,8 @@ nchwFigures.shapes = (root, module, options) => {
   const presets = module.call("shapes_presets");
   const start = { ...presets[0], ...options };
   let table = null;
-  let chosen = 0; // The number of the chosen layer; 0 is none.
+  let chosen = 0; // The number of the layer whose receptive field is shown; 0 is none.
+  let byReader = false; // Otherwise it is the last one that has a map.
   let position = null; // The chosen position in its output; null is the middle.
 
   const input = nchwMarked("Input (C x H x W, or N x C x H x W)", false, update);
@@ -13,21 +14,25 @@ nchwFigures.shapes = (root, module, options) => {
   const problem = nchwElement("div");
   const output = nchwElement("div");
   const field = nchwElement("div");
+  const arithmetic = nchwElement("details", {});
   const announcer = nchwAnnouncer();
   const menu = nchwMenu("Begin with", presets.map(({ name }, index) => [index, name]), (index) => load(presets[index]));
   root.append(
     nchwElement("div", { class: "nchw-bar" }, menu, input.element),
-    layers.element,
-    nchwElement("p", { class: "nchw-small" },
-      "For example: ", nchwElement("code", {}, "conv 16 3x3 padding 1 stride 2; relu; maxpool 2; flatten; linear 10"),
-      ". PyTorch's ", nchwElement("code", {}, "nn.Conv2d(3, 16, 3)"), " works, too."),
-    problem, output, field, announcer);
+    nchwElement("div", { class: "nchw-columns" },
+      nchwElement("div", {}, layers.element,
+        nchwElement("p", { class: "nchw-small" },
+          "For example: ", nchwElement("code", {}, "conv 16 3x3 padding 1 stride 2; relu; maxpool 2; flatten; linear 10"),
+          ". PyTorch's ", nchwElement("code", {}, "nn.Conv2d(3, 16, 3)"), " works, too."),
+        problem),
+      field),
+    output, arithmetic, announcer);
   load(start);
 
   function load(chain) {
     input.set(chain.input);
     layers.set(chain.layers);
-    chosen = 0;
+    byReader = false;
     update();
   }
 
@@ -52,7 +57,7 @@ nchwFigures.shapes = (root, module, options) => {
     table = answer;
     position = null;
     const last = table.rows.length - 1;
-    if (chosen === 0 || chosen > last) chosen = lastWithPositions(last);
+    if (!byReader || chosen > last) chosen = lastWithPositions(last);
     showTable();
     showField();
     announcer.say(mistake ? mistake.says.join(" ") : `The output is ${table.output}, ${table.total[6]} parameters.`);
@@ -62,7 +67,7 @@ nchwFigures.shapes = (root, module, options) => {
   function lastWithPositions(last) {
     for (let layer = last; layer > 0; layer -= 1) {
       const size = table.rows[layer].positions;
-      if (size && size[0] * size[1] > 1) return layer;
+      if (size && size[0] * size[1] > 1 && table.rows[layer].cells[3] !== "-") return layer;
     }
     return Math.min(1, last);
   }
@@ -108,11 +113,13 @@ nchwFigures.shapes = (root, module, options) => {
         nchwElement("tbody", {}, ...rows.map(line)),
         nchwElement("tfoot", {}, nchwElement("tr", {}, nchwElement("th", { scope: "row" }, total[0]),
           ...columns.slice(1).map((index) => cell("td", total[index])))))));
+    // A table that is drawn again must not lose the focus.
     if (hadFocus) output.querySelector("input:checked")?.focus();
   }
 
   function choose(layer) {
     chosen = layer;
+    byReader = true;
     position = null;
     showTable();
     showField();
@@ -121,16 +128,14 @@ nchwFigures.shapes = (root, module, options) => {
   function showField() {
     field.replaceChildren();
     const row = table.rows[chosen];
-    if (chosen === 0 || !row) return;
-    const arithmetic = nchwElement("details", {}, nchwElement("summary", {}, "The arithmetic of ", nchwElement("code", {}, row.cells[0])));
+    arithmetic.hidden = chosen === 0;
+    if (chosen === 0) return;
+    arithmetic.replaceChildren(nchwElement("summary", {}, "The arithmetic of ", nchwElement("code", {}, row.cells[0])));
     // The module writes this HTML itself and escapes what the reader typed.
     arithmetic.insertAdjacentHTML("beforeend", row.explained);
     const size = row.positions;
     const sides = table.input.slice(-2);
-    if (!size || table.input.length < 3 || Math.max(...size, ...sides) > 100000) {
-      field.append(arithmetic);
-      return;
-    }
+    if (!size || table.input.length < 3 || Math.max(...size, ...sides) > 100000) return;
     position ??= size.map((side) => Math.floor((side - 1) / 2));
     const map = nchwGrid("Output", size, {
       label: `Output of ${row.cells[0]}, ${size[0]} rows and ${size[1]} columns. Arrow keys move the position.`,
@@ -139,12 +144,12 @@ nchwFigures.shapes = (root, module, options) => {
     const seen = nchwGrid("Input", sides, { label: `Input, ${sides[0]} rows and ${sides[1]} columns` });
     const says = nchwElement("p");
     field.append(
-      nchwElement("h3", {}, "What one value sees"),
+      nchwElement("h3", {}, "What one value after ", nchwElement("code", {}, row.cells[0]), " sees"),
       nchwElement("p", { class: "nchw-small" }, size[0] * size[1] > 1
         ? "Choose a position in the output with the mouse, a finger or the arrow keys."
         : "The output has one position."),
       nchwElement("div", { class: "nchw-grids" }, map.element, nchwElement("span", { class: "nchw-arrow", "aria-hidden": "true" }, "→"), seen.element),
-      says, arithmetic);
+      says);
     move(position);
 
     function move(to) {
@@ -229,10 +234,10 @@ function nchwMarked(text, many, changed) {
 // A grid of rows and columns. With `moved`, a position in it can be chosen.
 function nchwGrid(title, [rows, columns], { label, moved }) {
   const across = Math.max(rows, columns);
-  const unit = 320 / across;
+  const unit = 230 / across;
   const [height, width] = [rows * unit, columns * unit];
   const marks = nchwSvg("path");
-  const lines = nchwSvg("path", { class: "nchw-lines", d: unit >= 4 ? gridLines() : "" });
+  const lines = nchwSvg("path", { class: "nchw-lines", d: unit >= 3 ? gridLines() : "" });
   const surface = nchwSvg("svg", {
     viewBox: `-1 -1 ${width + 2} ${height + 2}`, width: width + 2, height: height + 2, role: moved ? "application" : "img",
     "aria-label": label, tabindex: moved ? "0" : null, class: moved ? "nchw-map" : null,

@@ -62,14 +62,14 @@ struct Mistake {
     instead: Option<String>,
 }
 
-/// The chains that a reader can begin with; the first is the lecture's network.
+/// The chains that a reader can begin with.
 pub fn presets(_: &mut Module, _: Value) -> Result<Value> {
-    let lecture = LectureNetConfig::default().chain();
-    let lines: Vec<String> = lecture.layers.iter().map(ToString::to_string).collect();
-    let lecture = ("The lecture's network", "3x32x32", lines.join("\n"));
-    let others = PRESETS.map(|(name, input, layers)| (name, input, layers.to_string()));
-    let all = [lecture].into_iter().chain(others);
-    Ok(all.map(|(name, input, layers)| json!({"name": name, "input": input, "layers": layers})).collect())
+    // A line for each convolution, with the batch normalisation and the ReLU after it.
+    let lecture = LectureNetConfig::default().chain().to_string();
+    let lecture = lecture.replace("; ", "\n").replace("\nbn", "; bn").replace("\nrelu", "; relu");
+    let mut all = PRESETS.to_vec();
+    all.insert(1, ("The lecture's network", "3x32x32", &lecture));
+    Ok(all.iter().map(|(name, input, layers)| json!({"name": name, "input": input, "layers": layers})).collect())
 }
 
 /// The table as cells, the numbers that a figure draws, and the first mistake. Only the layers before a
