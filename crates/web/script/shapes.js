@@ -234,7 +234,7 @@ function nchwMarked(text, many, changed) {
 // A grid of rows and columns. With `moved`, a position in it can be chosen.
 function nchwGrid(title, [rows, columns], { label, moved }) {
   const across = Math.max(rows, columns);
-  const unit = 230 / across;
+  const unit = 210 / across;
   const [height, width] = [rows * unit, columns * unit];
   const marks = nchwSvg("path");
   const lines = nchwSvg("path", { class: "nchw-lines", d: unit >= 3 ? gridLines() : "" });

@@ -126,3 +126,30 @@ static PACKED: LazyLock<String> = LazyLock::new(|| {
     let packed = packed.write_all(MODULE).and_then(|()| packed.finish()).unwrap_or_default();
     STANDARD.encode(packed)
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_everything_and_loads_nothing() {
+        let text = page("A & B", &[Figure::shapes(), Figure::quiz(), Figure::quiz()]);
+        assert!(text.contains("<title>A &amp; B</title>") && text.matches("data-figure=").count() == 3);
+        // Each script once.
+        assert_eq!(text.matches("nchwFigures.quiz = ").count(), 1);
+        assert_eq!(text.matches("const NCHW_MODULE=").count(), 1);
+        let without_svg = text.replace("http://www.w3.org/2000/svg", "");
+        assert!(!without_svg.contains("http:") && !without_svg.contains("https:") && !text.contains("src="));
+        // A script that contains its own end tag would end there.
+        assert_eq!(text.matches("</script>").count(), 1);
+    }
+
+    #[test]
+    fn a_fragment_keeps_the_still_figure_and_its_options() {
+        let figure = Figure::quiz().options(json!({"level": 2, "name": "<\"&>"}));
+        let text = fragment(&figure, "<img alt=\"a quiz\">");
+        assert!(text.starts_with("<div class=\"nchw-play\" data-figure=\"quiz\" data-options=\"{&quot;level&quot;:2,"));
+        assert!(text.contains("&lt;\\&quot;&amp;&gt;") && text.contains("}\"><img alt=\"a quiz\"></div>"));
+        assert!(!text.contains("nchwFigures.shapes = "));
+    }
+}

@@ -102,7 +102,7 @@ def use_shapes(page):
     page.expect(value, "conv 8 3x3; conv 8->16 3x3", "the correction in the text")
     # The receptive field: the mouse, then the arrow keys.
     grid = page.find("svg.nchw-map")
-    ActionChains(page.browser).move_to_element_with_offset(grid, -110, -110).click().perform()
+    ActionChains(page.browser).move_to_element_with_offset(grid, -100, -100).click().perform()
     page.contains(page.text(".nchw-figure"), "The value in row 0, column 0 sees rows 0 to 4; columns 0 to 4")
     page.press(Keys.ARROW_DOWN, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
     page.contains(page.text(".nchw-figure"), "The value in row 1, column 2 sees rows 1 to 5; columns 2 to 6")
