@@ -4,6 +4,7 @@
 //! It also compiles to WebAssembly, so that a web page computes the same numbers as a notebook.
 //! Notebooks use it through the crate `nchw`, which re-exports it.
 
+pub mod colour;
 pub mod error;
 pub mod grid;
 pub mod html;

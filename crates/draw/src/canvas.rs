@@ -261,6 +261,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_inks_are_readable_as_they_are() {
+        for ink in [INK, PALE_INK] {
+            assert_eq!(nchw_core::colour::as_text(ink), ink);
+        }
+    }
+
+    #[test]
     fn a_page_that_needs_gigabytes_is_refused() {
         assert!(Canvas::new(1000.0, 9_000.0).is_ok());
         for (width, height) in [(1000.0, 60_000.0), (1e9, 1e9), (f64::INFINITY, 10.0)] {

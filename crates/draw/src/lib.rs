@@ -7,7 +7,6 @@ pub mod bars;
 pub mod canvas;
 mod cells;
 pub mod chart;
-pub mod colour;
 pub mod confusion;
 pub mod figure;
 pub mod layout;
@@ -16,11 +15,13 @@ pub mod volumes;
 
 pub use cells::Highlights;
 pub use chart::{Chart, stacked};
-pub use colour::Palette;
 pub use confusion::Confusion;
 pub use figure::{Figure, PIXEL_RATIO, Pixels};
 pub use layout::{Layout, in_rows};
-pub use nchw_core::{Error, Result};
+pub use nchw_core::{
+    Error, Result,
+    colour::{self, Palette},
+};
 pub use panels::{Content, Frame, Panel};
 pub use volumes::{Network, Volume};
 

@@ -1,19 +1,19 @@
-// Loads the WebAssembly module and calls it. The page defines NCHW_MODULE: the module, compressed
+// Loads a WebAssembly module and calls it. The page defines NCHW_MODULES: the modules by name, compressed
 // with gzip, as base64.
 
-let nchwCompiled = null;
+const nchwCompiled = {};
 
-// The compiled module; it is the same for all figures of a page.
-function nchwCompile() {
-  nchwCompiled ??= (async () => {
+// The compiled module; all figures of a page that use it share it.
+function nchwCompile(name) {
+  nchwCompiled[name] ??= (async () => {
     if (typeof DecompressionStream === "undefined" || typeof WebAssembly === "undefined") {
       throw new Error("this browser is too old for interactive figures: they need one of 2023 or newer");
     }
-    const packed = Uint8Array.from(atob(NCHW_MODULE), (letter) => letter.charCodeAt(0));
+    const packed = Uint8Array.from(atob(NCHW_MODULES[name]), (letter) => letter.charCodeAt(0));
     const plain = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     return WebAssembly.compile(await new Response(plain).arrayBuffer());
   })();
-  return nchwCompiled;
+  return nchwCompiled[name];
 }
 
 // A module of its own for one figure.
@@ -23,9 +23,10 @@ function nchwCompile() {
 //     .address                   what a call takes as its argument
 //     .values                    its numbers as a Float32Array; ask for it again after each call,
 //                                because the memory moves when it grows
+//     .bytes                     the same memory as bytes (Uint8ClampedArray), such as the colours of a canvas
 //     .free()
-async function nchwLoadModule() {
-  const { exports } = await WebAssembly.instantiate(await nchwCompile(), {});
+async function nchwLoadModule(name) {
+  const { exports } = await WebAssembly.instantiate(await nchwCompile(name), {});
   const alloc = (bytes) => {
     const address = exports.alloc(bytes);
     if (address === 0) throw new Error(`there is no memory for ${bytes.toLocaleString("en")} more bytes`);
@@ -49,6 +50,9 @@ async function nchwLoadModule() {
         address,
         get values() {
           return new Float32Array(exports.memory.buffer, address, count);
+        },
+        get bytes() {
+          return new Uint8ClampedArray(exports.memory.buffer, address, 4 * count);
         },
         free: () => exports.free(address),
       };

@@ -75,7 +75,7 @@ async function nchwPlay(element, name, options = {}) {
   try {
     const figure = nchwFigures[name];
     if (figure === undefined) throw new Error(`there is no figure "${name}"`);
-    figure(root, await nchwLoadModule(), options);
+    figure(root, await nchwLoadModule(NCHW_MODULE_OF[name]), options);
     element.replaceChildren(root);
     element.dataset.ready = "yes";
   } catch (error) {

@@ -1,6 +1,12 @@
 //! Everything that a script can ask the module for.
 
-use crate::{module::Module, net, quiz, shapes};
+use crate::module::Module;
+#[cfg(feature = "net")]
+use crate::net;
+#[cfg(any(feature = "maps", feature = "net"))]
+use crate::paint;
+#[cfg(feature = "shapes")]
+use crate::{quiz, shapes};
 use nchw_core::{Error, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -14,24 +20,42 @@ pub fn answer(module: &mut Module, request: &[u8]) -> String {
     answer.unwrap_or_else(|error| json!({"error": error.to_string()})).to_string()
 }
 
+/// A call: its name, and the function that answers it.
+type Call = (&'static str, fn(&mut Module, Value) -> Result<Value>);
+
+/// All calls, in groups. Each group is a module of its own in the browser.
+const CALLS: &[&[Call]] = &[
+    &[("version", |module, request| call(module, request, version))],
+    #[cfg(any(feature = "maps", feature = "net"))]
+    &[
+        ("paint", |module, request| call(module, request, paint::paint)),
+        ("colours", |module, request| call(module, request, paint::colours)),
+    ],
+    #[cfg(feature = "shapes")]
+    &[
+        ("shapes", |module, request| call(module, request, shapes::table)),
+        ("shapes_presets", |module, request| call(module, request, shapes::presets)),
+        ("field", |module, request| call(module, request, shapes::field)),
+        ("quiz", |module, request| call(module, request, quiz::show)),
+        ("quiz_check", |module, request| call(module, request, quiz::check)),
+        ("quiz_explained", |module, request| call(module, request, quiz::explained)),
+    ],
+    #[cfg(feature = "net")]
+    &[
+        ("net_load", |module, request| call(module, request, net::load)),
+        ("net_show", |module, request| call(module, request, net::show)),
+        ("net_maps", |module, request| call(module, request, net::maps)),
+        ("net_explain", |module, request| call(module, request, net::explain)),
+        ("net_head", |module, request| call(module, request, net::head)),
+        ("net_switch", |module, request| call(module, request, net::switch)),
+    ],
+];
+
 fn dispatch(module: &mut Module, request: Value) -> Result<Value> {
-    let name = request["call"].as_str().unwrap_or_default().to_string();
-    match name.as_str() {
-        "version" => call(module, request, version),
-        "shapes" => call(module, request, shapes::table),
-        "shapes_presets" => call(module, request, shapes::presets),
-        "field" => call(module, request, shapes::field),
-        "quiz" => call(module, request, quiz::show),
-        "quiz_check" => call(module, request, quiz::check),
-        "quiz_explained" => call(module, request, quiz::explained),
-        "net_load" => call(module, request, net::load),
-        "net_show" => call(module, request, net::show),
-        "net_maps" => call(module, request, net::maps),
-        "net_explain" => call(module, request, net::explain),
-        "net_head" => call(module, request, net::head),
-        "net_switch" => call(module, request, net::switch),
-        _ => Err(Error::new(format!("there is no call `{name}`"))),
-    }
+    let name = request["call"].as_str().unwrap_or_default();
+    let found = CALLS.iter().copied().flatten().find(|(known, _)| *known == name);
+    let (_, function) = found.ok_or_else(|| Error::new(format!("there is no call `{name}`")))?;
+    function(module, request)
 }
 
 /// Reads the arguments, calls the function, and writes its result.

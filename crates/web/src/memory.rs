@@ -55,6 +55,17 @@ impl Memory {
         let short = || Error::new(format!("expected a buffer of {length} bytes, got {}", all.len()));
         all.get(..length).ok_or_else(short)
     }
+
+    /// The first bytes of a buffer, to write to.
+    ///
+    /// # Errors
+    /// If no buffer has this address, or it is shorter.
+    pub fn bytes_mut(&mut self, address: usize, length: usize) -> Result<&mut [u8]> {
+        let all: &mut [u8] = bytemuck::cast_slice_mut(self.floats_mut(address)?);
+        let found = all.len();
+        all.get_mut(..length)
+            .ok_or_else(|| Error::new(format!("expected a buffer of {length} bytes, got {found}")))
+    }
 }
 
 fn none(address: usize) -> Error {

@@ -4,32 +4,40 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::{Compression, write::GzEncoder};
 use nchw_core::html::escape;
 use serde_json::{Value, json};
-use std::io::Write as _;
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, io::Write as _, sync::LazyLock};
 
-/// The module, built by `cargo xtask web`.
-const MODULE: &[u8] = include_bytes!("../assets/nchw.wasm");
+/// A module, built by `cargo xtask web`, and its compressed form as base64.
+struct Wasm {
+    name: &'static str,
+    packed: LazyLock<String>,
+}
+
+static SHAPES: Wasm =
+    Wasm { name: "shapes", packed: LazyLock::new(|| pack(include_bytes!("../assets/shapes.wasm"))) };
 
 /// What every figure needs.
 const BASE: [&str; 2] = [include_str!("../script/module.js"), include_str!("../script/play.js")];
 const STYLE: &str = include_str!("../script/style.css");
 
-/// The scripts and the styles of one kind of figure.
+/// The module, the scripts and the styles of one kind of figure.
 struct Kind {
     name: &'static str,
+    module: &'static Wasm,
     scripts: &'static [&'static str],
     style: &'static str,
 }
 
 /// All kinds of figures.
-const KINDS: [Kind; 2] = [
+static KINDS: [Kind; 2] = [
     Kind {
         name: "shapes",
+        module: &SHAPES,
         scripts: &[include_str!("../script/shapes.js")],
         style: include_str!("../script/shapes.css"),
     },
     Kind {
         name: "quiz",
+        module: &SHAPES,
         scripts: &[include_str!("../script/quiz.js")],
         style: include_str!("../script/quiz.css"),
     },
@@ -101,31 +109,38 @@ pub fn fragment(figure: &Figure, still: &str) -> String {
     figure.element(still) + &support(std::slice::from_ref(figure))
 }
 
-/// The styles and the script that start these figures.
+/// The styles, the modules and the script that start these figures.
 fn support(figures: &[Figure]) -> String {
     let used: Vec<&Kind> =
         KINDS.iter().filter(|kind| figures.iter().any(|figure| figure.kind == kind.name)).collect();
     let mut scripts = BASE.to_vec();
-    for script in used.iter().flat_map(|kind| kind.scripts) {
-        if !scripts.contains(script) {
-            scripts.push(script);
+    let mut modules = BTreeMap::new();
+    for kind in &used {
+        modules.insert(kind.module.name, kind.module.packed.as_str());
+        for script in kind.scripts {
+            if !scripts.contains(script) {
+                scripts.push(script);
+            }
         }
     }
+    let module_of: BTreeMap<_, _> = used.iter().map(|kind| (kind.name, kind.module.name)).collect();
     let styles: String = used.iter().map(|kind| kind.style).collect();
     format!(
-        "<style>{STYLE}{styles}</style>\n<script>(function(){{\n\"use strict\";\nconst NCHW_MODULE=\"{}\";\n{}nchwStart();\n}})();</script>\n",
-        *PACKED,
+        "<style>{STYLE}{styles}</style>\n<script>(function(){{\n\"use strict\";\n\
+         const NCHW_MODULES={};\nconst NCHW_MODULE_OF={};\n{}nchwStart();\n}})();</script>\n",
+        json!(modules),
+        json!(module_of),
         scripts.concat()
     )
 }
 
-/// The module, compressed, as base64.
-static PACKED: LazyLock<String> = LazyLock::new(|| {
+/// A module, compressed, as base64.
+fn pack(module: &[u8]) -> String {
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());
     // Writing to memory cannot fail; if it did, the page would say that the figure did not start.
-    let packed = packed.write_all(MODULE).and_then(|()| packed.finish()).unwrap_or_default();
+    let packed = packed.write_all(module).and_then(|()| packed.finish()).unwrap_or_default();
     STANDARD.encode(packed)
-});
+}
 
 #[cfg(test)]
 mod tests {
@@ -137,7 +152,7 @@ mod tests {
         assert!(text.contains("<title>A &amp; B</title>") && text.matches("data-figure=").count() == 3);
         // Each script once.
         assert_eq!(text.matches("nchwFigures.quiz = ").count(), 1);
-        assert_eq!(text.matches("const NCHW_MODULE=").count(), 1);
+        assert_eq!(text.matches("const NCHW_MODULES=").count(), 1);
         let without_svg = text.replace("http://www.w3.org/2000/svg", "");
         assert!(!without_svg.contains("http:") && !without_svg.contains("https:") && !text.contains("src="));
         // A script that contains its own end tag would end there.
@@ -148,7 +163,9 @@ mod tests {
     fn a_fragment_keeps_the_still_figure_and_its_options() {
         let figure = Figure::quiz().options(json!({"level": 2, "name": "<\"&>"}));
         let text = fragment(&figure, "<img alt=\"a quiz\">");
-        assert!(text.starts_with("<div class=\"nchw-play\" data-figure=\"quiz\" data-options=\"{&quot;level&quot;:2,"));
+        assert!(text.starts_with(
+            "<div class=\"nchw-play\" data-figure=\"quiz\" data-options=\"{&quot;level&quot;:2,"
+        ));
         assert!(text.contains("&lt;\\&quot;&amp;&gt;") && text.contains("}\"><img alt=\"a quiz\"></div>"));
         assert!(!text.contains("nchwFigures.shapes = "));
     }

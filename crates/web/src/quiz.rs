@@ -48,7 +48,9 @@ pub fn check(_: &mut Module, attempt: Attempt) -> Result<Value> {
         Verdict::Right => ("right", "✓ Right.".to_string()),
         Verdict::Wrong if all == 1 => ("wrong", "✗ Not right yet.".to_string()),
         Verdict::Wrong => ("wrong", format!("✗ Not right yet. Right so far: {right} of {all}.")),
-        Verdict::Unclear => ("unclear", "This could not be read as an answer; it does not count.".to_string()),
+        Verdict::Unclear => {
+            ("unclear", "This could not be read as an answer; it does not count.".to_string())
+        }
     };
     let marks: Vec<Value> =
         graded.marks.iter().map(|mark| json!({"right": mark.right, "text": line(mark)})).collect();

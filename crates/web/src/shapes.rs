@@ -69,7 +69,10 @@ pub fn presets(_: &mut Module, _: Value) -> Result<Value> {
     let lecture = lecture.replace("; ", "\n").replace("\nbn", "; bn").replace("\nrelu", "; relu");
     let mut all = PRESETS.to_vec();
     all.insert(1, ("The lecture's network", "3x32x32", &lecture));
-    Ok(all.iter().map(|(name, input, layers)| json!({"name": name, "input": input, "layers": layers})).collect())
+    Ok(all
+        .iter()
+        .map(|(name, input, layers)| json!({"name": name, "input": input, "layers": layers}))
+        .collect())
 }
 
 /// The table as cells, the numbers that a figure draws, and the first mistake. Only the layers before a
@@ -205,8 +208,14 @@ mod tests {
     fn a_mistake_is_marked_where_it_is() {
         let mistake = |input: &str, layers: &str| ask(table, input, layers)["mistake"].clone();
         let found = mistake("3x32x32", "conv 8 3x3; cnov 4 3x3");
-        assert_eq!((&found["field"], &found["from"], &found["to"]), (&json!("layers"), &json!(12), &json!(16)));
-        assert_eq!(found["says"], json!(["line 1, column 13: there is no layer `cnov`: did you mean `conv`?"]));
+        assert_eq!(
+            (&found["field"], &found["from"], &found["to"]),
+            (&json!("layers"), &json!(12), &json!(16))
+        );
+        assert_eq!(
+            found["says"],
+            json!(["line 1, column 13: there is no layer `cnov`: did you mean `conv`?"])
+        );
         let found = mistake("3x3q2x32", "relu");
         assert_eq!((&found["field"], &found["from"]), (&json!("input"), &json!(2)));
         // Full-width characters are three bytes long, and one character.

@@ -1,7 +1,7 @@
 // Every layer of the lecture's network in the WebAssembly module, against PyTorch's numbers
 // (`layers.py` wrote them), and how long an image takes.
 //
-//     node crates/web/tests/layers.mjs crates/web/assets/nchw.wasm
+//     node crates/web/tests/layers.mjs crates/web/assets/net.wasm
 import fs from "node:fs";
 
 const folder = new URL("layers/", import.meta.url);
@@ -69,7 +69,8 @@ for (const [name, image] of values) {
     if (layer >= 0) {
       const room = module.exports.alloc(4 * 32 * 32 * 32);
       const shape = module.call("net_maps", { layer, to: room });
-      numbers = module.floats(room, shape.channels * shape.rows * shape.columns);
+      // A copy: the memory is used again after `free`.
+      numbers = module.floats(room, shape.channels * shape.rows * shape.columns).slice();
       module.exports.free(room);
     }
     let step = Math.ceil(numbers.length / 100);

@@ -64,7 +64,7 @@ enum Command {
     Mistakes,
     /// Build a searchable website of all notebooks in target/book/html
     Book,
-    /// Build the WebAssembly module of the interactive figures, crates/web/assets/nchw.wasm
+    /// Build the WebAssembly modules of the interactive figures, crates/web/assets/*.wasm
     Web,
     /// Test an assignment with nbgrader: release, submissions, grades
     Grading,

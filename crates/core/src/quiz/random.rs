@@ -13,11 +13,7 @@ pub const LEVELS: std::ops::RangeInclusive<u8> = 1..=4;
 ///
 /// # Errors
 /// If there is no such level.
-pub fn question(
-    seed: u64,
-    level: u8,
-    answer: impl Fn(&Question) -> Result<String>,
-) -> Result<Question> {
+pub fn question(seed: u64, level: u8, answer: impl Fn(&Question) -> Result<String>) -> Result<Question> {
     if !LEVELS.contains(&level) {
         return Err(Error::new(format!(
             "there is no level {level}: levels go from 1 (a layer as in the lecture) to 4 (two layers; use paper)"

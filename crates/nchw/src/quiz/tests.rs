@@ -285,7 +285,8 @@ fn the_arithmetic_and_libtorch_agree_on_random_questions() {
     use nchw_core::quiz::random::{arithmetic, question};
     for seed in 0..200 {
         let level = 1 + (seed % 4) as u8;
-        let (ours, torch) = (question(seed, level, arithmetic).unwrap(), random_question(seed, level).unwrap());
+        let (ours, torch) =
+            (question(seed, level, arithmetic).unwrap(), random_question(seed, level).unwrap());
         assert_eq!((&ours.text, &ours.answer), (&torch.text, &torch.answer));
     }
 }

@@ -10,12 +10,12 @@ mod explain;
 mod forward;
 mod lanes;
 mod maps;
-mod weights;
 #[cfg(test)]
 mod tests;
+mod weights;
 
-pub(crate) use calls::{explain, head, load, maps, show, switch};
 pub use calls::Explorer;
+pub(crate) use calls::{explain, head, load, maps, show, switch};
 pub use conv::Filters;
 pub use explain::{ChannelSum, Explanation, HeadSums, NormNumbers, Sight, Term, Window};
 pub use forward::{Linear, Net, NetLayer, Norm, Pass, Step};

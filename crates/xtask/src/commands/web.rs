@@ -1,4 +1,4 @@
-//! `cargo xtask web`: the WebAssembly module of the interactive figures.
+//! `cargo xtask web`: the WebAssembly modules of the interactive figures.
 
 use crate::setup::steps::rust_source;
 use crate::system::{files, run, tools};
@@ -8,39 +8,59 @@ use std::{fs, path::PathBuf, process::Command};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// The committed module, and the version of rustc that compiled it.
-fn committed() -> [PathBuf; 2] {
-    ["nchw.wasm", "rustc-version"].map(|name| paths::root().join("crates/web/assets").join(name))
+/// The modules: a feature of the crate each, so that a page carries only what its figures need.
+const MODULES: [&str; 3] = ["maps", "shapes", "net"];
+
+fn assets() -> PathBuf {
+    paths::root().join("crates/web/assets")
 }
 
-/// Builds the module and replaces the committed one.
+/// A committed module.
+fn committed(name: &str) -> PathBuf {
+    assets().join(name).with_extension("wasm")
+}
+
+/// The version of rustc that compiled the committed modules.
+fn version() -> PathBuf {
+    assets().join("rustc-version")
+}
+
+/// Builds the modules and replaces the committed ones.
 pub fn web() -> Result<()> {
-    let bytes = build()?;
-    let [module, version] = committed();
-    let unpacked = bytes.len() / 1000;
-    files::write(&module, bytes)?;
-    files::write(&version, tools::find()?.rust + "\n")?;
-    println!("{}: {unpacked} kB", module.display());
+    for name in MODULES {
+        let bytes = build(name)?;
+        println!("  {name}.wasm: {} kB", bytes.len() / 1000);
+        files::write(&committed(name), bytes)?;
+    }
+    files::write(&version(), tools::find()?.rust + "\n")?;
     check_answers()
 }
 
-/// Fails if the committed module is not what the source compiles to.
+/// Fails if a committed module is not what the source compiles to.
 pub fn check() -> Result<()> {
-    let [module, version] = committed();
-    let (ours, theirs) = (tools::find()?.rust, fs::read_to_string(version)?);
-    // Always built: the code must compile for WebAssembly with every version of rustc.
-    let built = build()?;
+    let (ours, theirs) = (tools::find()?.rust, fs::read_to_string(version())?);
+    let mut other = Vec::new();
+    for name in MODULES {
+        // Always built: the code must compile for WebAssembly with every version of rustc.
+        if build(name)? != fs::read(committed(name))? {
+            other.push(name);
+        }
+    }
     if ours != theirs.trim() {
         // Another compiler writes other bytes, so only the answers can be compared.
-        println!("  the module is from rustc {}, this is {ours}: compared by its answers", theirs.trim());
-    } else if built != fs::read(&module)? {
-        bail!("{} is not what its source compiles to: run `cargo xtask web` and commit it", module.display());
+        println!("  the modules are from rustc {}, this is {ours}: compared by their answers", theirs.trim());
+    } else if !other.is_empty() {
+        bail!(
+            "in {}, these are not what their source compiles to: {}; run `cargo xtask web` and commit them",
+            assets().display(),
+            other.join(", ")
+        );
     }
     check_answers()
 }
 
-/// Compiles the module. Its bytes do not depend on the folders of the course, of cargo and of Rust.
-fn build() -> Result<Vec<u8>> {
+/// Compiles a module. Its bytes do not depend on the folders of the course, of cargo and of Rust.
+fn build(name: &str) -> Result<Vec<u8>> {
     let tools = tools::find()?;
     if !rust_source::full_source(&tools.sysroot).is_dir() {
         bail!("the source of the standard library is missing: run `{}`", rust_source::add_source(&tools));
@@ -55,9 +75,19 @@ fn build() -> Result<Vec<u8>> {
     // The standard library is always compiled from its source, because rustup's copy would lead to other
     // bytes. Only nightly has this option.
     cargo
-        .args(["rustc", "--locked", "--quiet", "--profile", "web", "--package", "nchw-web", "--target", TARGET])
+        .args([
+            "rustc",
+            "--locked",
+            "--quiet",
+            "--profile",
+            "web",
+            "--package",
+            "nchw-web",
+            "--target",
+            TARGET,
+        ])
         // As an rlib, too, cargo would compile it without link-time optimisation: twice as large.
-        .args(["--crate-type", "cdylib"])
+        .args(["--crate-type", "cdylib", "--no-default-features", "--features", name])
         .arg("-Zbuild-std=std,panic_abort")
         .arg("--target-dir")
         .arg(&target)
@@ -70,12 +100,15 @@ fn build() -> Result<Vec<u8>> {
     fs::read(&module).with_context(|| format!("{} cannot be read", module.display()))
 }
 
-/// Compares the answers of the committed module with those of the same code on this machine, which
-/// `crates/web/tests/answers.rs` keeps in `answers.txt`.
+/// Compares the answers of the committed modules with those of the same code on this machine, which
+/// `crates/web/tests/answers.rs` keeps in `answers.txt`, and the layers of the network with PyTorch's.
 fn check_answers() -> Result<()> {
     if which::which("node").is_err() {
-        return skips::skip("the answers of the WebAssembly module: Node is not installed (Debian: apt-get install nodejs)");
+        return skips::skip(
+            "the answers of the WebAssembly modules: Node is not installed (Debian: apt-get install nodejs)",
+        );
     }
     let tests = paths::root().join("crates/web/tests");
-    run::run(Command::new("node").arg(tests.join("answers.mjs")).arg(&committed()[0]))
+    run::run(Command::new("node").arg(tests.join("answers.mjs")).arg(assets()))?;
+    run::run(Command::new("node").arg(tests.join("layers.mjs")).arg(committed("net")))
 }

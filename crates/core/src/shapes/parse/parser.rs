@@ -2,9 +2,7 @@
 
 use super::names::{OPTIONS, layer_named, normal, option_named};
 use super::pytorch;
-use super::words::{
-    Span, Word, characters, half_width, is_arrow, is_gap, loose, pointed, statements, words,
-};
+use super::words::{Span, Word, characters, half_width, is_arrow, is_gap, loose, pointed, statements, words};
 use crate::shapes::layer::{Layer, Op};
 use crate::shapes::shape::{Pair, number};
 use crate::text::distance;

@@ -17,7 +17,8 @@ pub(in crate::shapes) fn pointed(text: &str, (from, to): Span, message: &str) ->
     let column = text[start..from].chars().count() + 1;
     let blank = " ".repeat(width(&text[start..from]));
     let carets = "^".repeat(width(&text[from..to]).max(1));
-    let error = Error::new(format!("line {number}, column {column}: {message}\n  {shown}\n  {blank}{carets}"));
+    let error =
+        Error::new(format!("line {number}, column {column}: {message}\n  {shown}\n  {blank}{carets}"));
     error.at(characters(text, (from, to)))
 }
 
