@@ -43,7 +43,7 @@ ADDED = """fn added(maps: &Tensor) -> Result<Tensor> {
     Ok(maps.f_sum_dim_intlist([1].as_slice(), false, Kind::Float)?)
     // END SOLUTION
 }"""
-ADDED_TEST = """assert!(exercise("07-1").check_function(added)?.is_right());
+ADDED_TEST = """assert!(exercise("07-3").check_function(added)?.is_right());
 // BEGIN HIDDEN TESTS
 assert_eq!(added(&Tensor::ones([2, 5, 3, 4], (Kind::Float, Device::Cpu)))?.size(), [2, 3, 4]);
 // END HIDDEN TESTS"""

@@ -27,6 +27,24 @@ fn function(id: &str, yours: impl Fn(&Tensor) -> Tensor) -> Checked {
     exercise(id).check_function(|input| Ok(yours(input))).unwrap()
 }
 
+/// Exercises are also named outside of their notebooks, where an id can come to mean another exercise.
+#[test]
+fn docs_and_the_assignment_check_each_exercise_as_it_asks() {
+    let mut found = 0;
+    for file in ["README.md", "docs/classroom.md", "crates/xtask/python/grading.py"] {
+        let path = format!("{}/../../{file}", env!("CARGO_MANIFEST_DIR"));
+        let text = std::fs::read_to_string(path).unwrap();
+        for call in text.split("exercise(\"").skip(1) {
+            let Some((id, rest)) = call.split_once("\").check") else { continue };
+            let task = tasks().unwrap().iter().find(|task| task.id == id);
+            let is_function = matches!(task.unwrap().goal, Goal::Function(_));
+            assert_eq!(rest.starts_with("_"), is_function, "{file}: {id}");
+            found += 1;
+        }
+    }
+    assert!(found >= 4, "{found}");
+}
+
 /// An exercise that the course does not have, with this goal.
 fn new(goal: &str) -> Result<Exercise> {
     let text =
