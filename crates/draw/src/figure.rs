@@ -66,8 +66,7 @@ pub const PIXEL_RATIO: u32 = 2;
 const SLIDE: [u32; 3] = [1920, 1080, 40];
 
 impl Figure {
-    /// A still figure. Colours are rounded by at most 2 of 255 if they then fit into a palette; photos are
-    /// stored exactly.
+    /// A still figure. Colours are rounded by at most 2 of 255, unless they fit into a palette as they are.
     ///
     /// `alt` describes the figure for readers who cannot see it; `text` is the content in words or numbers,
     /// for a terminal.
@@ -232,8 +231,8 @@ fn changed(before: &Pixels, after: &Pixels) -> [u32; 4] {
 /// How the pixels of a figure are encoded.
 ///
 /// Most colours of a drawing are at the edges of letters. Rounded to fit into a palette, they need a third of
-/// the space. A still image is rounded by less than the eye can see, or stored exactly if this is not enough,
-/// as with photos. Frames of an animation are rounded further.
+/// the space; photos then need two thirds. A still image is rounded by less than the eye can see. Frames of an
+/// animation are rounded further.
 ///
 /// A quantiser such as `color_quant` or `quantette` does not replace this: it chooses the colours that are best
 /// on average, so that single colours may change visibly. Rounding has a bound, keeps all colours where
@@ -265,7 +264,7 @@ impl Colours {
                 return Colours { step, palette: Some(palette) };
             }
         }
-        Colours { step: if animated { 8 } else { 1 }, palette: None }
+        Colours { step: if animated { 8 } else { 4 }, palette: None }
     }
 
     /// The transparency chunk of the PNG file: the last entry of the palette, or the transparent colour.
@@ -378,9 +377,9 @@ mod tests {
     }
 
     #[test]
-    fn drawings_get_a_palette_and_photos_are_kept_exactly() {
+    fn drawings_get_a_palette_and_photos_are_rounded() {
         // 256 colours fit exactly; 900 fit when rounded by at most 2; 9000 never fit.
-        for (count, colour, error) in [(256, Indexed, 0), (900, Indexed, 2), (9000, Rgb, 0)] {
+        for (count, colour, error) in [(256, Indexed, 0), (900, Indexed, 2), (9000, Rgb, 2)] {
             let image = shades(count);
             let figure = Figure::still(&image, "", "").unwrap();
             assert_eq!(colour_type(&figure), colour, "{count}");

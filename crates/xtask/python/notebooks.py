@@ -9,7 +9,8 @@ Tags of a code cell (```rust tags=["figure"]):
   stderr    may write to stderr
   varies    its output differs from run to run (times, or what the machine has)
   exercise  is for the learner to solve: it contains `your_turn("ID")`, and `fails` with the message of `your_turn`
-  answer    answers the guess in the text above it (`**Guess`): readers unfold its output with "Show the answer"
+  live      shows an interactive figure that is too large to publish: only its still figure is
+  answer    answers the guess in the text above it (`**Guess`): readers unfold its output with "Show the output"
 
 The solutions of NAME's exercises are in `notebooks/solutions/NAME.md`, one cell each. They run after the notebook's
 last cell, in the same kernel, and the check in each of them must report that the solution is right. They are not
@@ -24,10 +25,12 @@ import html
 import itertools
 import logging
 import re
+import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from html.parser import HTMLParser
+from pathlib import Path
 
 import jupytext
 import nbformat
@@ -44,14 +47,16 @@ logging.getLogger("jupytext").setLevel(logging.WARNING)
 KERNEL = {"kernelspec": {"display_name": "Rust (nchw)", "language": "rust", "name": "nchw"},
           "language_info": {"codemirror_mode": "rust", "file_extension": ".rs", "mimetype": "text/rust", "name": "Rust",
                             "pygment_lexer": "rust", "version": ""}}
-TAGS = {"figure", "fails", "stderr", "varies", "exercise", "answer"}
+TAGS = {"figure", "fails", "stderr", "varies", "exercise", "answer", "live"}
 GUESS = "**Guess"
 # Seconds for one cell; the slowest cells train a network.
 LIMIT = 400
-# Bytes of a published notebook. Notebook 07 shows some 300 photos of 32 x 32 pixels, which cannot be compressed.
-MAX_SIZE = 5_200_000
+# Bytes of a published notebook.
+MAX_SIZE = 3_500_000
 WIDTH = re.compile(r'<img [^>]*width="(\d+)"')
-SHOW = "Show the answer"
+# The still figure of an interactive one.
+STILL = re.compile(r"<img [^>]*>")
+SHOW = "Show the output"
 # The bytes of a figure, which differ between machines.
 BYTES = re.compile(r'src="data:image/png;base64,[^"]*"')
 # The part of an id in a quiz form that makes it unique on a page.
@@ -284,9 +289,15 @@ def publish(notebook):
     first, only the HTML is kept, folded.
     """
     for cell in notebook.cells:
+        if "live" in cell.metadata.get("tags", []):
+            for output in cell.outputs:
+                output.data["text/html"] = STILL.search(output.data["text/html"])[0]
         if "answer" in cell.metadata.get("tags", []) and cell.outputs:
             cell.outputs = [folded(cell.outputs)]
     for output in (o for cell in notebook.cells for o in cell.get("outputs", [])):
+        if output.output_type == "error":
+            # evcxr's colours are for white pages: on a dark one, the marked words could not be read.
+            output.traceback = [strip_ansi(line) for line in output.traceback]
         data = output.get("data", {})
         if "image/png" in data and alts(output):
             output.metadata["image/png"] = {"alt": alts(output)[0], "width": int(WIDTH.search(data["text/html"])[1])}
@@ -357,8 +368,18 @@ def write(notebook, root, path):
     generated.write(root, path, text.rstrip("\n") + "\n")
 
 
-def perform(root, name, check):
-    """Builds and runs one notebook, then writes it or compares it; returns the notebook and its times."""
+def smaller(notebook, python):
+    """The notebook with its figures in fewer bytes; `python` is the Python that has oxipng."""
+    done = subprocess.run([python, "-m", "smaller"], cwd=Path(__file__).parent, input=nbformat.writes(notebook),
+                          stdout=subprocess.PIPE, text=True, encoding="utf-8", check=True)
+    return nbformat.reads(done.stdout, as_version=4)
+
+
+def perform(root, name, check, python=None):
+    """Builds and runs one notebook, then writes it or compares it; returns the notebook and its times.
+
+    The Python that has oxipng makes the notebook smaller before it is written.
+    """
     folder = root / "notebooks"
     notebook = build((folder / "src" / f"{name}.md").read_text(encoding="utf-8"), name)
     require_first_cell(notebook)
@@ -373,19 +394,22 @@ def perform(root, name, check):
     times = run(notebook, folder, solutions=solutions)
     publish(notebook)
     require_no_path(notebook, root)
-    require_light(notebook)
     nbformat.validate(notebook)
     if check:
-        require_fresh(nbformat.read(published, as_version=4), notebook)
+        old = nbformat.read(published, as_version=4)
+        require_light(old)
+        require_fresh(old, notebook)
     else:
+        notebook = smaller(notebook, python) if python else notebook
+        require_light(notebook)
         write(notebook, root, published)
     return notebook, times
 
 
-def attempt(name, check):
+def attempt(name, python):
     """Performs one notebook; returns whether it succeeded, and a line about it."""
     try:
-        notebook, (first, total) = perform(ROOT, name, check)
+        notebook, (first, total) = perform(ROOT, name, not python, python)
     except (Failure, generated.Edited) as failure:
         advice = f"\n        update it: cargo xtask notebooks {name}" if str(failure).startswith("stale") else ""
         return False, f"  FAIL  {name:<20}{strip_ansi(str(failure))}{advice}"
@@ -409,14 +433,14 @@ def chosen(folder, names):
 
 def main():
     parser = argparse.ArgumentParser(prog="cargo xtask notebooks")
-    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--publish", metavar="PYTHON", help="write the notebooks; the Python has oxipng")
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
     folder, failed = ROOT / "notebooks", 0
     # Most of the time, a notebook waits for one compiler: two at once take little more than half the time. The
     # outputs that are published are those of a machine with nothing else to do.
-    with ProcessPoolExecutor(2 if arguments.check else 1) as pool:
-        for succeeded, line in pool.map(attempt, chosen(folder, arguments.names), itertools.repeat(arguments.check)):
+    with ProcessPoolExecutor(1 if arguments.publish else 2) as pool:
+        for succeeded, line in pool.map(attempt, chosen(folder, arguments.names), itertools.repeat(arguments.publish)):
             failed += not succeeded
             print(line, flush=True)
     if not arguments.names:

@@ -1,7 +1,11 @@
 """Tests of the notebook checker: it reports every kind of broken notebook, with the cell."""
 
+import base64
+import os
+import struct
 import tempfile
 import unittest
+import zlib
 from pathlib import Path
 from unittest import mock
 
@@ -99,10 +103,18 @@ class AnswerTest(unittest.TestCase):
         self.assertEqual([o.output_type for o in other.outputs], ["stream", "display_data"])
         self.assertEqual(len(answer.outputs), 1)
         shown = answer.outputs[0].data["text/html"]
-        self.assertRegex(shown, "(?s)^<details><summary>Show the answer</summary>.*is 42 &lt;.*<img .*</details>$")
+        self.assertRegex(shown, "(?s)^<details><summary>Show the output</summary>.*is 42 &lt;.*<img .*</details>$")
         self.assertNotIn("image/png", answer.outputs[0].data)
         self.assertNotIn("42", answer.outputs[0].data["text/plain"])
         self.assertEqual(notebooks.alts(answer.outputs[0]), ["an edge"])
+
+    def test_of_a_large_interactive_figure_only_the_still_one_is_published(self):
+        notebook = built((' tags=["figure", "live"]', "net.play(&photo)?"))
+        still = '<img src="data:image/png;base64,AAAA" alt="a cat">'
+        html = f'<div class="nchw-play" data-options="{{}}">{still}</div><style>p {{}}</style><script>"large"</script>'
+        notebook.cells[2].outputs = [result({"text/html": html, "text/plain": "a cat"})]
+        notebooks.publish(notebook)
+        self.assertEqual(notebook.cells[2].outputs[0].data["text/html"], still)
 
     def test_no_published_notebook_shows_an_answer(self):
         for path in sorted(NOTEBOOKS.glob("*.ipynb")):
@@ -113,7 +125,7 @@ class AnswerTest(unittest.TestCase):
                     with self.subTest(cell.id):
                         (output,) = cell.outputs
                         self.assertEqual(sorted(output.data), ["text/html", "text/plain"])
-                        self.assertTrue(output.data["text/html"].startswith("<details><summary>Show the answer"))
+                        self.assertTrue(output.data["text/html"].startswith("<details><summary>Show the output"))
 
 
 class ExerciseTest(unittest.TestCase):
@@ -252,8 +264,37 @@ class StaleTest(unittest.TestCase):
         notebooks.require_light(notebook)
         for cell, size in zip(notebook.cells[2:], (1, notebooks.MAX_SIZE)):
             cell.outputs = [nbformat.v4.new_output("display_data", data={"image/png": size * "A"})]
-        with self.assertRaisesRegex(Failure, r"has 5\.2 MB, more than .* the largest cell, 5\.2 MB, is cell 4 \(`y`\)"):
+        with self.assertRaisesRegex(Failure, r"has 3\.5 MB, more than .* the largest cell, 3\.5 MB, is cell 4 \(`y`\)"):
             notebooks.require_light(notebook)
+
+
+class SmallerTest(unittest.TestCase):
+    def png(self, *more):
+        """120 x 80 pixels in RGB, all grey, stored with little compression; `more` are further chunks."""
+        rows = b"".join(b"\0" + bytes(3 * [y + x // 10 & 255 for x in range(120)]) for y in range(80))
+        header = struct.pack(">IIBBBBB", 120, 80, 8, 2, 0, 0, 0)
+        chunks = [(b"IHDR", header), *more, (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b"")]
+        data = b"".join(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+                        for kind, data in chunks)
+        return base64.b64encode(b"\x89PNG\r\n\x1a\n" + data).decode()
+
+    def test_figures_are_stored_in_fewer_bytes_and_nothing_else_changes(self):
+        still, moving = self.png(), self.png((b"acTL", struct.pack(">II", 1, 0)))
+        notebook = built("x", "y")
+        html = '<details><img src="data:image/png;base64,{}" alt="a &amp; b"></details>'
+        for cell, image in zip(notebook.cells[2:], (still, moving)):
+            data = {"image/png": image, "text/html": html.format(image), "text/plain": "grey"}
+            cell.outputs = [nbformat.v4.new_output("display_data", data=data), stream("stdout", "42\n")]
+        small = notebooks.smaller(notebook, os.environ["NCHW_PUBLISH_PYTHON"])
+        one, two = (cell.outputs[0].data for cell in small.cells[2:])
+        self.assertLess(len(one["image/png"]), 0.8 * len(still))
+        signature_and_size = [base64.b64decode(image)[:24] for image in (one["image/png"], still)]
+        self.assertEqual(*signature_and_size)
+        self.assertEqual(one["text/html"], html.format(one["image/png"]))
+        self.assertEqual(two["image/png"], moving)
+        for cell, image in zip(small.cells[2:], (still, moving)):
+            cell.outputs[0].data.update({"image/png": image, "text/html": html.format(image)})
+        self.assertEqual(small, notebook)
 
 
 class JudgeTest(unittest.TestCase):

@@ -9,13 +9,14 @@ use walkdir::WalkDir;
 
 /// The folders that commands make in a clone, and files that identify older ones, which have no mark.
 /// `.nchw` is the last, because it contains set-up's lock.
-const FOLDERS: [(&str, &[&str]); 9] = [
+const FOLDERS: [(&str, &[&str]); 10] = [
     (".venv", &["share/jupyter/kernels/nchw"]),
     (".venv-bench", &["stamp"]),
     (".venv-book", &["stamp"]),
     (".venv-browser", &["stamp"]),
     (".venv-grading", &["stamp"]),
     (".venv-lint", &["stamp"]),
+    (".venv-publish", &["stamp"]),
     ("target", &[CARGO]),
     ("test-artifacts", &["jupyterlab.log"]),
     (".nchw", &["steps"]),

@@ -8,7 +8,7 @@ const WIDTH: f64 = 150.0;
 const PAGE: f64 = 940.0;
 /// How many pixels are drawn for one of the image, along each axis.
 /// More would look the same, and fill the notebook: noise cannot be compressed.
-const SMOOTH: usize = 3;
+const SMOOTH: usize = 2;
 
 impl Maximised {
     /// Draws a column for each channel: the noise, the image after some steps, and the image at the end, each with
