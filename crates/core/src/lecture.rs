@@ -13,6 +13,9 @@ use std::collections::HashMap;
 
 /// The number of classes.
 pub const CLASSES: i64 = 10;
+/// The classes of CIFAR-10, in the order of their labels.
+pub const CIFAR10_NAMES: [&str; CLASSES as usize] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 /// The rows and columns of the images that the head has weights for.
 pub const SIDE: i64 = 32;
 /// What batch normalisation adds to the variance before the square root.

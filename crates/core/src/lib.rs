@@ -8,6 +8,7 @@ pub mod colour;
 pub mod error;
 pub mod grid;
 pub mod html;
+pub mod kernels;
 pub mod lecture;
 pub mod quiz;
 pub mod random;

@@ -9,11 +9,16 @@ function nchwCompile(name) {
     if (typeof DecompressionStream === "undefined" || typeof WebAssembly === "undefined") {
       throw new Error("this browser is too old for interactive figures: they need one of 2023 or newer");
     }
-    const packed = Uint8Array.from(atob(NCHW_MODULES[name]), (letter) => letter.charCodeAt(0));
-    const plain = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return WebAssembly.compile(await new Response(plain).arrayBuffer());
+    return WebAssembly.compile(await nchwUnpack(NCHW_MODULES[name]));
   })();
   return nchwCompiled[name];
+}
+
+// The bytes that were compressed with gzip and written as base64.
+function nchwUnpack(text) {
+  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const plain = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(plain).arrayBuffer();
 }
 
 // A module of its own for one figure.

@@ -1,6 +1,7 @@
 // Starts the figures of a page, and what all figures use to build themselves.
 
-// The figures by name. A figure is a function (root, module, options) that fills the element `root`.
+// The figures by name. A figure is a function (root, module, options) that fills the element `root`;
+// it may be async.
 const nchwFigures = {};
 
 // Counts elements that labels and descriptions refer to, over all figures of the page.
@@ -69,13 +70,17 @@ function nchwArrow(event) {
 // what the element shows remains: the still figure.
 async function nchwPlay(element, name, options = {}) {
   const root = nchwElement("div", { class: "nchw-figure" });
-  // Keys that are typed into the figure must not trigger the notebook's shortcuts.
-  root.addEventListener("keydown", (event) => event.stopPropagation());
-  root.setAttribute("data-lm-suppress-shortcuts", "true");
+  // Keys that are typed into the figure must not trigger the notebook's shortcuts; Ctrl+S still saves it.
+  const isShortcut = (event) => event.ctrlKey || event.metaKey;
+  root.addEventListener("keydown", (event) => isShortcut(event) || event.stopPropagation());
+  // JupyterLab asks this attribute before the key arrives here.
+  window.addEventListener("keydown", (event) => {
+    if (root.contains(event.target)) root.toggleAttribute("data-lm-suppress-shortcuts", !isShortcut(event));
+  }, true);
   try {
     const figure = nchwFigures[name];
     if (figure === undefined) throw new Error(`there is no figure "${name}"`);
-    figure(root, await nchwLoadModule(NCHW_MODULE_OF[name]), options);
+    await figure(root, await nchwLoadModule(NCHW_MODULE_OF[name]), options);
     element.replaceChildren(root);
     element.dataset.ready = "yes";
   } catch (error) {
@@ -86,12 +91,16 @@ async function nchwPlay(element, name, options = {}) {
   }
 }
 
-// Starts all figures on the page that this script can start and that have not started.
-function nchwStart() {
+// Starts all figures on the page that this script can start and that have not started. JupyterLab runs the script
+// of a saved output before the output is on the page; therefore it looks for figures during the first minute.
+function nchwStart(seconds = 60) {
+  let found = false;
   for (const element of document.querySelectorAll(".nchw-play:not([data-ready])")) {
     const { figure, options } = element.dataset;
     if (nchwFigures[figure] === undefined) continue;
+    found = true;
     element.dataset.ready = "loading";
     nchwPlay(element, figure, JSON.parse(options || "{}"));
   }
+  if (!found && seconds > 0) setTimeout(() => nchwStart(seconds - 0.2), 200);
 }

@@ -1,10 +1,14 @@
 //! Everything that a script can ask the module for.
 
+#[cfg(feature = "maps")]
+use crate::filter;
 use crate::module::Module;
 #[cfg(feature = "net")]
 use crate::net;
 #[cfg(any(feature = "maps", feature = "net"))]
-use crate::paint;
+use crate::{paint, photo};
+#[cfg(feature = "maps")]
+use crate::{pool, window};
 #[cfg(feature = "shapes")]
 use crate::{quiz, shapes};
 use nchw_core::{Error, Result};
@@ -30,6 +34,25 @@ const CALLS: &[&[Call]] = &[
     &[
         ("paint", |module, request| call(module, request, paint::paint)),
         ("colours", |module, request| call(module, request, paint::colours)),
+        ("photo_planes", |module, request| call(module, request, photo::planes)),
+    ],
+    #[cfg(feature = "maps")]
+    &[
+        ("filter_presets", |module, request| call(module, request, filter::presets)),
+        ("filter_change", |module, request| call(module, request, filter::change)),
+        ("filter_map", |module, request| call(module, request, filter::map)),
+        ("filter_window", |module, request| call(module, request, filter::window)),
+    ],
+    #[cfg(feature = "maps")]
+    &[
+        ("window", |module, request| call(module, request, window::show)),
+        ("window_at", |module, request| call(module, request, window::at)),
+        ("window_uses", |module, request| call(module, request, window::uses)),
+        ("window_presets", |module, request| call(module, request, window::presets)),
+        ("pool", |module, request| call(module, request, pool::show)),
+        ("pool_at", |module, request| call(module, request, pool::at)),
+        ("pool_under", |module, request| call(module, request, pool::under)),
+        ("pool_presets", |module, request| call(module, request, pool::presets)),
     ],
     #[cfg(feature = "shapes")]
     &[
@@ -42,8 +65,10 @@ const CALLS: &[&[Call]] = &[
     ],
     #[cfg(feature = "net")]
     &[
+        ("net_photo", |module, request| call(module, request, net::photo)),
         ("net_load", |module, request| call(module, request, net::load)),
         ("net_show", |module, request| call(module, request, net::show)),
+        ("net_paint", |module, request| call(module, request, net::paint)),
         ("net_maps", |module, request| call(module, request, net::maps)),
         ("net_explain", |module, request| call(module, request, net::explain)),
         ("net_head", |module, request| call(module, request, net::head)),

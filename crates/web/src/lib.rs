@@ -12,6 +12,10 @@
 mod calls;
 #[cfg(target_arch = "wasm32")]
 mod exports;
+#[cfg(feature = "maps")]
+mod filter;
+#[cfg(any(feature = "maps", feature = "net"))]
+mod lanes;
 mod memory;
 mod module;
 #[cfg(feature = "net")]
@@ -20,13 +24,23 @@ pub mod net;
 mod page;
 #[cfg(any(feature = "maps", feature = "net"))]
 mod paint;
+#[cfg(any(feature = "maps", feature = "net"))]
+mod photo;
+#[cfg(feature = "maps")]
+mod pool;
 #[cfg(feature = "shapes")]
 mod quiz;
 #[cfg(feature = "shapes")]
 mod shapes;
+#[cfg(feature = "maps")]
+mod window;
 
 pub use calls::answer;
+#[cfg(all(feature = "maps", not(target_arch = "wasm32")))]
+pub use filter::{LabFilter, Photo};
 pub use memory::Memory;
 pub use module::Module;
+#[cfg(all(feature = "net", not(target_arch = "wasm32")))]
+pub use net::ABOUT_SHIPPED;
 #[cfg(not(target_arch = "wasm32"))]
-pub use page::{Figure, fragment, page};
+pub use page::{Figure, fragment, is_page, page};

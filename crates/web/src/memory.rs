@@ -46,6 +46,22 @@ impl Memory {
         self.buffers.get_mut(&address).map(Vec::as_mut_slice).ok_or_else(|| none(address))
     }
 
+    /// Takes a buffer out, so that a call can write to it while it reads others. [`Memory::put`] must follow:
+    /// until then, the buffer is unknown.
+    ///
+    /// # Errors
+    /// If no buffer has this address.
+    #[cfg(any(feature = "maps", feature = "net"))]
+    pub(crate) fn take(&mut self, address: usize) -> Result<Vec<f32>> {
+        self.buffers.remove(&address).ok_or_else(|| none(address))
+    }
+
+    /// Puts a buffer back, under the same address.
+    #[cfg(any(feature = "maps", feature = "net"))]
+    pub(crate) fn put(&mut self, mut buffer: Vec<f32>) {
+        self.buffers.insert(buffer.as_mut_ptr() as usize, buffer);
+    }
+
     /// The first bytes of a buffer.
     ///
     /// # Errors
@@ -85,6 +101,10 @@ mod tests {
         assert_eq!(memory.floats(a).unwrap(), [1.0, 2.0]);
         assert_eq!(memory.bytes(a, 4).unwrap(), 1f32.to_ne_bytes());
         assert!(memory.bytes(a, 9).unwrap_err().to_string().contains("expected a buffer of 9 bytes, got 8"));
+        let taken = memory.take(a).unwrap();
+        assert!(memory.take(a).is_err());
+        memory.put(taken);
+        assert_eq!(memory.floats(a).unwrap(), [1.0, 2.0]);
         memory.free(a);
         assert!(memory.floats(a).unwrap_err().to_string().contains("no buffer at address"));
         assert!(memory.alloc(usize::MAX).is_none());

@@ -21,7 +21,7 @@ pub(crate) struct Paint {
 }
 
 /// A palette, as scripts name it.
-#[derive(Clone, Copy, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Name {
     Grey,
@@ -33,7 +33,7 @@ pub(crate) enum Name {
 }
 
 impl Name {
-    fn palette(self) -> Palette {
+    pub(crate) fn palette(self) -> Palette {
         match self {
             Name::Grey => Palette::Grey,
             Name::Sequential => Palette::Sequential,
@@ -63,15 +63,41 @@ pub(crate) fn paint(module: &mut Module, ask: Paint) -> Result<Painted> {
     });
     let palette = name.palette();
     let range = ask.range.map_or_else(|| palette.clear_range(values), |[low, high]| (low, high));
-    let colours: Vec<u8> = values
-        .iter()
-        .flat_map(|value| {
-            let [red, green, blue] = palette.rgb(*value, range);
-            [red, green, blue, 255]
-        })
-        .collect();
+    let mut colours = vec![0; 4 * values.len()];
+    fill(palette, values, range, &mut colours);
     module.memory.bytes_mut(ask.rgba, colours.len())?.copy_from_slice(&colours);
     Ok(Painted { palette: name, range: [range.0, range.1] })
+}
+
+/// Writes the colours of numbers: red, green, blue and 255 of each.
+pub(crate) fn fill(palette: Palette, values: &[f32], range: (f32, f32), rgba: &mut [u8]) {
+    let (pixels, _) = rgba.as_chunks_mut();
+    if matches!(palette, Palette::Grey | Palette::Tint(_)) {
+        for (pixel, value) in pixels.iter_mut().zip(values) {
+            *pixel = opaque(palette.rgb(*value, range));
+        }
+        return;
+    }
+    // These two palettes have 129 colours, and computing one takes long: without the table, a photo of
+    // 214 × 320 took 15 ms instead of 3.
+    let table: [[u8; 4]; 129] =
+        std::array::from_fn(|step| opaque(palette.rgb(step as f32 / 128.0, (0.0, 1.0))));
+    let [low, high] = [range.0, range.1].map(f64::from);
+    let scale = if high > low { 128.0 / (high - low) } else { 0.0 };
+    for (pixel, value) in pixels.iter_mut().zip(values) {
+        let step = ((f64::from(*value) - low) * scale).clamp(0.0, 128.0) + 0.5;
+        // The step of NaN is NaN, which as an index is 0.
+        *pixel = if value.is_nan() { opaque(palette.rgb(*value, range)) } else { table[step as usize % 129] };
+    }
+}
+
+fn opaque([red, green, blue]: [u8; 3]) -> [u8; 4] {
+    [red, green, blue, 255]
+}
+
+/// A colour for a style sheet.
+pub(crate) fn css([red, green, blue]: [u8; 3]) -> String {
+    format!("rgb({red},{green},{blue})")
 }
 
 /// `{"call": "colours", "values": [0.5, -1], "palette": "signed", "range": [-1, 1]}`: the colours of a few
@@ -92,12 +118,31 @@ pub(crate) struct Colour {
 
 pub(crate) fn colours(_: &mut Module, ask: Colours) -> Result<Vec<Colour>> {
     let palette = ask.palette.palette();
-    let css = |[red, green, blue]: [u8; 3]| format!("rgb({red},{green},{blue})");
     let colour = |value: &f32| {
         let rgb = palette.rgb(*value, (ask.range[0], ask.range[1]));
         Colour { paper: css(rgb), ink: css(readable_on(rgb)) }
     };
     Ok(ask.values.iter().map(colour).collect())
+}
+
+/// A number in a cell of a small matrix: its text, and CSS colours of the cell and of the text.
+#[cfg(feature = "maps")]
+#[derive(Serialize)]
+pub(crate) struct Cell {
+    pub(crate) text: String,
+    paper: String,
+    ink: String,
+}
+
+/// The cells of these numbers, on a scale from `low` to `high`.
+#[cfg(feature = "maps")]
+pub(crate) fn cells(values: &[f32], palette: Palette, (low, high): (f32, f32)) -> Vec<Cell> {
+    let css = |[red, green, blue]: [u8; 3]| format!("#{red:02x}{green:02x}{blue:02x}");
+    let cell = |value: &f32| {
+        let rgb = palette.rgb(*value, (low, high));
+        Cell { text: nchw_core::text::number(*value), paper: css(rgb), ink: css(readable_on(rgb)) }
+    };
+    values.iter().map(cell).collect()
 }
 
 #[cfg(test)]
@@ -126,6 +171,21 @@ mod tests {
             .collect();
         assert_eq!(module.memory.bytes(rgba, 16).unwrap(), expected);
         assert_eq!(expected[12..], [255, 0, 255, 255]);
+    }
+
+    #[test]
+    fn many_numbers_are_painted_like_one() {
+        let values: Vec<f32> =
+            (-300..300).map(|n| n as f32 / 100.0).chain([f32::INFINITY, 1e-20, -0.0]).collect();
+        for palette in [Palette::Signed, Palette::Sequential, Palette::Grey, Palette::Tint(TINTS[1])] {
+            for range in [(-2.0, 2.0), (0.0, 1.7), (0.5, 0.5), (-f32::MAX, f32::MAX)] {
+                let mut rgba = vec![0; 4 * values.len()];
+                fill(palette, &values, range, &mut rgba);
+                for (value, found) in values.iter().zip(rgba.chunks_exact(4)) {
+                    assert_eq!(found, opaque(palette.rgb(*value, range)), "{palette:?} {range:?} {value}");
+                }
+            }
+        }
     }
 
     #[test]

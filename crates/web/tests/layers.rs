@@ -1,5 +1,7 @@
 //! Every layer of the lecture's network against PyTorch's numbers (`layers.py` wrote them).
 
+#![allow(clippy::unwrap_used)] // a panic fails the test
+
 use nchw_web::net::{Net, Pass};
 use safetensors::SafeTensors;
 use std::{collections::BTreeSet, path::PathBuf};

@@ -126,6 +126,33 @@ impl Row {
         Explanation(format!("{head}\n{body}"))
     }
 
+    /// The formula for the rows and columns of the output with all options of a convolution, or with the stride
+    /// of a pooling layer, also where they are 1 or 0; then with the numbers for the rows, and for the columns.
+    /// Below the numbers is what the rounding discards. `None` if no window moves.
+    ///
+    /// ```
+    /// use nchw::shapes::max_pool;
+    /// let [formula, rows, _] = max_pool(2).on([3, 7, 8])?.explain_sizes().unwrap();
+    /// assert_eq!(formula.to_string(), "H' = floor((H - kernel) / stride) + 1");
+    /// assert!(rows.to_string().starts_with("H' = floor((7 - 2) / 2) + 1 = floor(5 / 2) + 1 = 3\n"));
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn explain_sizes(&self) -> Option<[Explanation; 3]> {
+        let [h, w] = self.slides.as_ref().filter(|_| self.layer.op != Op::ConvTranspose)?;
+        let convolves = self.layer.op.convolves();
+        let used = Shown::of(&[*h, *w]);
+        let shown =
+            Shown { stride: true, padding: convolves || used.padding, dilation: convolves || used.dilation };
+        let round = if self.layer.ceil { "ceil" } else { "floor" };
+        let formula = shown.window("H", "2*padding", "dilation", "kernel", "stride", round);
+        let numbers = |slide: &Slide| {
+            let lines = slide.lines(shown);
+            let lines: Vec<&str> = lines.lines().map(str::trim).collect();
+            Explanation(lines.join("\n").replacen(" =", "' =", 1))
+        };
+        Some([Explanation(format!("H' = {formula}")), numbers(h), numbers(w)])
+    }
+
     /// Which sizes of the weight you choose, and which the input determines.
     pub fn explain_weight(&self) -> Explanation {
         let Layer { op, out, kernel, .. } = self.layer;

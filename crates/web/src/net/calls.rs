@@ -22,7 +22,7 @@ impl Explorer {
         self.net.as_ref().ok_or_else(|| Error::new("there is no network yet: `net_load` comes first"))
     }
 
-    fn both(&mut self) -> Result<(&Net, &mut Pass)> {
+    pub(crate) fn both(&mut self) -> Result<(&Net, &mut Pass)> {
         self.net()?;
         let pass = self.pass.as_mut();
         let pass = pass.ok_or_else(|| Error::new("there is no image yet: `net_show` comes first"))?;

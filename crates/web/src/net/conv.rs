@@ -1,9 +1,7 @@
 //! A 3 × 3 convolution of one image, fast enough to follow a camera.
 
-use super::{
-    lanes::{LANES, Lanes, add, lanes, numbers},
-    maps::Maps,
-};
+use super::maps::Maps;
+use crate::lanes::{LANES, Lanes, add, lanes, numbers};
 
 /// How many neighbouring columns are computed together, so that each weight is read once for all of them.
 const COLUMNS: usize = 4;

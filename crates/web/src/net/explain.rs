@@ -36,6 +36,8 @@ pub struct Explanation {
     pub rest: f32,
     /// The input channels with the largest sums of products, regardless of sign.
     pub channels: Vec<ChannelSum>,
+    /// The sum of the products of all other channels.
+    pub others: f32,
     /// The numbers of a batch normalisation.
     pub norm: Option<NormNumbers>,
     /// The parts of all earlier outputs that the value depends on, from the layer before to the image.
@@ -220,6 +222,7 @@ impl Pass {
             sums.retain(|(_, index)| terms.first().is_some_and(|term| term.channel == *index));
         }
         sums.sort_by(|(a, _), (b, _)| b.abs().total_cmp(&a.abs()));
+        let others: f64 = sums.iter().skip(most).map(|(sum, _)| sum).sum();
         let channels = sums.into_iter().take(most).map(|(sum, index)| {
             let positions = || (0..KERNEL).flat_map(|line| (0..KERNEL).map(move |position| [line, position]));
             let weights = kernel.map(|filters| {
@@ -252,6 +255,7 @@ impl Pass {
             terms,
             rest: (all - shown) as f32,
             channels,
+            others: others as f32,
             norm,
             path: self.path(net, layer, [channel, row, column])?,
         })

@@ -113,6 +113,8 @@ fn every_value_is_its_bias_and_its_products() {
                 assert!(near(all.sum, all.value), "{name} {at:?}: {all:?}");
                 let terms: f32 = all.terms.iter().map(|term| term.product).sum();
                 assert!(near(terms + all.rest + all.bias, all.value), "{name} {at:?}: {all:?}");
+                let channels: f32 = all.channels.iter().map(|channel| channel.sum).sum();
+                assert!(near(channels + all.others + all.bias, all.value), "{name} {at:?}: {all:?}");
                 assert!(all.terms.len() <= 7 && all.count >= all.terms.len());
                 assert_eq!(all.path.last().map(|sight| sight.layer), Some(None), "{name}");
                 let field = all.path.last().unwrap().window;
@@ -155,14 +157,13 @@ fn channels_are_switched_off_and_on() {
     assert!(pass.switch_off(&net, net.layers.len() - 1, &[0]).is_err());
 }
 
-#[test]
-fn scripts_get_answers_or_messages() {
-    let mut module = Module::default();
-    let ask = |module: &mut Module, request: Value| -> Value {
-        serde_json::from_str(&answer(module, request.to_string().as_bytes())).unwrap()
-    };
-    let error = ask(&mut module, serde_json::json!({"call": "net_maps", "layer": 0, "to": 0}));
-    assert!(error["error"].as_str().unwrap().contains("no network yet"), "{error}");
+fn ask(module: &mut Module, request: Value) -> Value {
+    serde_json::from_str(&answer(module, request.to_string().as_bytes())).unwrap()
+}
+
+/// Loads the odd network, shows it an image, and gives the addresses of the weights, the image and a buffer for
+/// a picture of a layer.
+pub(super) fn shown_in(module: &mut Module) -> [usize; 3] {
     let weights = module.memory.alloc(ODD.len()).unwrap();
     let numbers = module.memory.floats_mut(weights).unwrap();
     for (number, bytes) in numbers.iter_mut().zip(ODD.chunks(4)) {
@@ -171,11 +172,20 @@ fn scripts_get_answers_or_messages() {
         *number = f32::from_ne_bytes(four);
     }
     let load = serde_json::json!({"call": "net_load", "weights": weights, "length": ODD.len()});
-    assert_eq!(ask(&mut module, load)["layers"][2]["name"], "block1.relu1");
+    assert_eq!(ask(module, load)["layers"][2]["name"], "block1.relu1");
     let address = module.memory.alloc(4 * 3072).unwrap();
     module.memory.floats_mut(address).unwrap().copy_from_slice(&image(32, 32));
     let show = serde_json::json!({"call": "net_show", "image": address, "rows": 32, "columns": 32});
-    assert_eq!(ask(&mut module, show)["probabilities"].as_array().unwrap().len(), 10);
+    assert_eq!(ask(module, show)["probabilities"].as_array().unwrap().len(), 10);
+    [weights, address, module.memory.alloc(4 * 65 * 98).unwrap()]
+}
+
+#[test]
+fn scripts_get_answers_or_messages() {
+    let mut module = Module::default();
+    let error = ask(&mut module, serde_json::json!({"call": "net_maps", "layer": 0, "to": 0}));
+    assert!(error["error"].as_str().unwrap().contains("no network yet"), "{error}");
+    let [_, address, _] = shown_in(&mut module);
     for request in [
         serde_json::json!({"call": "net_explain", "layer": 27, "channel": 3, "row": 0, "column": 0, "most": 5}),
         serde_json::json!({"call": "net_head", "class": 3, "to": address}),

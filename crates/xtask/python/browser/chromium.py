@@ -12,7 +12,9 @@ from common import Failure
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
-         "--window-size=1400,1000")
+         "--window-size=1400,1000",
+         # A camera that shows moving colours, 60 images per second, and that need not be permitted.
+         "--use-fake-device-for-media-stream=fps=60", "--use-fake-ui-for-media-stream")
 
 # The name that a screen reader gives to the element with the focus: its label, or its text.
 FOCUSED = """

@@ -19,6 +19,8 @@ from selenium.webdriver.common.keys import Keys
 
 from browser.book import set_width
 from browser.chromium import chromium, focused, press, replace_text, tab_to
+from browser.explorer import use_explorer
+from browser.filter_lab import use_filter
 from browser.lab import prepare_artifacts, take_screenshot
 from common import Failure, exit_on_sigterm, marked_environment, wait_until
 
@@ -162,7 +164,179 @@ def use_quiz(page):
     page.contains(page.text(".nchw-score"), "No answers yet")
 
 
-FIGURES = {"shapes": use_shapes, "quiz": use_quiz}
+
+# Moves the mouse to a cell of a matrix, which may surround its numbers with padding.
+def hover(page, matrix, row, column, action=lambda chain: chain):
+    sides = page.browser.execute_script(
+        "const svg = document.querySelectorAll('svg.nchw-cells')[arguments[0]];"
+        "svg.scrollIntoView({block: 'center'});"
+        "const {x, y} = svg.getBoundingClientRect();"
+        "const unit = Number(svg.querySelector('rect').getAttribute('width'));"
+        "return [x, y, unit]", matrix)
+    x, y, unit = sides
+    chain = ActionChains(page.browser)
+    chain.w3c_actions.pointer_action.move_to_location(round(x + 3 + (column + .5) * unit), round(y + 3 + (row + .5) * unit))
+    action(chain)
+    chain.perform()
+
+
+def choose(page, menu, text):
+    options = page.browser.find_elements(By.CSS_SELECTOR, "select")[menu].find_elements(By.CSS_SELECTOR, "option")
+    next(option for option in options if option.text.startswith(text)).click()
+
+
+# Presses Tab until the matrix with this label has the focus.
+def tab_to_matrix(page, label):
+    for _ in range(40):
+        page.press(Keys.TAB)
+        if (page.browser.switch_to.active_element.get_attribute("aria-label") or "").startswith(label):
+            return
+    raise Failure(f"{page.name}: expected to reach {label!r} with the Tab key")
+
+
+# A button by its label, such as "Stride: more".
+def labelled(page, label):
+    return page.find(f"[aria-label='{label}']")
+
+
+def use_window(page):
+    page.open()
+    figure = lambda: page.text(".nchw-figure")
+    # The notebook's edge: 0 3 3 0 in every row. The mouse moves the window.
+    page.contains(page.text(".nchw-formula"), "floor((6 + 2*0 - 1*(3-1) - 1) / 1) + 1", "= 4")
+    hover(page, 1, 2, 1)
+    page.contains(figure(), "Output row 2, column 1: 3", "1 × 1", "= 1", "0 × (−1)", "sum of the products = 3")
+    page.expect(len(page.browser.find_elements(By.CSS_SELECTOR, ".nchw-products li")), 9, "nine products")
+    # An input: the outputs that use it. A pressed mouse moves the window instead.
+    hover(page, 0, 3, 3)
+    page.contains(figure(), "Image row 3, column 3 (1) is used by 9 outputs: rows 1 to 3; columns 1 to 3")
+    hover(page, 0, 1, 1, lambda chain: chain.w3c_actions.pointer_action.pointer_down())
+    hover(page, 0, 3, 4, lambda chain: chain.w3c_actions.pointer_action.pointer_up())
+    page.contains(figure(), "Output row 2, column 3: 0")
+    # The keyboard alone: from the image to the result, all keys.
+    page.find("svg.nchw-map").click()
+    tab_to_matrix(page, "Result")
+    page.press(Keys.HOME, Keys.ARROW_UP, Keys.ARROW_RIGHT)
+    page.contains(figure(), "Output row 1, column 1: 3")
+    page.press(Keys.END, Keys.ARROW_DOWN)
+    page.contains(figure(), "Output row 2, column 3: 0")
+    ActionChains(page.browser).key_down(Keys.CONTROL).send_keys(Keys.HOME).key_up(Keys.CONTROL).perform()
+    page.contains(figure(), "Output row 0, column 0: 0")
+    # Every setting changes the formula; what does not fit keeps the last result.
+    for label in ("Stride: more", "Padding: more", "Dilation: more"):
+        labelled(page, label).click()
+    page.contains(page.text(".nchw-formula"), "floor((6 + 2*1 - 2*(3-1) - 1) / 2) + 1 = floor(3 / 2) + 1 = 2", "the floor rounds 1.50 down")
+    page.contains(figure(), "Result: 2 x 2", "Image: 6 x 6 + padding 1")
+    labelled(page, "Padding: less").click()
+    for _ in range(2):
+        labelled(page, "Dilation: more").click()
+    page.contains(page.text(".nchw-problem"), "expected a window of at most 6 rows", "instead: a smaller window, more padding")
+    page.contains(figure(), "Result: 1 x 1")
+    labelled(page, "Kernel height: less").click()
+    labelled(page, "Kernel width: less").click()
+    page.expect(page.text(".nchw-problem"), "", "no problem with a smaller kernel")
+    # A weight, not a number, and the bias.
+    weight = labelled(page, "Weight, row 0, column 0")
+    weight.click()
+    replace_text(page.browser, "x")
+    page.contains(page.text(".nchw-problem"), "kernel: row 0, column 0: expected a number such as 2, -0.5 or 1/9, got `x`")
+    replace_text(page.browser, "1/2")
+    page.expect(page.text(".nchw-problem"), "", "no problem with a number")
+    # Three channels: 27 products, three sums, one number; the numbers of notebook 3.
+    page.open()
+    page.find("input[type=checkbox]").click()
+    choose(page, 0, "Photo: a red column")
+    choose(page, 1, "Red vertical edge")
+    hover(page, 3, 0, 1)
+    page.contains(figure(), "red 1.4 + green (−0.35) + blue (−0.3) = 0.75", "Sum for green: −0.35", "Result: 2 x 3")
+    page.expect(len(page.browser.find_elements(By.CSS_SELECTOR, ".nchw-products li")), 27, "27 products")
+    for menu in (0, 1):
+        for name in [option.text for option in page.browser.find_elements(By.CSS_SELECTOR, "select")[menu].find_elements(By.CSS_SELECTOR, "option")]:
+            if name and not name.startswith("Your own"):
+                choose(page, menu, name)
+                page.expect(page.text(".nchw-problem"), "", f"no problem with {name!r}")
+    # The reader's own numbers, as they are written in a notebook.
+    page.find("input[type=checkbox]").click()
+    page.find("summary").click()
+    page.find("textarea").click()
+    replace_text(page.browser, "[[1, 2, 0], [0, 1, 3], [4, 0, 1]]")
+    page.contains(figure(), "Image: 3 x 3")
+    # The animation fills the result, can be paused, and ends; with reduced motion there are single steps.
+    page.open()
+    filled = lambda: 16 - len(page.browser.find_elements(By.CSS_SELECTOR, ".nchw-empty"))
+    page.button("▶ Play").click()
+    page.wait(lambda: filled() in (2, 3), "the animation to move")
+    page.button("❚❚ Pause").click()
+    page.button("Next step").click()
+    page.expect(filled() in (3, 4, 5), True, "one more step")
+    page.open(motion="reduce")
+    page.expect([b.text for b in page.browser.find_elements(By.CSS_SELECTOR, ".nchw-middle button") if b.is_displayed()], ["Next step"], "no animation")
+    for count in (1, 2):
+        page.button("Next step").click()
+        page.expect(filled(), count, "filled results")
+    check_narrow(page)
+
+
+def use_pool(page):
+    page.open()
+    figure = lambda: page.text(".nchw-figure")
+    page.contains(figure(), "Maximum: 2 x 3", "Average: 2 x 3")
+    # The mouse over a result, and over the map.
+    hover(page, 1, 0, 1)
+    page.contains(figure(), "largest of 2, 3, 6, 8 = 8", "(2 + 3 + 6 + 8) / 4 = 4.75")
+    hover(page, 0, 3, 4)
+    page.contains(figure(), "largest of 5, 5, 5, 5 = 5", "(5 + 5 + 5 + 5) / 4 = 5")
+    # The keyboard: the window, then a shift with the arrow keys on the buttons.
+    page.find("svg.nchw-map").click()
+    tab_to_matrix(page, "Average")
+    page.press(Keys.HOME, Keys.ARROW_UP, Keys.ARROW_RIGHT)
+    page.contains(figure(), "largest of 2, 3, 6, 8 = 8")
+    choose(page, 0, "A thin line")
+    labelled(page, "Shift right").click()
+    page.contains(figure(), "Shifted by 1 to the right. Numbers of the map: 12 of 48 changed. Maxima: 6 of 12 changed")
+    page.press(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+    page.contains(figure(), "Shifted by 1 to the left", "◥ 0 of 12 changed")
+    page.expect(len(page.browser.find_elements(By.CSS_SELECTOR, ".nchw-flag")), 0, "no marks on equal results")
+    labelled(page, "Shift down").click()
+    page.contains(figure(), "Shifted by 1 down and by 1 to the left")
+    labelled(page, "Back to the unshifted map").click()
+    page.contains(figure(), "The map is not shifted")
+    # Settings that do not fit keep the last result.
+    for _ in range(3):
+        labelled(page, "Kernel: more").click()
+    page.contains(page.text(".nchw-formula"), "floor((6 - 5) / 2) + 1 = floor(1 / 2) + 1 = 1")
+    choose(page, 0, "Six regions")
+    page.contains(page.text(".nchw-problem"), "expected a window of at most 4 rows")
+    for _ in range(3):
+        labelled(page, "Kernel: less").click()
+    page.expect(page.text(".nchw-problem"), "", "no problem with a smaller window")
+    check_narrow(page)
+
+
+def check_narrow(page):
+    """In the middle of its use, at all widths: a finger moves the window, and nothing is wider than the page."""
+    for size in WIDTHS:
+        for theme in ("light", "dark"):
+            page.open(size, theme, "reduce")
+            if page.name == "window":
+                page.find("input[type=checkbox]").click()
+                choose(page, 0, "Photo: a red column")
+                choose(page, 1, "Red vertical edge")
+                labelled(page, "Padding: more").click()
+                hover(page, 3, 1, 1)
+            else:
+                choose(page, 0, "A broad bar")
+                labelled(page, "Shift right").click()
+                hover(page, 1, 1, 2)
+            height, width, across = page.browser.execute_script(
+                "const {scrollHeight, scrollWidth, clientWidth} = document.documentElement;"
+                "return [scrollHeight, scrollWidth, clientWidth]")
+            page.expect(width, across, f"nothing that is wider than the page ({size}, in use)")
+            set_width(page.browser, WIDTHS[size], height)
+            take_screenshot(page.browser, f"play-{page.name}-used-{size}-{theme}")
+
+
+FIGURES = {"window": use_window, "pool": use_pool, "filter": use_filter, "shapes": use_shapes, "quiz": use_quiz, "explorer": use_explorer}
 
 
 def check_looks(page, axe):

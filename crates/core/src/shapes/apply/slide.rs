@@ -48,9 +48,9 @@ pub(in crate::shapes) struct Slide {
 /// The options that a formula shows: the others have their defaults, and learners may not know them yet.
 #[derive(Clone, Copy)]
 pub(in crate::shapes) struct Shown {
-    stride: bool,
-    padding: bool,
-    dilation: bool,
+    pub stride: bool,
+    pub padding: bool,
+    pub dilation: bool,
 }
 
 impl Shown {

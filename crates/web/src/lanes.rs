@@ -30,6 +30,13 @@ mod own {
         ]
     }
 
+    /// Eight neighbouring numbers of a buffer.
+    #[cfg(feature = "maps")]
+    #[inline(always)]
+    pub(crate) fn load(numbers: &[f32; super::LANES]) -> Lanes {
+        bytemuck::pod_read_unaligned(bytemuck::bytes_of(numbers))
+    }
+
     /// `sums + value * weights`.
     #[inline(always)]
     pub(crate) fn add([low, high]: Lanes, value: f32, weights: &Lanes) -> Lanes {
@@ -51,6 +58,12 @@ mod own {
         lanes
     }
 
+    /// Eight neighbouring numbers of a buffer.
+    #[cfg(feature = "maps")]
+    pub(crate) fn load(numbers: &[f32; super::LANES]) -> Lanes {
+        *numbers
+    }
+
     /// `sums + value * weights`.
     #[inline(always)]
     pub(crate) fn add(sums: Lanes, value: f32, weights: &Lanes) -> Lanes {
@@ -58,4 +71,6 @@ mod own {
     }
 }
 
+#[cfg(feature = "maps")]
+pub(crate) use own::load;
 pub(crate) use own::{Lanes, add, lanes, numbers};
