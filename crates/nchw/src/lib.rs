@@ -33,7 +33,7 @@ mod testing;
 pub use error::{Error, Result};
 pub use filter::matrix;
 pub use image::{maps, trace};
-pub use notebook::Show;
+pub use notebook::{Interactive, Show, shape_lab};
 pub use quiz::quiz;
 pub use tensor::{
     check::{check, check_all},

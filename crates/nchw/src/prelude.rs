@@ -20,6 +20,7 @@ pub use crate::{
     net::{LectureNet, LectureNetConfig, SmallNet},
     quiz::{self, quiz, quiz_form},
     see::{Film, album, filters, groups, heat_search, maximise, patches, see},
+    shape_lab,
     shapes::{
         self, Nchw, avg_pool, batch_norm, chain, conv, conv_transpose, dropout, flatten, global_avg_pool,
         global_max_pool, linear, max_pool, relu, table,

@@ -11,6 +11,7 @@ mod common;
 
 use common::TempFolder;
 use nchw::{
+    Interactive,
     data::candidates,
     figure::Pixels,
     prelude::*,
@@ -346,7 +347,15 @@ fn filters_on_matrices_and_photos() {
             shown(filter.step(&matrix, number));
             shown(filter.stride(number).windows(&matrix));
             if matrix.values().len() <= 12 {
-                shown(filter.steps(&matrix));
+                if let Some(steps) = shown(filter.steps(&matrix)) {
+                    shown(steps.figure());
+                    let _ = format!("{:?}", steps.play());
+                }
+                shown(filter.play(&matrix));
+                shown(matrix.play_pooling(number));
+            }
+            if photo.width() <= 64 && photo.height() <= 64 {
+                shown(filter.play(&photo));
             }
             if let Some(changed) = shown(filter.transform(&photo)) {
                 assert_eq!(changed.channels(), photo.channels());
@@ -365,6 +374,19 @@ fn filters_on_matrices_and_photos() {
             }
             shown(filter.then(&Filter::blur()));
             shown(filter.likeness(&Filter::vertical_edge()));
+        }
+    });
+}
+
+#[test]
+fn interactive_figures() {
+    let folder = TempFolder::new("no-panic-play");
+    for_a_while((texts(), texts(), 0..6_u8, texts()), |(input, layers, level, title)| {
+        shown(shape_lab(&input, &layers));
+        shown(shape_lab("3x8x9", &layers));
+        if let Some(play) = shown(quiz::play(level)) {
+            shown(play.save(folder.path().join("quiz.html")));
+            shown(Interactive::save_page(&title, &[play], folder.path().join("page.html")));
         }
     });
 }
@@ -768,6 +790,9 @@ fn what_a_network_sees() {
     let inputs = (networks(), photo, names, sizes(), sizes(), numbers(), 0..6_usize);
     for_a_while(inputs, |(Net(net), photo, name, row, column, weight, part)| {
         let samples = Cifar10::samples().unwrap();
+        if let Some(photo) = &photo {
+            shown(net.play(photo));
+        }
         let Some(view) = shown(match &photo {
             Some(photo) => see(&net, photo, Cifar10::NAMES),
             None => samples.see(&net, row % 20, Cifar10::NAMES),

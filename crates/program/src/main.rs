@@ -2,6 +2,7 @@
 
 mod data;
 mod eval;
+mod play;
 mod quiz;
 mod see;
 mod shapes;
@@ -33,6 +34,7 @@ enum Command {
     Train(train::Args),
     Eval(eval::Args),
     See(see::Args),
+    Play(play::Args),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::See(args) => see::run(&args),
+        Command::Play(args) => play::run(&args),
     };
     result.unwrap_or_else(|error| {
         tell(&format!("nchw: {error}"));

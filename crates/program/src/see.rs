@@ -9,7 +9,10 @@ use nchw::{
     net::LectureNet,
     see::{View, filters, see},
 };
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 /// Draw what a network sees in an image, as a PNG file at slide size
 #[derive(clap::Args)]
@@ -70,7 +73,7 @@ enum Fit {
 }
 
 pub fn run(args: &Args) -> Result<ExitCode> {
-    keep_inputs(args)?;
+    keep_inputs(args.weights.iter().chain([&args.image]), &args.out)?;
     let net = args.weights.as_ref().map_or_else(LectureNet::shipped, LectureNet::load)?;
     let image = Image::open(&args.image)?;
     let image = match args.fit {
@@ -90,13 +93,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Refuses to overwrite an input file, also under another name; an older output may be overwritten.
-fn keep_inputs(args: &Args) -> Result<()> {
-    for input in args.weights.iter().chain([&args.image]) {
+pub fn keep_inputs<'a>(inputs: impl Iterator<Item = &'a PathBuf>, out: &Path) -> Result<()> {
+    for input in inputs {
         // A file that does not exist cannot be overwritten.
-        if same_file::is_same_file(input, &args.out).unwrap_or(false) {
+        if same_file::is_same_file(input, out).unwrap_or(false) {
             return Err(Error::new(format!(
                 "--out {} is the file {} itself, which would be overwritten: choose another name",
-                args.out.display(),
+                out.display(),
                 input.display()
             )));
         }

@@ -134,6 +134,34 @@ fn see_writes_a_slide_of_each_kind() {
     assert!(err.contains("saved as PNG") && code == 2, "{err}");
 }
 
+/// `nchw play` writes one page with both figures, and overwrites only its own pages.
+#[test]
+fn play_writes_a_page_of_its_own() {
+    let folder = tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let page = at("page.html");
+    for _ in 0..2 {
+        let (text, err, code) = nchw(&["play", PHOTO, "--out", &page]);
+        assert_eq!((text.as_str(), err.as_str(), code), (&*format!("{page}: open it in a browser\n"), "", 0));
+    }
+    let written = fs::read_to_string(&page).unwrap();
+    assert!(written.contains("data-figure=\"filter\"") && written.contains("data-figure=\"explorer\""));
+    assert!(written.len() < 2_000_000, "{}", written.len());
+    fs::write(at("mine.html"), "mine").unwrap();
+    fs::copy(PHOTO, at("photo.html")).unwrap();
+    for (photo, out, why) in [
+        (PHOTO, "mine.html", "a file that the course has not written"),
+        (PHOTO, "page.png", "expected a name like \"figure.html\""),
+        (&*at("photo.html"), "photo.html", "itself, which would be overwritten"),
+        (WEIGHTS, "page.html", "is not a readable image"),
+    ] {
+        let (text, err, code) = nchw(&["play", photo, "--out", &at(out)]);
+        assert_eq!((text.as_str(), code), ("", 2), "{out}");
+        assert!(err.contains(why), "{out}: {err}");
+    }
+    assert_eq!(fs::read_to_string(at("mine.html")).unwrap(), "mine");
+}
+
 /// The output never overwrites the photo or the weights, under any spelling of their names.
 #[test]
 fn see_overwrites_an_older_output_but_never_an_input() {

@@ -21,16 +21,29 @@ DATA_URL = re.compile(r'src="data:image/png;base64,([^"]*)"')
 
 INDEX = """# nchw: convolutional networks you can see
 
-A course in Rust notebooks: shapes, quizzes, filters, feature maps, and the CIFAR-10 network from its first weight to what it sees. On this website you can read the course. To run it, change it and answer the quizzes, clone it and type `cargo xtask lab`.
+A course in Rust notebooks: shapes, quizzes, filters, feature maps, and the CIFAR-10 network from its first weight to what it sees. On this website you can read the course, answer its quizzes and use its [interactive figures](play.md): nothing needs to be installed. To run and change the code, clone it and type `cargo xtask lab`.
 
 ![The same dog four times: the photo, the sum of 128 feature maps over it, Grad-CAM, occlusion](docs/where-is-the-dog.png)
 
 ```{toctree}
 :maxdepth: 1
 
+play
 %s
 ```
 """
+
+PLAY = """# Interactive figures
+
+Each of them is a page of its own, one file that needs no network: save it, hand it out, project it, or open it on a phone. The same Rust code computes them as in the notebooks.
+
+%s
+
+With the course installed, `nchw play photo.jpg --out page.html` writes such a page with your own photo.
+"""
+TITLE = re.compile("<title>(.*?)</title>")
+# The order of the course.
+PLAYED = ["window", "filter", "shapes", "pool", "explorer", "quiz"]
 
 
 def with_figures(notebook, name, figures):
@@ -54,6 +67,11 @@ def with_figures(notebook, name, figures):
     return notebook
 
 
+def played(name):
+    """The page of an interactive figure, which `cargo xtask book` has written."""
+    return ROOT / f"target/play/{name}.html"
+
+
 def stage(source):
     """Writes everything that Sphinx reads to one folder."""
     shutil.rmtree(source, ignore_errors=True)
@@ -75,6 +93,8 @@ def stage(source):
         else:
             shutil.copy(path, source / "docs" / path.name)
     shutil.copytree(ROOT / "datasets/photos", source / "datasets/photos")
+    links = [f'- <a href="play/{name}.html">{TITLE.search(played(name).read_text(encoding="utf-8"))[1]}</a>' for name in PLAYED]
+    (source / "play.md").write_text(PLAY % "\n".join(links), encoding="utf-8")
     (source / "index.md").write_text(INDEX % "\n".join(pages), encoding="utf-8")
 
 
@@ -148,6 +168,9 @@ def main():
     sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", source, site]
     if subprocess.run(sphinx, check=False).returncode:
         sys.exit("Sphinx reports problems in the book (above)")
+    (site / "play").mkdir()
+    for name in PLAYED:
+        shutil.copy(played(name), site / "play")
     broken, external = check_links(site.resolve())
     for line in broken:
         print(f"  FAIL  {line}")

@@ -64,8 +64,7 @@ impl Dataset {
 
 impl Cifar10 {
     /// The class names for the labels 0 to 9.
-    pub const NAMES: [&str; 10] =
-        ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+    pub const NAMES: [&str; 10] = nchw_core::lecture::CIFAR10_NAMES;
 
     /// Reads the six files of the binary version from a folder.
     ///

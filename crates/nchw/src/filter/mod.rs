@@ -13,7 +13,7 @@ mod shifts;
 pub use change::Change;
 pub use connections::Connections;
 pub use convolve::Input;
-pub use figures::side_by_side;
+pub use figures::{Steps, side_by_side};
 pub use layer::Filters;
 pub use learn::Learned;
 pub use maps::FeatureMaps;
@@ -26,6 +26,7 @@ use crate::{
     random::Rng,
     text::number,
 };
+use nchw_core::kernels::{self, Kernel};
 use std::fmt;
 use tch::{Kind, Tensor};
 
@@ -37,28 +38,28 @@ use tch::{Kind, Tensor};
 /// assert_eq!(RED.iter().sum::<f32>(), 0.0);
 /// assert_eq!(Filter::vertical_edge().for_colour(RED).name(), "red vertical edge");
 /// ```
-pub const RED: [f32; 3] = [1.0, -0.5, -0.5];
+pub const RED: [f32; 3] = kernels::FOR_RED;
 /// As [`RED`], for green.
 ///
 /// ```
 /// use nchw::prelude::*;
 /// assert_eq!(Filter::horizontal_edge().for_colour(GREEN).channels(), 3);
 /// ```
-pub const GREEN: [f32; 3] = [-0.5, 1.0, -0.5];
+pub const GREEN: [f32; 3] = kernels::FOR_GREEN;
 /// As [`RED`], for blue.
 ///
 /// ```
 /// use nchw::prelude::*;
 /// assert_eq!(Filter::blur().for_colour(BLUE).name(), "blue blur");
 /// ```
-pub const BLUE: [f32; 3] = [-0.5, -0.5, 1.0];
+pub const BLUE: [f32; 3] = kernels::FOR_BLUE;
 /// As [`RED`], for yellow, which is red and green without blue.
 ///
 /// ```
 /// use nchw::prelude::*;
 /// assert_eq!(YELLOW, BLUE.map(|weight| -weight));
 /// ```
-pub const YELLOW: [f32; 3] = [0.5, 0.5, -1.0];
+pub const YELLOW: [f32; 3] = kernels::FOR_YELLOW;
 
 /// A filter: one kernel (a small matrix of weights) for each channel of its input, and a bias.
 ///
@@ -188,45 +189,52 @@ impl Filter {
         Filter { name, weight, bias, slide: Slide { stride: 1, padding: 0, dilation: 1 } }
     }
 
+    /// A filter whose numbers the interactive figures use, too.
+    fn known(kernel: &Kernel) -> Filter {
+        let size = [1, 1, kernel.rows.len() as i64, -1];
+        let weight = Tensor::from_slice(&kernel.rows.concat()).view(size);
+        Filter::of_weight(kernel.name.into(), weight).with_bias(kernel.bias)
+    }
+
     /// Responds where the image gets brighter from left to right (the lecture's filter 1).
     pub fn vertical_edge() -> Filter {
-        Filter::new("vertical edge", [[-1, 0, 1]; 3])
+        Filter::known(&kernels::VERTICAL_EDGE)
     }
 
     /// Responds where the image gets brighter from top to bottom (the lecture's filter 2: filter 1
     /// transposed).
     pub fn horizontal_edge() -> Filter {
-        Filter::new("horizontal edge", [[-1; 3], [0; 3], [1; 3]])
+        Filter::known(&kernels::HORIZONTAL_EDGE)
     }
 
     /// Responds to edges that fall from the top left to the bottom right, `\`.
     pub fn falling_diagonal() -> Filter {
-        Filter::new("falling diagonal", [[0, 1, 1], [-1, 0, 1], [-1, -1, 0]])
+        Filter::known(&kernels::FALLING_DIAGONAL)
     }
 
     /// Responds to edges that rise from the bottom left to the top right, `/`.
     pub fn rising_diagonal() -> Filter {
-        Filter::new("rising diagonal", [[-1, -1, 0], [-1, 0, 1], [0, 1, 1]])
+        Filter::known(&kernels::RISING_DIAGONAL)
     }
 
     /// The mean of a 5 × 5 window.
     pub fn blur() -> Filter {
-        Filter::new("blur", [[1.0 / 25.0; 5]; 5])
+        Filter::known(&kernels::BLUR)
     }
 
     /// Amplifies the difference between each pixel and its four neighbours.
     pub fn sharpen() -> Filter {
-        Filter::new("sharpen", [[0, -1, 0], [-1, 5, -1], [0, -1, 0]])
+        Filter::known(&kernels::SHARPEN)
     }
 
     /// Makes the image look like a relief lit from the bottom right. Its bias is a middle grey.
     pub fn emboss() -> Filter {
-        Filter::new("emboss", [[-1, 0, 0], [0, 0, 0], [0, 0, 1]]).with_bias(0.5)
+        Filter::known(&kernels::EMBOSS)
     }
 
     /// Leaves every value unchanged.
     pub fn identity() -> Filter {
-        Filter::new("identity", [[0, 0, 0], [0, 1, 0], [0, 0, 0]])
+        Filter::known(&kernels::IDENTITY)
     }
 
     /// The same filter with this bias.

@@ -244,6 +244,25 @@ impl Image {
         Ok(self.with(DynamicImage::ImageRgb8(boxed)))
     }
 
+    /// The image, reduced without distortion if a side is longer than `side`.
+    pub(crate) fn at_most(&self, side: usize) -> Result<Image> {
+        let longest = self.height().max(self.width());
+        if longest <= side {
+            return Ok(self.clone());
+        }
+        let fitted = |n: usize| (n * side).div_ceil(longest);
+        self.resize(fitted(self.height()), fitted(self.width()))
+    }
+
+    /// A JPEG file of the image, of a quality at which no difference is seen.
+    pub(crate) fn jpeg(&self) -> Result<Vec<u8>> {
+        let mut file = Vec::new();
+        let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut file, 92);
+        let encoded = self.pixels.to_rgb8().write_with_encoder(encoder);
+        encoded.map_err(|e| Error::new(format!("{} could not be encoded as JPEG: {e}", self.name)))?;
+        Ok(file)
+    }
+
     /// Other pixels under the same name.
     fn with(&self, pixels: DynamicImage) -> Image {
         Image { name: self.name.clone(), pixels }
@@ -408,6 +427,21 @@ mod tests {
         let all = Tensor::from_slice(&(0..=255).collect::<Vec<u8>>()).view([1, 1, 8, 32]);
         let grey = Image::from_tensor(&all).unwrap();
         assert_eq!(Image::from_tensor(&grey.tensor()).unwrap().tensor_u8(), all);
+    }
+
+    #[test]
+    fn a_photo_is_reduced_without_distortion_and_its_jpeg_looks_the_same() {
+        let photo = Image::from_tensor(
+            &(Tensor::arange(3 * 40 * 60, (Kind::Float, Device::Cpu)) / 7200.0).view([3, 40, 60]),
+        )
+        .unwrap();
+        let small = photo.at_most(30).unwrap();
+        assert_eq!([small.height(), small.width()], [20, 30]);
+        assert_eq!(photo.at_most(60).unwrap().width(), 60);
+        let back = image::load_from_memory(&photo.jpeg().unwrap()).unwrap().to_rgb8();
+        let off =
+            back.as_raw().iter().zip(photo.pixels.to_rgb8().as_raw()).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(off <= Some(12), "{off:?}");
     }
 
     #[test]

@@ -135,6 +135,13 @@ impl LectureNet {
         Weights { tensors: self.variables(), notes }.write(path)
     }
 
+    /// The bytes of the file that [`LectureNet::save`] writes.
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>> {
+        let mut notes = HashMap::new();
+        self.config.write_to(&mut notes);
+        Weights { tensors: self.variables(), notes }.bytes()
+    }
+
     /// A network with these weights.
     pub(crate) fn from_tensors(
         config: LectureNetConfig,

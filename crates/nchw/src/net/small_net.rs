@@ -167,7 +167,7 @@ fn standardised(images: &Tensor) -> Result<Tensor> {
 
 impl Layered for SmallNet {
     fn layers(&self) -> Result<Layers> {
-        Ok(Layers::named(["contrast 1"].iter().chain(&self.names).copied(), Some(&self.weights)))
+        Ok(Layers::named(["normalise"].iter().chain(&self.names).copied(), Some(&self.weights)))
     }
 
     fn outputs(&self, images: &Tensor, count: usize) -> Result<Vec<Tensor>> {

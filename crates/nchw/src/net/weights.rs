@@ -19,18 +19,24 @@ impl Weights {
     /// Writes the file in one step: even after a crash, a full disk or `kill -9`, nobody reads an
     /// incomplete file.
     pub fn write(&self, path: &Path) -> Result<()> {
+        let bytes =
+            self.bytes().map_err(|e| Error::new(format!("{} could not be written: {e}", path.display())))?;
+        files::write(path, &bytes).map_err(|e| files::not_written(path, &e))
+    }
+
+    /// The bytes of the file.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
         let stored: Vec<Stored> = self.tensors.iter().map(Stored::from_tensor).collect::<Result<_>>()?;
         let mut notes = self.notes.clone();
         notes.insert(HASH.into(), hash(stored.iter().map(Stored::parts)));
-        let cannot =
-            |e: &dyn std::fmt::Display| Error::new(format!("{} could not be written: {e}", path.display()));
+        let cannot = |e: &dyn std::fmt::Display| Error::new(e.to_string());
         let views = stored.iter().map(|s| Ok((s.name, TensorView::new(s.kind, s.size.clone(), &s.bytes)?)));
         let views: Vec<_> = views
             .collect::<std::result::Result<_, safetensors::SafeTensorError>>()
             .map_err(|e| cannot(&e))?;
         let mut bytes = safetensors::serialize(views, &Some(notes)).map_err(|e| cannot(&e))?;
         sort_header(&mut bytes).map_err(|e| cannot(&e))?;
-        files::write(path, &bytes).map_err(|e| files::not_written(path, &e))
+        Ok(bytes)
     }
 
     /// Reads a file and checks its hash.

@@ -1,6 +1,9 @@
 //! How a notebook displays a value. No other module knows the output format.
 
+mod play;
 pub(crate) mod runtime;
+
+pub use play::{Interactive, shape_lab};
 
 use crate::{
     Result,
@@ -60,13 +63,8 @@ impl Output {
             |mime: &str, content: &str| format!("EVCXR_BEGIN_CONTENT {mime}\n{content}\nEVCXR_END_CONTENT\n");
         let output = match self {
             Output::Figure(figure) => {
-                let data = base64::engine::general_purpose::STANDARD.encode(figure.png());
-                let width = figure.size().0 / PIXEL_RATIO;
-                let html = format!(
-                    "<img src=\"data:image/png;base64,{data}\" width=\"{width}\" alt=\"{}\" \
-                     style=\"max-width:100%;height:auto\">",
-                    escape(figure.alt())
-                );
+                let data = encoded(figure);
+                let html = image(figure, &data);
                 // For viewers that strip HTML, and for terminals.
                 block("text/html", &html) + &block("image/png", &data) + &block("text/plain", figure.text())
             }
@@ -75,6 +73,20 @@ impl Output {
         };
         print!("{output}");
     }
+}
+
+/// The PNG file of a figure as base64.
+fn encoded(figure: &Figure) -> String {
+    base64::engine::general_purpose::STANDARD.encode(figure.png())
+}
+
+/// A figure as HTML; `data` is its PNG file as base64.
+fn image(figure: &Figure, data: &str) -> String {
+    let width = figure.size().0 / PIXEL_RATIO;
+    format!(
+        "<img src=\"data:image/png;base64,{data}\" width=\"{width}\" alt=\"{}\" style=\"max-width:100%;height:auto\">",
+        escape(figure.alt())
+    )
 }
 
 /// Implements [`Show`] for types: `shows!(Heat: |heat| Output::figure(heat.figure()))`.

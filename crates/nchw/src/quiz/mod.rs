@@ -25,7 +25,7 @@ pub use nchw_core::quiz::question::Topic;
 pub use progress::Progress;
 pub use sheet::{Sheet, sheet};
 
-use crate::notebook::{Output, shows};
+use crate::notebook::{Interactive, Output, shows};
 use crate::shapes::{distance, half_width};
 use crate::{Error, Result, error::debug_as_display};
 use nchw_core::html::escape;
@@ -78,6 +78,22 @@ pub fn quiz(id: &str) -> Quiz {
 /// ```
 pub fn random(seed: u64, level: u8) -> Quiz {
     Quiz(run::random_question(seed, level).map(Arc::new).map_err(|error| error.to_string()))
+}
+
+/// Random questions without end, as an interactive figure. Levels go from 1 to 4.
+///
+/// # Errors
+/// When there is no such level.
+///
+/// ```
+/// let play = nchw::quiz::play(2)?;
+/// assert_eq!(format!("{play:?}"), "interactive figure: Quiz");
+/// # Ok::<(), nchw::Error>(())
+/// ```
+pub fn play(level: u8) -> Result<Interactive> {
+    let still = run::random_question(1, level)?;
+    let figure = nchw_web::Figure::quiz().options(serde_json::json!({"level": level}));
+    Ok(Interactive::with_html(figure, format!("<p>{}</p>", escape(&still.text)), still.text))
 }
 
 /// The number of questions answered right, by topic.

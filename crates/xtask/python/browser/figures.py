@@ -1,5 +1,8 @@
 """Opens a notebook in JupyterLab, runs it with the mouse as a learner would, and checks how every figure is shown.
 
+Interactive figures must start, keep their keys from JupyterLab's shortcuts, and start again in the saved notebook. In a
+notebook that JupyterLab does not trust, their still figures stand in their place.
+
     python -m browser.figures NAME --jupyter PYTHON
 
 PYTHON is the Python of `.venv`, which has JupyterLab, jupytext and the kernel `nchw`. The notebook is built from
@@ -7,9 +10,12 @@ PYTHON is the Python of `.venv`, which has JupyterLab, jupytext and the kernel `
 """
 
 import functools
+import json
 import subprocess
 
+from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from browser import lab
 from common import NOTEBOOKS, ROOT, Failure, wait_until
@@ -71,8 +77,31 @@ def judge_image(image):
     return None
 
 
+def judge_interactive(browser, cell, play, name):
+    """Waits until an interactive figure has started and types into it. Describes what is wrong; None if nothing is."""
+    browser.execute_script("arguments[0].scrollIntoView({block: 'start'})", play)
+    try:
+        wait_until(lambda: play.get_attribute("data-ready") == "yes", FIGURE_LIMIT, "")
+    except Failure:
+        return f"{cell}: expected the interactive figure to start, found {play.text!r}"
+    lab.take_screenshot(browser, f"{name}-cell-{cell.number:02}")
+    room, width = browser.execute_script("return [arguments[0].parentElement.clientWidth, arguments[0].scrollWidth]", play)
+    if width > room + 2:
+        return f"{cell}: expected an interactive figure of at most {room} pixels, found {width}"
+    before = len(browser.find_elements(By.CSS_SELECTOR, lab.CELLS))
+    # In JupyterLab, D D deletes the selected cell.
+    browser.execute_script("arguments[0].querySelector('[tabindex=\"0\"], input').focus()", play)
+    ActionChains(browser).send_keys("dd", Keys.ARROW_RIGHT).perform()
+    if len(browser.find_elements(By.CSS_SELECTOR, lab.CELLS)) != before:
+        return f"{cell}: keys that are typed into the interactive figure delete cells"
+    return None
+
+
 def judge_figure(browser, cell, element, name):
     """Scrolls to a cell's figure and takes a screenshot. Describes what is wrong with the figure; None if nothing is."""
+    for play in element.find_elements(By.CSS_SELECTOR, ".nchw-play"):
+        return judge_interactive(browser, cell, play, name)
+
     def images():
         # Scrolls every time, because JupyterLab draws cells above it and moves it out of view.
         browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
@@ -107,6 +136,40 @@ def judge(browser, cells, name):
     return [w for w in wrong + [lab.find_error(cells, lab.state(browser))] if w]
 
 
+def judge_saved(browser, server, name, cells, folder):
+    """Describes what is wrong with the interactive figures of the saved notebook, and of a copy that is not trusted."""
+    count = len(browser.find_elements(By.CSS_SELECTOR, ".nchw-play"))
+    if not count:
+        return []
+    ActionChains(browser).key_down(Keys.CONTROL).send_keys("s").key_up(Keys.CONTROL).perform()
+    wait_until(lambda: not browser.find_elements(By.CSS_SELECTOR, MODIFIED), FIGURE_LIMIT, "the notebook was not saved")
+    saved = json.loads((folder / f"{name}.ipynb").read_text(encoding="utf-8"))
+
+    def started():
+        return len(browser.find_elements(By.CSS_SELECTOR, '.nchw-play[data-ready="yes"]'))
+
+    wrong = []
+    lab.open_notebook(browser, server, name, cells)
+    try:
+        wait_until(lambda: started() == count, lab.START_LIMIT, "")
+    except Failure:
+        wrong.append(f"expected {count} interactive figures in the saved notebook, {started()} started")
+    # JupyterLab trusts a notebook that it has saved; this one has other bytes.
+    saved["metadata"]["copied"] = True
+    (folder / "copy.ipynb").write_text(json.dumps(saved), encoding="utf-8")
+    lab.open_notebook(browser, server, "copy", cells)
+    stills = "return [...document.querySelectorAll('.jp-OutputArea img')].filter(i => i.alt && i.naturalWidth > 100).length"
+    expected = sum("figure" in cell.tags for cell in cells)
+    try:
+        wait_until(lambda: browser.execute_script(stills) >= expected, lab.START_LIMIT, "")
+    except Failure:
+        wrong.append(f"expected {expected} figures in an untrusted notebook, found {browser.execute_script(stills)}")
+    if started():
+        wrong.append(f"expected no script in an untrusted notebook, but {started()} interactive figures started")
+    lab.take_screenshot(browser, f"{name}-untrusted")
+    return wrong
+
+
 def check(name, python, browser, server, folder):
     """The whole check; returns a summary."""
     cells = build_notebook(python, name, folder)
@@ -121,6 +184,7 @@ def check(name, python, browser, server, folder):
     finally:
         lab.take_screenshot(browser, f"{name}-run")
     wrong = judge(browser, cells, name)
+    wrong += judge_saved(browser, server, name, cells, folder)
     if wrong:
         raise Failure("\n".join(wrong))
     figures = sum("figure" in cell.tags for cell in cells)

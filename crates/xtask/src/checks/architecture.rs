@@ -25,7 +25,9 @@ pub fn check() -> Result<()> {
         if text.contains("EVCXR_BEGIN_CONTENT") && !name.starts_with("nchw/src/notebook/") {
             wrong.push(format!("{name} must not contain the notebook's output format (ARCHITECTURE.md)"));
         }
-        let missing = without_example(&text).into_iter().filter(|item| prelude.contains(item));
+        // Notebooks do not name the items of `web`, some of which have a name of the prelude.
+        let named = |item: &&str| prelude.contains(item) && !name.starts_with("web/");
+        let missing = without_example(&text).into_iter().filter(named);
         wrong.extend(missing.map(|item| format!("`{item}` is in the prelude, and its docs have no example")));
     }
     if !wrong.is_empty() {

@@ -70,12 +70,7 @@ pub fn book() -> Result<()> {
 /// The interactive figures, each on a page of its own.
 pub fn play() -> Result<()> {
     let Some(browser) = Browser::find("the interactive figures in a browser")? else { return Ok(()) };
-    let pages = paths::root().join("target/play");
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args(["run", "--locked", "--quiet", "--package", "nchw-web", "--example", "pages", "--"])
-        .arg(&pages);
-    run::run(cargo.current_dir(paths::root()))?;
+    let pages = scripts::play_pages()?;
     let mut python = run::script_of(&browser.python, "browser.play");
     python.arg(&pages).args(browser.axe()?.iter().flat_map(|axe| [OsStr::new("--axe"), axe.as_os_str()]));
     run::run(&mut python)

@@ -123,7 +123,9 @@ fn command() -> Result<()> {
 /// Unit tests in Python, of the kernel and of the scripts.
 fn unit_tests(modules: &str) -> Result<()> {
     let mut python = run::script("unit_tests");
-    run::run(python.args(modules.split(' ')).env(skips::VARIABLE, skips::list()))
+    let publisher = environment::python_of(".venv-publish", "publish.lock")?;
+    python.env(skips::VARIABLE, skips::list()).env("NCHW_PUBLISH_PYTHON", publisher);
+    run::run(python.args(modules.split(' ')))
 }
 
 /// Lints for files that only other machines run: on Binder, in Docker, on GitHub.

@@ -4,10 +4,15 @@ use crate::paths;
 use crate::setup::source::Source;
 use crate::system::{environment, run};
 use anyhow::Result;
+use std::{path::PathBuf, process::Command};
 
 /// `cargo xtask notebooks`: builds and runs notebooks, or only checks them.
 pub fn notebooks(check: bool, names: &[String]) -> Result<()> {
-    run::run(run::script("notebooks").args(check.then_some("--check")).args(names))
+    let mut python = run::script("notebooks");
+    if !check {
+        python.arg("--publish").arg(environment::python_of(".venv-publish", "publish.lock")?);
+    }
+    run::run(python.args(names))
 }
 
 /// `cargo xtask mistakes`: types common mistakes, and compares or renews docs/mistakes.md.
@@ -22,7 +27,19 @@ pub fn faults(source: &Source) -> Result<()> {
 
 /// `cargo xtask book`.
 pub fn book() -> Result<()> {
+    play_pages()?;
     run::run(&mut run::script_of(environment::python_of(".venv-book", "book.lock")?, "book"))
+}
+
+/// Writes a web page for each interactive figure; returns their folder.
+pub fn play_pages() -> Result<PathBuf> {
+    let pages = paths::root().join("target/play");
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["run", "--locked", "--quiet", "--package", "nchw-web", "--example", "pages", "--"])
+        .arg(&pages);
+    run::run(cargo.current_dir(paths::root()))?;
+    Ok(pages)
 }
 
 /// `cargo xtask grading`.

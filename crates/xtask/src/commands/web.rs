@@ -110,5 +110,6 @@ fn check_answers() -> Result<()> {
     }
     let tests = paths::root().join("crates/web/tests");
     run::run(Command::new("node").arg(tests.join("answers.mjs")).arg(assets()))?;
+    run::run(Command::new("node").arg(tests.join("filter.mjs")).arg(committed("maps")))?;
     run::run(Command::new("node").arg(tests.join("layers.mjs")).arg(committed("net")))
 }

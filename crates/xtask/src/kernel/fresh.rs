@@ -6,7 +6,7 @@ use std::{fs, time::SystemTime};
 use walkdir::WalkDir;
 
 /// The crates of this workspace that notebooks link: `nchw` and those that it depends on.
-const CRATES: [&str; 4] = ["core", "draw", "files", "nchw"];
+const CRATES: [&str; 5] = ["core", "draw", "files", "nchw", "web"];
 
 /// The file in the kernel's folder whose age is the age of the build. It contains the size of the
 /// compiled library.
@@ -44,7 +44,7 @@ pub fn is_fresh(kernel: &Path) -> bool {
         return false;
     };
     // What is compiled into the library, which the tests are not.
-    let parts = ["src", "assets", "questions", "exercises", "build.rs", "Cargo.toml"];
+    let parts = ["src", "assets", "script", "questions", "exercises", "build.rs", "Cargo.toml"];
     let crates = CRATES.iter().flat_map(|name| parts.map(|part| format!("crates/{name}/{part}")));
     let others = ["datasets/album", "datasets/samples", "Cargo.toml", "Cargo.lock"].map(String::from);
     crates.chain(others).all(|part| newest(&root.join(part)) <= built)
@@ -60,6 +60,26 @@ fn newest(path: &Path) -> SystemTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A change of a crate that is not on the list would be compiled in the learner's first cell.
+    #[test]
+    fn every_crate_that_notebooks_link_is_on_the_list() {
+        let mut linked = vec!["nchw".to_string()];
+        for at in 0.. {
+            let Some(name) = linked.get(at) else { break };
+            let manifest = crate::paths::root().join(format!("crates/{name}/Cargo.toml"));
+            let text = fs::read_to_string(manifest).unwrap();
+            let dependencies = text.split("[dev-dependencies]").next().unwrap().lines();
+            for line in dependencies.filter_map(|line| line.strip_prefix("nchw-")) {
+                let name = line.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_string();
+                if !linked.contains(&name) {
+                    linked.push(name);
+                }
+            }
+        }
+        linked.sort();
+        assert_eq!(linked, CRATES);
+    }
 
     #[test]
     fn an_edited_crate_or_a_truncated_library_is_not_fresh() {

@@ -17,7 +17,7 @@ impl Learned {
         let panels = kernels.iter().flat_map(|(name, kernels)| {
             let channels = kernels.len();
             kernels.iter().enumerate().map(move |(channel, kernel)| {
-                let on = if channels > 1 { format!(", on map {channel}") } else { String::new() };
+                let on = if channels > 1 { format!(", on channel {channel}") } else { String::new() };
                 Panel::cells(format!("{name}{on}"), kernel.grid(), Palette::Signed, Highlights::default())
             })
         });

@@ -5,12 +5,14 @@ mod connections;
 mod learned;
 mod maps;
 mod matrix;
+mod play;
 mod sheets;
 mod shifts;
 mod steps;
 mod windows;
 
 pub use matrix::side_by_side;
+pub use steps::Steps;
 
 use super::{Filter, Filters};
 use crate::{
@@ -57,7 +59,7 @@ impl Filter {
             let title = match (kernels.len(), channels.get(i)) {
                 (1, _) => self.name().to_owned(),
                 (_, Some(channel)) => format!("on {channel}"),
-                (_, None) => format!("on map {i}"),
+                (_, None) => format!("on channel {i}"),
             };
             Panel::cells(title, kernel.grid(), Palette::Signed, Highlights::default()).caption(&caption)
         };

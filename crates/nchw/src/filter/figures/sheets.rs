@@ -3,7 +3,7 @@
 use super::{
     cells::rounded,
     matrix::{highlights, palette},
-    steps::{Steps, in_brackets},
+    steps::{Walk, in_brackets},
 };
 use crate::{
     Result,
@@ -15,7 +15,7 @@ use std::ops::Range;
 
 const COLOURS: [&str; 3] = ["red", "green", "blue"];
 
-impl Steps<'_> {
+impl Walk<'_> {
     /// The products of each channel at a position.
     pub(super) fn all_products(&self, position: usize) -> Result<Vec<Matrix>> {
         let (top, left, height, width) = self.window(position);
@@ -157,11 +157,11 @@ mod tests {
     #[test]
     fn the_sums_of_the_channels_make_one_number() {
         let filter = Filter::vertical_edge().for_colour(RED).with_bias(-1.0);
-        let text = filter.steps(&piece()).unwrap().text().to_owned();
+        let text = filter.steps(&piece()).unwrap().figure().unwrap().text().to_owned();
         let expected = "row 0, column 0: red 1.2 + green 0 + blue 0 + (\u{2212}1) (bias) = 0.2\n\
                         row 0, column 1: red 2.4 + green 0 + blue 0 + (\u{2212}1) (bias) = 1.4";
         assert_eq!(text, expected);
-        assert_eq!(frames(&filter.steps(&piece()).unwrap()).len(), 2);
+        assert_eq!(frames(&filter.steps(&piece()).unwrap().figure().unwrap()).len(), 2);
         assert_eq!(filter.stills(&piece(), 0..2).unwrap().text(), expected);
         assert_eq!(filter.step(&piece(), 1).unwrap().text(), expected.lines().nth(1).unwrap());
     }

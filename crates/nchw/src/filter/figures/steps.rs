@@ -8,10 +8,11 @@ use crate::{
     Error, Result,
     filter::{Filter, Input},
     matrix::{Matrix, Meaning},
+    notebook::{Interactive, shows_its_figure},
     text::number,
 };
 use nchw_draw::{Figure, Highlights, Layout, PIXEL_RATIO, Palette, Panel, Pixels};
-use std::ops::Range;
+use std::{fmt, ops::Range};
 use tch::Tensor;
 
 /// Seconds that each step is shown, if there are few of them or many, and the last one.
@@ -24,6 +25,37 @@ const MAX_STILLS: usize = 12;
 /// The most bytes of all frames of an animation.
 const MAX_BYTES: usize = 600_000_000;
 
+/// A convolution step by step, of [`Filter::steps`]: displayed as an animation.
+pub struct Steps {
+    animation: Figure,
+    play: nchw_web::Figure,
+    still: Figure,
+}
+
+impl Steps {
+    /// The animation: a frame for each position of the window.
+    ///
+    /// # Errors
+    /// Never; like all methods of this name, it returns a result.
+    pub fn figure(&self) -> Result<Figure> {
+        Ok(self.animation.clone())
+    }
+
+    /// The same convolution as an interactive figure: move the window, and change the image, the filter, the
+    /// stride and the padding.
+    pub fn play(&self) -> Interactive {
+        Interactive::with_still(self.play.clone(), &self.still)
+    }
+}
+
+impl fmt::Debug for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.animation.text())
+    }
+}
+
+shows_its_figure!(Steps);
+
 impl Filter {
     /// The whole convolution as an animation: the filter slides over a small matrix or a small piece of a colour
     /// photo, and each product is written out. The pixels of a photo are rounded to tenths.
@@ -35,12 +67,14 @@ impl Filter {
     /// ```
     /// use nchw::prelude::*;
     /// let piece = Image::from_tensor(&Tensor::ones([3, 4, 5], (Kind::Float, Device::Cpu)))?;
-    /// let figure = Filter::vertical_edge().for_colour(RED).steps(&piece)?;
-    /// assert!(figure.text().starts_with("row 0, column 0: red 0 + green 0 + blue 0 = 0"));
+    /// let steps = Filter::vertical_edge().for_colour(RED).steps(&piece)?;
+    /// assert!(steps.figure()?.text().starts_with("row 0, column 0: red 0 + green 0 + blue 0 = 0"));
+    /// // Move the window yourself:
+    /// steps.play();
     /// # Ok::<(), nchw::Error>(())
     /// ```
-    pub fn steps<I: Input + ?Sized>(&self, input: &I) -> Result<Figure> {
-        let steps = Steps::new(self, input)?;
+    pub fn steps<I: Input + ?Sized>(&self, input: &I) -> Result<Steps> {
+        let steps = Walk::new(self, input)?;
         let count = steps.result.values().len();
         if count > 49 {
             return Err(Error::new(format!(
@@ -76,7 +110,8 @@ impl Filter {
             image.width(),
             steps.result.to_string().replace('\n', " / ")
         );
-        Figure::animation(&same_size(frames), alt, steps.in_words(0..count))
+        let animation = Figure::animation(&same_size(frames), alt, steps.in_words(0..count))?;
+        Ok(Steps { animation, play: self.window(&input.sheets()?), still: self.step(input, 0)? })
     }
 
     /// One step of [`Filter::steps`] as a still figure. Positions are counted from 0 at the top left, row
@@ -85,7 +120,7 @@ impl Filter {
     /// # Errors
     /// When there is no such step, or the filter does not fit the input.
     pub fn step<I: Input + ?Sized>(&self, input: &I, position: usize) -> Result<Figure> {
-        let steps = Steps::new(self, input)?;
+        let steps = Walk::new(self, input)?;
         let count = steps.result.values().len();
         if position >= count {
             return Err(Error::new(format!(
@@ -110,7 +145,7 @@ impl Filter {
     /// # Ok::<(), nchw::Error>(())
     /// ```
     pub fn stills<I: Input + ?Sized>(&self, input: &I, positions: Range<usize>) -> Result<Figure> {
-        let steps = Steps::new(self, input)?;
+        let steps = Walk::new(self, input)?;
         let count = steps.result.values().len();
         if positions.is_empty() || positions.end > count || positions.len() > MAX_STILLS {
             return Err(Error::new(format!(
@@ -126,7 +161,8 @@ impl Filter {
     }
 }
 
-pub(super) struct Steps<'a> {
+/// What the figures of a step show.
+pub(super) struct Walk<'a> {
     pub(super) filter: &'a Filter,
     /// One for each channel.
     pub(super) kernels: Vec<Matrix>,
@@ -139,8 +175,8 @@ pub(super) struct Steps<'a> {
     pub(super) products: Vec<Vec<Matrix>>,
 }
 
-impl<'a> Steps<'a> {
-    fn new<I: Input + ?Sized>(filter: &'a Filter, input: &I) -> Result<Steps<'a>> {
+impl<'a> Walk<'a> {
+    fn new<I: Input + ?Sized>(filter: &'a Filter, input: &I) -> Result<Walk<'a>> {
         let slide = filter.slide;
         if slide.dilation != 1 {
             return Err(Error::new(format!(
@@ -165,7 +201,7 @@ impl<'a> Steps<'a> {
         } else {
             result
         };
-        let mut steps = Steps { filter, kernels, sheets, coloured, result, products: Vec::new() };
+        let mut steps = Walk { filter, kernels, sheets, coloured, result, products: Vec::new() };
         if !steps.is_flat() {
             steps.products =
                 (0..steps.result.values().len()).map(|i| steps.all_products(i)).collect::<Result<_>>()?;
@@ -319,7 +355,7 @@ mod tests {
     #[test]
     fn every_product_is_written_out_and_the_sums_are_the_convolution() {
         let (filter, image) = two_by_two();
-        let text = filter.steps(&image).unwrap().text().to_owned();
+        let text = filter.steps(&image).unwrap().figure().unwrap().text().to_owned();
         let expected = "row 0, column 0: 1\u{d7}1 + 2\u{d7}0 + 0\u{d7}2 + 1\u{d7}(\u{2212}1) = 0\n\
                         row 0, column 1: 2\u{d7}1 + 0\u{d7}0 + 1\u{d7}2 + 3\u{d7}(\u{2212}1) = 1\n\
                         row 1, column 0: 0\u{d7}1 + 1\u{d7}0 + 4\u{d7}2 + 0\u{d7}(\u{2212}1) = 8\n\
@@ -337,7 +373,7 @@ mod tests {
     #[test]
     fn there_is_a_frame_for_every_position() {
         let (filter, image) = two_by_two();
-        let figure = filter.steps(&image).unwrap();
+        let figure = filter.steps(&image).unwrap().figure().unwrap();
         let frames = frames(&figure);
         assert_eq!(frames.len(), 4);
         // Each frame marks another window; the last one is right of and below the first.

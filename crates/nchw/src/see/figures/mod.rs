@@ -6,6 +6,7 @@ mod film;
 mod grid;
 mod heat;
 mod network;
+mod play;
 mod search;
 mod semantic;
 mod view;
