@@ -157,8 +157,11 @@ def judge_saved(browser, server, name, cells, folder):
     # JupyterLab trusts a notebook that it has saved; this one has other bytes.
     saved["metadata"]["copied"] = True
     (folder / "copy.ipynb").write_text(json.dumps(saved), encoding="utf-8")
+    # Otherwise JupyterLab opens the first notebook again, too.
+    browser.get(f"http://{server.address}/lab?reset&token={server.token}")
+    wait_until(lambda: browser.find_elements(By.CSS_SELECTOR, ".jp-Launcher"), lab.START_LIMIT, "JupyterLab did not start again")
     lab.open_notebook(browser, server, "copy", cells)
-    stills = "return [...document.querySelectorAll('.jp-OutputArea img')].filter(i => i.alt && i.naturalWidth > 100).length"
+    stills = "return [...document.querySelectorAll('.jp-OutputArea img')].filter(i => i.naturalWidth > 100).length"
     expected = sum("figure" in cell.tags for cell in cells)
     try:
         wait_until(lambda: browser.execute_script(stills) >= expected, lab.START_LIMIT, "")
