@@ -16,7 +16,7 @@ impl Photo {
     /// A photo of the bytes of an image file, such as PNG or JPEG. Figures scale it to 320 pixels, so a larger one
     /// only makes the page larger.
     pub fn new(name: impl Into<String>, file: &[u8]) -> Photo {
-        // Browsers look at the bytes, whatever the type says.
+        // A browser recognises the format from the bytes, even if this type is wrong.
         let kind = if file.starts_with(b"\x89PNG") { "png" } else { "jpeg" };
         Photo {
             name: name.into(),
