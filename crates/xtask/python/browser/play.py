@@ -84,6 +84,16 @@ def type_layers(page, text):
     replace_text(page.browser, text)
 
 
+def take_whole(page, size, name):
+    """Takes a screenshot of the whole page; nothing may be wider than it."""
+    height, width, across = page.browser.execute_script(
+        "const {scrollHeight, scrollWidth, clientWidth} = document.documentElement;"
+        "return [scrollHeight, scrollWidth, clientWidth]")
+    page.expect(width, across, f"nothing that is wider than the page ({name})")
+    set_width(page.browser, WIDTHS[size], height)
+    take_screenshot(page.browser, f"play-{page.name}-{name}")
+
+
 def use_shapes(page):
     page.open()
     # The table changes with each key.
@@ -328,12 +338,7 @@ def check_narrow(page):
                 choose(page, 0, "A broad bar")
                 labelled(page, "Shift right").click()
                 hover(page, 1, 1, 2)
-            height, width, across = page.browser.execute_script(
-                "const {scrollHeight, scrollWidth, clientWidth} = document.documentElement;"
-                "return [scrollHeight, scrollWidth, clientWidth]")
-            page.expect(width, across, f"nothing that is wider than the page ({size}, in use)")
-            set_width(page.browser, WIDTHS[size], height)
-            take_screenshot(page.browser, f"play-{page.name}-used-{size}-{theme}")
+            take_whole(page, size, f"used-{size}-{theme}")
 
 
 FIGURES = {"window": use_window, "pool": use_pool, "filter": use_filter, "shapes": use_shapes, "quiz": use_quiz, "explorer": use_explorer}
@@ -344,12 +349,7 @@ def check_looks(page, axe):
     for size in WIDTHS:
         for theme in ("light", "dark"):
             page.open(size, theme, "reduce")
-            height, width, across = page.browser.execute_script(
-                "const {scrollHeight, scrollWidth, clientWidth} = document.documentElement;"
-                "return [scrollHeight, scrollWidth, clientWidth]")
-            page.expect(width, across, f"nothing that is wider than the page ({size})")
-            set_width(page.browser, WIDTHS[size], height)
-            take_screenshot(page.browser, f"play-{page.name}-{size}-{theme}")
+            take_whole(page, size, f"{size}-{theme}")
             if axe:
                 page.browser.execute_script(axe)
                 violations = page.browser.execute_async_script(AXE)
