@@ -371,7 +371,7 @@ def write(notebook, root, path):
 def smaller(notebook, python):
     """The notebook with its figures in fewer bytes; `python` is the Python that has oxipng."""
     done = subprocess.run([python, "-m", "smaller"], cwd=Path(__file__).parent, input=nbformat.writes(notebook),
-                          stdout=subprocess.PIPE, text=True, encoding="utf-8", check=True)
+                          stdout=subprocess.PIPE, encoding="utf-8", check=True)
     return nbformat.reads(done.stdout, as_version=4)
 
 

@@ -19,7 +19,7 @@ def smaller(image):
     png = base64.b64decode(image)
     if b"acTL" not in png:
         png = oxipng.optimize_from_memory(png, level=4)
-    return base64.b64encode(png).decode()
+    return base64.b64encode(png).decode("ascii")
 
 
 def main():

@@ -127,7 +127,7 @@ fn notes(bytes: &[u8]) -> Result<HashMap<String, String>> {
 
 fn not_read(bytes: &[u8], error: &SafeTensorError) -> Error {
     let count = bytes.len();
-    // `torch.save` writes a ZIP archive, older versions of it a pickle.
+    // `torch.save` writes a ZIP archive; its older versions wrote Python's own format, which begins with 0x80.
     if bytes.starts_with(b"PK") || bytes.starts_with(b"\x80\x02") {
         return Error::new(
             "expected a safetensors file, got one that `torch.save` wrote. In Python, \

@@ -276,7 +276,7 @@ class SmallerTest(unittest.TestCase):
         chunks = [(b"IHDR", header), *more, (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b"")]
         data = b"".join(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
                         for kind, data in chunks)
-        return base64.b64encode(b"\x89PNG\r\n\x1a\n" + data).decode()
+        return base64.b64encode(b"\x89PNG\r\n\x1a\n" + data).decode("ascii")
 
     def test_figures_are_stored_in_fewer_bytes_and_nothing_else_changes(self):
         still, moving = self.png(), self.png((b"acTL", struct.pack(">II", 1, 0)))
