@@ -9,6 +9,7 @@ themes: `test-artifacts/play-*.png`. With axe.min.js, from axe-core, the pages a
 import argparse
 import json
 import re
+import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -34,6 +35,15 @@ axe.run().then(found => arguments[0](found.violations
   .map(v => [v.id, v.impact, v.nodes.map(node => node.html).slice(0, 3)])));
 """
 
+# When the figure is drawn and answers, in milliseconds since the page was opened.
+NOTE_READY = """
+new MutationObserver((changes, observer) => {
+  if (!document.querySelector('.nchw-play[data-ready]')) return;
+  window.nchwReady = performance.now();
+  observer.disconnect();
+}).observe(document, {subtree: true, childList: true, attributes: true, attributeFilter: ['data-ready']});
+"""
+
 # Everything that the page has requested apart from itself.
 LOADED = "return performance.getEntriesByType('resource').map(entry => entry.name)"
 
@@ -43,6 +53,7 @@ class Page:
 
     def __init__(self, browser, folder, name):
         self.browser, self.path, self.name = browser, folder / f"{name}.html", name
+        self.starts = []
 
     def open(self, size="desktop", theme="light", motion="no-preference"):
         set_width(self.browser, WIDTHS[size])
@@ -51,6 +62,7 @@ class Page:
         self.browser.get(self.path.as_uri())
         self.wait(lambda: self.find(".nchw-play").get_attribute("data-ready") in ("yes", "failed"), "the figure to start")
         self.expect(self.find(".nchw-play").get_attribute("data-ready"), "yes", "the figure to start")
+        self.starts.append(self.browser.execute_script("return window.nchwReady"))
 
     def find(self, selector):
         return self.browser.find_element(By.CSS_SELECTOR, selector)
@@ -370,6 +382,7 @@ def main():
     wrong = []
     with tempfile.TemporaryDirectory(prefix="nchw-play-", ignore_cleanup_errors=True) as folder, \
             marked_environment() as environment, chromium(Path(folder), environment) as browser:
+        browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": NOTE_READY})
         for name in names:
             page = Page(browser, arguments.pages.resolve(), name)
             for check in (FIGURES[name], lambda page: check_looks(page, axe)):
@@ -377,6 +390,8 @@ def main():
                     check(page)
                 except Failure as failure:
                     wrong.append(str(failure))
+            print(f"  {name}: answers {statistics.median(page.starts):.0f} ms after the page was opened "
+                  f"(median of {len(page.starts)}, {min(page.starts):.0f} to {max(page.starts):.0f})")
             errors = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
             if errors:
                 wrong.append(f"{name}: errors in the console: {json.dumps(errors)}")
