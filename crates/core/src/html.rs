@@ -3,6 +3,7 @@
 //! Plain HTML that a screen reader can follow (captions, row and column
 //! headers, nested lists) and that needs no style sheet.
 
+use crate::colour::{Palette, readable_on};
 use crate::shapes::{Explanation, Problem, Row, Table};
 use crate::text::{commas, count_of};
 
@@ -52,6 +53,29 @@ pub fn html_table<const COLUMNS: usize>(caption: &str, rows: &[[String; COLUMNS]
         "<table><caption>{}</caption><thead><tr>{columns}</tr></thead><tbody>{body}</tbody><tfoot>{}</tfoot></table>",
         escape(caption),
         line(last)
+    )
+}
+
+/// A matrix as a table with the colours of the figures: grey for an image, blue and red for a filter.
+pub fn matrix_html(caption: &str, rows: &[Vec<i64>], palette: Palette) -> String {
+    let values: Vec<f32> = rows.iter().flatten().map(|value| *value as f32).collect();
+    let range = palette.range(&values);
+    let cell = |value: &i64| {
+        let colour = palette.rgb(*value as f32, range);
+        let css = |[r, g, b]: [u8; 3]| format!("rgb({r},{g},{b})");
+        format!(
+            "<td style=\"width:2em;border:1px solid #888;text-align:center;background:{};color:{}\">{value}</td>",
+            css(colour),
+            css(readable_on(colour))
+        )
+    };
+    let row = |row: &Vec<i64>| format!("<tr>{}</tr>", row.iter().map(cell).collect::<String>());
+    // JupyterLab moves tables to the right.
+    format!(
+        "<table style=\"display:inline-table;vertical-align:top;margin:0 1.5em 1em 0;border-collapse:collapse\">\
+         <caption style=\"text-align:left\">{}</caption><tbody>{}</tbody></table>",
+        escape(caption),
+        rows.iter().map(row).collect::<String>()
     )
 }
 

@@ -6,6 +6,7 @@ use crate::{
     Error, Result,
     colour::Palette,
     figure::{PIXEL_RATIO, Pixels},
+    page::{self, Page},
 };
 use nchw_core::text::number;
 use plotters::{
@@ -105,13 +106,10 @@ impl Canvas {
     }
 
     /// Draws with plotters.
-    pub fn draw<E: fmt::Display>(
-        &mut self,
-        act: impl FnOnce(BitMapBackend<'_>) -> std::result::Result<(), E>,
-    ) {
+    pub fn draw<E: fmt::Display>(&mut self, act: impl FnOnce(Page<'_>) -> std::result::Result<(), E>) {
         register_fonts();
         let size = (self.pixels.width, self.pixels.height);
-        let backend = BitMapBackend::with_buffer(&mut self.pixels.rgb, size);
+        let backend = Page(BitMapBackend::with_buffer(&mut self.pixels.rgb, size));
         if let Err(error) = act(backend) {
             self.error.get_or_insert(error.to_string());
         }
@@ -229,14 +227,9 @@ pub fn wrap(text: &str, set: Text, width: f64) -> Vec<String> {
 fn register_fonts() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // Embedded, so that figures look the same on every machine. With an invalid font file, drawing text
-        // would return an error.
-        let regular = include_bytes!("../assets/DejaVuSans.ttf");
-        let bold = include_bytes!("../assets/DejaVuSans-Bold.ttf");
-        let mono = include_bytes!("../assets/DejaVuSansMono.ttf");
-        let _ = register_font("sans-serif", FontStyle::Normal, regular);
-        let _ = register_font("sans-serif", FontStyle::Bold, bold);
-        let _ = register_font("monospace", FontStyle::Normal, mono);
+        // With an invalid font file, drawing text would return an error.
+        let _ = register_font("sans-serif", FontStyle::Normal, page::REGULAR);
+        let _ = register_font("sans-serif", FontStyle::Bold, page::BOLD);
     });
 }
 

@@ -5,13 +5,13 @@ use crate::{
     canvas::{Canvas, INK, PALE_INK, Text, rgb, scaled, text_width, wrap},
     colour::{LINES, as_text},
     figure::{Figure, PIXEL_RATIO, Pixels},
+    page::Page,
 };
 use nchw_core::text::number;
 use plotters::{
     coord::types::RangedCoordf64,
     prelude::{
-        BitMapBackend, Cartesian2d, ChartBuilder, ChartContext, Circle, Cross, IntoDrawingArea, LineSeries,
-        TriangleMarker,
+        Cartesian2d, ChartBuilder, ChartContext, Circle, Cross, IntoDrawingArea, LineSeries, TriangleMarker,
     },
     style::{Color, TextStyle, text_anchor::HPos},
 };
@@ -229,7 +229,7 @@ impl Chart {
 /// Draws a line and, if there are few enough, its points. The shape of the points also distinguishes lines,
 /// for colour-blind readers and black-and-white prints.
 fn draw_line(
-    chart: &mut ChartContext<'_, BitMapBackend<'_>, Cartesian2d<RangedCoordf64, RangedCoordf64>>,
+    chart: &mut ChartContext<'_, Page<'_>, Cartesian2d<RangedCoordf64, RangedCoordf64>>,
     index: usize,
     points: &[(f64, f64)],
 ) -> std::result::Result<(), String> {

@@ -10,6 +10,7 @@ pub mod chart;
 pub mod confusion;
 pub mod figure;
 pub mod layout;
+mod page;
 pub mod panels;
 pub mod volumes;
 

@@ -1,6 +1,8 @@
 //! The arithmetic behind an answer, on request.
 
 use super::question::{Ask, Choice, Question};
+use crate::colour::Palette;
+use crate::html::matrix_html;
 use crate::shapes::Row;
 
 /// All steps, one per line.
@@ -61,6 +63,21 @@ fn windows(image: &str, filter: &str, row: usize) -> String {
         lines.push(format!("window at column {left}: {} = {sum}", parts.join(" + ")));
     }
     lines.join("\n")
+}
+
+/// The image and the filter of a question about their numbers, as HTML; empty for other questions.
+pub fn matrices_html(question: &Question) -> String {
+    let Ask::Row(_) = question.ask else { return String::new() };
+    let sheets = |name: &str, text: &str, palette: Palette| {
+        let sheets = channels(text);
+        let caption = |channel| match sheets.len() {
+            1 => name.to_owned(),
+            _ => format!("{name}, channel {channel}"),
+        };
+        sheets.iter().enumerate().map(|(n, rows)| matrix_html(&caption(n), rows, palette)).collect::<String>()
+    };
+    let image = sheets("image", &question.input, Palette::Grey);
+    format!("<div>{image}{}</div>", sheets("filter", &question.layers, Palette::Signed))
 }
 
 fn channels(text: &str) -> Vec<Vec<Vec<i64>>> {

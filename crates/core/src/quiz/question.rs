@@ -159,9 +159,6 @@ pub struct Question {
     pub notebook: String,
     /// The question.
     pub text: String,
-    /// A description of the image that the question is about, for readers who cannot see it.
-    #[serde(default)]
-    pub image: String,
     /// What is asked about the layers.
     pub ask: Ask,
     /// The options of a question that is answered with letters.

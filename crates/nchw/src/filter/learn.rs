@@ -86,7 +86,7 @@ impl Filter {
     /// A copy that is not learned any further.
     fn kept(&self, name: &str) -> Filter {
         let (weight, bias) = (self.weight.detach().copy(), self.bias.detach().copy());
-        Filter { name: name.to_owned(), weight, bias, slide: self.slide }
+        Filter { name: name.to_owned(), weight, bias, slide: self.slide, for_colour: self.for_colour }
     }
 }
 

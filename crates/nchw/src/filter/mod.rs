@@ -82,6 +82,8 @@ pub struct Filter {
     /// `[1]`
     bias: Tensor,
     slide: Slide,
+    /// Whether its three channels are red, green and blue; otherwise they have numbers.
+    for_colour: bool,
 }
 
 /// How the window moves over the input.
@@ -186,7 +188,7 @@ impl Filter {
 
     fn of_weight(name: String, weight: Tensor) -> Filter {
         let bias = Tensor::from_slice(&[0.0_f32]);
-        Filter { name, weight, bias, slide: Slide { stride: 1, padding: 0, dilation: 1 } }
+        Filter { name, weight, bias, slide: Slide { stride: 1, padding: 0, dilation: 1 }, for_colour: false }
     }
 
     /// A filter whose numbers the interactive figures use, too.
@@ -273,7 +275,14 @@ impl Filter {
     pub fn for_colour(&self, colour: [f32; 3]) -> Filter {
         let known = [("red", RED), ("green", GREEN), ("blue", BLUE), ("yellow", YELLOW)];
         let name = known.iter().find(|(_, numbers)| *numbers == colour).map_or("coloured", |(name, _)| name);
-        self.for_channels(colour).named(format!("{name} {}", self.name))
+        let filter = self.for_channels(colour).named(format!("{name} {}", self.name));
+        Filter { for_colour: true, ..filter }
+    }
+
+    /// `red`, `green` and `blue`, or `channel 0` and so on.
+    fn channel_name(&self, channel: usize) -> String {
+        let colour = ["red", "green", "blue"].get(channel).filter(|_| self.for_colour);
+        colour.map_or(format!("channel {channel}"), |colour| (*colour).to_owned())
     }
 
     /// The same filter for several channels: its kernel times the first number for the first channel, and so
@@ -288,7 +297,7 @@ impl Filter {
         const { assert!(C > 0, "a filter needs at least one channel") }
         let kernel = self.weight.sum_dim_intlist([1_i64].as_slice(), true, Kind::Float);
         let times = Tensor::from_slice(&times).view([1, C as i64, 1, 1]);
-        Filter { weight: kernel * times, ..self.clone() }
+        Filter { weight: kernel * times, for_colour: false, ..self.clone() }
     }
 
     /// Transposes the kernels: a vertical edge filter becomes a horizontal one.
@@ -420,7 +429,7 @@ impl Slide {
 impl Clone for Filter {
     fn clone(&self) -> Filter {
         let (weight, bias) = (self.weight.shallow_clone(), self.bias.shallow_clone());
-        Filter { name: self.name.clone(), weight, bias, slide: self.slide }
+        Filter { name: self.name.clone(), weight, bias, slide: self.slide, for_colour: self.for_colour }
     }
 }
 
@@ -438,7 +447,10 @@ impl fmt::Debug for Filter {
         write!(f, "Filter \"{}\", {}:", self.name, options.join(", "))?;
         let kernels = self.kernels();
         for (channel, kernel) in kernels.iter().enumerate() {
-            let name = if kernels.len() > 1 { format!("\nchannel {channel}:") } else { String::new() };
+            let name = match kernels.len() {
+                1 => String::new(),
+                _ => format!("\n{}:", self.channel_name(channel)),
+            };
             write!(f, "{name}\n{kernel}")?;
         }
         Ok(())

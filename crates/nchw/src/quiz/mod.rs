@@ -253,13 +253,9 @@ impl Quiz {
     }
 }
 
-/// The text of a question, and the description of its image.
+/// The text of a question, and the image and the filter that it is about.
 fn text_html(question: &Question) -> String {
-    let image = match question.image.as_str() {
-        "" => String::new(),
-        image => format!("<p>Image: {}</p>", escape(image)),
-    };
-    format!("<p>{}</p>{image}", escape(&question.text))
+    format!("<p>{}</p>{}", escape(&question.text), explain::matrices_html(question))
 }
 
 /// The options of a question, if it has any.
@@ -292,9 +288,6 @@ impl fmt::Display for Quiz {
             "Quiz {} ({}, level {})\n{}",
             question.id, question.topic, question.level, question.text
         )?;
-        if !question.image.is_empty() {
-            writeln!(f, "Image: {}", question.image)?;
-        }
         for Choice { letter, text } in &question.options {
             writeln!(f, "  {letter}: {text}")?;
         }

@@ -54,11 +54,7 @@ impl Sheet {
                 .iter()
                 .map(|Choice { letter, text }| format!("\n   - **{letter}**: {text}"))
                 .collect();
-            let image = match question.image.as_str() {
-                "" => String::new(),
-                image => format!("\n\n   *{image}*"),
-            };
-            format!("{n}. {}{image}{options}\n\n   {}\n", question.text, blanks(question))
+            format!("{n}. {}{options}\n\n   {}\n", question.text, blanks(question))
         });
         format!(
             "# 개채행열: shape quiz (sheet {})\n\nName:\n\n{}",

@@ -1,7 +1,13 @@
 //! Figures of a filter that was learned.
 
 use super::cells::{on_one_scale, wrapped};
-use crate::{Result, chart::Chart, filter::Learned, matrix::Matrix, text::number};
+use crate::{
+    Result,
+    chart::Chart,
+    filter::{Filter, Learned},
+    matrix::Matrix,
+    text::number,
+};
 use nchw_draw::{Figure, Highlights, Layout, Palette, Panel};
 
 impl Learned {
@@ -10,15 +16,22 @@ impl Learned {
     /// # Errors
     /// When the filter is too large to read.
     pub fn figure(&self) -> Result<Figure> {
-        let mut kernels: Vec<(String, Vec<Matrix>)> = Vec::new();
+        let mut kernels: Vec<(&Filter, Vec<Matrix>)> = Vec::new();
         for filter in &self.stages {
-            kernels.push((filter.name().to_owned(), filter.drawn_kernels()?));
+            kernels.push((filter, filter.drawn_kernels()?));
         }
-        let panels = kernels.iter().flat_map(|(name, kernels)| {
-            let channels = kernels.len();
-            kernels.iter().enumerate().map(move |(channel, kernel)| {
-                let on = if channels > 1 { format!(", on channel {channel}") } else { String::new() };
-                Panel::cells(format!("{name}{on}"), kernel.grid(), Palette::Signed, Highlights::default())
+        let panels = kernels.iter().flat_map(|(filter, kernels)| {
+            kernels.iter().enumerate().map(|(channel, kernel)| {
+                let on = match kernels.len() {
+                    1 => String::new(),
+                    _ => format!(", on {}", filter.channel_name(channel)),
+                };
+                Panel::cells(
+                    format!("{}{on}", filter.name()),
+                    kernel.grid(),
+                    Palette::Signed,
+                    Highlights::default(),
+                )
             })
         });
         let mut panels: Vec<Panel> = panels.collect();
@@ -26,9 +39,10 @@ impl Learned {
         let loss = |loss: Option<&f64>| number(loss.map_or(f32::NAN, |loss| *loss as f32));
         let line = format!("loss: from {} to {}", loss(self.losses.first()), loss(self.losses.last()));
         let text = format!("{self:?}");
-        let described = |(name, kernels): &(String, Vec<Matrix>)| {
+        let described = |(filter, kernels): &(&Filter, Vec<Matrix>)| {
             format!(
-                "{name}: {}",
+                "{}: {}",
+                filter.name(),
                 kernels.iter().map(|k| k.to_string().replace('\n', " / ")).collect::<Vec<_>>().join("; ")
             )
         };

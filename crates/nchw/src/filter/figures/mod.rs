@@ -59,7 +59,7 @@ impl Filter {
             let title = match (kernels.len(), channels.get(i)) {
                 (1, _) => self.name().to_owned(),
                 (_, Some(channel)) => format!("on {channel}"),
-                (_, None) => format!("on channel {i}"),
+                (_, None) => format!("on {}", self.channel_name(i)),
             };
             Panel::cells(title, kernel.grid(), Palette::Signed, Highlights::default()).caption(&caption)
         };
@@ -112,7 +112,7 @@ mod tests {
     fn each_kernel_is_drawn_and_described() {
         let filter = Filter::vertical_edge().for_colour(RED).stride(2).with_bias(0.5);
         let figure = filter.figure().unwrap();
-        assert!(figure.text().contains("bias 0.5, stride 2") && figure.text().contains("channel 2:"));
+        assert!(figure.text().contains("bias 0.5, stride 2") && figure.text().contains("blue:"));
         let one = Filter::mixture("both", [1, 1, 0]).figure().unwrap();
         assert!(figure.size().0 > 2 * one.size().0, "{:?} {:?}", figure.size(), one.size());
         let layer = Filters::stack([&filter, &filter.named("again")]).unwrap().figure().unwrap();
