@@ -1,7 +1,8 @@
-//! The program `nchw`: one file for each group of commands.
+//! The program `nchw-torch`: every command of `nchw`, one file for each group. `front.rs` starts it.
 
 mod data;
 mod eval;
+mod output;
 mod play;
 mod quiz;
 mod see;
@@ -9,18 +10,15 @@ mod shapes;
 mod train;
 
 use clap::{Parser, Subcommand};
-use nchw::{Error, Result};
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use output::{print, tell};
+use std::process::ExitCode;
 
 /// The course on convolutional networks, on the command line.
 ///
 /// Exit code: 0 for success; 1 when the answer is "no" (layers that do not fit, data that
 /// is not found); 2 when the command is invalid or fails.
 #[derive(Parser)]
-#[command(name = "nchw", version)]
+#[command(name = "nchw", bin_name = "nchw", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -51,21 +49,4 @@ fn main() -> ExitCode {
         tell(&format!("nchw: {error}"));
         ExitCode::from(2)
     })
-}
-
-/// Prints to the standard output. A closed pipe (`| head`) is not an error.
-fn print(what: &str, text: &str) -> Result<()> {
-    let mut out = io::stdout();
-    match write!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::new(format!("the {what} could not be written: {error}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Prints a line to the error output. Failures are ignored: a training run must not end because
-/// the disk of its log is full or its terminal is closed (`eprintln!` would panic).
-fn tell(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
 }

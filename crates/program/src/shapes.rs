@@ -1,7 +1,7 @@
 //! `nchw shapes`: the table of a chain of layers.
 
 use crate::{print, tell};
-use nchw::{Error, Result, shapes::Chain, shapes::Shape};
+use nchw_core::{Error, Result, shapes::Chain, shapes::Shape};
 use std::process::ExitCode;
 
 /// Print a table of layers applied to an input: shapes, weights, costs and receptive fields

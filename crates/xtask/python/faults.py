@@ -21,7 +21,7 @@ from pathlib import Path
 
 from common import ROOT, Failure, run_command
 
-STEPS = ["packages", "python", "libtorch", "rust-source", "wrapper", "evcxr", "kernel", "notebooks"]
+STEPS = ["packages", "python", "libtorch", "rust-source", "wrapper", "evcxr", "kernel", "notebooks", "program"]
 # Seconds for one set-up, and between a step's first line and its interruption.
 LIMIT, DELAY = 1800, 0.5
 

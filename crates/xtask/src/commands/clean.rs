@@ -1,6 +1,7 @@
 //! `cargo xtask clean`: removes what set-up made and nobody uses; says what it keeps, and why.
 
-use crate::{kernel::slots, paths, setup::lock, system::files};
+use crate::setup::{lock, shared::PREFIX};
+use crate::{kernel::slots, paths, system::files};
 use anyhow::{Result, bail};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -94,6 +95,7 @@ fn shared(cache: &Path) -> Vec<(PathBuf, &'static [&'static str])> {
             "evcxr-build" | "deny-build" => Some(&[CARGO]),
             _ if name.starts_with("evcxr-") || name.starts_with("deny-") => Some(&[".crates.toml"]),
             _ if name.starts_with("slots-") => Some(&["of"]),
+            _ if name.starts_with(PREFIX) => Some(&[]),
             _ => None,
         }
     };

@@ -3,11 +3,10 @@
 //! Cargo gives the library of every cell the same name, `libctx.so`. If two kernels used the same
 //! folder, one would sometimes run a cell of the other.
 
-use crate::kernel::fresh;
+use crate::{kernel::fresh, system::files};
 use anyhow::{Context, Result};
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use walkdir::WalkDir;
 
 /// The build folder in a working folder, copied from `home` again if set-up has compiled since.
 pub fn of_slot(home: &Path, slot: &Path) -> Result<PathBuf> {
@@ -24,29 +23,13 @@ pub fn of_slot(home: &Path, slot: &Path) -> Result<PathBuf> {
     }
     let original = home.join("build");
     if original.is_dir() {
-        copy(&original, &build).with_context(|| format!("could not copy {}", original.display()))?;
+        // What the compiler stores for the next cell is of no use to another kernel.
+        let wanted = |path: &Path| path.file_name().is_none_or(|name| name != "incremental");
+        files::copy(&original, &build, wanted)
+            .with_context(|| format!("could not copy {}", original.display()))?;
     }
     fs::write(stamp, compiled)?;
     Ok(build)
-}
-
-/// Large files become hard links, which take no time and no space: compilers replace such a file and do
-/// not write into it. Cargo does write into small files. These are copied, with their times, from
-/// which cargo knows what is up to date.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    // What the compiler stores for the next cell is of no use to another kernel.
-    let entries = WalkDir::new(from).into_iter().filter_entry(|entry| entry.file_name() != "incremental");
-    for entry in entries {
-        let entry = entry?;
-        let (path, metadata) = (to.join(entry.path().strip_prefix(from)?), entry.metadata()?);
-        if metadata.is_dir() {
-            fs::create_dir_all(path)?;
-        } else if metadata.len() < 65_536 || fs::hard_link(entry.path(), &path).is_err() {
-            fs::copy(entry.path(), &path)?;
-            File::options().write(true).open(&path)?.set_modified(metadata.modified()?)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::{fs, time::SystemTime};
 use walkdir::WalkDir;
 
 /// The crates of this workspace that notebooks link: `nchw` and those that it depends on.
-const CRATES: [&str; 5] = ["core", "draw", "files", "nchw", "web"];
+pub const CRATES: [&str; 5] = ["core", "draw", "files", "nchw", "web"];
 
 /// The file in the kernel's folder whose age is the age of the build. It contains the size of the
 /// compiled library.

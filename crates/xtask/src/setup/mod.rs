@@ -7,6 +7,7 @@
 pub mod inputs;
 pub mod lock;
 pub mod machine;
+pub mod shared;
 pub mod source;
 pub mod step;
 pub mod steps;
@@ -14,7 +15,9 @@ pub mod steps;
 use crate::setup::machine::Machine;
 use crate::setup::source::{Request, Source};
 use crate::setup::step::Step;
-use crate::setup::steps::{evcxr, kernelspec, libtorch, notebooks, packages, python, rust_source, wrapper};
+use crate::setup::steps::{
+    evcxr, kernelspec, libtorch, notebooks, packages, program, python, rust_source, wrapper,
+};
 use crate::{paths, system::files};
 use anyhow::{Result, bail};
 use std::{fs, path::Path, time::Instant};
@@ -49,6 +52,7 @@ pub fn all_steps(machine: &Machine) -> Result<Vec<Step<'_>>> {
         evcxr::step(machine)?,
         kernelspec::step(machine),
         notebooks::step(machine),
+        program::step(machine),
     ])
 }
 

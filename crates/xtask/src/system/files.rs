@@ -53,6 +53,25 @@ pub fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files.map(|entry| entry.map(DirEntry::into_path)).collect::<walkdir::Result<_>>()?)
 }
 
+/// Copies a folder of compiled results; `wanted` leaves out files and folders.
+///
+/// Large files become hard links, which take no time and no space: compilers replace such a file and do
+/// not write into it. Cargo does write into small files. These are copied, with their times, from
+/// which cargo knows what is up to date.
+pub fn copy(from: &Path, to: &Path, wanted: impl Fn(&Path) -> bool) -> Result<()> {
+    for entry in WalkDir::new(from).into_iter().filter_entry(|entry| wanted(entry.path())) {
+        let entry = entry?;
+        let (path, metadata) = (to.join(entry.path().strip_prefix(from)?), entry.metadata()?);
+        if metadata.is_dir() {
+            fs::create_dir_all(path)?;
+        } else if metadata.len() < 65_536 || fs::hard_link(entry.path(), &path).is_err() {
+            fs::copy(entry.path(), &path)?;
+            File::options().write(true).open(&path)?.set_modified(metadata.modified()?)?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a folder, if it does not exist, and marks it as made by a command.
 pub fn make(folder: &Path) -> Result<()> {
     if !folder.exists() {

@@ -11,8 +11,10 @@ use std::{env, path::Path};
 const MEMORY: &str = "glibc.malloc.arena_max=1:glibc.malloc.hugetlb=1:\
                       glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=4294967296";
 
-/// Installs it. The program is compiled when it is first called: most learners never call it, so
-/// set-up does not wait for it.
+/// How cargo builds the program.
+pub const BUILD: [&str; 5] = ["build", "--locked", "--package", "nchw-program", "--bins"];
+
+/// Installs the command. It starts the program, and builds it again if its source has changed.
 pub fn install(machine: &Machine) -> Result<()> {
     let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
     let libraries = env::join_paths(machine.source.library_folders()?)?;
@@ -23,15 +25,25 @@ pub fn install(machine: &Machine) -> Result<()> {
          export LIBTORCH={libtorch}\n\
          export LD_LIBRARY_PATH={libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\n\
          export GLIBC_TUNABLES=${{GLIBC_TUNABLES:-{MEMORY}}}\n\
-         if [ ! -x \"${{CARGO_TARGET_DIR:-$root/target}}/debug/nchw\" ]; then\n\
-         \x20 echo 'nchw is compiled before its first use: 2 to 4 minutes' >&2\n\
+         built=\"${{CARGO_TARGET_DIR:-$root/target}}/debug\"\n\
+         # Cargo needs a third of a second to find out that nothing has changed, so it is not asked then.\n\
+         stamp=\"$built/nchw-built\"\n\
+         if [ ! -x \"$built/nchw\" ] || [ ! -e \"$stamp\" ] || [ -n \"$(find \"$root/Cargo.toml\" \"$root/Cargo.lock\" \\\n\
+         \x20   \"$root/.nchw/libtorch.toml\" \"$root/crates\" -newer \"$stamp\" | head -n 1)\" ]; then\n\
+         \x20 [ -x \"$built/nchw\" ] || echo 'nchw is compiled before its first use: 2 to 4 minutes' >&2\n\
+         \x20 begun=$(mktemp) || exit 2\n\
+         \x20 trap 'rm -f \"$begun\"' EXIT\n\
+         \x20 {cargo} {build} --quiet --manifest-path \"$root/Cargo.toml\" --config \"$root/.nchw/libtorch.toml\" || exit 2\n\
+         \x20 # Not the time of its end: a file may have been edited during the build.\n\
+         \x20 touch -r \"$begun\" \"$stamp\"\n\
+         \x20 rm -f \"$begun\"\n\
          fi\n\
-         exec {cargo} run --quiet --locked --manifest-path \"$root/Cargo.toml\" --package nchw-program --bin nchw \\\n\
-         \x20 --config \"$root/.nchw/libtorch.toml\" -- \"$@\"\n",
+         exec \"$built/nchw\" \"$@\"\n",
         root = quoted(&paths::root()),
         libtorch = quoted(&source::folder()),
         libraries = quoted(Path::new(&libraries)),
         cargo = quoted(&machine.tools.cargo),
+        build = BUILD.join(" "),
     );
     files::write_program(&paths::venv_program("nchw"), script)
 }

@@ -3,11 +3,12 @@
 //!
 //! The configuration loads the crate before the learner's first cell.
 
+use crate::kernel::{fresh, slots};
+use crate::paths;
 use crate::setup::step::{self, Outside, Step};
 use crate::setup::steps::{command, evcxr, libtorch, python};
 use crate::setup::{machine::Machine, source};
 use crate::system::{files, run};
-use crate::{kernel::slots, paths};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -103,14 +104,27 @@ fn install_program(cargo: &Path) -> Result<()> {
 /// Writes evcxr's configuration, and cargo's for cells.
 fn configure(machine: &Machine) -> Result<()> {
     let kernel = paths::kernel();
-    let profile = "\n[profile.dev.package.\"*\"]\nopt-level = 3\n";
-    let settings = libtorch::cargo_settings(&machine.tools.host) + profile;
+    let settings = libtorch::cargo_settings(&machine.tools.host) + "\n" + &profile()?;
     files::write(&kernel.join(".cargo/config.toml"), settings)?;
     for (name, warm) in [("plain", false), ("warm", true)] {
         files::write(&kernel.join(name).join("init.evcxr"), init(warm)?)?;
         files::write(&kernel.join(name).join("prelude.rs"), prelude(warm))?;
     }
     Ok(())
+}
+
+/// How cells' packages are optimised: as in the course's workspace, in which all of its crates are members. For a
+/// cell these are packages, too.
+fn profile() -> Result<String> {
+    let manifest = fs::read_to_string(paths::root().join("Cargo.toml"))?;
+    let table =
+        manifest.split_once("[profile.dev.package]\n").context("Cargo.toml has no profile for packages")?.1;
+    let packages = table.split("\n[").next().unwrap_or_default();
+    let ours = fresh::CRATES.map(|name| match name {
+        "nchw" => "nchw = { opt-level = 3 }\n".to_owned(),
+        _ => format!("nchw-{name} = {{ opt-level = 3 }}\n"),
+    });
+    Ok(format!("[profile.dev.package]\n{}\n{}", packages.trim_end(), ours.concat()))
 }
 
 /// The command that makes cells use the package versions of the course. Without a lock file, cargo
@@ -198,6 +212,16 @@ fn copy_asset(name: &str, to: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_notebooks_link_is_optimised_as_in_the_workspace() {
+        let profile = profile().unwrap();
+        assert!(profile.starts_with("[profile.dev.package]\n\"*\" = { opt-level = 1"), "{profile}");
+        for name in ["png", "nchw", "nchw-core", "nchw-draw"] {
+            assert!(profile.contains(&format!("\n{name} = {{ opt-level = 3 }}\n")), "{name}: {profile}");
+        }
+        assert_eq!(profile.matches('[').count(), 1, "only this table: {profile}");
+    }
 
     #[test]
     fn evcxr_s_commands_come_before_the_first_line_of_rust() {

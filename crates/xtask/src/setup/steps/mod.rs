@@ -6,6 +6,7 @@ pub mod kernelspec;
 pub mod libtorch;
 pub mod notebooks;
 pub mod packages;
+pub mod program;
 pub mod python;
 pub mod rust_source;
 pub mod wrapper;

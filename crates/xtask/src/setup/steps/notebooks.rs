@@ -3,6 +3,7 @@
 //! Plain evcxr compiles a notebook's dependencies at every start, which takes minutes. Here they stay
 //! in `.nchw/kernel/build`.
 
+use crate::setup::shared::{self, Shared};
 use crate::setup::{machine::Machine, step::Step, steps::kernelspec};
 use crate::system::{files, progress, run};
 use crate::{kernel::fresh, paths};
@@ -26,17 +27,21 @@ pub fn step(machine: &Machine) -> Step<'_> {
         ],
         values: Box::new(|| Ok(vec![kernelspec::step(machine).stamp()?, machine.tools.rust.clone()])),
         exists: Box::new(|| fresh::is_fresh(&paths::kernel())),
-        act: Box::new(build),
+        act: Box::new(|| build(machine)),
     }
 }
 
 /// Compiles through evcxr itself, so that the result is exactly what a notebook's first cell needs.
-fn build() -> Result<()> {
+fn build(machine: &Machine) -> Result<()> {
     let kernel = paths::kernel();
     let (folder, stamp) = (kernel.join("build"), fresh::built_stamp(&kernel));
+    let shared = packages(machine)?;
     if fresh::built_size(&kernel).is_some_and(|size| fresh::library_size(&folder) != Some(size)) {
         // Cargo would not notice that a file was truncated, and keep it.
         let _ = fs::remove_dir_all(&folder);
+    }
+    if !folder.exists() {
+        shared.copy_to(&folder)?;
     }
     let begun = SystemTime::now();
     let _ = fs::remove_file(&stamp);
@@ -45,5 +50,21 @@ fn build() -> Result<()> {
     files::write(&stamp, size.to_string())?;
     // A file that was edited during the compilation must be newer than the result.
     File::options().write(true).open(&stamp)?.set_modified(begun)?;
+    // The crates of the course itself have another path in every clone.
+    shared.keep(&folder, |path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        !["nchw", "ctx", "incremental"].iter().any(|part| name.contains(part))
+    });
     Ok(())
+}
+
+/// The packages that the course's crates depend on, compiled for cells.
+fn packages(machine: &Machine) -> Result<Shared> {
+    let home = paths::cargo_home()?.display().to_string();
+    let values = [shared::values(&machine.tools, &machine.source)?, vec![paths::EVCXR.into(), home]].concat();
+    // The list of packages and their features, and how they are compiled.
+    let mut inputs = vec!["Cargo.lock", "Cargo.toml", "crates/xtask/src/setup/steps/kernelspec.rs"];
+    let manifests = fresh::CRATES.map(|name| format!("crates/{name}/Cargo.toml"));
+    inputs.extend(manifests.iter().map(String::as_str));
+    Shared::of("notebooks", &inputs, &values)
 }

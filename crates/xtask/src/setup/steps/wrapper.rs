@@ -4,6 +4,7 @@
 //! symbols, and a cell that uses a generic function of tch would not link.
 
 use crate::paths;
+use crate::setup::shared::{self, Shared};
 use crate::setup::{machine::Machine, source, step::Step};
 use crate::system::{progress, run, tools};
 use anyhow::{Context, Result};
@@ -35,6 +36,14 @@ pub fn step(machine: &Machine) -> Step<'_> {
 
 fn build(machine: &Machine) -> Result<()> {
     let (folder, libtorch) = (source::wrapper_folder(), source::folder());
+    let cxx = machine.tools.cxx.display().to_string();
+    let others = vec![tools::locked_version("torch-sys")?, cxx];
+    let values = [shared::values(&machine.tools, &machine.source)?, others].concat();
+    let shared = Shared::of("wrapper", &[file!(), "crates/xtask/cpp/short_errors.h"], &values)?;
+    let _ = fs::remove_dir_all(&folder);
+    if shared.copy_to(&folder)? {
+        return Ok(());
+    }
     fs::create_dir_all(&folder)?;
     let script = "\
         set -e\n\
@@ -52,7 +61,9 @@ fn build(machine: &Machine) -> Result<()> {
     shell.env("SOURCES", torch_sys(&machine.tools.cargo)?.join("libtch"));
     shell.env("INCLUDE", libtorch.join("include")).env("LIB", libtorch.join("lib"));
     shell.env("SHORT", paths::root().join("crates/xtask/cpp/short_errors.h"));
-    progress::run_logged(&mut shell, "wrapper")
+    progress::run_logged(&mut shell, "wrapper")?;
+    shared.keep(&folder, |_| true);
+    Ok(())
 }
 
 /// The folder with torch-sys's source.

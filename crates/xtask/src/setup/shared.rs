@@ -1,0 +1,161 @@
+//! Compiled results that all clones of the course share: the second clone copies what the first one compiled.
+//!
+//! A result is found by a hash of everything that it depends on, so an old one is never used. It is stored in one
+//! step, so it is complete or absent.
+
+use crate::system::{files, tools::Tools};
+use crate::{paths, setup::source::Source};
+use anyhow::Result;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The results in the cache are in folders with these names and the beginning of the hash.
+pub const PREFIX: &str = "compiled-";
+/// How many results of one kind are kept: clones of two versions of the course can alternate.
+const KEPT: usize = 2;
+
+/// A place in the cache for one result.
+pub struct Shared {
+    cache: PathBuf,
+    kind: &'static str,
+    hash: String,
+}
+
+impl Shared {
+    /// The place of a result that depends on these files of the course and these values.
+    pub fn of(kind: &'static str, inputs: &[&str], values: &[String]) -> Result<Shared> {
+        let mut hash = Sha256::new();
+        for value in values {
+            hash.update(value);
+            hash.update([0]);
+        }
+        for input in inputs {
+            for path in files::files_in(&paths::root().join(input))? {
+                hash.update(Sha256::digest(fs::read(path)?));
+            }
+        }
+        Ok(Shared { cache: paths::cache()?, kind, hash: format!("{:x}", hash.finalize())[..16].to_owned() })
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.cache.join(format!("{PREFIX}{}-{}", self.kind, self.hash))
+    }
+
+    /// Copies the result into a folder that does not exist yet, if there is one. Returns whether there was.
+    pub fn copy_to(&self, folder: &Path) -> Result<bool> {
+        let result = self.folder().join("result");
+        if !result.is_dir() || !files::is_ours(&self.folder(), &[]) {
+            return Ok(false);
+        }
+        // An interrupted copy must not look like a complete one.
+        let part = folder.with_extension("part");
+        let _ = fs::remove_dir_all(&part);
+        files::copy(&result, &part, |_| true)?;
+        fs::rename(part, folder)?;
+        println!("      another clone has compiled it already: copied from {}", self.folder().display());
+        Ok(true)
+    }
+
+    /// Keeps the files of a folder for other clones; `wanted` says which. If the cache has no room or may not be
+    /// written, nothing is kept: this clone needs nothing from it.
+    pub fn keep(&self, folder: &Path, wanted: impl Fn(&Path) -> bool) {
+        if !self.folder().exists() && self.store(folder, wanted).is_ok() {
+            self.remove_older();
+        }
+    }
+
+    fn store(&self, folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<()> {
+        fs::create_dir_all(&self.cache)?;
+        let temporary = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&self.cache)?;
+        // So that `cargo xtask clean` can remove it if this program is killed now.
+        files::write(&temporary.path().join(files::MARK), "")?;
+        let complete = temporary.path().join("complete");
+        files::make(&complete)?;
+        files::copy(folder, &complete.join("result"), wanted)?;
+        // Another clone may have stored the same in the meantime.
+        Ok(fs::rename(complete, self.folder())?)
+    }
+
+    fn remove_older(&self) {
+        let start = format!("{PREFIX}{}-", self.kind);
+        let entries = fs::read_dir(&self.cache).into_iter().flatten().flatten();
+        let mut others: Vec<_> = entries
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(&start))
+            .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+            .collect();
+        others.sort();
+        for (_, path) in others.iter().rev().skip(KEPT) {
+            let _ = files::remove(path, &[]);
+        }
+    }
+}
+
+/// What compiled results depend on besides files of the course: Rust, and the kind of libtorch. The path of a wheel
+/// in `.venv` differs from clone to clone, and its content does not.
+pub fn values(tools: &Tools, source: &Source) -> Result<Vec<String>> {
+    let libtorch = match source {
+        Source::WheelCpu | Source::WheelCuda => paths::TORCH.to_owned(),
+        Source::Variable(_) | Source::Conda(_) => source.identity()?,
+    };
+    Ok(vec![tools.rust.clone(), tools.sysroot.display().to_string(), tools.host.clone(), libtorch])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared(cache: &Path, hash: &str) -> Shared {
+        Shared { cache: cache.to_owned(), kind: "test", hash: hash.to_owned() }
+    }
+
+    #[test]
+    fn what_one_clone_keeps_another_one_gets() {
+        let temp = tempfile::tempdir().unwrap();
+        let (cache, build) = (temp.path().join("cache"), temp.path().join("build"));
+        fs::create_dir_all(build.join("deps")).unwrap();
+        fs::write(build.join("deps/libimage.rlib"), vec![7; 100_000]).unwrap();
+        fs::write(build.join("deps/libnchw.so"), "this clone's own").unwrap();
+        let place = shared(&cache, "one");
+        assert!(!place.copy_to(&temp.path().join("copy")).unwrap(), "nothing is there yet");
+        place.keep(&build, |path| !path.ends_with("libnchw.so"));
+
+        let copy = temp.path().join("copy");
+        assert!(place.copy_to(&copy).unwrap());
+        let time =
+            |folder: &Path| fs::metadata(folder.join("deps/libimage.rlib")).unwrap().modified().unwrap();
+        assert_eq!(time(&copy), time(&build), "cargo compares times");
+        assert!(!copy.join("deps/libnchw.so").exists());
+        assert!(
+            !shared(&cache, "two").copy_to(&temp.path().join("other")).unwrap(),
+            "depends on something else"
+        );
+    }
+
+    #[test]
+    fn only_the_newest_results_stay_and_only_our_folders_are_removed() {
+        let temp = tempfile::tempdir().unwrap();
+        let (cache, build) = (temp.path().join("cache"), temp.path().join("build"));
+        fs::create_dir_all(&build).unwrap();
+        fs::create_dir_all(cache.join("compiled-test-mine")).unwrap();
+        fs::write(cache.join("compiled-test-mine/photo.png"), "a user's").unwrap();
+        for hash in ["a", "b", "c", "d"] {
+            shared(&cache, hash).keep(&build, |_| true);
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let mut names: Vec<_> = fs::read_dir(&cache)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["compiled-test-c", "compiled-test-d", "compiled-test-mine"]);
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_written_stops_nothing() {
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("file");
+        fs::write(&file, "").unwrap();
+        shared(&file, "a").keep(temp.path(), |_| true);
+    }
+}
