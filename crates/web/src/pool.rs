@@ -2,6 +2,7 @@
 
 use crate::Module;
 use crate::paint::{Cell, cells};
+use crate::position::Position;
 use crate::window::{formula, in_brackets, is_rounded, read_sheets, sum};
 use nchw_core::colour::Palette;
 use nchw_core::grid::Grid;
@@ -212,15 +213,6 @@ fn shift(ask: &Ask) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" and "))
 }
 
-/// A position in an output, or in the map.
-#[derive(Deserialize)]
-pub(crate) struct Position {
-    #[serde(flatten)]
-    ask: Ask,
-    row: usize,
-    col: usize,
-}
-
 /// The window at one position of the outputs.
 #[derive(Serialize)]
 pub(crate) struct At {
@@ -238,15 +230,9 @@ pub(crate) struct At {
 }
 
 /// Answers `pool_at`.
-pub(crate) fn at(_: &mut Module, position: Position) -> Result<At> {
+pub(crate) fn at(_: &mut Module, position: Position<Ask>) -> Result<At> {
     let pool = Pool::new(&position.ask)?;
-    let (at, [height, width]) = ([position.row, position.col], pool.output);
-    if at[0] >= height || at[1] >= width {
-        return Err(Error::new(format!(
-            "there is no row {}, column {} in an output of {height} x {width}: they are counted from 0",
-            at[0], at[1]
-        )));
-    }
+    let at = position.within(pool.output)?;
     let [rows, cols] = pool.reads(at);
     let (now, before) = (pool.values(&pool.map, at), pool.values(&pool.before, at));
     let index = now.chosen();
@@ -276,7 +262,7 @@ pub(crate) fn at(_: &mut Module, position: Position) -> Result<At> {
 }
 
 /// Answers `pool_under`: the position whose window contains this number of the map; `null` if there is none.
-pub(crate) fn under(_: &mut Module, position: Position) -> Result<Option<[usize; 2]>> {
+pub(crate) fn under(_: &mut Module, position: Position<Ask>) -> Result<Option<[usize; 2]>> {
     let pool = Pool::new(&position.ask)?;
     let find = |at: usize, count: usize| {
         let last = (at / pool.stride).min(count.saturating_sub(1));
@@ -303,7 +289,7 @@ mod tests {
         Ask { map: map.into(), window, stride, down: 0, right: 0 }
     }
 
-    fn position(ask: Ask, row: usize, col: usize) -> Position {
+    fn position(ask: Ask, row: usize, col: usize) -> Position<Ask> {
         Position { ask, row, col }
     }
 

@@ -113,6 +113,8 @@ enum Bench {
         #[arg(long, default_value_t = 10, value_parser = at_least(2))]
         rounds: u32,
     },
+    /// The time of set-up, step by step, in a clone with empty caches and in a second clone (about 15 minutes)
+    Setup,
     /// Training speed in images per second, compared with PyTorch, eager and compiled
     Train {
         /// How often each is measured
@@ -165,6 +167,7 @@ fn run(command: Command) -> Result<()> {
         Command::Bench { what: Bench::Kernel { rounds } } => scripts::bench_kernel(rounds),
         Command::Bench { what: Bench::Class { kernels } } => scripts::bench_class(kernels),
         Command::Bench { what: Bench::Day { rounds } } => scripts::bench_day(rounds),
+        Command::Bench { what: Bench::Setup } => scripts::bench_setup(),
         Command::Bench { what: Bench::Train { rounds, device } } => scripts::bench_train(rounds, &device),
         _ => {
             copies::update(&[])?;

@@ -6,6 +6,7 @@ mod tests;
 
 use crate::Module;
 use crate::paint::{Cell, cells};
+use crate::position::Position;
 use nchw_core::colour::{Palette, TINTS};
 use nchw_core::grid::{Grid, read_number};
 use nchw_core::shapes::{Row, Seen, chain, conv};
@@ -240,15 +241,6 @@ pub(crate) fn formula(layer: &Row) -> Vec<Vec<String>> {
     parts.map(|part| part.to_string().lines().map(String::from).collect()).collect()
 }
 
-/// A position in the output or in the padded image.
-#[derive(Deserialize)]
-pub(crate) struct Position {
-    #[serde(flatten)]
-    ask: Ask,
-    row: usize,
-    col: usize,
-}
-
 /// The window at one position of the output.
 #[derive(Serialize)]
 pub(crate) struct At {
@@ -280,15 +272,9 @@ struct Product {
 }
 
 /// Answers `window_at`: every product at one position of the output, and their sum.
-pub(crate) fn at(_: &mut Module, position: Position) -> Result<At> {
+pub(crate) fn at(_: &mut Module, position: Position<Ask>) -> Result<At> {
     let window = Window::new(&position.ask)?;
-    let (at, [height, width]) = ([position.row, position.col], window.output);
-    if at[0] >= height || at[1] >= width {
-        return Err(Error::new(format!(
-            "there is no row {}, column {} in an output of {height} x {width}: they are counted from 0",
-            at[0], at[1]
-        )));
-    }
+    let at = position.within(window.output)?;
     let [rows, cols] = window.reads(at);
     let most = window.largest_product().max(f32::MIN_POSITIVE);
     let mut shown = vec![window.bias, window.result(at)];
@@ -337,7 +323,7 @@ pub(crate) struct Uses {
 }
 
 /// Answers `window_uses`: where the output uses a number of the padded image.
-pub(crate) fn uses(_: &mut Module, position: Position) -> Result<Uses> {
+pub(crate) fn uses(_: &mut Module, position: Position<Ask>) -> Result<Uses> {
     let window = Window::new(&position.ask)?;
     let Position { row, col, .. } = position;
     let at = [row, col];

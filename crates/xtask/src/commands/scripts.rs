@@ -63,6 +63,11 @@ pub fn bench_day(rounds: u32) -> Result<()> {
     run::run(run::script("bench.day").args(["--rounds", &rounds.to_string()]))
 }
 
+/// `cargo xtask bench setup`.
+pub fn bench_setup() -> Result<()> {
+    run::run(&mut run::script("bench.setup"))
+}
+
 /// `cargo xtask bench train`.
 pub fn bench_train(rounds: u32, device: &str) -> Result<()> {
     let peer = environment::python_of(".venv-bench", "bench.lock")?;
