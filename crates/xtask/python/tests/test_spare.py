@@ -95,9 +95,9 @@ class SpareTest(unittest.TestCase):
         self.assertIs(self.start(JPY_SESSION_NAME="another.ipynb"), spare, "a notebook's name is no difference")
 
     def test_a_stale_spare_is_not_used(self):
-        # A clone of which only one file of the crate exists.
+        # A clone of which only one file of the crate exists. The working folders of its kernels are in the cache.
         with tempfile.TemporaryDirectory(prefix="nchw-", ignore_cleanup_errors=True) as folder:
-            root = Path(folder)
+            root = Path(folder) / "합성곱 course (1)"
             home, source = root / ".nchw/kernel", root / "crates/nchw/src/lib.rs"
             libtorch = root / "libtorch/libtorch.so"
             for path in (home, source.parent, libtorch.parent):
@@ -106,7 +106,7 @@ class SpareTest(unittest.TestCase):
                 if part.name not in ("built", "build", "slots", "spare.lock"):
                     (home / part.name).symlink_to(part)
             libraries = os.pathsep.join([arguments()[2]["LD_LIBRARY_PATH"], str(libtorch.parent)])
-            environment = {"NCHW_KERNEL": str(home), "LD_LIBRARY_PATH": libraries}
+            environment = {"NCHW_KERNEL": str(home), "LD_LIBRARY_PATH": libraries, "NCHW_CACHE": folder}
             changes = [lambda: None, lambda: source.write_text("// edited", encoding="utf-8"),
                        lambda: (home / "built").write_text("7", encoding="utf-8"), lambda: libtorch.write_bytes(b"new")]
             for number, change in enumerate(changes):
@@ -190,4 +190,4 @@ class SpareTest(unittest.TestCase):
         wait_until(lambda: len(kernels()) == 2, LIMIT, "the server started no other spare kernel")
         server.process.kill()
         wait_until(lambda: not marked_processes(environment), END_LIMIT,
-                   lambda: f"these run: {[Path(f'/proc/{p}/cmdline').read_text() for p in marked_processes(environment)]}")
+                   lambda: f"these run: {[psutil.Process(number) for number in marked_processes(environment)]}")

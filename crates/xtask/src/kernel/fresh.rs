@@ -64,7 +64,8 @@ impl Loaded {
         let ours = ["built", "bin", "plain", "warm", ".cargo/config.toml"].map(|name| kernel.join(name));
         let walks = sources(kernel).chain(ours).map(WalkDir::new);
         // The folders of a library's folder are not loaded.
-        let walks = walks.chain(programs.iter().map(|path| WalkDir::new(path).follow_links(true).max_depth(1)));
+        let walks =
+            walks.chain(programs.iter().map(|path| WalkDir::new(path).follow_links(true).max_depth(1)));
         let mut files: Vec<_> = walks
             .flat_map(|walk| walk.into_iter().flatten())
             .filter_map(|entry| {

@@ -29,7 +29,10 @@ pub fn start(jupyter: Jupyter, inner: &Path) -> Result<PathBuf> {
         }
         Jupyter::Socket => inner,
     };
-    let relay = relay.stdout(Stdio::piped()).spawn().context("could not start the relay between Jupyter and evcxr")?;
+    let relay = relay
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("could not start the relay between Jupyter and evcxr")?;
     let mut answer = String::new();
     relay.stdout.context("the relay has no output")?.read_to_string(&mut answer)?;
     match answer.as_str() {

@@ -36,7 +36,8 @@ impl Spare {
         let connection = line(&mut server)?.context("the Jupyter server has ended")?;
         let (inner, connection) = Inner::reserve(&connection)?;
         let kernel = variable("NCHW_KERNEL")?;
-        let mut programs = vec![variable("NCHW_EVCXR")?, variable("NCHW_CARGO")?, kernel.join("../libtorch.toml")];
+        let mut programs =
+            vec![variable("NCHW_EVCXR")?, variable("NCHW_CARGO")?, kernel.join("../libtorch.toml")];
         programs.extend(env::split_paths(&env::var_os("LD_LIBRARY_PATH").unwrap_or_default()));
         let loaded = Loaded::now(&kernel, &programs);
         Ok((Spare { server, inner, kernel, programs, loaded }, connection))

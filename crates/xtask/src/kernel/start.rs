@@ -1,8 +1,8 @@
 //! Starts evcxr for Jupyter.
 
 use crate::kernel::relay_process::{self, Jupyter};
-use crate::kernel::{build_folder, fresh, slots};
 use crate::kernel::variables::variable;
+use crate::kernel::{build_folder, fresh, slots};
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::{Command, Stdio};

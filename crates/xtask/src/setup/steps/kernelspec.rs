@@ -187,7 +187,8 @@ fn write_kernelspec(machine: &Machine) -> Result<()> {
 fn write_jupyterlab_settings() -> Result<()> {
     copy_asset("overrides.json", &paths::venv().join("share/jupyter/lab/settings"))?;
     let server = paths::venv().join("etc/jupyter");
-    for name in ["jupyter_server_config.json", "jupyter_server_config.py", "nchw_answers.py", "nchw_spare.py"] {
+    for name in ["jupyter_server_config.json", "jupyter_server_config.py", "nchw_answers.py", "nchw_spare.py"]
+    {
         copy_asset(name, &server)?;
     }
     let extensions = server.join("jupyter_server_config.d");
