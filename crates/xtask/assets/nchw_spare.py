@@ -142,6 +142,8 @@ class Spare:
         """The spare kernel or a new one, connected to Jupyter's ports; None if neither can be used."""
         with self.lock:
             kernel, self.kernel = self.kernel, None
+            # No earlier kernel may start a spare one now.
+            self.last = None
             self.release()
         if kernel and kernel.belongs != Waiting.key(program, folder, environment):
             kernel.end()
@@ -159,7 +161,8 @@ class Spare:
 
     def warm_after(self, kernel, connection, *arguments):
         """Starts the next spare kernel when this one has answered and is idle: two that start at once take twice as long."""
-        if answers(kernel, connection) and idle(kernel):
+        if answers(kernel, connection):
+            wait_until_idle(kernel)
             with self.lock:
                 if self.last is kernel:
                     self.warm(*arguments)
@@ -181,15 +184,15 @@ def answers(kernel, connection):
     return True
 
 
-def idle(kernel):
-    """Waits until a kernel has not worked for a while, or has ended; returns True."""
+def wait_until_idle(kernel):
+    """Waits until a kernel has not worked for a while, or has ended a while ago."""
     before, since = work(kernel), time.monotonic()
-    while kernel.alive() and time.monotonic() - since < QUIET:
-        time.sleep(0.2)
+    while time.monotonic() - since < QUIET:
+        time.sleep(0.5)
         now = work(kernel)
-        if now - before > WORK:
+        # Less than before: it has ended, perhaps because it is being started again.
+        if abs(now - before) > WORK:
             before, since = now, time.monotonic()
-    return True
 
 
 def work(kernel):
@@ -276,6 +279,8 @@ def _jupyter_server_extension_points():
 def _load_jupyter_server_extension(server):
     if os.environ.get("NCHW_SPARE") != "1":
         return
+    # This is about this server, not about the servers that somebody starts in one of its terminals.
+    del os.environ["NCHW_SPARE"]
     turn_on(server)
     with contextlib.suppress(NoSuchKernel):
         kernelspec = server.kernel_spec_manager.get_kernel_spec("nchw")

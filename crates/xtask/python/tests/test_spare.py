@@ -185,9 +185,14 @@ class SpareTest(unittest.TestCase):
             return {process.pid for process in children if process.name() in ("nchw-kernel", "evcxr_jupyter")}
 
         spare = wait_until(kernels, LIMIT, "the server started no spare kernel")
-        server.request("/api/kernels", "POST", {"name": "nchw", "path": ""}, timeout=LIMIT)
+        notebook = {"path": "00-start.ipynb", "name": "", "type": "notebook", "kernel": {"name": "nchw"}}
+        session = server.request("/api/sessions", "POST", notebook, timeout=LIMIT)
         self.assertEqual(kernels(), spare, "the first notebook receives it")
         wait_until(lambda: len(kernels()) == 2, LIMIT, "the server started no other spare kernel")
+        second = kernels() - spare
+        # The server answers when the new kernel does.
+        server.request(f"/api/kernels/{session['kernel']['id']}/restart", "POST", {}, timeout=LIMIT)
+        self.assertEqual(kernels(), second, "the restarted notebook receives it")
         server.process.kill()
         wait_until(lambda: not marked_processes(environment), END_LIMIT,
                    lambda: f"these run: {[psutil.Process(number) for number in marked_processes(environment)]}")
