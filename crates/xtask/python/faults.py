@@ -223,8 +223,28 @@ def a_read_only_folder_of_notebooks(clone):
     return None
 
 
+def without_the_spare_kernel(clone):
+    """Kernels start without the server's extension, and set-up repairs it."""
+    extension = clone.root / ".venv/etc/jupyter/nchw_spare.py"
+    extension.unlink()
+    clone.run("doctor", says=["kernel"])
+    clone.run(says=["kernel:", "Ready"])
+    if not extension.exists():
+        raise Failure("set-up did not install the spare kernel's extension again")
+
+
+def spare_kernels(clone):
+    """A killed server, an edited crate, a stale build, two servers, little memory: the tests of this clone."""
+    python = clone.root / ".venv/bin/python"
+    status, output = run_command([python, "-m", "unittest", "tests.test_spare"], LIMIT, env=clone.environment,
+                                 cwd=clone.root / "crates/xtask/python", start_new_session=True)
+    if status != 0:
+        raise Failure(f"ended with {status}:\n{output}")
+
+
 FAULTS = [foreign_environment, no_network, full_disk, another_libtorch, interrupted_at_every_step, two_at_once,
-          half_an_environment, a_broken_build, no_home, a_read_only_folder_of_notebooks]
+          half_an_environment, without_the_spare_kernel, spare_kernels, a_broken_build, no_home,
+          a_read_only_folder_of_notebooks]
 
 
 def main():

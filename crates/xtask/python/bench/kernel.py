@@ -1,12 +1,13 @@
-"""Measures the kernel `nchw` and a Python kernel with PyTorch that does the same.
+"""Measures the kernel `nchw`, without and with a spare kernel, and a Python kernel with PyTorch that does the same.
 
     python -m bench.kernel --python PEER --rounds N
 
-The Python of `.venv` runs this script; PEER is a Python with PyTorch, matplotlib and ipykernel. The two kernels take
-turns, so that other load on the machine affects both. The cells run without pauses, as with Run All Cells.
+The Python of `.venv` runs this script; PEER is a Python with PyTorch, matplotlib and ipykernel. The kernels take
+turns, so that other load on the machine affects all. The cells run without pauses, as with Run All Cells.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -17,9 +18,12 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
-from common import FIRST_CELL, exit_on_sigterm, python_path
-from kernel import Kernel, memory
+from common import FIRST_CELL, exit_on_sigterm, python_path, wait_until
+from kernel import Kernel, family, memory
+from spare import SPARE, arguments, nchw_spare, wait_until_ready
 
+# The kernel of `cargo xtask lab`, which has started before it is needed.
+SPARE_NAME = "with spare"
 # The imports, the photo, and the figure: cells of the course, and the same in PyTorch.
 RUST_FIRST = [
     FIRST_CELL,
@@ -66,7 +70,10 @@ ROWS = [
     ("figure", "start → first figure", "s"),
     ("cell", "ordinary cell", "s"),
     ("memory", "memory", "MiB"),
+    ("both", "memory with its spare", "MiB"),
 ]
+# Seconds until the next spare kernel must start.
+LIMIT = 120
 
 
 def peer_specs(python, folder):
@@ -79,6 +86,26 @@ def peer_specs(python, folder):
     text = json.dumps({"argv": argv, "display_name": "peer", "language": "python", "env": environment})
     (spec / "kernel.json").write_text(text, encoding="utf-8")
     return KernelSpecManager(kernel_dirs=[str(folder)], ensure_native_kernel=False)
+
+
+@contextlib.contextmanager
+def spare_kernel():
+    """Has a spare kernel ready, which the next start receives, as in `cargo xtask lab`."""
+    nchw_spare.turn_on()
+    try:
+        SPARE.warm(*arguments())
+        wait_for_spare()
+        yield
+    finally:
+        nchw_spare.turn_off()
+
+
+def wait_for_spare():
+    """Waits until the spare kernel is ready; returns it."""
+    spare = wait_until(lambda: SPARE.kernel, LIMIT, "no spare kernel started: 2 GB of memory must be free, and "
+                       "no JupyterLab may use this course folder")
+    wait_until_ready(spare)
+    return spare
 
 
 def measure(manager, first, cells):
@@ -94,8 +121,11 @@ def measure(manager, first, cells):
         if figure_after is None:
             raise SystemExit(f"this cell showed no figure:\n{first[-1]}")
         cell = statistics.median(kernel.run_successfully(code).seconds for code in cells)
-        return {"start": ready, "imports": imports, "figure": before + figure_after, "cell": cell,
-                "memory": memory(kernel.processes)}
+        result = {"start": ready, "imports": imports, "figure": before + figure_after, "cell": cell,
+                  "memory": memory(kernel.processes)}
+        if SPARE.on:
+            result["both"] = memory(kernel.processes + family(wait_for_spare().process.pid))
+        return result
 
 
 def measure_all(kernels, rounds):
@@ -104,12 +134,13 @@ def measure_all(kernels, rounds):
     # The first round is a warm-up: it fills the disk cache and compiles what is not compiled.
     for number in range(rounds + 1):
         for name, (make, first, cells) in kernels.items():
-            result = measure(make(), first, cells)
+            with spare_kernel() if name == SPARE_NAME else contextlib.nullcontext():
+                result = measure(make(), first, cells)
             if number == 0:
                 continue
             results[name].append(result)
-            numbers = ", ".join(f"{key} {show(result[key], unit)} {unit}" for key, _, unit in ROWS)
-            print(f"  round {number}, {name:<6} {numbers}", flush=True)
+            numbers = ", ".join(f"{key} {show(result[key], unit)} {unit}" for key, _, unit in ROWS if key in result)
+            print(f"  round {number}, {name:<10} {numbers}", flush=True)
     return results
 
 
@@ -118,12 +149,19 @@ def show(value, unit):
 
 
 def table(results):
-    lines = [f"{'':<24}{'Rust min':>10}{'median':>9}{'Python min':>12}{'median':>9}{'Rust / Python':>15}"]
+    lines = [f"{'':<28}" + "".join(f"{f'{name} min':>15}{'median':>9}" for name in results)
+             + "".join(f"{f'{name} / Python':>20}" for name in results if name != "Python")]
     for key, title, unit in ROWS:
-        rust, python = ([r[key] for r in results[name]] for name in ("Rust", "Python"))
-        middle = statistics.median(rust), statistics.median(python)
-        lines.append(f"{f'{title}, {unit}':<24}{show(min(rust), unit):>10}{show(middle[0], unit):>9}"
-                     f"{show(min(python), unit):>12}{show(middle[1], unit):>9}{middle[0] / middle[1]:>15.2f}")
+        line, middle = f"{f'{title}, {unit}':<28}", {}
+        for name, measured in results.items():
+            values = [result[key] for result in measured if key in result]
+            middle[name] = statistics.median(values) if values else None
+            line += f"{show(min(values), unit):>15}{show(middle[name], unit):>9}" if values else f"{'–':>15}{'–':>9}"
+        for name in results:
+            if name != "Python":
+                known = middle[name] and middle["Python"]
+                line += f"{middle[name] / middle['Python']:>20.2f}" if known else f"{'–':>20}"
+        lines.append(line)
     return "\n".join(lines)
 
 
@@ -142,6 +180,7 @@ def main():
         specs = peer_specs(arguments.python, Path(folder))
         kernels = {
             "Rust": (lambda: KernelManager(kernel_name="nchw"), RUST_FIRST, RUST_CELLS),
+            SPARE_NAME: (lambda: KernelManager(kernel_name="nchw"), RUST_FIRST, RUST_CELLS),
             "Python": (lambda: KernelManager(kernel_name="peer", kernel_spec_manager=specs),
                        PYTHON_FIRST, PYTHON_CELLS),
         }

@@ -1,12 +1,14 @@
 //! The program that Jupyter starts for the kernel "Rust (nchw)". What it does depends on how it is called:
 //!
 //! - by Jupyter: it starts a relay and becomes evcxr (`kernel::start`);
+//! - by the Jupyter server's extension, with `--spare`: the same, before Jupyter needs it (`kernel::spare`);
 //! - by itself, with `--relay`: it is this relay (`kernel::relay_process`);
 //! - by the name `cargo`: it answers evcxr's rust-analyzer (`kernel::metadata`).
 
 use anyhow::{Result, bail};
 use std::{env, ffi::OsString, path::Path};
-use xtask::kernel::{metadata, relay_process, start};
+use xtask::kernel::relay_process::{self, Jupyter};
+use xtask::kernel::{metadata, start};
 
 fn main() -> Result<()> {
     let mut args = env::args_os();
@@ -14,10 +16,16 @@ fn main() -> Result<()> {
     let args: Vec<OsString> = args.collect();
     match args.as_slice() {
         _ if Path::new(&name).ends_with("cargo") => metadata::as_cargo(&args),
-        [option, evcxr, connection, inner] if option == "--relay" => {
-            relay_process::run(evcxr, connection.as_ref(), inner.as_ref())
+        [option, evcxr, inner, connection] if option == "--relay" => {
+            relay_process::run(evcxr, inner.as_ref(), Jupyter::File(connection.as_ref()))
         }
-        [option, connection] if option == "--control_file" => start::as_kernel(connection.as_ref()),
+        [option, evcxr, inner] if option == "--relay" => {
+            relay_process::run(evcxr, inner.as_ref(), Jupyter::Socket)
+        }
+        [option, connection] if option == "--control_file" => {
+            start::as_kernel(Jupyter::File(connection.as_ref()))
+        }
+        [option] if option == "--spare" => start::as_kernel(Jupyter::Socket),
         _ => bail!("only Jupyter can start this program: choose the kernel \"Rust (nchw)\""),
     }
 }

@@ -36,7 +36,7 @@ pub fn test(strict: bool) -> Result<()> {
         ("scripts", &|| {
             unit_tests(
                 "tests.test_kernel tests.test_notebooks tests.test_scripts tests.test_security tests.test_day \
-                 tests.test_environment tests.test_doctor",
+                 tests.test_environment tests.test_doctor tests.test_spare",
             )
         }),
         ("notebooks", &|| scripts::notebooks(true, &[])),

@@ -43,7 +43,7 @@ fn clean_in(root: &Path, cache: Option<PathBuf>) -> Result<()> {
     if running > 0 {
         bail!(
             "kernels of this course are running ({running}) and would lose files: shut them down (in JupyterLab: \
-             Kernel, Shut Down All Kernels), then run the same command again; nothing has been removed"
+             Kernel, Shut Down All Kernels; a spare kernel ends with JupyterLab), then run the same command again; nothing has been removed"
         );
     }
     let venv = root.join(".venv");

@@ -40,6 +40,10 @@ pub fn lab(notebooks: &Path, no_browser: bool, port: Option<u16>) -> Result<()> 
     jupyter.env("JUPYTER_CONFIG_PATH", paths::prepend("JUPYTER_CONFIG_PATH", &[settings])?);
     // For the command `nchw` in JupyterLab's terminals.
     jupyter.env("PATH", paths::prepend("PATH", &[paths::venv().join("bin")])?);
+    // Keeps a kernel ready for the next notebook (`nchw_spare.py`), unless the user has set it to 0.
+    if paths::variable("NCHW_SPARE").is_none() {
+        jupyter.env("NCHW_SPARE", "1");
+    }
     if no_browser {
         jupyter.arg("--no-browser");
     }

@@ -40,14 +40,44 @@ pub fn is_fresh(kernel: &Path) -> bool {
         return false;
     }
     let built = fs::metadata(built_stamp(kernel)).and_then(|m| m.modified());
-    let (Ok(built), Some(root)) = (built, kernel.parent().and_then(Path::parent)) else {
-        return false;
-    };
-    // What is compiled into the library, which the tests are not.
+    built.is_ok_and(|built| sources(kernel).all(|path| newest(&path) <= built))
+}
+
+/// What is compiled into the library, which the tests are not.
+fn sources(kernel: &Path) -> impl Iterator<Item = PathBuf> {
     let parts = ["src", "assets", "script", "questions", "exercises", "build.rs", "Cargo.toml"];
-    let crates = CRATES.iter().flat_map(|name| parts.map(|part| format!("crates/{name}/{part}")));
+    let crates = CRATES.iter().flat_map(move |name| parts.map(|part| format!("crates/{name}/{part}")));
     let others = ["datasets/album", "datasets/samples", "Cargo.toml", "Cargo.lock"].map(String::from);
-    crates.chain(others).all(|part| newest(&root.join(part)) <= built)
+    // `.nchw/kernel` is in the clone's folder.
+    let root = kernel.join("../..");
+    crates.chain(others).map(move |part| root.join(part))
+}
+
+/// Every file that a kernel reads when it starts, with its size and its time. If a spare kernel is needed
+/// after one of them has changed, another kernel must start.
+#[derive(PartialEq)]
+pub struct Loaded(Vec<(PathBuf, u64, Option<SystemTime>)>);
+
+impl Loaded {
+    /// `programs` are files, and folders of libraries, outside of the clone.
+    pub fn now(kernel: &Path, programs: &[PathBuf]) -> Loaded {
+        let ours = ["built", "bin", "plain", "warm", ".cargo/config.toml"].map(|name| kernel.join(name));
+        let walks = sources(kernel).chain(ours).map(WalkDir::new);
+        // The folders of a library's folder are not loaded.
+        let walks =
+            walks.chain(programs.iter().map(|path| WalkDir::new(path).follow_links(true).max_depth(1)));
+        let mut files: Vec<_> = walks
+            .flat_map(|walk| walk.into_iter().flatten())
+            .filter_map(|entry| {
+                let metadata = entry.metadata().ok()?;
+                Some((entry.into_path(), metadata.len(), metadata.modified().ok()))
+            })
+            .collect();
+        let library = library_size(&kernel.join("build"));
+        files.push((PathBuf::from("the compiled library"), library.unwrap_or(0), None));
+        files.sort();
+        Loaded(files)
+    }
 }
 
 /// The latest change in a file or folder.
@@ -106,5 +136,31 @@ mod tests {
         std::thread::sleep(std::time::Duration::from_millis(20));
         fs::write(source.join("lib.rs"), "edited").unwrap();
         assert!(!is_fresh(&home));
+    }
+
+    #[test]
+    fn a_spare_kernel_is_stale_after_any_change_of_what_it_has_loaded() {
+        let temp = tempfile::tempdir().unwrap();
+        let (home, libtorch) = (temp.path().join(".nchw/kernel"), temp.path().join("lib"));
+        let (evcxr, deps) = (temp.path().join("evcxr"), home.join("build/a-machine/debug/deps"));
+        let library = deps.join(format!("{DLL_PREFIX}nchw{DLL_SUFFIX}"));
+        let source = temp.path().join("crates/core/src/lib.rs");
+        let torch = libtorch.join("libtorch.so");
+        let read = [&source, &home.join("built"), &home.join("warm/init.evcxr"), &library, &evcxr, &torch];
+        for path in read {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "1").unwrap();
+        }
+        let programs = [evcxr.clone(), libtorch.clone()];
+        let mut before = Loaded::now(&home, &programs);
+        assert!(before == Loaded::now(&home, &programs));
+        for path in read {
+            fs::write(path, "changed").unwrap();
+            let after = Loaded::now(&home, &programs);
+            assert!(before != after, "{}", path.display());
+            before = after;
+        }
+        fs::write(home.join("slots"), "what a kernel writes").unwrap();
+        assert!(before == Loaded::now(&home, &programs));
     }
 }

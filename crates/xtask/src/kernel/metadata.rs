@@ -6,7 +6,7 @@
 //!
 //! The answer is changed as plain JSON: the crate `cargo_metadata` would drop fields that it does not know.
 
-use crate::kernel::start::variable;
+use crate::kernel::variables::variable;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::process::{Command, Stdio};

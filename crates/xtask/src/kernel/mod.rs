@@ -2,7 +2,7 @@
 //!
 //! [`start`] starts evcxr in a working folder of its own ([`slots`]) with a build folder of its own
 //! ([`build_folder`]), behind a relay ([`relay`], [`relay_process`]). [`metadata`] answers evcxr's
-//! rust-analyzer. [`fresh`] says whether set-up has to compile the crate again.
+//! rust-analyzer. [`spare`] is a kernel that waits for the next notebook. [`fresh`] says whether set-up has to compile the crate again.
 
 pub mod build_folder;
 pub mod fresh;
@@ -10,4 +10,6 @@ pub mod metadata;
 pub mod relay;
 pub mod relay_process;
 pub mod slots;
+pub mod spare;
 pub mod start;
+pub mod variables;

@@ -56,6 +56,42 @@ impl Reserved {
     }
 }
 
+/// The ports that are reserved for evcxr, one for each of `PORTS`.
+pub struct Inner(Vec<Reserved>);
+
+impl Inner {
+    /// Reserves ports. Also returns the connection file for evcxr, which has the same key as `connection`.
+    pub fn reserve(connection: &Value) -> Result<(Inner, Value)> {
+        let mut connection = connection.clone();
+        connection["ip"] = json!(Ipv4Addr::LOCALHOST);
+        let inner = Reserved::all()?;
+        for (name, reserved) in PORTS.into_iter().zip(&inner) {
+            connection[name] = json!(reserved.address.port());
+        }
+        Ok((Inner(inner), connection))
+    }
+
+    /// Puts them behind the ports that `outer` opened.
+    pub fn behind(self, outer: Vec<TcpListener>) -> Relay {
+        Relay(outer.into_iter().zip(self.0).collect())
+    }
+}
+
+/// Opens Jupyter's ports.
+///
+/// # Errors
+/// If the connection file is incomplete, or another program uses one of its ports.
+pub fn outer(connection: &Value) -> Result<Vec<TcpListener>> {
+    let ip = connection["ip"].as_str().context("Jupyter's connection file has no ip")?;
+    let open = |name| {
+        let port = connection[name].as_u64().and_then(|port| u16::try_from(port).ok());
+        let port = port.with_context(|| format!("Jupyter's connection file has no {name}"))?;
+        retry(|| TcpListener::bind((ip, port)))
+            .with_context(|| format!("another program uses port {port}, which Jupyter chose for this kernel"))
+    };
+    PORTS.into_iter().map(open).collect()
+}
+
 /// For each of `PORTS`, where Jupyter connects and where evcxr will listen.
 pub struct Relay(Vec<(TcpListener, Reserved)>);
 
@@ -69,24 +105,10 @@ impl Relay {
         if connection["transport"] != "tcp" {
             return Ok(None);
         }
-        let ip = connection["ip"].as_str().context("Jupyter's connection file has no ip")?;
-        let mut inner_connection = connection.clone();
-        inner_connection["ip"] = json!(Ipv4Addr::LOCALHOST);
         // Jupyter's first, so that no other program takes them while this one looks for more.
-        let mut outer = Vec::new();
-        for name in PORTS {
-            let port = connection[name].as_u64().and_then(|port| u16::try_from(port).ok());
-            let port = port.with_context(|| format!("Jupyter's connection file has no {name}"))?;
-            outer.push(retry(|| TcpListener::bind((ip, port))).with_context(|| {
-                format!("another program uses port {port}, which Jupyter chose for this kernel")
-            })?);
-        }
-        let inner = Reserved::all()?;
-        for (name, reserved) in PORTS.into_iter().zip(&inner) {
-            inner_connection[name] = json!(reserved.address.port());
-        }
-        let ends = outer.into_iter().zip(inner).collect();
-        Ok(Some((Relay(ends), inner_connection)))
+        let outer = outer(connection)?;
+        let (inner, inner_connection) = Inner::reserve(connection)?;
+        Ok(Some((inner.behind(outer), inner_connection)))
     }
 
     /// Accepts and forwards connections, in threads, until the process ends.

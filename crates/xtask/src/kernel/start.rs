@@ -1,26 +1,21 @@
 //! Starts evcxr for Jupyter.
 
-use crate::kernel::{build_folder, fresh, relay_process, slots};
-use crate::paths;
-use anyhow::{Context, Result, bail};
-use std::path::{Path, PathBuf};
+use crate::kernel::relay_process::{self, Jupyter};
+use crate::kernel::variables::variable;
+use crate::kernel::{build_folder, fresh, slots};
+use anyhow::{Result, bail};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, fs, os::unix::process::CommandExt};
 
 /// The path to the crate in the first cell of every notebook.
 const CRATE: &str = "../crates/nchw";
 
-/// A path from the kernelspec.
-pub fn variable(name: &str) -> Result<PathBuf> {
-    paths::variable(name)
-        .with_context(|| format!("{name} is not set: choose the kernel \"Rust (nchw)\" in Jupyter"))
-}
-
 /// Becomes evcxr, in a working folder that no other kernel uses.
 ///
 /// A working folder is used again later: then cells are compiled incrementally, and the notebooks'
 /// dependencies are compiled already.
-pub fn as_kernel(connection: &Path) -> Result<()> {
+pub fn as_kernel(jupyter: Jupyter) -> Result<()> {
     let home = variable("NCHW_KERNEL")?;
     let (slot, lock) = slots::take_free(&slots::make_folder(&home)?)?;
     // With a crate that was just edited, evcxr would compile it before it answers Jupyter, and after a
@@ -33,7 +28,7 @@ pub fn as_kernel(connection: &Path) -> Result<()> {
         None => build_folder::of_slot(&home, &slot)?,
     };
     configure(&home.join(config), &build, &slot.join("config"))?;
-    let connection = relay_process::start(connection, &slot.join("connection.json"))?;
+    let connection = relay_process::start(jupyter, &slot.join("connection.json"))?;
     // evcxr and the process that runs the cells inherit the lock.
     rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty())?;
     let mut evcxr = Command::new(variable("NCHW_EVCXR")?);
@@ -50,6 +45,8 @@ pub fn as_kernel(connection: &Path) -> Result<()> {
         .arg(connection)
         .env("EVCXR_TMPDIR", &slot)
         .env("EVCXR_CONFIG_DIR", slot.join("config"))
+        // The relay has the socket that a spare kernel gets as its stdin.
+        .stdin(Stdio::null())
         // Its only output, a note that there is no evcxr.toml, would confuse readers of Jupyter's log.
         .stdout(Stdio::null())
         .exec();

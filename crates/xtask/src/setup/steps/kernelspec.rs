@@ -78,7 +78,9 @@ fn installed() -> impl Iterator<Item = PathBuf> {
         "etc/jupyter/jupyter_server_config.json",
         "etc/jupyter/jupyter_server_config.py",
         "etc/jupyter/nchw_answers.py",
+        "etc/jupyter/nchw_spare.py",
         "etc/jupyter/jupyter_server_config.d/nchw_answers.json",
+        "etc/jupyter/jupyter_server_config.d/nchw_spare.json",
     ];
     let in_kernel = in_kernel.map(|name| paths::kernel().join(name));
     in_kernel.into_iter().chain(in_venv.map(|name| paths::venv().join(name)))
@@ -199,10 +201,13 @@ fn write_kernelspec(machine: &Machine) -> Result<()> {
 fn write_jupyterlab_settings() -> Result<()> {
     copy_asset("overrides.json", &paths::venv().join("share/jupyter/lab/settings"))?;
     let server = paths::venv().join("etc/jupyter");
-    for name in ["jupyter_server_config.json", "jupyter_server_config.py", "nchw_answers.py"] {
+    for name in ["jupyter_server_config.json", "jupyter_server_config.py", "nchw_answers.py", "nchw_spare.py"]
+    {
         copy_asset(name, &server)?;
     }
-    copy_asset("nchw_answers.json", &server.join("jupyter_server_config.d"))
+    let extensions = server.join("jupyter_server_config.d");
+    copy_asset("nchw_answers.json", &extensions)?;
+    copy_asset("nchw_spare.json", &extensions)
 }
 
 fn copy_asset(name: &str, to: &Path) -> Result<()> {
