@@ -40,7 +40,8 @@ impl Weight {
         let names = |count| if count == 2 { &["N (nodes)", "C (inputs)"] } else { compare::axes(count) };
         let wrong = compare::sizes(&self.sizes, &wanted.sizes, names(wanted.sizes.len()));
         if !wrong.is_empty() {
-            return [vec![format!("weight {number} of the network, in layer `{}`:", self.layer)], wrong].concat();
+            return [vec![format!("weight {number} of the network, in layer `{}`:", self.layer)], wrong]
+                .concat();
         }
         let (Some(output), Some(wanted)) = (&self.output, &wanted.output) else { return vec![] };
         match compare::sizes(output, wanted, names(wanted.len())) {
@@ -114,7 +115,10 @@ fn weights(summary: &Summary) -> Vec<Weight> {
         let sizes = row.variables.iter().map(|(_, sizes)| signed(sizes)).filter(|sizes| sizes.len() > 1);
         let sizes: Vec<Vec<i64>> = sizes.collect();
         let output = (sizes.len() == 1).then(|| signed(&row.output));
-        sizes.into_iter().map(|sizes| Weight { layer: row.name.clone(), sizes, output: output.clone() }).collect()
+        sizes
+            .into_iter()
+            .map(|sizes| Weight { layer: row.name.clone(), sizes, output: output.clone() })
+            .collect()
     };
     summary.rows.iter().flat_map(of_row).collect()
 }

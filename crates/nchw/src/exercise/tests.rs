@@ -662,7 +662,8 @@ fn a_network_is_judged_by_its_weights_and_outputs() {
             for number in 0..convolutions {
                 net = net.add(nn::conv2d(&path / format!("conv{number}"), inputs, maps, kind.kernel, config));
                 if kind.norm {
-                    net = net.add(nn::batch_norm2d(&path / format!("norm{number}"), maps, Default::default()));
+                    net =
+                        net.add(nn::batch_norm2d(&path / format!("norm{number}"), maps, Default::default()));
                 }
                 net = net.add_fn(|maps| maps.relu());
                 inputs = maps;
@@ -679,7 +680,11 @@ fn a_network_is_judged_by_its_weights_and_outputs() {
     right(&exercise(id).check(built(right_kind(), 32)));
     let cases: [(Kind, i64, &[&str]); 8] = [
         (right_kind(), 40, &["expected a summary for images of 8x3x32x32, got one for 8x3x40x40"]),
-        (Kind { maps: [32, 48, 128], ..right_kind() }, 32, &["weight 3", "block1.conv0", "axis N: 48 is not right"]),
+        (
+            Kind { maps: [32, 48, 128], ..right_kind() },
+            32,
+            &["weight 3", "block1.conv0", "axis N: 48 is not right"],
+        ),
         (Kind { kernel: 5, padding: 2, ..right_kind() }, 32, &["weight 1", "axis H (rows): 5 is not right"]),
         (Kind { padding: 2, ..right_kind() }, 32, &["output of layer `block0.conv0`", "H (rows): 34 is not"]),
         (Kind { convolutions: [2, 2, 3], ..right_kind() }, 32, &["weight 5", "axis N: 128 is not right"]),
@@ -690,7 +695,10 @@ fn a_network_is_judged_by_its_weights_and_outputs() {
     for (kind, side, words) in cases {
         said(&exercise(id).check(built(kind, side)), words);
     }
-    said(&exercise(id).check([8i64, 10]), &["got the sizes [8, 10]: `summary(&with_weights(&net, &vs), &images)?`"]);
+    said(
+        &exercise(id).check([8i64, 10]),
+        &["got the sizes [8, 10]: `summary(&with_weights(&net, &vs), &images)?`"],
+    );
     let net = nn::seq().add_fn(|maps| maps.relu());
     let images = Tensor::zeros([8, 3, 32, 32], (tch::Kind::Float, tch::Device::Cpu));
     let vs = nn::VarStore::new(tch::Device::Cpu);

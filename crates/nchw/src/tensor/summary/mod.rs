@@ -11,8 +11,8 @@ use crate::{
     runtime::caught,
     shapes::{HEAD, aligned, commas, times},
 };
-use nchw_core::html::{html_table, outline};
 use layers::{Layer, found};
+use nchw_core::html::{html_table, outline};
 use std::{borrow::Borrow, fmt};
 use tch::Tensor;
 
