@@ -38,7 +38,7 @@ pub use quiz::quiz;
 pub use tensor::{
     check::{check, check_all},
     device::{device, machine},
-    summary::{Named, Summary, SummaryRow, named, summary},
+    summary::{Named, Summary, SummaryRow, WithWeights, named, summary, with_weights},
     typed,
 };
 

@@ -31,6 +31,6 @@ pub use crate::{
         Curve, FitSettings, MovedShapes, Permutation, Precision, Recipe, ShuffledPixels, evaluate, fit,
         moved_shapes, shuffled_pixels, train,
     },
-    typed,
+    typed, with_weights,
 };
 pub use tch::{self, Device, IndexOp, Kind, Tensor};

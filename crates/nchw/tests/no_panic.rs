@@ -755,6 +755,7 @@ fn layers_with_names() {
             }
             shown(summary(&named(&variables, &layers), &batch));
             shown(summary(&named(None, &layers), &batch));
+            shown(summary(&with_weights(&named(None, &layers), &variables), &batch));
             shown(check(&batch, &pattern));
             shown(check_all(&[(&batch, "N C H W"), (&batch, &pattern)]));
             // A layer that fails must not leave gradients turned off.

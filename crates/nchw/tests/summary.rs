@@ -82,7 +82,10 @@ fn a_summary_does_not_change_the_network() {
     summary(&named(&vs, &[("norm", &norm)]), &images).unwrap();
     assert_eq!(Vec::<f32>::try_from(&norm.running_mean).unwrap(), before);
     let mean = norm.running_mean.shallow_clone();
-    summary(&nn::seq_t().add(norm), &images).unwrap();
+    let net = nn::seq_t().add(norm);
+    summary(&net, &images).unwrap();
+    summary(&with_weights(&net, &vs), &images).unwrap();
+    assert!(vs.trainable_variables().iter().all(|variable| !variable.grad().defined()));
     assert_eq!(Vec::<f32>::try_from(&mean).unwrap(), before);
 }
 
@@ -109,6 +112,7 @@ fn networks(add: &mut impl FnMut(&str, String)) {
     add("a SequentialT on other channels", summary(&net, zeros(&[8, 4, 7, 9])).unwrap_err().to_string());
     add("a Sequential without layers", summary(&nn::seq(), &images).unwrap().to_string());
 
+    stored(add, &images);
     let bytes = zeros(&[8, 3, 32, 32]).to_kind(Kind::Uint8);
     for net in [SmallNet::mlp(1), SmallNet::cnn(1)] {
         let whole = summary(&net, &bytes).unwrap();
@@ -127,6 +131,71 @@ fn networks(add: &mut impl FnMut(&str, String)) {
     add("typed layers on other channels", summary(&net, zeros(&[8, 4, 7, 9])).unwrap_err().to_string());
     let net = Conv::<3, 10>::new(3).then(Relu).then(MaxPool::new(6));
     add("a typed layer that is too large", summary(&net, &images).unwrap_err().to_string());
+}
+
+/// Networks of tch whose variables are found in the computation graph.
+fn stored(add: &mut impl FnMut(&str, String), images: &Tensor) {
+    let vs = nn::VarStore::new(Device::Cpu);
+    let root = vs.root();
+    let conv = |path: nn::Path<'_>, inputs, filters| {
+        nn::conv2d(path, inputs, filters, 3, nn::ConvConfig { padding: 1, ..Default::default() })
+    };
+    let norm = |path: nn::Path<'_>, channels| nn::batch_norm2d(path, channels, Default::default());
+    let inner =
+        nn::seq_t().add(conv(&root / "block2" / "conv", 10, 10)).add(norm(&root / "block2" / "norm", 10));
+    let _unused = nn::linear(&root / "unused", 2, 5, Default::default());
+    let net = nn::seq_t()
+        .add_fn(|maps| maps.relu())
+        .add(conv(&root / "block1" / "conv", 3, 10))
+        .add(norm(&root / "block1" / "norm", 10))
+        .add_fn_t(move |maps, train| maps + nn::ModuleT::forward_t(&inner, maps, train))
+        .add_fn(|maps| maps.max_pool2d_default(2))
+        .add_fn(|maps| maps.flatten(1, -1));
+    let whole = summary(&with_weights(&net, &vs), images).unwrap();
+    let names: Vec<&str> = whole.rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, ["1", "block1.conv", "block1.norm", "block2", "5", "6"]);
+    let all: usize = vs.trainable_variables().iter().map(Tensor::numel).sum();
+    assert_eq!(whole.parameters, Some(all as u64 - (2 * 5 + 5)));
+    assert_eq!(whole.left_over, ["unused.bias", "unused.weight"]);
+    let listed = [("block1.conv", &root / "block1"), ("block1.norm", &root / "block1")];
+    for ((name, _), row) in listed.iter().zip(&whole.rows[1..]) {
+        let mut variables: Vec<String> =
+            row.variables.iter().map(|(own, _)| format!("{name}.{own}")).collect();
+        variables.sort();
+        let mut inside: Vec<String> =
+            vs.variables().into_keys().filter(|full| full.starts_with(name)).collect();
+        inside.sort();
+        assert_eq!(variables, inside);
+    }
+    add("a SequentialT with its VarStore", whole.to_string());
+
+    let mut vs = nn::VarStore::new(Device::Cpu);
+    let net = nn::seq_t().add(conv(vs.root(), 3, 10)).add(norm(vs.root(), 10)).add(conv(vs.root(), 10, 5));
+    let plain = summary(&with_weights(&net, &vs), images).unwrap();
+    let all: usize = vs.trainable_variables().iter().map(Tensor::numel).sum();
+    assert_eq!((plain.parameters, plain.left_over.len()), (Some(all as u64), 0));
+    add("layers without a path", plain.to_string());
+    vs.freeze();
+    let frozen = summary(&with_weights(&net, &vs), images).unwrap();
+    assert!(vs.trainable_variables().iter().all(|variable| !variable.requires_grad()));
+    assert_eq!(frozen.rows[0].variables, plain.rows[0].variables);
+    assert_eq!(frozen.parameters, Some(0));
+    vs.unfreeze();
+    add(
+        "with its VarStore, too small for the third layer",
+        summary(
+            &with_weights(&net.add(nn::conv2d(vs.root() / "far", 5, 2, 20, Default::default())), &vs),
+            images,
+        )
+        .unwrap_err()
+        .to_string(),
+    );
+    let other = nn::VarStore::new(Device::Cpu);
+    let _linear = nn::linear(other.root(), 2, 5, Default::default());
+    let net = nn::seq().add(conv(vs.root(), 3, 10));
+    let unknown = summary(&with_weights(&net, &other), images).unwrap();
+    assert_eq!(unknown.parameters, None);
+    add("with another VarStore", unknown.to_string());
 }
 
 #[test]

@@ -6,7 +6,8 @@
 //! | `+ - * / ( )` | arithmetic, element by element |
 //! | `.channel(0)` | one channel; the axis stays |
 //! | `.sum(C)`, `.mean(H W)`, `.max(C)` | over these axes, which disappear; with `keep` they stay: `.sum(C, keep)` |
-//! | `.exp()`, `.log()` | e to the power of each element, and its natural logarithm |
+//! | `.exp()`, `.log()`, `.relu()` | e to the power of each element, its natural logarithm, ReLU |
+//! | `.flip(W)` | in reverse order along these axes |
 //! | `.max_pool(2)`, `.avg_pool(3, 1)` | pooling; the second number is the stride |
 //! | `.pad(1, replicate)` | padding: `constant` (zeros), `replicate` or `reflect` |
 //! | `.conv(-1 0 1 / -1 0 1)` | one filter; if it has one channel, that one is used for all |
@@ -147,6 +148,8 @@ fn apply(x: &Tensor, method: &str, arguments: &[&str]) -> Result<Tensor> {
         "channel" => x.f_narrow(1, whole(0)?, 1)?,
         "exp" => x.f_exp()?,
         "log" => x.f_log()?,
+        "relu" => x.f_relu()?,
+        "flip" => x.f_flip(&axes)?,
         "sum" => x.f_sum_dim_intlist(axes.as_slice(), keep, Kind::Float)?,
         "mean" => x.f_mean_dim(axes.as_slice(), keep, Kind::Float)?,
         "max" => x.f_amax(axes.as_slice(), keep)?,

@@ -4,6 +4,7 @@
 
 use super::compare;
 use super::expression::{evaluated, input};
+use super::network::Network;
 use super::work::Work;
 use crate::check::holds_something;
 use crate::quiz::run::{Run, answer};
@@ -25,6 +26,7 @@ pub(super) enum Goal {
     Tensor(Computed),
     Function(Computed),
     Weight(Weight),
+    Network(Network),
 }
 
 impl Goal {
@@ -44,6 +46,7 @@ impl Goal {
                 computed.judge(&Tensor::from(given[0] as f64))
             }
             (Goal::Weight(weight), Work::Tensor(given)) => weight.judge(given),
+            (Goal::Network(network), Work::Network(given)) => network.judge(given),
             (goal, given) => {
                 Ok(vec![format!("expected {what}, got {}{}", given.described(), goal.instead(given))])
             }
@@ -58,6 +61,7 @@ impl Goal {
             (Goal::Tensor(_) | Goal::Weight(_), Work::Numbers(_)) => {
                 ": `Tensor::from_slice(&[…]).view([…])` makes a tensor from numbers"
             }
+            (Goal::Network(_), _) => ": `summary(&with_weights(&net, &vs), &images)?` runs a network",
             (Goal::Function(_), _) => {
                 ": pass the function itself to `.check_function(…)`, without calling it"
             }

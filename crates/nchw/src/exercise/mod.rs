@@ -13,6 +13,7 @@
 mod compare;
 mod expression;
 mod goal;
+mod network;
 mod tasks;
 mod work;
 

@@ -113,6 +113,12 @@ fn every_known_wrong_answer_is_named() {
                     output.wrong.iter().for_each(|wrong| drop(evaluated(&wrong.equals, &x).unwrap()));
                 }
             }
+            Goal::Network(network) => {
+                let right = network.table(&network.layers).unwrap().totals.parameters;
+                for wrong in &network.wrong {
+                    assert_ne!(network.table(&wrong.layers).unwrap().totals.parameters, right, "{}", task.id);
+                }
+            }
             Goal::Layers(_) => {}
         }
     }
@@ -623,4 +629,82 @@ fn nothing_that_is_handed_in_panics() {
     for id in ["", "03-1 ", "\u{0}", "０３-１", &"9".repeat(10_000)] {
         assert!(!exercise(id).check(1).is_right() && your_turn::<u64>(id).is_err());
     }
+}
+
+#[test]
+fn a_network_is_judged_by_its_weights_and_outputs() {
+    use crate::{summary, with_weights};
+    use tch::nn;
+    struct Kind {
+        maps: [i64; 3],
+        convolutions: [i64; 3],
+        kernel: i64,
+        padding: i64,
+        bias: bool,
+        norm: bool,
+        nodes: i64,
+    }
+    let right_kind = || Kind {
+        maps: [32, 64, 128],
+        convolutions: [2, 3, 3],
+        kernel: 3,
+        padding: 1,
+        bias: false,
+        norm: true,
+        nodes: 10,
+    };
+    let built = |kind: Kind, side: i64| {
+        let vs = nn::VarStore::new(tch::Device::Cpu);
+        let config = nn::ConvConfig { padding: kind.padding, bias: kind.bias, ..Default::default() };
+        let (mut net, mut inputs) = (nn::seq_t(), 3);
+        for (block, (maps, convolutions)) in kind.maps.into_iter().zip(kind.convolutions).enumerate() {
+            let path = vs.root() / format!("block{block}");
+            for number in 0..convolutions {
+                net = net.add(nn::conv2d(&path / format!("conv{number}"), inputs, maps, kind.kernel, config));
+                if kind.norm {
+                    net =
+                        net.add(nn::batch_norm2d(&path / format!("norm{number}"), maps, Default::default()));
+                }
+                net = net.add_fn(|maps| maps.relu());
+                inputs = maps;
+            }
+            net = net.add_fn(|maps| maps.max_pool2d_default(2));
+        }
+        let images = Tensor::zeros([8, 3, side, side], (tch::Kind::Float, tch::Device::Cpu));
+        let features = tch::no_grad(|| nn::ModuleT::forward_t(&net, &images, false)).flatten(1, -1).size()[1];
+        let head = nn::linear(vs.root() / "head", features, kind.nodes, Default::default());
+        let net = net.add_fn(|maps| maps.flatten(1, -1)).add(head);
+        summary(&with_weights(&net, &vs), &images).unwrap()
+    };
+    let id = "08-1";
+    right(&exercise(id).check(built(right_kind(), 32)));
+    let cases: [(Kind, i64, &[&str]); 8] = [
+        (right_kind(), 40, &["expected a summary for images of 8x3x32x32, got one for 8x3x40x40"]),
+        (
+            Kind { maps: [32, 48, 128], ..right_kind() },
+            32,
+            &["weight 3", "block1.conv0", "axis N: 48 is not right"],
+        ),
+        (Kind { kernel: 5, padding: 2, ..right_kind() }, 32, &["weight 1", "axis H (rows): 5 is not right"]),
+        (Kind { padding: 2, ..right_kind() }, 32, &["output of layer `block0.conv0`", "H (rows): 34 is not"]),
+        (Kind { convolutions: [2, 2, 3], ..right_kind() }, 32, &["weight 5", "axis N: 128 is not right"]),
+        (Kind { bias: true, ..right_kind() }, 32, &["batch normalisation has a bias of its own"]),
+        (Kind { norm: false, ..right_kind() }, 32, &["batch normalisation is missing"]),
+        (Kind { nodes: 9, ..right_kind() }, 32, &["layer `head`", "N (nodes): 9 is not right"]),
+    ];
+    for (kind, side, words) in cases {
+        said(&exercise(id).check(built(kind, side)), words);
+    }
+    said(
+        &exercise(id).check([8i64, 10]),
+        &["got the sizes [8, 10]: `summary(&with_weights(&net, &vs), &images)?`"],
+    );
+    let net = nn::seq().add_fn(|maps| maps.relu());
+    let images = Tensor::zeros([8, 3, 32, 32], (tch::Kind::Float, tch::Device::Cpu));
+    let vs = nn::VarStore::new(tch::Device::Cpu);
+    let none = summary(&with_weights(&net, &vs), &images).unwrap();
+    said(&exercise(id).check(&none), &["0 convolutions and linear layers are too few"]);
+    let _unused = nn::linear(vs.root() / "head", 3, 4, Default::default());
+    let left = summary(&with_weights(&net, &vs), &images).unwrap();
+    said(&exercise(id).check(&left), &["no layer of the network uses head.bias, head.weight"]);
 }

@@ -5,6 +5,7 @@ use crate::{
     matrix::Matrix,
     quiz::{Answer, IntoAnswer, Whole},
     shapes::{self, Chain, chain},
+    summary::Summary,
 };
 use nchw_core::quiz::grade::shown;
 use tch::Tensor;
@@ -18,10 +19,12 @@ pub enum Work {
     Numbers(Answer),
     /// Layers in sequence.
     Layers(Chain),
+    /// A network that was run.
+    Network(Summary),
 }
 
 /// Everything that can be handed in: a tensor, a `Matrix`, a `Filter`, a
-/// number, an array or `Vec` of sizes, a layer, a chain.
+/// number, an array or `Vec` of sizes, a layer, a chain, the `Summary` of a network.
 pub trait IntoWork {
     /// The work.
     fn into_work(self) -> Work;
@@ -36,6 +39,7 @@ impl Work {
             Work::Numbers(Answer::Numbers(sizes)) if sizes.len() != 1 => format!("the sizes {sizes:?}"),
             Work::Numbers(number) => format!("the number {}", shown(number)),
             Work::Layers(layers) => format!("the layers `{layers}`"),
+            Work::Network(summary) => format!("the summary of a network with {} layers", summary.rows.len()),
         }
     }
 }
@@ -61,6 +65,10 @@ works! { Tensor:
 works! { Layers:
     Chain, layers => layers;
     &Chain, layers => layers.clone();
+}
+works! { Network:
+    Summary, summary => summary;
+    &Summary, summary => summary.clone();
 }
 macro_rules! layers {
     ($($kind:ident),*) => {
