@@ -560,7 +560,7 @@ fn figures_of_pixels() {
 fn data_sets() {
     let count = || sizes().prop_filter("little memory", |count| *count <= 100 || *count > 1_000_000);
     let inputs = (count(), count(), any::<u64>(), tensors(), tensors());
-    let net = LectureNet::new(LectureNetConfig { maps: [2, 3, 4], pooling: true }, 1, Device::Cpu).unwrap();
+    let net = LectureNet::new(LectureNetConfig { maps: [2, 3, 4], pooling: true, ..LectureNetConfig::default() }, 1, Device::Cpu).unwrap();
     for_a_while(inputs, |(train, test, seed, images, labels)| {
         shown(Shapes10::draw(train, seed));
         for place in [Place::Anywhere, Place::Left, Place::Right] {
@@ -575,7 +575,7 @@ fn data_sets() {
         }
         let examples = || Examples { images: images.shallow_clone(), labels: labels.shallow_clone() };
         let name = String::from("own");
-        let data = Dataset { name, classes: Cifar10::NAMES, train: examples(), test: examples() };
+        let data = Dataset { name, classes: Cifar10::NAMES.map(str::to_owned).to_vec(), train: examples(), test: examples(), notes: vec![] };
         let _ = (data.balance(), format!("{data:?}"), data.train.is_empty());
         shown(data.train.with_images(images.shallow_clone()));
         shown(data.train.to_device(Device::Cpu));
@@ -670,7 +670,7 @@ fn networks_with_any_config_on_any_batch() {
     let devices = select(vec![Device::Cpu, Device::Cuda(99), Device::Mps, Device::Vulkan]);
     let inputs = (configs, batches(), tensors(), texts(), sizes(), devices);
     for_a_while(inputs, |((maps, pooling), batch, tensor, name, channel, device)| {
-        let config = LectureNetConfig { maps, pooling };
+        let config = LectureNetConfig { maps, pooling, ..LectureNetConfig::default() };
         let _ = (config.layers(), shown(config.chain().on([1, 3, 32, 32]).ok()));
         let on_cpu = LectureNet::new(config, 3, Device::Cpu);
         if device != Device::Cpu && on_cpu.is_ok() {
@@ -769,7 +769,7 @@ fn layers_with_names() {
 fn networks() -> impl Strategy<Value = Net> {
     let fill = prop_oneof![2 => Just(None), 1 => numbers().prop_map(Some)];
     (1..9_i64, any::<bool>(), fill).prop_map(|(maps, pooling, fill)| {
-        let config = LectureNetConfig { maps: [maps, maps + 1, maps + 2], pooling };
+        let config = LectureNetConfig { maps: [maps, maps + 1, maps + 2], pooling, ..LectureNetConfig::default() };
         let net = LectureNet::new(config, 3, Device::Cpu).unwrap();
         if let Some(fill) = fill {
             // tch's function panics if the number is out of range for the kind.

@@ -118,7 +118,7 @@ fn the_binary_format_reader_never_panics() {
 fn the_weights_reader_never_panics() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
-    LectureNet::new(LectureNetConfig { maps: [1, 2, 3], pooling: true }, 1, Device::Cpu)
+    LectureNet::new(LectureNetConfig { maps: [1, 2, 3], pooling: true, ..LectureNetConfig::default() }, 1, Device::Cpu)
         .unwrap()
         .save(&path)
         .unwrap();

@@ -26,7 +26,7 @@ impl Dataset {
         let mut panels = Vec::new();
         let mut counts = Vec::new();
         for (class, (train, test)) in self.balance().into_iter().enumerate() {
-            let name = self.classes[class];
+            let name = &self.classes[class];
             counts.push(format!("{name}: {} and {}", commas(train as u64), commas(test as u64)));
             let first: Vec<i64> =
                 (0..labels.len() as i64).filter(|&i| labels[i as usize] == class as i64).take(EACH).collect();
@@ -35,7 +35,8 @@ impl Dataset {
             }
             let strip = self.train.images.f_index_select(0, &Tensor::f_from_slice(&first)?)?;
             // The images side by side: N x C x H x W becomes C x H x (N W).
-            let wide = strip.f_permute([1, 2, 0, 3])?.f_reshape([1, 3, 32, -1])?;
+            let rows = strip.size().get(2).copied().unwrap_or(0);
+            let wide = strip.f_permute([1, 2, 0, 3])?.f_reshape([1, 3, rows, -1])?;
             let width = WIDTH * first.len() as f64 / EACH as f64;
             let image = Image::from_tensor(&wide)?;
             panels.push(Panel::picture(format!("{class}  {name}"), image.pixels(), width).bare());

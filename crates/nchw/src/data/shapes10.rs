@@ -137,7 +137,8 @@ impl Dataset {
         };
         Ok(Dataset {
             name: "Shapes-10 (stand-in: drawn by this course)".into(),
-            classes: Shapes10::NAMES,
+            classes: Shapes10::NAMES.map(str::to_owned).to_vec(),
+            notes: Vec::new(),
             train: part(0, train)?,
             test: part(train, test)?,
         })

@@ -32,6 +32,12 @@ impl Weights {
         let notes = notes(bytes)?;
         check_hash(&file, &notes)?;
         let config = LectureNetConfig::read_from(&notes)?;
+        if config.average {
+            return Err(Error::new(
+                "the head of this network averages the maps, which the explorer cannot show: expected a network whose \
+                 head gets all numbers of the last maps (`with_classes(names, false)`)",
+            ));
+        }
         let views = file.tensors();
         let given = views.iter().map(|(name, view)| Given {
             name,
@@ -68,7 +74,8 @@ pub fn halved(bytes: &[u8]) -> Result<Vec<u8>> {
 
     Weights::parse(bytes)?;
     let mut notes = notes(bytes)?;
-    LectureNetConfig::read_from(&notes)?.write_to(&mut notes);
+    let config = LectureNetConfig::read_from(&notes)?;
+    config.write_to(&config.names_from(&notes)?, &mut notes);
     let file = open(bytes)?;
     let stored: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = file
         .tensors()
