@@ -210,7 +210,9 @@ impl LectureNetConfig {
     pub fn names_from(&self, notes: &HashMap<String, String>) -> Result<Vec<String>> {
         let Some(text) = notes.get(NAMES) else { return Ok(self.default_names()) };
         let names: Vec<String> = serde_json::from_str(text).map_err(|_| {
-            Error::new(format!("its class names `{text}` cannot be read: expected a list such as [\"cat\", \"dog\"]"))
+            Error::new(format!(
+                "its class names `{text}` cannot be read: expected a list such as [\"cat\", \"dog\"]"
+            ))
         })?;
         self.check_names(&names)?;
         Ok(names)

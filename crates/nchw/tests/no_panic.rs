@@ -560,7 +560,12 @@ fn figures_of_pixels() {
 fn data_sets() {
     let count = || sizes().prop_filter("little memory", |count| *count <= 100 || *count > 1_000_000);
     let inputs = (count(), count(), any::<u64>(), tensors(), tensors());
-    let net = LectureNet::new(LectureNetConfig { maps: [2, 3, 4], pooling: true, ..LectureNetConfig::default() }, 1, Device::Cpu).unwrap();
+    let net = LectureNet::new(
+        LectureNetConfig { maps: [2, 3, 4], pooling: true, ..LectureNetConfig::default() },
+        1,
+        Device::Cpu,
+    )
+    .unwrap();
     for_a_while(inputs, |(train, test, seed, images, labels)| {
         shown(Shapes10::draw(train, seed));
         for place in [Place::Anywhere, Place::Left, Place::Right] {
@@ -575,7 +580,13 @@ fn data_sets() {
         }
         let examples = || Examples { images: images.shallow_clone(), labels: labels.shallow_clone() };
         let name = String::from("own");
-        let data = Dataset { name, classes: Cifar10::NAMES.map(str::to_owned).to_vec(), train: examples(), test: examples(), notes: vec![] };
+        let data = Dataset {
+            name,
+            classes: Cifar10::NAMES.map(str::to_owned).to_vec(),
+            train: examples(),
+            test: examples(),
+            notes: vec![],
+        };
         let _ = (data.balance(), format!("{data:?}"), data.train.is_empty());
         shown(data.train.with_images(images.shallow_clone()));
         shown(data.train.to_device(Device::Cpu));
@@ -636,7 +647,8 @@ fn small_networks() {
             let drawn = Shapes10::draw(12, seed).unwrap();
             // Few epochs, which are trained, or too many, which are refused.
             let epochs = if epochs > 10_000 { epochs } else { epochs % 3 };
-            let settings = FitSettings { epochs, batch_size, learning_rate, shift, seed };
+            let settings =
+                FitSettings { epochs, batch_size, learning_rate, shift, flip: seed % 2 == 1, seed };
             for (train, test) in [(&drawn, &drawn), (&data, &drawn), (&drawn, &data)] {
                 if let Some(curve) = shown(net.train(&name, train, test, &settings)) {
                     assert!((0.0..=1.0).contains(&curve.last_accuracy()));
@@ -769,7 +781,8 @@ fn layers_with_names() {
 fn networks() -> impl Strategy<Value = Net> {
     let fill = prop_oneof![2 => Just(None), 1 => numbers().prop_map(Some)];
     (1..9_i64, any::<bool>(), fill).prop_map(|(maps, pooling, fill)| {
-        let config = LectureNetConfig { maps: [maps, maps + 1, maps + 2], pooling, ..LectureNetConfig::default() };
+        let config =
+            LectureNetConfig { maps: [maps, maps + 1, maps + 2], pooling, ..LectureNetConfig::default() };
         let net = LectureNet::new(config, 3, Device::Cpu).unwrap();
         if let Some(fill) = fill {
             // tch's function panics if the number is out of range for the kind.

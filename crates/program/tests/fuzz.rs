@@ -118,10 +118,14 @@ fn the_binary_format_reader_never_panics() {
 fn the_weights_reader_never_panics() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
-    LectureNet::new(LectureNetConfig { maps: [1, 2, 3], pooling: true, ..LectureNetConfig::default() }, 1, Device::Cpu)
-        .unwrap()
-        .save(&path)
-        .unwrap();
+    LectureNet::new(
+        LectureNetConfig { maps: [1, 2, 3], pooling: true, ..LectureNetConfig::default() },
+        1,
+        Device::Cpu,
+    )
+    .unwrap()
+    .save(&path)
+    .unwrap();
     let whole = std::fs::read(&path).unwrap();
     // Without its hash, so that damage after the header is read, too; the header keeps its length.
     let text = String::from_utf8_lossy(&whole[..4000]).into_owned();

@@ -551,7 +551,8 @@ impl Step {
             Step::Relu => maps.f_relu()?,
             Step::Pool => maps.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?,
             Step::Average => {
-                let maps = if maps.is_mkldnn() { maps.f_to_dense(None, false)? } else { maps.shallow_clone() };
+                let maps =
+                    if maps.is_mkldnn() { maps.f_to_dense(None, false)? } else { maps.shallow_clone() };
                 maps.f_mean_dim([2, 3].as_slice(), true, Kind::Float)?
             }
             Step::Flatten if maps.is_mkldnn() => maps.f_to_dense(None, false)?.f_flatten(1, -1)?,
@@ -609,7 +610,9 @@ impl fmt::Display for LectureNet {
         let pooling = if self.config.pooling { "" } else { ", without pooling" };
         let average = if self.config.average { ", their means" } else { "" };
         let classes = match self.classes.as_slice() {
-            names if self.classes == self.config.default_names() && names.len() as i64 == CLASSES => String::new(),
+            names if self.classes == self.config.default_names() && names.len() as i64 == CLASSES => {
+                String::new()
+            }
             names => format!(", classes {}", names.join(", ")),
         };
         write!(
@@ -726,7 +729,8 @@ mod tests {
     #[test]
     fn without_gives_the_same_as_a_masked_feature_map() {
         for pooling in [true, false] {
-            let net = random_net(LectureNetConfig { maps: [2, 3, 5], pooling, ..LectureNetConfig::default() });
+            let net =
+                random_net(LectureNetConfig { maps: [2, 3, 5], pooling, ..LectureNetConfig::default() });
             let all = net.maps(&images(2)).unwrap();
             let layers: Vec<String> = net.names().filter(|name| !is_head(name)).map(String::from).collect();
             assert_eq!(layers.len(), if pooling { 27 } else { 24 });
@@ -759,7 +763,8 @@ mod tests {
                 assert!(error.contains(&expected), "{error}");
             }
         }
-        let net = random_net(LectureNetConfig { maps: [2, 3, 5], pooling: true, ..LectureNetConfig::default() });
+        let net =
+            random_net(LectureNetConfig { maps: [2, 3, 5], pooling: true, ..LectureNetConfig::default() });
         let error = net.without("head", 0).unwrap_err().to_string();
         assert!(error.contains("`head` has no maps"), "{error}");
         // A default network: block2's layers have 64 channels, not block1's 32.
@@ -774,7 +779,8 @@ mod tests {
     fn weights_of_other_kinds_are_converted_or_refused() {
         let folder = TempFolder::new("net-kinds");
         let file = folder.path().join("a.safetensors");
-        let net = random_net(LectureNetConfig { maps: [2, 3, 4], pooling: true, ..LectureNetConfig::default() });
+        let net =
+            random_net(LectureNetConfig { maps: [2, 3, 4], pooling: true, ..LectureNetConfig::default() });
         let save = |change: &dyn Fn(&str, Tensor) -> Tensor| {
             let tensors: Vec<(String, Tensor)> = net
                 .variables()

@@ -156,8 +156,7 @@ impl View {
         let starts = |side: i64| (STRIDE - PATCH..side).step_by(STRIDE as usize).collect::<Vec<i64>>();
         let span = |start: i64, side: i64| (start.max(0), (start + PATCH).min(side) - start.max(0));
         let grey = Tensor::f_from_slice(&mean_colour())?.f_view([3, 1, 1])?;
-        let squares: Vec<[(i64, i64); 2]> =
-            starts(h)
+        let squares: Vec<[(i64, i64); 2]> = starts(h)
             .into_iter()
             .flat_map(|top| starts(w).into_iter().map(move |left| [span(top, h), span(left, w)]))
             .collect();

@@ -138,13 +138,34 @@ impl Batches {
         count: usize,
         kind: Kind,
     ) -> Result<(Tensor, Tensor)> {
+        let pixels = self.pixels.f_index_select(0, &self.indices(epoch, from, count)?)?;
+        Ok((self.normalised(&pixels, kind)?, epoch.labels.f_narrow(0, from as i64, count as i64)?))
+    }
+
+    /// An image as it is in an epoch, augmented.
+    ///
+    /// # Shapes
+    /// → `[1, 3, H, W]`, bytes
+    pub(crate) fn seen(&self, augmentation: Augmentation, index: usize, epoch: usize) -> Result<Tensor> {
+        let drawn = self.epoch(augmentation, epoch)?;
+        let order = Rng::new(augmentation.seed, 1 + epoch as u64).order(self.len());
+        let position = order.iter().position(|image| *image == index as i64).unwrap_or(0);
+        let pixels = self.pixels.f_index_select(0, &self.indices(&drawn, position, 1)?)?;
+        let bytes = pixels.f_view_dtype(Kind::Uint8)?.f_view([1, self.height, self.width, 4])?;
+        Ok(bytes.f_narrow(3, 0, 3)?.f_permute([0, 3, 1, 2])?.f_contiguous()?)
+    }
+
+    /// The pixels of images in the order of an epoch.
+    ///
+    /// # Shapes
+    /// → `[count * H * W]`
+    fn indices(&self, epoch: &Epoch, from: usize, count: usize) -> Result<Tensor> {
         let part = |all: &Tensor| all.f_narrow(0, from as i64, count as i64);
         let mut indices = part(&epoch.rows)?.f_add(&part(&epoch.columns)?)?;
         if let Some([rows, columns]) = &epoch.cutout {
             indices = indices.f_masked_fill(&part(rows)?.f_logical_and(&part(columns)?)?, self.grey())?;
         }
-        let pixels = self.pixels.f_index_select(0, &indices.f_view([-1])?)?;
-        Ok((self.normalised(&pixels, kind)?, part(&epoch.labels)?))
+        Ok(indices.f_view([-1])?)
     }
 
     /// Images `from..from + count` of the data set, not augmented, and their labels.

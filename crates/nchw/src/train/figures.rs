@@ -133,7 +133,8 @@ impl Report {
         let both = [self, other].map(Report::class_accuracy);
         let change =
             |class: usize| both[0][class].zip(both[1][class]).map(|(before, after)| 100.0 * (after - before));
-        let known: Vec<(usize, f64)> = (0..both[0].len()).filter_map(|class| Some((class, change(class)?))).collect();
+        let known: Vec<(usize, f64)> =
+            (0..both[0].len()).filter_map(|class| Some((class, change(class)?))).collect();
         let largest = known.iter().copied().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
         let (class, points) = largest.ok_or_else(|| Error::new("the reports contain no images"))?;
         let row = both.into_iter().zip(names).map(|(shares, name)| {

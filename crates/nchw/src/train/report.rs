@@ -116,6 +116,24 @@ impl Report {
         right as f64 / self.labels.len() as f64
     }
 
+    /// How sure the accuracy is: a 95 % confidence interval (Wilson, 1927), from 0 to 1. If the network got very many
+    /// photos of this kind, the fraction of right answers would very probably lie in it. Few images, wide interval.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let report = evaluate(&LectureNet::shipped()?, &Cifar10::samples()?, Cifar10::NAMES, false)?;
+    /// let [low, high] = report.interval();
+    /// assert!(low < report.accuracy() && report.accuracy() < high || high == 1.0);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    ///
+    /// # Source
+    /// Wilson, *Probable Inference, the Law of Succession, and Statistical Inference*, 1927.
+    pub fn interval(&self) -> [f64; 2] {
+        let right = self.labels.iter().zip(&self.answers).filter(|(label, answer)| label == answer).count();
+        wilson(right as f64, self.labels.len() as f64)
+    }
+
     /// The accuracy for each class, 0 to 1; `None` for a class without images.
     pub fn class_accuracy(&self) -> Vec<Option<f64>> {
         let share = |(class, row): (usize, &Vec<u64>)| {
@@ -155,7 +173,8 @@ impl Report {
         }
         let classes = self.labels.iter().chain(&self.answers);
         let lengths = [self.answers.len(), self.confidence.len()];
-        if lengths != [self.labels.len(); 2] || classes.into_iter().any(|class| *class >= self.classes.len()) {
+        if lengths != [self.labels.len(); 2] || classes.into_iter().any(|class| *class >= self.classes.len())
+        {
             return Err(Error::new(format!(
                 "the report was changed: expected {} answers and as many confidences, got {} and {}, and classes \
                  from 0 to {}. Make a new report with `evaluate`",
@@ -178,6 +197,19 @@ impl Report {
             "confusion": self.confusion(),
         })
     }
+}
+
+/// The 95 % confidence interval of a fraction of which `right` of `all` were observed.
+fn wilson(right: f64, all: f64) -> [f64; 2] {
+    /// The standard normal distribution has 95 % of its mass within so many standard deviations.
+    const Z: f64 = 1.959_963_984_540_054;
+    if all == 0.0 {
+        return [0.0, 1.0];
+    }
+    let (share, z2) = (right / all, Z * Z);
+    let middle = (share + z2 / (2.0 * all)) / (1.0 + z2 / all);
+    let half = Z / (1.0 + z2 / all) * (share * (1.0 - share) / all + z2 / (4.0 * all * all)).sqrt();
+    [(middle - half).max(0.0), (middle + half).min(1.0)]
 }
 
 impl fmt::Display for Report {
