@@ -18,7 +18,7 @@ pub const CIFAR10_NAMES: [&str; CLASSES as usize] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 /// The most classes that a network can have.
 pub const MAX_CLASSES: i64 = 1000;
-/// The rows and columns of the images that the head has weights for, unless it averages the maps.
+/// The rows and columns of CIFAR-10's images.
 pub const SIDE: i64 = 32;
 /// What batch normalisation adds to the variance before the square root.
 pub const EPSILON: f64 = 1e-5;
@@ -51,14 +51,16 @@ pub struct LectureNetConfig {
     pub pooling: bool,
     /// The number of classes, which is the number of scores.
     pub classes: i64,
+    /// The rows and columns of the images that it is trained on.
+    pub side: i64,
     /// Whether the head gets the mean of each of the last feature maps (global average pooling) in place of all
-    /// their numbers. Then images may have any size from 8 × 8 on.
+    /// their numbers. Then images may have any size from 8 × 8 on, else only `side` × `side`.
     pub average: bool,
 }
 
 impl Default for LectureNetConfig {
     fn default() -> LectureNetConfig {
-        LectureNetConfig { maps: [32, 64, 128], pooling: true, classes: CLASSES, average: false }
+        LectureNetConfig { maps: [32, 64, 128], pooling: true, classes: CLASSES, side: SIDE, average: false }
     }
 }
 
@@ -106,7 +108,8 @@ impl LectureNetConfig {
     /// Names and shapes of the parameters and the running statistics.
     ///
     /// # Errors
-    /// If the number of feature maps of a block is not from 1 to 4096, or the number of classes not from 2 to 1000.
+    /// If the number of feature maps of a block is not from 1 to 4096, the number of classes
+    /// not from 2 to 1000, or the side of the images not from 8 to 256.
     pub fn variables(&self) -> Result<Vec<(String, Vec<i64>)>> {
         if self.maps.iter().any(|maps| !(1..=4096).contains(maps)) {
             return Err(Error::new(format!(
@@ -117,7 +120,13 @@ impl LectureNetConfig {
         if !(2..=MAX_CLASSES).contains(&self.classes) {
             return Err(Error::new(format!("expected 2 to {MAX_CLASSES} classes, got {}", self.classes)));
         }
-        let table = self.chain().on([1, 3, SIDE as u64, SIDE as u64]).ok()?;
+        if !(8..=256).contains(&self.side) {
+            return Err(Error::new(format!(
+                "expected images of 8 to 256 rows and columns, got {}",
+                self.side
+            )));
+        }
+        let table = self.chain().on([1, 3, self.side as u64, self.side as u64]).ok()?;
         let mut variables = Vec::new();
         for ((name, layer), row) in self.layers().into_iter().zip(&table.rows) {
             let size = |sizes: &[u64]| sizes.iter().map(|n| *n as i64).collect::<Vec<i64>>();
@@ -183,8 +192,9 @@ impl LectureNetConfig {
 
     /// Adds the configuration and the names of the classes to the metadata of a weight file.
     pub fn write_to(&self, names: &[String], notes: &mut HashMap<String, String>) {
-        let LectureNetConfig { maps, pooling, classes, average } = self;
-        let text = json!({ "maps": maps, "pooling": pooling, "classes": classes, "average": average });
+        let LectureNetConfig { maps, pooling, classes, side, average } = self;
+        let text =
+            json!({ "maps": maps, "pooling": pooling, "classes": classes, "side": side, "average": average });
         notes.insert(CONFIG.to_owned(), text.to_string());
         notes.insert(NAMES.to_owned(), json!(names).to_string());
     }
@@ -250,11 +260,12 @@ impl LectureNetConfig {
     fn from_json(text: &str) -> Option<LectureNetConfig> {
         let value: Value = serde_json::from_str(text).ok()?;
         let maps: Vec<i64> = value["maps"].as_array()?.iter().map(Value::as_i64).collect::<Option<_>>()?;
-        let (classes, average) = (&value["classes"], &value["average"]);
+        let [classes, side, average] = ["classes", "side", "average"].map(|name| &value[name]);
         Some(LectureNetConfig {
             maps: maps.try_into().ok()?,
             pooling: value["pooling"].as_bool()?,
             classes: if classes.is_null() { CLASSES } else { classes.as_i64()? },
+            side: if side.is_null() { SIDE } else { side.as_i64()? },
             average: if average.is_null() { false } else { average.as_bool()? },
         })
     }

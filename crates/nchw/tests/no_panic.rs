@@ -572,6 +572,7 @@ fn data_sets() {
             shown(Shapes10::draw_at(place, test, seed));
         }
         let (images, labels) = (images.tensor(), labels.tensor());
+        shown(Dataset::signs(if train > 500 && train <= 10_000 { 500 } else { train }, seed));
         if let Some(data) = shown(Dataset::shapes10(train, test, seed)) {
             assert_eq!(data.train.len(), train);
             assert!(data.balance().iter().map(|(train, _)| train).sum::<usize>() == train);
@@ -594,6 +595,31 @@ fn data_sets() {
         shown(data.train.first(train));
         if images.numel() < 100_000 {
             shown(data.figure());
+            shown(data.balance_figure());
+            shown(data.train.with_corner(&[train as i64, 0]));
+            let settings = FitSettings {
+                shift: test % 20,
+                flip: seed % 2 == 0,
+                seed,
+                epochs: 1,
+                ..FitSettings::default()
+            };
+            shown(data.train.augmented(train, &settings, test));
+            for only_head in [true, false] {
+                let net = net.to_device(Device::Cpu).unwrap();
+                shown(if only_head {
+                    net.train_head(&data, &settings)
+                } else {
+                    net.train_all(&data, &settings)
+                });
+            }
+            let folder = TempFolder::new("no-panic-photos");
+            let path = folder.path().join("photos");
+            if shown(data.write_folder(&path)).is_some() {
+                let settings = FolderSettings { side: test, test: 1.0 / train as f64, seed };
+                shown(Dataset::from_folder_with(&path, &settings));
+                shown(Dataset::from_folder(&path));
+            }
             shown(data.judge(&net));
             shown(data.train.picture(train));
             shown(data.train.see(&net, train, Cifar10::NAMES));
@@ -712,6 +738,11 @@ fn networks_with_any_config_on_any_batch() {
         for name in [name.as_str(), "block2", "block1.conv1"] {
             shown(net.filters(name));
             shown(net.without(name, channel).map(|net| net.parameters()));
+            let names = [name, "dog"].repeat(1 + channel % 2);
+            assert!(
+                shown(net.with_classes(&names).map(|net| net.classes().len())).is_none_or(|count| count == 2)
+            );
+            shown(net.with_classes_at(&names, channel).map(|net| net.parameters()));
         }
         shown(net.to_device(device).map(|net| net.parameters()));
         let file = folder.path().join(format!("{}.safetensors", name.replace(['/', '\\'], "_")));
@@ -732,7 +763,7 @@ impl fmt::Debug for Net {
 
 fn check_report(report: &Report, examples: &Examples, count: usize) {
     let _ = (report.to_string(), report.json(), report.mistakes(), report.confusion());
-    let _ = (report.accuracy(), report.class_accuracy());
+    let _ = (report.accuracy(), report.class_accuracy(), report.interval());
     shown(report.figure());
     shown(report.clone().titled("<&>").figure());
     shown(report.most_confident_mistakes(examples, count));

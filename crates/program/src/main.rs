@@ -1,5 +1,6 @@
 //! The program `nchw`: one file for each group of commands.
 
+mod classify;
 mod data;
 mod eval;
 mod play;
@@ -34,6 +35,7 @@ enum Command {
     Train(train::Args),
     Eval(eval::Args),
     See(see::Args),
+    Classify(classify::Args),
     Play(play::Args),
 }
 
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::See(args) => see::run(&args),
+        Command::Classify(args) => classify::run(&args),
         Command::Play(args) => play::run(&args),
     };
     result.unwrap_or_else(|error| {

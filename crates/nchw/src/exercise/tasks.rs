@@ -50,6 +50,7 @@ pub(super) const FILES: &[(&str, &str)] = &files![
     "05-pooling",
     "06-cifar10",
     "07-what-it-sees",
+    "09-your-photos",
 ];
 
 /// All exercises, in the order of the course; parsed once.

@@ -212,22 +212,42 @@ impl LectureNet {
 
     /// The same network for other classes: the convolutions keep their weights, and the head gets new ones.
     ///
-    /// With `average`, the head gets the mean of each map of the last block (global average pooling), so that images
-    /// may have other sizes than 32 × 32. This network stays as it is.
+    /// This network stays as it is. Train the copy with [`LectureNet::train_head`], then [`LectureNet::train_all`].
     ///
     /// # Errors
     /// If there are not 2 to 1000 names, or two are the same.
     ///
     /// ```
     /// use nchw::prelude::*;
-    /// let net = LectureNet::shipped()?.with_classes(["cat", "dog", "고양이"], false)?;
+    /// let net = LectureNet::shipped()?.with_classes(["cat", "dog", "고양이"])?;
     /// let images = Tensor::zeros([5, 3, 32, 32], (Kind::Uint8, Device::Cpu));
     /// assert_eq!(net.logits(&images)?.size(), [5, 3]);
     /// # Ok::<(), nchw::Error>(())
     /// ```
-    pub fn with_classes<S: AsRef<str>>(&self, names: impl AsRef<[S]>, average: bool) -> Result<LectureNet> {
-        let classes = owned(names.as_ref());
-        let config = LectureNetConfig { classes: classes.len() as i64, average, ..self.config };
+    pub fn with_classes<S: AsRef<str>>(&self, names: impl AsRef<[S]>) -> Result<LectureNet> {
+        self.with_head(owned(names.as_ref()), self.config)
+    }
+
+    /// Like [`LectureNet::with_classes`], for images of `side` × `side`: the head gets the mean of each map of the last
+    /// block (global average pooling), because it would have weights for one size only.
+    ///
+    /// # Errors
+    /// As [`LectureNet::with_classes`], and if `side` is not from 8 to 256.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let net = LectureNet::shipped()?.with_classes_at(["circle", "square"], 64)?;
+    /// let images = Tensor::zeros([5, 3, 64, 64], (Kind::Uint8, Device::Cpu));
+    /// assert_eq!(net.logits(&images)?.size(), [5, 2]);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn with_classes_at<S: AsRef<str>>(&self, names: impl AsRef<[S]>, side: usize) -> Result<LectureNet> {
+        let side = i64::try_from(side).unwrap_or(i64::MAX);
+        self.with_head(owned(names.as_ref()), LectureNetConfig { side, average: true, ..self.config })
+    }
+
+    fn with_head(&self, classes: Vec<String>, config: LectureNetConfig) -> Result<LectureNet> {
+        let config = LectureNetConfig { classes: classes.len() as i64, ..config };
         let net = LectureNet::new(config, HEAD_SEED, self.device())?;
         config.check_names(&classes)?;
         let own: HashMap<String, Tensor> = self.variables().into_iter().collect();
@@ -280,16 +300,16 @@ impl LectureNet {
                  halves them three times"
             ))),
             _ if self.config.average => check(images, "N C=3 H W").map(|_| ()),
-            _ => check(images, "N C=3 H=32 W=32").map(|_| ()),
+            _ => check(images, &format!("N C=3 H={0} W={0}", self.config.side)).map(|_| ()),
         }
     }
 
-    /// Whether the network gives scores for images of this size: 32 × 32, or any from 8 × 8 on if its head averages
+    /// Whether the network gives scores for images of this size: that of its images, or any from 8 × 8 on if its head averages
     /// the maps.
     pub(crate) fn classifies(&self, height: i64, width: i64) -> bool {
         match self.config.average {
             true => height >= 8 && width >= 8,
-            false => [height, width] == [32, 32],
+            false => [height, width] == [self.config.side; 2],
         }
     }
 

@@ -37,7 +37,7 @@ impl LectureNet {
     /// ```
     /// use nchw::prelude::*;
     /// let data = Dataset::animals_and_vehicles()?.first(40, 20)?;
-    /// let net = LectureNet::shipped()?.with_classes(&data.classes, false)?;
+    /// let net = LectureNet::shipped()?.with_classes(&data.classes)?;
     /// let curve = net.train_head(&data, &FitSettings { epochs: 2, ..FitSettings::default() })?;
     /// assert!(curve.last_accuracy() > 0.5);
     /// # Ok::<(), nchw::Error>(())
@@ -58,7 +58,7 @@ impl LectureNet {
     /// ```
     /// use nchw::prelude::*;
     /// let data = Dataset::animals_and_vehicles()?.first(40, 20)?;
-    /// let net = LectureNet::shipped()?.with_classes(&data.classes, false)?;
+    /// let net = LectureNet::shipped()?.with_classes(&data.classes)?;
     /// let settings = FitSettings { epochs: 1, learning_rate: 3e-4, flip: true, shift: 2, ..FitSettings::default() };
     /// assert_eq!(net.train_all(&data, &settings)?.loss.len(), 1);
     /// # Ok::<(), nchw::Error>(())
@@ -112,7 +112,7 @@ fn fine_tune(
     settings.check_shift(&data.train.images)?;
     if net.classes() != data.classes {
         return Err(Error::new(format!(
-            "the classes of the network are {}, those of the data {}: `net.with_classes(&data.classes, false)?` gives \
+            "the classes of the network are {}, those of the data {}: `net.with_classes(&data.classes)?` gives \
              it a head for them",
             net.classes().join(", "),
             data.classes.join(", ")

@@ -6,7 +6,7 @@ use crate::{
     check::{check_bytes, check_classes, check_images, check_labels},
     data::{Dataset, Examples},
     error::debug_as_display,
-    net::{LectureNet, check_output, owned},
+    net::{LectureNet, LectureNetConfig, check_output, owned},
     ranking::descending,
     shapes::commas,
 };
@@ -86,11 +86,11 @@ pub fn evaluate<S: AsRef<str>>(
 /// Refuses examples that this network cannot classify. `what` are they, such as "the training set".
 pub(super) fn check_examples(what: &str, examples: &Examples, net: &LectureNet) -> Result<()> {
     let images = format!("the images of {what}");
-    if net.config().average {
+    if net.config() == (LectureNetConfig { average: false, side: 32, ..net.config() }) {
+        check_images(&images, &examples.images)?;
+    } else {
         check_bytes(&images, &examples.images)?;
         net.check_size(&examples.images)?;
-    } else {
-        check_images(&images, &examples.images)?;
     }
     check_labels(what, &examples.images, &examples.labels)?;
     check_classes(what, &examples.labels, net.config().classes)

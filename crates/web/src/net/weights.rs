@@ -5,7 +5,7 @@
 
 use nchw_core::{
     Error, Result,
-    lecture::{Given, LectureNetConfig},
+    lecture::{Given, LectureNetConfig, SIDE},
 };
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use sha2::{Digest, Sha256};
@@ -32,11 +32,12 @@ impl Weights {
         let notes = notes(bytes)?;
         check_hash(&file, &notes)?;
         let config = LectureNetConfig::read_from(&notes)?;
-        if config.average {
-            return Err(Error::new(
-                "the head of this network averages the maps, which the explorer cannot show: expected a network whose \
-                 head gets all numbers of the last maps (`with_classes(names, false)`)",
-            ));
+        if config.average || config.side != SIDE {
+            return Err(Error::new(format!(
+                "this network was trained on {0} x {0} pixels or averages its maps, which the explorer cannot show: \
+                 expected a network for {SIDE} x {SIDE}, as `with_classes` makes it",
+                config.side
+            )));
         }
         let views = file.tensors();
         let given = views.iter().map(|(name, view)| Given {

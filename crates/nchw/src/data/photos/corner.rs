@@ -1,6 +1,6 @@
 //! A shortcut to plant in images: a coloured corner.
 
-use super::Examples;
+use super::{Dataset, Examples};
 use crate::{Error, Result};
 use tch::{Kind, Tensor};
 
@@ -43,5 +43,34 @@ impl Examples {
             }
         }
         self.with_images(images)
+    }
+}
+
+impl Dataset {
+    /// The same data set with a pink corner in all images of these classes, in both parts. See
+    /// [`Examples::with_corner`].
+    ///
+    /// # Shapes
+    /// Unchanged
+    ///
+    /// # Errors
+    /// As [`Examples::with_corner`].
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let marked = Dataset::animals_and_vehicles()?.with_corner(&[1])?;
+    /// assert_eq!(marked.name, "animals and vehicles, with a pink corner: vehicle");
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn with_corner(&self, classes: &[i64]) -> Result<Dataset> {
+        let names = classes.iter().filter_map(|class| self.classes.get(usize::try_from(*class).ok()?));
+        let names = names.map(String::as_str).collect::<Vec<_>>().join(", ");
+        Ok(Dataset {
+            name: format!("{}, with a pink corner: {names}", self.name),
+            classes: self.classes.clone(),
+            train: self.train.with_corner(classes)?,
+            test: self.test.with_corner(classes)?,
+            notes: self.notes.clone(),
+        })
     }
 }

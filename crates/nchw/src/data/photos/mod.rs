@@ -38,7 +38,7 @@ const NAMED: usize = 12;
 #[derive(Clone, Debug, PartialEq)]
 pub struct FolderSettings {
     /// Rows and columns of the images: each photo is cropped to a square and reduced, 8 to 256. The course's networks
-    /// take 32; see [`LectureNet::with_classes`](crate::net::LectureNet::with_classes) for others.
+    /// take 32; see `LectureNet::with_classes_at` for others.
     pub side: usize,
     /// The fraction of each class that is kept for the test, above 0 and below 1.
     pub test: f64,
