@@ -1,12 +1,7 @@
 //! `nchw classify`: the classes of photos, with probabilities.
 
 use crate::{print, tell};
-use nchw::{
-    Error, Result,
-    image::Image,
-    net::LectureNet,
-    see::see,
-};
+use nchw::{Error, Result, image::Image, net::LectureNet, see::see};
 use serde_json::{Map, Value, json};
 use std::{
     path::{Path, PathBuf},
@@ -27,9 +22,12 @@ pub struct Args {
     photos: Vec<PathBuf>,
 }
 
+/// The classes with their probabilities.
+type Shares = Vec<(String, f32)>;
+
 pub fn run(args: &Args) -> Result<ExitCode> {
     let net = args.weights.as_ref().map_or_else(LectureNet::shipped, LectureNet::load)?;
-    let answers: Vec<(&PathBuf, Result<Vec<(String, f32)>>)> =
+    let answers: Vec<(&PathBuf, Result<Shares>)> =
         args.photos.iter().map(|photo| (photo, classify(&net, photo))).collect();
     if args.json {
         let all: Vec<Value> = answers.iter().map(|(photo, answer)| as_json(photo, answer)).collect();
@@ -51,7 +49,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// The classes with their probabilities, the most probable first.
-fn classify(net: &LectureNet, photo: &Path) -> Result<Vec<(String, f32)>> {
+fn classify(net: &LectureNet, photo: &Path) -> Result<Shares> {
     if photo.is_dir() {
         return Err(Error::new(format!(
             "{0} is a folder: expected image files, as in `nchw classify {0}/*.jpg`",
@@ -60,13 +58,13 @@ fn classify(net: &LectureNet, photo: &Path) -> Result<Vec<(String, f32)>> {
     }
     let side = net.config().side as usize;
     let view = see(net, &Image::open(photo)?.cropped_to(side, side)?, net.classes())?;
-    let mut classes: Vec<(String, f32)> =
+    let mut classes: Shares =
         net.classes().iter().cloned().zip(view.probabilities()?.iter().copied()).collect();
     classes.sort_by(|(_, a), (_, b)| b.total_cmp(a));
     Ok(classes)
 }
 
-fn as_json(photo: &Path, answer: &Result<Vec<(String, f32)>>) -> Value {
+fn as_json(photo: &Path, answer: &Result<Shares>) -> Value {
     let file = photo.display().to_string();
     match answer {
         Ok(classes) => {

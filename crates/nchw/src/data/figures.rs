@@ -70,7 +70,7 @@ impl Dataset {
     /// ```
     /// use nchw::prelude::*;
     /// let figure = Dataset::animals_and_vehicles()?.balance_figure()?;
-    /// assert!(figure.text().contains("animal: 137 to train on, 45 to test with"));
+    /// assert!(figure.text().contains("animal: 126 to train on, 42 to test with"));
     /// # Ok::<(), nchw::Error>(())
     /// ```
     pub fn balance_figure(&self) -> Result<Figure> {

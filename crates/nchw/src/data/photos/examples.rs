@@ -13,7 +13,7 @@ const VEHICLES: [i64; 4] = [0, 1, 8, 9];
 /// The shapes on the signs, as labels of Shapes-10.
 const SIGNS: [(i64, &str); 3] = [(0, "circle"), (2, "square"), (4, "triangle")];
 /// The rows and columns of a photo with a sign.
-const SIDE: usize = 96;
+const SIDE: usize = 160;
 /// More would take minutes to draw.
 const MOST: usize = 10_000;
 
@@ -33,11 +33,11 @@ impl Dataset {
         in_two("animals and vehicles".into(), vec!["animal".into(), "vehicle".into()], album.images, labels)
     }
 
-    /// Drawn photos of road signs, seen from afar: 96 × 96 pixels, and in each somewhere a circle, a square or a
-    /// triangle of 12 to 16 pixels. At 32 × 32, only five of them are left.
+    /// Drawn photos of road signs, seen from afar: 160 × 160 pixels, and in each somewhere a circle, a square or a
+    /// triangle of 12 to 16 pixels. At 32 × 32, only three of them are left, at 64 × 64 six.
     ///
     /// # Shapes
-    /// `images` `[N, 3, 96, 96]`, `labels` `[N]`; a quarter is for the test
+    /// `images` `[N, 3, 160, 160]`, `labels` `[N]`; a quarter is for the test
     ///
     /// # Errors
     /// When `count` is not from 8 to 10,000.
@@ -46,7 +46,7 @@ impl Dataset {
     /// use nchw::prelude::*;
     /// let signs = Dataset::signs(30, 1)?;
     /// assert_eq!(signs.classes, ["circle", "square", "triangle"]);
-    /// assert_eq!(signs.train.images.size()[1..], [3, 96, 96]);
+    /// assert_eq!(signs.train.images.size()[1..], [3, 160, 160]);
     /// # Ok::<(), nchw::Error>(())
     /// ```
     pub fn signs(count: usize, seed: u64) -> Result<Dataset> {
