@@ -6,17 +6,19 @@
 
 use crate::{
     Error, Result,
-    shapes::{Chain, Layer, Op, batch_norm, conv, flatten, linear, max_pool, relu},
+    shapes::{Chain, Layer, Op, batch_norm, conv, flatten, global_avg_pool, linear, max_pool, relu},
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
-/// The number of classes.
+/// The number of classes of CIFAR-10.
 pub const CLASSES: i64 = 10;
 /// The classes of CIFAR-10, in the order of their labels.
 pub const CIFAR10_NAMES: [&str; CLASSES as usize] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
-/// The rows and columns of the images that the head has weights for.
+/// The most classes that a network can have.
+pub const MAX_CLASSES: i64 = 1000;
+/// The rows and columns of CIFAR-10's images.
 pub const SIDE: i64 = 32;
 /// What batch normalisation adds to the variance before the square root.
 pub const EPSILON: f64 = 1e-5;
@@ -30,6 +32,8 @@ const CONVOLUTIONS: [usize; 3] = [2, 3, 3];
 /// The key of the configuration in a weight file's metadata, and its name in older files.
 const CONFIG: &str = "config";
 const OLD_CONFIG: &str = "plan";
+/// The key of the class names, a JSON list, in a weight file's metadata.
+const NAMES: &str = "classes";
 
 /// The configuration of a `LectureNet`; the default is the lecture's network.
 ///
@@ -45,11 +49,18 @@ pub struct LectureNetConfig {
     pub maps: [i64; 3],
     /// Whether each block ends with max pooling.
     pub pooling: bool,
+    /// The number of classes, which is the number of scores.
+    pub classes: i64,
+    /// The rows and columns of the images that it is trained on.
+    pub side: i64,
+    /// Whether the head gets the mean of each of the last feature maps (global average pooling) in place of all
+    /// their numbers. Then images may have any size from 8 × 8 on, else only `side` × `side`.
+    pub average: bool,
 }
 
 impl Default for LectureNetConfig {
     fn default() -> LectureNetConfig {
-        LectureNetConfig { maps: [32, 64, 128], pooling: true }
+        LectureNetConfig { maps: [32, 64, 128], pooling: true, classes: CLASSES, side: SIDE, average: false }
     }
 }
 
@@ -81,8 +92,11 @@ impl LectureNetConfig {
                 layers.push((format!("block{block}.pool"), max_pool(2).into()));
             }
         }
+        if self.average {
+            layers.push(("average".into(), global_avg_pool().into()));
+        }
         layers.push(("flatten".into(), flatten().into()));
-        layers.push(("head".into(), linear(CLASSES as u64).into()));
+        layers.push(("head".into(), linear(self.classes.max(0) as u64).into()));
         layers
     }
 
@@ -94,7 +108,8 @@ impl LectureNetConfig {
     /// Names and shapes of the parameters and the running statistics.
     ///
     /// # Errors
-    /// If the number of feature maps of a block is not from 1 to 4096.
+    /// If the number of feature maps of a block is not from 1 to 4096, the number of classes
+    /// not from 2 to 1000, or the side of the images not from 8 to 256.
     pub fn variables(&self) -> Result<Vec<(String, Vec<i64>)>> {
         if self.maps.iter().any(|maps| !(1..=4096).contains(maps)) {
             return Err(Error::new(format!(
@@ -102,7 +117,16 @@ impl LectureNetConfig {
                 self.maps
             )));
         }
-        let table = self.chain().on([1, 3, SIDE as u64, SIDE as u64]).ok()?;
+        if !(2..=MAX_CLASSES).contains(&self.classes) {
+            return Err(Error::new(format!("expected 2 to {MAX_CLASSES} classes, got {}", self.classes)));
+        }
+        if !(8..=256).contains(&self.side) {
+            return Err(Error::new(format!(
+                "expected images of 8 to 256 rows and columns, got {}",
+                self.side
+            )));
+        }
+        let table = self.chain().on([1, 3, self.side as u64, self.side as u64]).ok()?;
         let mut variables = Vec::new();
         for ((name, layer), row) in self.layers().into_iter().zip(&table.rows) {
             let size = |sizes: &[u64]| sizes.iter().map(|n| *n as i64).collect::<Vec<i64>>();
@@ -156,20 +180,27 @@ impl LectureNetConfig {
             return Ok(());
         }
         let [one, two, three] = self.maps;
+        let classes = match self.classes {
+            CLASSES => String::new(),
+            classes => format!(" and {classes} classes"),
+        };
         Err(Error::new(format!(
-            "these are not the weights of a LectureNet with {one}, {two} and {three} feature maps: {}",
+            "these are not the weights of a LectureNet with {one}, {two} and {three} feature maps{classes}: {}",
             differs.join("; ")
         )))
     }
 
-    /// Adds the configuration to the metadata of a weight file.
-    pub fn write_to(&self, notes: &mut HashMap<String, String>) {
-        let text = json!({ "maps": self.maps, "pooling": self.pooling }).to_string();
-        notes.insert(CONFIG.to_owned(), text);
+    /// Adds the configuration and the names of the classes to the metadata of a weight file.
+    pub fn write_to(&self, names: &[String], notes: &mut HashMap<String, String>) {
+        let LectureNetConfig { maps, pooling, classes, side, average } = self;
+        let text =
+            json!({ "maps": maps, "pooling": pooling, "classes": classes, "side": side, "average": average });
+        notes.insert(CONFIG.to_owned(), text.to_string());
+        notes.insert(NAMES.to_owned(), json!(names).to_string());
     }
 
-    /// Reads the configuration from the metadata of a weight file. Files that PyTorch wrote have
-    /// none: they get the default.
+    /// Reads the configuration from the metadata of a weight file. Older files, and those that PyTorch wrote,
+    /// lack some of it: they get the default.
     ///
     /// # Errors
     /// If it is there and cannot be read.
@@ -181,10 +212,62 @@ impl LectureNetConfig {
             .ok_or_else(|| Error::new(format!("its config `{text}` cannot be read")))
     }
 
+    /// Reads the names of the classes from the metadata of a weight file. Without names there, ten classes are those
+    /// of CIFAR-10, and others are numbered.
+    ///
+    /// # Errors
+    /// If the names cannot be read, or their number is not that of the classes.
+    pub fn names_from(&self, notes: &HashMap<String, String>) -> Result<Vec<String>> {
+        let Some(text) = notes.get(NAMES) else { return Ok(self.default_names()) };
+        let names: Vec<String> = serde_json::from_str(text).map_err(|_| {
+            Error::new(format!(
+                "its class names `{text}` cannot be read: expected a list such as [\"cat\", \"dog\"]"
+            ))
+        })?;
+        self.check_names(&names)?;
+        Ok(names)
+    }
+
+    /// Refuses names unless there is one for each class, and all are different.
+    ///
+    /// # Errors
+    /// If that is not so.
+    pub fn check_names(&self, names: &[String]) -> Result<()> {
+        if names.len() as i64 != self.classes {
+            return Err(Error::new(format!(
+                "expected a name for each of the network's {} classes, got {} names: {}",
+                self.classes,
+                names.len(),
+                names.join(", ")
+            )));
+        }
+        match names.iter().enumerate().find(|(index, name)| names[..*index].contains(name)) {
+            Some((_, twice)) => Err(Error::new(format!(
+                "two classes have the name `{twice}`: expected a different name for each"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// The names of the classes if nobody gave them names.
+    pub fn default_names(&self) -> Vec<String> {
+        match self.classes {
+            CLASSES => CIFAR10_NAMES.map(str::to_owned).to_vec(),
+            classes => (0..classes).map(|class| format!("class {class}")).collect(),
+        }
+    }
+
     fn from_json(text: &str) -> Option<LectureNetConfig> {
         let value: Value = serde_json::from_str(text).ok()?;
         let maps: Vec<i64> = value["maps"].as_array()?.iter().map(Value::as_i64).collect::<Option<_>>()?;
-        Some(LectureNetConfig { maps: maps.try_into().ok()?, pooling: value["pooling"].as_bool()? })
+        let [classes, side, average] = ["classes", "side", "average"].map(|name| &value[name]);
+        Some(LectureNetConfig {
+            maps: maps.try_into().ok()?,
+            pooling: value["pooling"].as_bool()?,
+            classes: if classes.is_null() { CLASSES } else { classes.as_i64()? },
+            side: if side.is_null() { SIDE } else { side.as_i64()? },
+            average: if average.is_null() { false } else { average.as_bool()? },
+        })
     }
 }
 

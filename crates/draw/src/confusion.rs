@@ -35,15 +35,22 @@ impl Confusion {
         let heading = Text::new(21.0).bold();
         let names = self.names.iter().map(|name| text_width(name, NAME)).fold(0.0, f64::max);
         let cell = (names + 8.0).max(HEIGHT);
-        let left = names + 62.0;
-        let width = (left + cell * count as f64 + 18.0).max(text_width(&self.title, heading) + 36.0);
+        let rows_are = "the image is";
+        let left = (names + 62.0).max(text_width(rows_are, NAME.bold()) + 34.0);
+        let matrix = left + cell * count as f64 + 18.0;
+        let line = Text::new(18.0);
+        let lines = self.lines.iter().map(|text| text_width(text, line)).fold(0.0, f64::max);
+        let width = matrix.max(text_width(&self.title, heading) + 36.0).max(lines + 36.0);
+        // In the middle, if the title or a line is wider.
+        let margin = (width - matrix) / 2.0;
+        let left = left + margin;
         let top = 104.0;
         let height = top + HEIGHT * count as f64 + 14.0 + 28.0 * self.lines.len() as f64;
         let mut canvas = Canvas::new(width, height + 8.0)?;
         canvas.text(width / 2.0, 24.0, &self.title, heading);
         let middle = |i: usize, side: f64| (i as f64 + 0.5) * side;
         canvas.text(left + cell * count as f64 / 2.0, 58.0, "the answer", NAME.bold());
-        canvas.text(18.0, 86.0, "the image is", NAME.bold().left());
+        canvas.text(margin + 18.0, 86.0, rows_are, NAME.bold().left());
         for (i, name) in self.names.iter().enumerate() {
             canvas.text(left + middle(i, cell), 86.0, name, NAME);
             canvas.text(left - 10.0, top + middle(i, HEIGHT), name, NAME.right());
@@ -67,13 +74,8 @@ impl Confusion {
                 canvas.frame(x, y, cell, HEIGHT, MARK, 3.0);
             }
         }
-        for (i, line) in self.lines.iter().enumerate() {
-            canvas.text(
-                width / 2.0,
-                top + HEIGHT * count as f64 + 22.0 + 28.0 * i as f64,
-                line,
-                Text::new(18.0),
-            );
+        for (i, text) in self.lines.iter().enumerate() {
+            canvas.text(width / 2.0, top + HEIGHT * count as f64 + 22.0 + 28.0 * i as f64, text, line);
         }
         Figure::still(&canvas.finish()?, alt, text)
     }

@@ -4,7 +4,7 @@ pub use crate::{
     Error, Result, Show,
     chart::Chart,
     check, check_all,
-    data::{Bars, Cifar10, Dataset, Examples, Place, Shapes10, open_batch},
+    data::{Bars, Cifar10, Dataset, Examples, FolderSettings, Place, Shapes10, open_batch},
     device,
     exercise::{exercise, your_turn},
     figure::Figure,

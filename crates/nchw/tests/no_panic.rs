@@ -560,13 +560,19 @@ fn figures_of_pixels() {
 fn data_sets() {
     let count = || sizes().prop_filter("little memory", |count| *count <= 100 || *count > 1_000_000);
     let inputs = (count(), count(), any::<u64>(), tensors(), tensors());
-    let net = LectureNet::new(LectureNetConfig { maps: [2, 3, 4], pooling: true }, 1, Device::Cpu).unwrap();
+    let net = LectureNet::new(
+        LectureNetConfig { maps: [2, 3, 4], pooling: true, ..LectureNetConfig::default() },
+        1,
+        Device::Cpu,
+    )
+    .unwrap();
     for_a_while(inputs, |(train, test, seed, images, labels)| {
         shown(Shapes10::draw(train, seed));
         for place in [Place::Anywhere, Place::Left, Place::Right] {
             shown(Shapes10::draw_at(place, test, seed));
         }
         let (images, labels) = (images.tensor(), labels.tensor());
+        shown(Dataset::signs(if train > 500 && train <= 10_000 { 500 } else { train }, seed));
         if let Some(data) = shown(Dataset::shapes10(train, test, seed)) {
             assert_eq!(data.train.len(), train);
             assert!(data.balance().iter().map(|(train, _)| train).sum::<usize>() == train);
@@ -575,7 +581,13 @@ fn data_sets() {
         }
         let examples = || Examples { images: images.shallow_clone(), labels: labels.shallow_clone() };
         let name = String::from("own");
-        let data = Dataset { name, classes: Cifar10::NAMES, train: examples(), test: examples() };
+        let data = Dataset {
+            name,
+            classes: Cifar10::NAMES.map(str::to_owned).to_vec(),
+            train: examples(),
+            test: examples(),
+            notes: vec![],
+        };
         let _ = (data.balance(), format!("{data:?}"), data.train.is_empty());
         shown(data.train.with_images(images.shallow_clone()));
         shown(data.train.to_device(Device::Cpu));
@@ -583,6 +595,31 @@ fn data_sets() {
         shown(data.train.first(train));
         if images.numel() < 100_000 {
             shown(data.figure());
+            shown(data.balance_figure());
+            shown(data.train.with_corner(&[train as i64, 0]));
+            let settings = FitSettings {
+                shift: test % 20,
+                flip: seed % 2 == 0,
+                seed,
+                epochs: 1,
+                ..FitSettings::default()
+            };
+            shown(data.train.augmented(train, &settings, test));
+            for only_head in [true, false] {
+                let net = net.to_device(Device::Cpu).unwrap();
+                shown(if only_head {
+                    net.train_head(&data, &settings)
+                } else {
+                    net.train_all(&data, &settings)
+                });
+            }
+            let folder = TempFolder::new("no-panic-photos");
+            let path = folder.path().join("photos");
+            if shown(data.write_folder(&path)).is_some() {
+                let settings = FolderSettings { side: test, test: 1.0 / train as f64, seed };
+                shown(Dataset::from_folder_with(&path, &settings));
+                shown(Dataset::from_folder(&path));
+            }
             shown(data.judge(&net));
             shown(data.train.picture(train));
             shown(data.train.see(&net, train, Cifar10::NAMES));
@@ -636,7 +673,8 @@ fn small_networks() {
             let drawn = Shapes10::draw(12, seed).unwrap();
             // Few epochs, which are trained, or too many, which are refused.
             let epochs = if epochs > 10_000 { epochs } else { epochs % 3 };
-            let settings = FitSettings { epochs, batch_size, learning_rate, shift, seed };
+            let settings =
+                FitSettings { epochs, batch_size, learning_rate, shift, flip: seed % 2 == 1, seed };
             for (train, test) in [(&drawn, &drawn), (&data, &drawn), (&drawn, &data)] {
                 if let Some(curve) = shown(net.train(&name, train, test, &settings)) {
                     assert!((0.0..=1.0).contains(&curve.last_accuracy()));
@@ -670,7 +708,7 @@ fn networks_with_any_config_on_any_batch() {
     let devices = select(vec![Device::Cpu, Device::Cuda(99), Device::Mps, Device::Vulkan]);
     let inputs = (configs, batches(), tensors(), texts(), sizes(), devices);
     for_a_while(inputs, |((maps, pooling), batch, tensor, name, channel, device)| {
-        let config = LectureNetConfig { maps, pooling };
+        let config = LectureNetConfig { maps, pooling, ..LectureNetConfig::default() };
         let _ = (config.layers(), shown(config.chain().on([1, 3, 32, 32]).ok()));
         let on_cpu = LectureNet::new(config, 3, Device::Cpu);
         if device != Device::Cpu && on_cpu.is_ok() {
@@ -700,6 +738,11 @@ fn networks_with_any_config_on_any_batch() {
         for name in [name.as_str(), "block2", "block1.conv1"] {
             shown(net.filters(name));
             shown(net.without(name, channel).map(|net| net.parameters()));
+            let names = [name, "dog"].repeat(1 + channel % 2);
+            assert!(
+                shown(net.with_classes(&names).map(|net| net.classes().len())).is_none_or(|count| count == 2)
+            );
+            shown(net.with_classes_at(&names, channel).map(|net| net.parameters()));
         }
         shown(net.to_device(device).map(|net| net.parameters()));
         let file = folder.path().join(format!("{}.safetensors", name.replace(['/', '\\'], "_")));
@@ -720,7 +763,7 @@ impl fmt::Debug for Net {
 
 fn check_report(report: &Report, examples: &Examples, count: usize) {
     let _ = (report.to_string(), report.json(), report.mistakes(), report.confusion());
-    let _ = (report.accuracy(), report.class_accuracy());
+    let _ = (report.accuracy(), report.class_accuracy(), report.interval());
     shown(report.figure());
     shown(report.clone().titled("<&>").figure());
     shown(report.most_confident_mistakes(examples, count));
@@ -770,7 +813,8 @@ fn layers_with_names() {
 fn networks() -> impl Strategy<Value = Net> {
     let fill = prop_oneof![2 => Just(None), 1 => numbers().prop_map(Some)];
     (1..9_i64, any::<bool>(), fill).prop_map(|(maps, pooling, fill)| {
-        let config = LectureNetConfig { maps: [maps, maps + 1, maps + 2], pooling };
+        let config =
+            LectureNetConfig { maps: [maps, maps + 1, maps + 2], pooling, ..LectureNetConfig::default() };
         let net = LectureNet::new(config, 3, Device::Cpu).unwrap();
         if let Some(fill) = fill {
             // tch's function panics if the number is out of range for the kind.

@@ -37,6 +37,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if examples.is_empty() {
         return Err(Error::new("the file contains no images, so there is nothing to test"));
     }
+    if net.classes() != Cifar10::NAMES {
+        return Err(Error::new(format!(
+            "{} is a network for {}, and CIFAR-10 has other classes: `nchw classify` shows its answers for photos",
+            args.weights.display(),
+            net.classes().join(", ")
+        )));
+    }
     let plain = evaluate(&net, &examples, Cifar10::NAMES, false)?;
     let flips = evaluate(&net, &examples, Cifar10::NAMES, true)?;
     if args.json {

@@ -1,5 +1,6 @@
 //! The program `nchw-torch`: every command of `nchw`, one file for each group. `front.rs` starts it.
 
+mod classify;
 mod data;
 mod eval;
 mod output;
@@ -32,6 +33,7 @@ enum Command {
     Train(train::Args),
     Eval(eval::Args),
     See(see::Args),
+    Classify(classify::Args),
     Play(play::Args),
 }
 
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::See(args) => see::run(&args),
+        Command::Classify(args) => classify::run(&args),
         Command::Play(args) => play::run(&args),
     };
     result.unwrap_or_else(|error| {

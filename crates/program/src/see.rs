@@ -3,7 +3,6 @@
 use crate::print;
 use nchw::{
     Error, Result,
-    data::Cifar10,
     figure::Figure,
     image::Image,
     net::LectureNet,
@@ -64,9 +63,9 @@ enum What {
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Fit {
-    /// 32 x 32: the longer side is cropped at both ends
+    /// The size of the network's images, 32 x 32: the longer side is cropped at both ends
     Crop,
-    /// 32 x 32: nothing is cropped, grey bars fill the rest
+    /// The same size: nothing is cropped, grey bars fill the rest
     Letterbox,
     /// The image's own size, up to 640 per side: feature maps, but no answer
     Whole,
@@ -76,12 +75,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     keep_inputs(args.weights.iter().chain([&args.image]), &args.out)?;
     let net = args.weights.as_ref().map_or_else(LectureNet::shipped, LectureNet::load)?;
     let image = Image::open(&args.image)?;
+    let side = net.config().side as usize;
     let image = match args.fit {
-        Fit::Crop => image.cropped_to(32, 32)?,
-        Fit::Letterbox => image.letterboxed_to(32, 32)?,
+        Fit::Crop => image.cropped_to(side, side)?,
+        Fit::Letterbox => image.letterboxed_to(side, side)?,
         Fit::Whole => image,
     };
-    let view = see(&net, &image, Cifar10::NAMES)?;
+    let view = see(&net, &image, net.classes())?;
     let figure = draw(args, &net, &view)?;
     figure.save(&args.out)?;
     let (width, height) = figure.size();
@@ -111,8 +111,8 @@ fn draw(args: &Args, net: &LectureNet, view: &View) -> Result<Figure> {
     let layer = args.layer.as_deref().unwrap_or("block3");
     let class = || match &args.class {
         None => view.answer(),
-        Some(name) => Cifar10::NAMES.iter().position(|class| class == name).ok_or_else(|| {
-            Error::new(format!("there is no class `{name}`: expected one of {}", Cifar10::NAMES.join(", ")))
+        Some(name) => net.classes().iter().position(|class| class == name).ok_or_else(|| {
+            Error::new(format!("there is no class `{name}`: expected one of {}", net.classes().join(", ")))
         }),
     };
     match args.what {

@@ -8,6 +8,9 @@ use common::{PHOTO, WEIGHTS, ran};
 use std::{fs, os::unix::fs::symlink, process::Command};
 use tempfile::tempdir;
 
+/// 300 images in CIFAR-10's binary format.
+const ALBUM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/album/cifar10-test-300.bin");
+
 /// Standard output, error output and exit code.
 fn nchw(args: &[&str]) -> (String, String, i32) {
     ran(Command::new(env!("CARGO_BIN_EXE_nchw")).args(args))
@@ -196,4 +199,72 @@ fn see_overwrites_an_older_output_but_never_an_input() {
     for _ in 0..2 {
         assert_eq!(see("self.png", "figure.png").2, 0);
     }
+}
+
+/// Weights for two other classes, written into a folder.
+fn own_weights(folder: &std::path::Path) -> String {
+    let file = folder.join("my.safetensors");
+    let net = nchw::net::LectureNet::shipped().unwrap().with_classes(["고양이", "pagoda"]).unwrap();
+    net.save(&file).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn classify_prints_the_classes_of_the_weight_file_with_their_probabilities() {
+    let (out, err, code) = nchw(&["classify", PHOTO]);
+    assert!(out.starts_with(&format!("{PHOTO}: cat ")) && out.ends_with(" %\n"), "{out}");
+    assert_eq!((out.lines().count(), out.matches(" %").count(), err.as_str(), code), (1, 10, "", 0));
+    let folder = tempdir().unwrap();
+    let weights = own_weights(folder.path());
+    let copy = folder.path().join("내 사진.png");
+    fs::copy(PHOTO, &copy).unwrap();
+    let (out, err, code) = nchw(&["classify", "--weights", &weights, PHOTO, copy.to_str().unwrap()]);
+    assert_eq!((out.lines().count(), err.as_str(), code), (2, "", 0));
+    assert_eq!((out.matches("고양이").count(), out.matches("pagoda").count()), (2, 2), "{out}");
+    let (out, err, code) = nchw(&["classify", "--json", "--weights", &weights, PHOTO]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((json[0]["file"].as_str(), err.as_str(), code), (Some(PHOTO), "", 0));
+    let shares = json[0]["probabilities"].as_object().unwrap();
+    let sum: f64 = shares.values().map(|share| share.as_f64().unwrap()).sum();
+    assert!(shares.len() == 2 && (sum - 1.0).abs() < 1e-5, "{out}");
+    let most = shares.iter().max_by(|a, b| a.1.as_f64().partial_cmp(&b.1.as_f64()).unwrap()).unwrap().0;
+    assert_eq!(json[0]["class"].as_str(), Some(most.as_str()));
+}
+
+#[test]
+fn classify_names_unreadable_photos_and_classifies_the_others() {
+    let folder = tempdir().unwrap();
+    let weights = own_weights(folder.path());
+    let (text, missing) = (folder.path().join("text.png"), folder.path().join("none.png"));
+    fs::write(&text, "not an image").unwrap();
+    let [text, missing, here] = [&text, &missing, folder.path()].map(|path| path.to_str().unwrap());
+    let (out, err, code) = nchw(&["classify", text, missing, here, PHOTO]);
+    assert!(out.lines().count() == 1 && out.starts_with(PHOTO), "{out}");
+    assert_eq!(code, 2);
+    for words in [
+        format!("nchw: {text} is not a readable image"),
+        format!("could not open {missing}"),
+        format!("{here} is a folder: expected image files, as in `nchw classify {here}/*.jpg`"),
+    ] {
+        assert!(err.contains(&words), "expected `{words}` in {err}");
+    }
+    let (out, _, code) = nchw(&["classify", "--json", text, PHOTO]);
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(json[0]["error"].as_str().unwrap().contains("not a readable image"), "{out}");
+    assert_eq!((json[1]["class"].as_str(), code), (Some("cat"), 2));
+    let (_, err, code) = nchw(&["classify"]);
+    assert!(err.contains("<PHOTOS>...") && code == 2, "{err}");
+    let (_, err, code) = nchw(&["classify", "--weights", missing, PHOTO]);
+    assert!(err.contains("could not be read") && code == 2, "{err}");
+    // The other commands for networks know the classes, too.
+    let (_, err, code) = nchw(&["eval", "--weights", &weights, "--batch", ALBUM]);
+    assert!(
+        err.contains("is a network for 고양이, pagoda, and CIFAR-10 has other classes") && code == 2,
+        "{err}"
+    );
+    let out = folder.path().join("x.png");
+    let see =
+        ["see", "--weights", &weights, "--image", PHOTO, "--what", "gradcam", "--class", "dog", "--out"];
+    let (_, err, code) = nchw(&[&see[..], &[out.to_str().unwrap()]].concat());
+    assert!(err.contains("there is no class `dog`: expected one of 고양이, pagoda") && code == 2, "{err}");
 }

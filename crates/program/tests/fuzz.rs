@@ -10,7 +10,7 @@ mod archive;
 
 use archive::{gzip, packed, published};
 use nchw::{
-    data::read_records,
+    data::{Dataset, FolderSettings, read_records},
     net::{LectureNet, LectureNetConfig},
 };
 use nchw_program::fetch::{self, PublishedFile};
@@ -118,10 +118,14 @@ fn the_binary_format_reader_never_panics() {
 fn the_weights_reader_never_panics() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
-    LectureNet::new(LectureNetConfig { maps: [1, 2, 3], pooling: true }, 1, Device::Cpu)
-        .unwrap()
-        .save(&path)
-        .unwrap();
+    LectureNet::new(
+        LectureNetConfig { maps: [1, 2, 3], pooling: true, ..LectureNetConfig::default() },
+        1,
+        Device::Cpu,
+    )
+    .unwrap()
+    .save(&path)
+    .unwrap();
     let whole = std::fs::read(&path).unwrap();
     // Without its hash, so that damage after the header is read, too; the header keeps its length.
     let text = String::from_utf8_lossy(&whole[..4000]).into_owned();
@@ -144,10 +148,85 @@ fn the_weights_reader_never_panics() {
         std::fs::write(&path, &bytes).unwrap();
         match LectureNet::load(&path) {
             Ok(net) => match net.logits(&images) {
-                Ok(logits) => prop_assert_eq!(logits.size(), [2, 10]),
+                Ok(logits) => prop_assert_eq!(logits.size(), [2, net.classes().len() as i64]),
                 Err(error) => prop_assert!(error.to_string().contains("sums overflow"), "{}", error),
             },
             Err(error) => prop_assert!(error.to_string().contains("weights.safetensors: "), "{}", error),
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_reader_of_photo_folders_never_panics_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("photos");
+    let whole = Dataset::shapes10(24, 6, 1).unwrap().write_folder(&root).unwrap().join("star/0001.png");
+    let png = std::fs::read(whole).unwrap();
+    let pixels = image::load_from_memory(&png).unwrap();
+    let mut files = vec![png];
+    for format in
+        [image::ImageFormat::Jpeg, image::ImageFormat::Gif, image::ImageFormat::Bmp, image::ImageFormat::WebP]
+    {
+        let mut bytes = io::Cursor::new(Vec::new());
+        pixels.write_to(&mut bytes, format).unwrap();
+        files.push(bytes.into_inner());
+    }
+    // The header of an image that would take 10 GB.
+    let mut huge = b"BM".to_vec();
+    for number in [54_u32, 0, 54, 40, 60_000, 60_000, 24 << 16 | 1, 0, 0, 0, 0, 0, 0] {
+        huge.extend(number.to_le_bytes());
+    }
+    files.push(huge);
+    let arbitrary = prop::collection::vec(any::<u8>(), 0..3000);
+    let damaged =
+        (any::<Index>(), changes()).prop_map(move |(file, changes)| changed(file.get(&files), &changes));
+    let names = prop::sample::select(vec![
+        "a.png",
+        "b.JPG",
+        "한글 이름.webp",
+        "no extension",
+        "x.gif",
+        ".hidden",
+        "z.txt",
+    ]);
+    let file = (names, prop_oneof![1 => arbitrary, 4 => damaged]);
+    let inputs = (prop::collection::vec(file, 1..4), 0..300_usize, 0.0..1.2_f64, any::<u64>());
+    for_a_while(inputs, |(files, side, test, seed)| {
+        for (name, bytes) in &files {
+            std::fs::write(root.join("star").join(name), bytes).unwrap();
+        }
+        let listed = || {
+            let mut names: Vec<_> =
+                std::fs::read_dir(root.join("star")).unwrap().map(|e| e.unwrap().path()).collect();
+            names.sort();
+            names
+        };
+        let before = listed();
+        let settings = FolderSettings { side, test, seed };
+        match Dataset::from_folder_with(&root, &settings) {
+            Ok(data) => {
+                let count = data.train.len() + data.test.len();
+                let skipped = data.notes.join("").matches("star/").count();
+                prop_assert!((30..=30 + files.len()).contains(&count), "{}", data);
+                prop_assert!(count + skipped >= 30, "{}", data);
+                let expected = [3, side as i64, side as i64];
+                prop_assert!(
+                    data.train.images.size()[1..] == expected && data.test.images.size()[1..] == expected
+                );
+            }
+            Err(error) => prop_assert!(error.to_string().starts_with("expected a "), "{}", error),
+        }
+        prop_assert_eq!(&listed(), &before);
+        for (name, bytes) in &files {
+            let path = root.join("star").join(name);
+            if path.exists() {
+                prop_assert!(
+                    files.iter().any(|(other, own)| other == name && own == &std::fs::read(&path).unwrap())
+                        || bytes.is_empty()
+                );
+                std::fs::remove_file(path).unwrap();
+            }
         }
         Ok(())
     });

@@ -13,9 +13,9 @@ pub(super) fn labels_of(labels: &Tensor) -> Result<Vec<i64>> {
 
 impl Dataset {
     /// The number of training images and test images of each class.
-    pub fn balance(&self) -> [(usize, usize); 10] {
+    pub fn balance(&self) -> Vec<(usize, usize)> {
         let [train, test] = [&self.train, &self.test].map(|part| labels_of(&part.labels).unwrap_or_default());
         let count = |labels: &[i64], class: i64| labels.iter().filter(|label| **label == class).count();
-        std::array::from_fn(|class| (count(&train, class as i64), count(&test, class as i64)))
+        (0..self.classes.len() as i64).map(|class| (count(&train, class), count(&test, class))).collect()
     }
 }

@@ -255,7 +255,8 @@ fn read_set(folder: &Path, name: &str, per_file: usize) -> Result<Dataset> {
     }
     Ok(Dataset {
         name: "CIFAR-10".into(),
-        classes: Cifar10::NAMES,
+        classes: Cifar10::NAMES.map(str::to_owned).to_vec(),
+        notes: Vec::new(),
         train: Examples::from_records(&train)?,
         test: Examples::from_records(&read(FILES[5])?)?,
     })

@@ -13,7 +13,8 @@ use tch::{Device, Tensor};
 /// Images and their labels.
 ///
 /// # Shapes
-/// `images` `[N, 3, 32, 32]`, `labels` `[N]`
+/// `images` `[N, 3, 32, 32]`, `labels` `[N]`; images of your own may have another side, see
+/// [`Dataset::from_folder_with`]
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -25,11 +26,11 @@ use tch::{Device, Tensor};
 pub struct Examples {
     /// The images, `[N, C=3, H=32, W=32]`, kind `Uint8`.
     pub images: Tensor,
-    /// The class of each, `[N]`, kind `Int64`, from 0 to 9.
+    /// The class of each, `[N]`, kind `Int64`, from 0 on.
     pub labels: Tensor,
 }
 
-/// A data set of ten classes, in memory.
+/// A data set in memory: images of two or more classes.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -42,12 +43,14 @@ pub struct Dataset {
     /// The name; figures show it, so that a stand-in is never mistaken for the
     /// real data set.
     pub name: String,
-    /// The class names for the labels 0 to 9.
-    pub classes: [&'static str; 10],
+    /// The class names for the labels 0, 1, …
+    pub classes: Vec<String>,
     /// The training examples.
     pub train: Examples,
     /// The test examples, which are not used for training.
     pub test: Examples,
+    /// What to know about it, such as which files were skipped: a sentence each.
+    pub notes: Vec<String>,
 }
 
 impl Examples {
@@ -148,7 +151,7 @@ impl Dataset {
     pub fn first(&self, train: usize, test: usize) -> Result<Dataset> {
         let (train, test) = (self.train.first(train)?, self.test.first(test)?);
         let name = format!("{}, the first {} training images", self.name, commas(train.len() as u64));
-        Ok(Dataset { name, classes: self.classes, train, test })
+        Ok(Dataset { name, classes: self.classes.clone(), train, test, notes: self.notes.clone() })
     }
 
     /// Copies the data set to the memory of `device`.
@@ -160,7 +163,13 @@ impl Dataset {
     /// When the device is not available, or its memory is full (CIFAR-10 takes 185 MB).
     pub fn to_device(&self, device: Device) -> Result<Dataset> {
         let (train, test) = (self.train.to_device(device)?, self.test.to_device(device)?);
-        Ok(Dataset { name: self.name.clone(), classes: self.classes, train, test })
+        Ok(Dataset {
+            name: self.name.clone(),
+            classes: self.classes.clone(),
+            train,
+            test,
+            notes: self.notes.clone(),
+        })
     }
 }
 
@@ -171,10 +180,15 @@ impl fmt::Display for Dataset {
         let shape = size.get(1..).unwrap_or(&[]);
         write!(
             f,
-            "{}: {train} training images, {test} test images, each {shape:?} (C, H, W); ten classes: {}",
+            "{}: {train} training images, {test} test images, each {shape:?} (C, H, W); {} classes: {}",
             self.name,
+            match self.classes.len() {
+                10 => "ten".to_owned(),
+                count => count.to_string(),
+            },
             self.classes.join(", ")
-        )
+        )?;
+        self.notes.iter().try_for_each(|note| write!(f, "\n{note}"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Figures of data sets.
 
-use super::{Bars, Dataset, balance::labels_of};
+use super::{Bars as BarImages, Dataset, balance::labels_of};
 use crate::{
     Result,
     image::Image,
@@ -8,13 +8,21 @@ use crate::{
     shapes::commas,
     text::number,
 };
-use nchw_draw::{Figure, Layout, Panel, in_rows};
+use nchw_draw::{
+    Figure, Layout, Panel,
+    bars::{Bar, Bars, Column, PLAIN, STRONG},
+    in_rows,
+};
 use tch::Tensor;
 
 /// The number of images in the strip of a class.
 const EACH: usize = 6;
 /// The width of a strip on the page.
 const WIDTH: f64 = 396.0;
+/// A class with fewer images is pointed out.
+const FEW: usize = 10;
+/// The most letters of a line below a figure.
+const LINE: usize = 92;
 
 impl Dataset {
     /// The first training images of each class, with the number of images per class.
@@ -26,7 +34,7 @@ impl Dataset {
         let mut panels = Vec::new();
         let mut counts = Vec::new();
         for (class, (train, test)) in self.balance().into_iter().enumerate() {
-            let name = self.classes[class];
+            let name = &self.classes[class];
             counts.push(format!("{name}: {} and {}", commas(train as u64), commas(test as u64)));
             let first: Vec<i64> =
                 (0..labels.len() as i64).filter(|&i| labels[i as usize] == class as i64).take(EACH).collect();
@@ -35,7 +43,8 @@ impl Dataset {
             }
             let strip = self.train.images.f_index_select(0, &Tensor::f_from_slice(&first)?)?;
             // The images side by side: N x C x H x W becomes C x H x (N W).
-            let wide = strip.f_permute([1, 2, 0, 3])?.f_reshape([1, 3, 32, -1])?;
+            let rows = strip.size().get(2).copied().unwrap_or(0);
+            let wide = strip.f_permute([1, 2, 0, 3])?.f_reshape([1, 3, rows, -1])?;
             let width = WIDTH * first.len() as f64 / EACH as f64;
             let image = Image::from_tensor(&wide)?;
             panels.push(Panel::picture(format!("{class}  {name}"), image.pixels(), width).bare());
@@ -47,13 +56,75 @@ impl Dataset {
             self.name,
             counts.join("; ")
         );
-        Layout { title: self.name.clone(), rows: in_rows(panels, 2), lines: vec![line] }
-            .figure(alt, counts.join("\n"))
+        let mut lines = vec![line];
+        lines.extend(self.notes.iter().flat_map(|note| wrapped(note)));
+        let text = counts.iter().chain(&self.notes).map(String::as_str).collect::<Vec<_>>().join("\n");
+        Layout { title: self.name.clone(), rows: in_rows(panels, 2), lines }.figure(alt, text)
+    }
+
+    /// How many images each class has: a bar for the training images and one for the test images.
+    ///
+    /// # Errors
+    /// When the labels are not whole numbers, or there are no classes.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let figure = Dataset::animals_and_vehicles()?.balance_figure()?;
+    /// assert!(figure.text().contains("animal: 126 to train on, 42 to test with"));
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn balance_figure(&self) -> Result<Figure> {
+        let counts = self.balance();
+        let most = counts.iter().map(|(train, test)| (*train).max(*test)).max().unwrap_or(0).max(1);
+        let column = |title: &str, counts: Vec<usize>| {
+            let bar = |count: &usize| Bar {
+                from: 0.0,
+                to: *count as f64,
+                text: commas(*count as u64),
+                colour: if *count < FEW { STRONG } else { PLAIN },
+            };
+            let bars = counts.iter().map(bar).collect();
+            Column { title: title.to_owned(), bars, range: (0.0, most as f64), ticks: vec![], width: 280.0 }
+        };
+        let columns = vec![
+            column("to train on", counts.iter().map(|(train, _)| *train).collect()),
+            column("to test with", counts.iter().map(|(_, test)| *test).collect()),
+        ];
+        let title = format!("Images per class: {}", self.name);
+        let rows = self.classes.iter().zip(&counts);
+        let text: Vec<String> = rows
+            .map(|(name, (train, test))| {
+                format!(
+                    "{name}: {} to train on, {} to test with",
+                    commas(*train as u64),
+                    commas(*test as u64)
+                )
+            })
+            .collect();
+        let lines = vec![format!("blue: fewer than {FEW}, so few that luck decides")];
+        let alt = format!("{title}. {}", text.join("; "));
+        Bars { title, names: self.classes.clone(), bold: None, columns, lines }.figure(alt, text.join("\n"))
     }
 }
 
+/// A text in lines that fit below a figure.
+fn wrapped(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= LINE => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 shows!(Dataset: |dataset| Output::figure_or_text(dataset.figure(), dataset));
-impl Bars {
+impl BarImages {
     /// Draws the first twelve images with their labels.
     ///
     /// # Errors
@@ -73,4 +144,4 @@ impl Bars {
         Layout { title, rows: in_rows(panels, 6), lines: Vec::new() }.figure(text.clone(), text)
     }
 }
-shows_its_figure!(Bars);
+shows_its_figure!(BarImages);

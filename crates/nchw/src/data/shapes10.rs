@@ -137,7 +137,8 @@ impl Dataset {
         };
         Ok(Dataset {
             name: "Shapes-10 (stand-in: drawn by this course)".into(),
-            classes: Shapes10::NAMES,
+            classes: Shapes10::NAMES.map(str::to_owned).to_vec(),
+            notes: Vec::new(),
             train: part(0, train)?,
             test: part(train, test)?,
         })
@@ -181,6 +182,28 @@ fn draw_image(image: &mut [u8], index: usize, seed: u64, place: Place) {
         let noise: f32 = random.iter().map(|&byte| f32::from(byte) - 127.5).sum();
         *byte = (clean + strength * noise + 0.5) as u8; // saturates at 0 and 255
     }
+}
+
+/// A photo of `side` rows and columns with a shape of 12 to 16 pixels somewhere in it, in C-H-W order.
+pub(super) fn sign(side: usize, label: i64, index: usize, seed: u64) -> Vec<u8> {
+    let mut rng = Rng::new(seed, index as u64);
+    let mut sketch = Sketch::random(&mut rng, Place::Anywhere);
+    let mut draw = || eighths(rng.between(0.12, 0.88) * side as f32);
+    sketch.centre = (draw(), draw());
+    let strength = rng.between(0.03, 0.08);
+    let mut random = vec![0; 4 * 3 * side * side];
+    rng.fill(&mut random);
+    let reach = sketch.radius + 1.0;
+    let pixel = |(at, random): (usize, &[u8])| {
+        let (channel, row, column) = (at / (side * side), at % (side * side) / side, at % side);
+        let background = sketch.background.at(channel, row * SIDE / side, column * SIDE / side);
+        let near = |at: usize, centre: f32| (at as f32 + 0.5 - centre).abs() < reach;
+        let is_near = near(row, sketch.centre.1) && near(column, sketch.centre.0);
+        let covered = if is_near { sketch.coverage_of_pixel(label, row, column) } else { 0.0 };
+        let noise: f32 = random.iter().map(|&byte| f32::from(byte) - 127.5).sum();
+        (background + covered * (sketch.colour[channel] - background) + strength * noise + 0.5) as u8
+    };
+    random.chunks_exact(4).enumerate().map(pixel).collect()
 }
 
 impl Sketch {

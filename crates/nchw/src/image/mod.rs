@@ -15,7 +15,7 @@ use crate::{
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, imageops::FilterType};
 use std::{
     env, fmt, fs,
-    io::{ErrorKind, Read},
+    io::{ErrorKind, Read, Write},
     path::Path,
 };
 use tch::{Device, Kind, Tensor};
@@ -261,6 +261,25 @@ impl Image {
         let encoded = self.pixels.to_rgb8().write_with_encoder(encoder);
         encoded.map_err(|e| Error::new(format!("{} could not be encoded as JPEG: {e}", self.name)))?;
         Ok(file)
+    }
+
+    /// The bytes of an image channel by channel, each row by row.
+    ///
+    /// # Shapes
+    /// → `[C, H, W]`
+    pub(crate) fn planes(&self) -> Vec<u8> {
+        let (channels, bytes) = (self.channels(), self.pixels.as_bytes());
+        (0..channels).flat_map(|channel| bytes.iter().skip(channel).step_by(channels)).copied().collect()
+    }
+
+    /// Writes the image as a PNG file, which must not exist.
+    pub(crate) fn write_png(&self, path: &Path) -> Result<()> {
+        let failed =
+            |e: &dyn fmt::Display| Error::new(format!("{} could not be written: {e}", path.display()));
+        let mut file = std::io::Cursor::new(Vec::new());
+        self.pixels.write_to(&mut file, ImageFormat::Png).map_err(|e| failed(&e))?;
+        let written = fs::File::create_new(path).and_then(|mut new| new.write_all(file.get_ref()));
+        written.map_err(|e| failed(&e))
     }
 
     /// Other pixels under the same name.

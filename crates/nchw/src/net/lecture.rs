@@ -7,7 +7,7 @@ use crate::{
     device::cpu_has_bf16,
     error::debug_as_display,
     init::{INITIAL_WEIGHTS, init_like_pytorch},
-    lecture::{EPSILON, Given, LectureNetConfig},
+    lecture::{CLASSES, EPSILON, Given, LectureNetConfig},
     normalise::normalised,
     random::Rng,
     shapes::Op,
@@ -32,8 +32,18 @@ use tch::{Device, Kind, Tensor, nn};
 /// Lecture part 7.
 pub struct LectureNet {
     config: LectureNetConfig,
+    /// The names of the classes.
+    classes: Vec<String>,
     variables: nn::VarStore,
     steps: Vec<(String, Step)>,
+}
+
+/// The seed of the new head of [`LectureNet::with_classes`].
+const HEAD_SEED: u64 = 1;
+
+/// Names of classes, owned.
+pub(crate) fn owned<S: AsRef<str>>(names: &[S]) -> Vec<String> {
+    names.iter().map(|name| name.as_ref().to_owned()).collect()
 }
 
 /// A layer with its parameters.
@@ -42,6 +52,7 @@ enum Step {
     Norm { weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor },
     Relu,
     Pool,
+    Average,
     Flatten,
     Linear { weight: Tensor, bias: Tensor },
 }
@@ -85,11 +96,12 @@ impl LectureNet {
                     }
                     Op::Relu => Step::Relu,
                     Op::MaxPool => Step::Pool,
+                    Op::GlobalAvgPool => Step::Average,
                     _ => Step::Flatten,
                 },
             ));
         }
-        Ok(LectureNet { config, variables, steps })
+        Ok(LectureNet { config, classes: config.default_names(), variables, steps })
     }
 
     /// The network that comes with the course, trained on CIFAR-10 for 120 epochs.
@@ -116,12 +128,14 @@ impl LectureNet {
     pub fn load(path: impl AsRef<Path>) -> Result<LectureNet> {
         let path = path.as_ref();
         let Weights { tensors, notes } = Weights::read(path)?;
-        let loaded = LectureNetConfig::read_from(&notes)
-            .and_then(|config| LectureNet::from_tensors(config, &tensors, Device::Cpu));
+        let loaded = LectureNetConfig::read_from(&notes).and_then(|config| {
+            let classes = config.names_from(&notes)?;
+            Ok(LectureNet { classes, ..LectureNet::from_tensors(config, &tensors, Device::Cpu)? })
+        });
         loaded.map_err(|e| Error::new(format!("{}: {e}", path.display())))
     }
 
-    /// Writes the weights to a safetensors file, with their hash and the configuration.
+    /// Writes the weights to a safetensors file, with their hash, the configuration and the names of the classes.
     ///
     /// # Errors
     /// If the file cannot be written; an existing file is then unchanged.
@@ -131,14 +145,14 @@ impl LectureNet {
 
     /// Like [`LectureNet::save`], with metadata on the origin of the weights.
     pub(crate) fn save_with(&self, mut notes: HashMap<String, String>, path: &Path) -> Result<()> {
-        self.config.write_to(&mut notes);
+        self.config.write_to(&self.classes, &mut notes);
         Weights { tensors: self.variables(), notes }.write(path)
     }
 
     /// The bytes of the file that [`LectureNet::save`] writes.
     pub(crate) fn bytes(&self) -> Result<Vec<u8>> {
         let mut notes = HashMap::new();
-        self.config.write_to(&mut notes);
+        self.config.write_to(&self.classes, &mut notes);
         Weights { tensors: self.variables(), notes }.bytes()
     }
 
@@ -187,7 +201,62 @@ impl LectureNet {
     /// # Errors
     /// If the device is not available.
     pub fn to_device(&self, device: Device) -> Result<LectureNet> {
-        LectureNet::from_tensors(self.config, &self.variables(), device)
+        let net = LectureNet::from_tensors(self.config, &self.variables(), device)?;
+        Ok(LectureNet { classes: self.classes.clone(), ..net })
+    }
+
+    /// The names of the classes, in the order of the scores.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The same network for other classes: the convolutions keep their weights, and the head gets new ones.
+    ///
+    /// This network stays as it is. Train the copy with [`LectureNet::train_head`], then [`LectureNet::train_all`].
+    ///
+    /// # Errors
+    /// If there are not 2 to 1000 names, or two are the same.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let net = LectureNet::shipped()?.with_classes(["cat", "dog", "고양이"])?;
+    /// let images = Tensor::zeros([5, 3, 32, 32], (Kind::Uint8, Device::Cpu));
+    /// assert_eq!(net.logits(&images)?.size(), [5, 3]);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn with_classes<S: AsRef<str>>(&self, names: impl AsRef<[S]>) -> Result<LectureNet> {
+        self.with_head(owned(names.as_ref()), self.config)
+    }
+
+    /// Like [`LectureNet::with_classes`], for images of `side` × `side`: the head gets the mean of each map of the last
+    /// block (global average pooling), because it would have weights for one size only.
+    ///
+    /// # Errors
+    /// As [`LectureNet::with_classes`], and if `side` is not from 8 to 256.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let net = LectureNet::shipped()?.with_classes_at(["circle", "square"], 64)?;
+    /// let images = Tensor::zeros([5, 3, 64, 64], (Kind::Uint8, Device::Cpu));
+    /// assert_eq!(net.logits(&images)?.size(), [5, 2]);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    pub fn with_classes_at<S: AsRef<str>>(&self, names: impl AsRef<[S]>, side: usize) -> Result<LectureNet> {
+        let side = i64::try_from(side).unwrap_or(i64::MAX);
+        self.with_head(owned(names.as_ref()), LectureNetConfig { side, average: true, ..self.config })
+    }
+
+    fn with_head(&self, classes: Vec<String>, config: LectureNetConfig) -> Result<LectureNet> {
+        let config = LectureNetConfig { classes: classes.len() as i64, ..config };
+        let net = LectureNet::new(config, HEAD_SEED, self.device())?;
+        config.check_names(&classes)?;
+        let own: HashMap<String, Tensor> = self.variables().into_iter().collect();
+        for (name, mut variable) in net.variables() {
+            if let Some(tensor) = own.get(&name).filter(|_| !name.starts_with("head.")) {
+                tch::no_grad(|| variable.f_copy_(tensor))?;
+            }
+        }
+        Ok(LectureNet { classes, ..net })
     }
 
     /// The device of the network.
@@ -209,18 +278,39 @@ impl LectureNet {
     /// `softmax(-1, Kind::Float)` converts them to probabilities.
     ///
     /// # Shapes
-    /// `[N, 3, 32, 32]`, bytes or numbers from 0 to 1 → `[N, 10]`
+    /// `[N, 3, 32, 32]`, bytes or numbers from 0 to 1 → `[N, 10]`, one score per class. If the head averages the
+    /// maps, rows and columns may be any from 8 on.
     ///
     /// # Errors
     /// If the images have another shape or kind.
     pub fn logits(&self, images: &Tensor) -> Result<Tensor> {
-        let size = images.size();
-        if size.len() != 4 || size[2..] != [32, 32] {
-            let _ = check(images, "N C=3 H=32 W=32")?;
-        }
+        self.check_size(images)?;
         let logits = tch::no_grad(|| self.forward(&normalised(images, self.device())?, false))?;
         check_output(&logits)?;
         Ok(logits)
+    }
+
+    /// Refuses images of a size that the head has no weights for.
+    pub(crate) fn check_size(&self, images: &Tensor) -> Result<()> {
+        let size = images.size();
+        match size[..] {
+            [_, _, h, w] if self.classifies(h, w) => Ok(()),
+            [_, 3, h, w] if self.config.average => Err(Error::new(format!(
+                "expected images of at least 8 rows and columns, got {h} rows (H) and {w} columns (W): the network \
+                 halves them three times"
+            ))),
+            _ if self.config.average => check(images, "N C=3 H W").map(|_| ()),
+            _ => check(images, &format!("N C=3 H={0} W={0}", self.config.side)).map(|_| ()),
+        }
+    }
+
+    /// Whether the network gives scores for images of this size: that of its images, or any from 8 × 8 on if its head averages
+    /// the maps.
+    pub(crate) fn classifies(&self, height: i64, width: i64) -> bool {
+        match self.config.average {
+            true => height >= 8 && width >= 8,
+            false => [height, width] == [self.config.side; 2],
+        }
     }
 
     /// The feature maps after a layer, such as `block1.conv2`, or after a block, such as `block1`.
@@ -395,6 +485,25 @@ impl LectureNet {
         Ok(maps)
     }
 
+    /// Like [`LectureNet::forward`], for the training of the head alone: the other layers compute as in a test, without
+    /// a computation graph.
+    pub(crate) fn forward_with_frozen_maps(&self, images: &Tensor) -> Result<Tensor> {
+        let Some(((_, head), before)) = self.steps.split_last() else { return Ok(images.shallow_clone()) };
+        let features = tch::no_grad(|| -> Result<Tensor> {
+            let mut maps = images.shallow_clone();
+            for (_, step) in before {
+                maps = step.apply(&maps, false)?;
+            }
+            Ok(maps)
+        })?;
+        head.apply(&features, false)
+    }
+
+    /// The variables, for an optimizer of tch.
+    pub(crate) fn store(&self) -> &nn::VarStore {
+        &self.variables
+    }
+
     /// The parameters and the running statistics of batch normalisation, sorted by name.
     pub(crate) fn variables(&self) -> Vec<(String, Tensor)> {
         let mut all: Vec<(String, Tensor)> = self.variables.variables().into_iter().collect();
@@ -461,6 +570,11 @@ impl Step {
             }
             Step::Relu => maps.f_relu()?,
             Step::Pool => maps.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?,
+            Step::Average => {
+                let maps =
+                    if maps.is_mkldnn() { maps.f_to_dense(None, false)? } else { maps.shallow_clone() };
+                maps.f_mean_dim([2, 3].as_slice(), true, Kind::Float)?
+            }
             Step::Flatten if maps.is_mkldnn() => maps.f_to_dense(None, false)?.f_flatten(1, -1)?,
             Step::Flatten => maps.f_flatten(1, -1)?,
             Step::Linear { weight, bias } => maps.f_to_kind(Kind::Float)?.f_linear(weight, Some(bias))?,
@@ -492,7 +606,7 @@ pub(crate) fn check_output(output: &Tensor) -> Result<()> {
 
 /// Whether the output of a layer has no rows and columns.
 pub(crate) fn is_head(name: &str) -> bool {
-    matches!(name, "flatten" | "head")
+    matches!(name, "average" | "flatten" | "head")
 }
 
 /// Whether a layer belongs to a block: `block1.pool` to `block1`.
@@ -514,9 +628,16 @@ impl fmt::Display for LectureNet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [one, two, three] = self.config.maps;
         let pooling = if self.config.pooling { "" } else { ", without pooling" };
+        let average = if self.config.average { ", their means" } else { "" };
+        let classes = match self.classes.as_slice() {
+            names if self.classes == self.config.default_names() && names.len() as i64 == CLASSES => {
+                String::new()
+            }
+            names => format!(", classes {}", names.join(", ")),
+        };
         write!(
             f,
-            "LectureNet with {one}, {two} and {three} feature maps{pooling}: {} parameters",
+            "LectureNet with {one}, {two} and {three} feature maps{pooling}{average}{classes}: {} parameters",
             self.parameters()
         )
     }
@@ -573,7 +694,7 @@ mod tests {
     fn saved_weights_are_loaded_and_others_refused() {
         let folder = TempFolder::new("net-weights");
         let file = folder.path().join("a.safetensors");
-        let config = LectureNetConfig { maps: [2, 3, 4], pooling: false };
+        let config = LectureNetConfig { maps: [2, 3, 4], pooling: false, ..LectureNetConfig::default() };
         let net = LectureNet::new(config, 9, Device::Cpu).unwrap();
         net.save(&file).unwrap();
         let loaded = LectureNet::load(&file).unwrap();
@@ -628,7 +749,8 @@ mod tests {
     #[test]
     fn without_gives_the_same_as_a_masked_feature_map() {
         for pooling in [true, false] {
-            let net = random_net(LectureNetConfig { maps: [2, 3, 5], pooling });
+            let net =
+                random_net(LectureNetConfig { maps: [2, 3, 5], pooling, ..LectureNetConfig::default() });
             let all = net.maps(&images(2)).unwrap();
             let layers: Vec<String> = net.names().filter(|name| !is_head(name)).map(String::from).collect();
             assert_eq!(layers.len(), if pooling { 27 } else { 24 });
@@ -661,7 +783,8 @@ mod tests {
                 assert!(error.contains(&expected), "{error}");
             }
         }
-        let net = random_net(LectureNetConfig { maps: [2, 3, 5], pooling: true });
+        let net =
+            random_net(LectureNetConfig { maps: [2, 3, 5], pooling: true, ..LectureNetConfig::default() });
         let error = net.without("head", 0).unwrap_err().to_string();
         assert!(error.contains("`head` has no maps"), "{error}");
         // A default network: block2's layers have 64 channels, not block1's 32.
@@ -676,7 +799,8 @@ mod tests {
     fn weights_of_other_kinds_are_converted_or_refused() {
         let folder = TempFolder::new("net-kinds");
         let file = folder.path().join("a.safetensors");
-        let net = random_net(LectureNetConfig { maps: [2, 3, 4], pooling: true });
+        let net =
+            random_net(LectureNetConfig { maps: [2, 3, 4], pooling: true, ..LectureNetConfig::default() });
         let save = |change: &dyn Fn(&str, Tensor) -> Tensor| {
             let tensors: Vec<(String, Tensor)> = net
                 .variables()
@@ -720,7 +844,7 @@ mod tests {
     fn a_file_with_the_old_name_of_the_config_is_read() {
         let folder = TempFolder::new("net-old-config");
         let file = folder.path().join("old.safetensors");
-        let config = LectureNetConfig { maps: [2, 3, 4], pooling: false };
+        let config = LectureNetConfig { maps: [2, 3, 4], pooling: false, ..LectureNetConfig::default() };
         let net = LectureNet::new(config, 9, Device::Cpu).unwrap();
         let notes = HashMap::from([("plan".to_owned(), r#"{"maps":[2,3,4],"pooling":false}"#.to_owned())]);
         Weights { tensors: net.variables(), notes }.write(&file).unwrap();
@@ -732,7 +856,7 @@ mod tests {
 
     #[test]
     fn weights_and_images_that_are_not_finite_are_refused_by_name() {
-        let config = LectureNetConfig { maps: [2, 3, 4], pooling: true };
+        let config = LectureNetConfig { maps: [2, 3, 4], pooling: true, ..LectureNetConfig::default() };
         let net = random_net(config);
         let (nan, inf) = (f64::NAN, f64::INFINITY);
         for (name, value, says) in [

@@ -8,6 +8,6 @@ pub(crate) mod weights;
 
 pub use crate::lecture::{CLASSES, LectureNetConfig, MEAN, STD};
 pub use lecture::LectureNet;
-pub(crate) use lecture::{check_output, in_line, is_head, with_gap};
+pub(crate) use lecture::{check_output, in_line, is_head, owned, with_gap};
 pub use milestones::{Milestone, Milestones};
 pub use small_net::SmallNet;

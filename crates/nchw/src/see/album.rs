@@ -48,7 +48,7 @@ pub fn album(net: &LectureNet, examples: &Examples, report: &Report, count: usiz
     let wrong = indices.len();
     let right = descending(&report.confidence).into_iter().filter(|&i| report.labels[i] == report.answers[i]);
     // One image of each class before a second of any class: the most confident answers are often alike.
-    let mut seen = [0; 10];
+    let mut seen = vec![0; report.classes.len()];
     let mut rounds: Vec<(usize, usize)> = Vec::new();
     for index in right {
         let round = &mut seen[report.labels[index]];
@@ -57,7 +57,7 @@ pub fn album(net: &LectureNet, examples: &Examples, report: &Report, count: usiz
     }
     rounds.sort_by_key(|(round, _)| *round);
     indices.extend(rounds.into_iter().map(|(_, index)| index).take(count - wrong));
-    let views = indices.into_iter().map(|index| Ok((index, examples.see(net, index, report.classes)?)));
+    let views = indices.into_iter().map(|index| Ok((index, examples.see(net, index, &report.classes)?)));
     Ok(Album { views: views.collect::<Result<_>>()?, wrong })
 }
 

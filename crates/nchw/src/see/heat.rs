@@ -151,13 +151,15 @@ impl View {
         let class_name = self.class(class)?;
         let unhidden = probabilities.get(class).copied().unwrap_or_default();
         let image = self.picture().tensor_u8();
-        let side = image.size()[2];
+        let (h, w) = (image.size()[2], image.size()[3]);
         // Squares extend beyond the edges, so that the edges are hidden as often as the middle.
-        let starts: Vec<i64> = (STRIDE - PATCH..side).step_by(STRIDE as usize).collect();
-        let span = |start: i64| (start.max(0), (start + PATCH).min(side) - start.max(0));
+        let starts = |side: i64| (STRIDE - PATCH..side).step_by(STRIDE as usize).collect::<Vec<i64>>();
+        let span = |start: i64, side: i64| (start.max(0), (start + PATCH).min(side) - start.max(0));
         let grey = Tensor::f_from_slice(&mean_colour())?.f_view([3, 1, 1])?;
-        let squares: Vec<[(i64, i64); 2]> =
-            starts.iter().flat_map(|&top| starts.iter().map(move |&left| [span(top), span(left)])).collect();
+        let squares: Vec<[(i64, i64); 2]> = starts(h)
+            .into_iter()
+            .flat_map(|top| starts(w).into_iter().map(move |left| [span(top, h), span(left, w)]))
+            .collect();
         let occluded = image.f_repeat([squares.len() as i64, 1, 1, 1])?;
         let part = |tensor: &Tensor, [(top, height), (left, width)]: [(i64, i64); 2]| -> Result<Tensor> {
             Ok(tensor.f_narrow(-2, top, height)?.f_narrow(-1, left, width)?)
@@ -167,7 +169,7 @@ impl View {
         }
         let hidden = self.net.logits(&occluded)?.f_softmax(1, Kind::Float)?.f_select(1, class as i64)?;
         let hidden = values_of(&hidden)?;
-        let zeros = || Tensor::f_zeros([side, side], (Kind::Float, tch::Device::Cpu));
+        let zeros = || Tensor::f_zeros([h, w], (Kind::Float, tch::Device::Cpu));
         let (drops, covered) = (zeros()?, zeros()?);
         for (square, hidden) in squares.iter().zip(hidden) {
             let _ = part(&drops, *square)?.f_add_scalar_(f64::from(unhidden - hidden))?;
@@ -181,10 +183,14 @@ impl View {
         )
     }
 
-    fn class(&self, class: usize) -> Result<&'static str> {
-        let name = self.classes.get(class).copied();
+    fn class(&self, class: usize) -> Result<&str> {
+        let name = self.classes.get(class).map(String::as_str);
         name.ok_or_else(|| {
-            Error::new(format!("there is no class {class}: expected 0 to 9 ({})", self.classes.join(", ")))
+            Error::new(format!(
+                "there is no class {class}: expected 0 to {} ({})",
+                self.classes.len().saturating_sub(1),
+                self.classes.join(", ")
+            ))
         })
     }
 

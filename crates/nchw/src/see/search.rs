@@ -6,7 +6,7 @@ use crate::{
     data::Examples,
     error::debug_as_display,
     image::Image,
-    net::LectureNet,
+    net::{LectureNet, owned},
     normalise::mean_colour,
     numbers::values_of,
     ranking::{argmax, descending},
@@ -72,6 +72,7 @@ pub(super) struct Searched {
 /// ```
 pub fn heat_search(net: &LectureNet, examples: &Examples, classes: [&'static str; 10]) -> Result<HeatSearch> {
     let layer = layer_with_maps(net, LAYER)?;
+    net.config().check_names(&owned(&classes))?;
     let labels = labels_of(examples)?;
     let (mut sums, mut probabilities, mut size) = (Vec::new(), Vec::new(), (1, 1));
     let mut progress = Progress::new(labels.len());

@@ -5,7 +5,7 @@ use crate::{
     data::Examples,
     error::debug_as_display,
     image::Image,
-    net::{LectureNet, is_head},
+    net::{LectureNet, is_head, owned},
     numbers::values_of,
     ranking::descending,
     shapes::Chain,
@@ -25,7 +25,7 @@ const SHOWN_CLASSES: usize = 3;
 pub struct View {
     pub(super) net: LectureNet,
     image: Image,
-    pub(super) classes: [&'static str; 10],
+    pub(super) classes: Vec<String>,
     pub(super) label: Option<usize>,
     /// The feature maps after every layer; those of the head only for images of 32 × 32.
     maps: Vec<(String, Tensor)>,
@@ -34,7 +34,7 @@ pub struct View {
 
 /// Runs an image through a network and keeps the result of every layer.
 ///
-/// An image of 32 × 32 is classified. Any other image keeps its size (at most 640 per side) and gets feature
+/// An image of 32 × 32 is classified, and one of any size if the head of the network averages the maps. Any other image keeps its size (at most 640 per side) and gets feature
 /// maps, but no answer. To classify it, resize it to 32 × 32 with [`Image::cropped_to`] or
 /// [`Image::letterboxed_to`].
 ///
@@ -42,7 +42,7 @@ pub struct View {
 /// `[1, 3, H, W]` → from `[1, 32, H, W]` to `[1, 128, H/8, W/8]`
 ///
 /// # Errors
-/// When the image is smaller than 8 × 8, or the network's device is not available.
+/// When the image is smaller than 8 × 8, there is not a name for each class, or the network's device is not available.
 ///
 /// # Source
 /// Lecture part 7.
@@ -57,7 +57,9 @@ pub struct View {
 /// println!("{view}");
 /// # Ok::<(), nchw::Error>(())
 /// ```
-pub fn see(net: &LectureNet, image: &Image, classes: [&'static str; 10]) -> Result<View> {
+pub fn see<S: AsRef<str>>(net: &LectureNet, image: &Image, classes: impl AsRef<[S]>) -> Result<View> {
+    let classes = owned(classes.as_ref());
+    net.config().check_names(&classes)?;
     let (height, width) = (image.height(), image.width());
     if height < MIN_SIDE || width < MIN_SIDE {
         return Err(Error::new(format!(
@@ -72,7 +74,7 @@ pub fn see(net: &LectureNet, image: &Image, classes: [&'static str; 10]) -> Resu
     } else {
         image.rgb()
     };
-    let is_classified = (image.height(), image.width()) == (32, 32);
+    let is_classified = net.classifies(image.height() as i64, image.width() as i64);
     let maps = if is_classified {
         net.maps(&image.tensor_u8())?
     } else {
@@ -103,16 +105,22 @@ impl Examples {
     ///
     /// # Errors
     /// When there is no such image.
-    pub fn see(&self, net: &LectureNet, index: usize, classes: [&'static str; 10]) -> Result<View> {
+    pub fn see<S: AsRef<str>>(
+        &self,
+        net: &LectureNet,
+        index: usize,
+        classes: impl AsRef<[S]>,
+    ) -> Result<View> {
         let view = see(net, &self.picture(index)?, classes)?;
         Ok(view.labelled(self.labels.f_int64_value(&[index as i64])? as usize))
     }
 }
 
 impl View {
-    /// The same view with the label of the image, 0 to 9.
+    /// The same view with the label of the image, from 0 to the number of classes - 1.
     pub fn labelled(self, label: usize) -> View {
-        View { label: Some(label.min(9)), ..self }
+        let last = self.classes.len().saturating_sub(1);
+        View { label: Some(label.min(last)), ..self }
     }
 
     /// The label of the image, if it is known.
@@ -203,7 +211,7 @@ impl View {
 
     /// The label and the answer in one line.
     pub(super) fn answer_line(&self) -> String {
-        let label = self.label.map(|label| self.classes[label]);
+        let label = self.label.map(|label| self.classes[label].as_str());
         let Some(most_probable) = self.most_probable() else {
             let (h, w) = (self.image.height(), self.image.width());
             return format!("in its own size, {h} \u{d7} {w}: feature maps, but no answer");

@@ -76,6 +76,15 @@ pub(crate) fn check_images(name: &str, images: &Tensor) -> Result<()> {
             _ => error,
         }
     })?;
+    check_bytes(name, images)
+}
+
+/// Refuses anything but one or more images as bytes, of any size.
+///
+/// # Shapes
+/// `[N, 3, H, W]` bytes
+pub(crate) fn check_bytes(name: &str, images: &Tensor) -> Result<()> {
+    check_named(name, images, "N C=3 H W", &mut Bound::default())?;
     check_not_empty(name, images)?;
     if images.kind() == Kind::Uint8 {
         return Ok(());

@@ -5,7 +5,6 @@
 //! resumed training draws the same. They are copied to the device once per epoch, because a GPU
 //! waits for each copy.
 
-use super::recipe::Recipe;
 use crate::{
     Result,
     data::Examples,
@@ -14,24 +13,33 @@ use crate::{
 };
 use tch::{Device, Kind, Tensor};
 
-/// Rows and columns of an image.
-const SIDE: i64 = 32;
-
 pub(crate) struct Batches {
     /// `[N * H * W + 1]`, Int: red, green, blue and an unused byte of each pixel in 32 bits. The
     /// last one is the grey of cutouts.
     pixels: Tensor,
     /// `[N]`, Int64.
     labels: Tensor,
+    /// Rows and columns of an image.
+    height: i64,
+    width: i64,
     normaliser: Normaliser,
     device: Device,
+}
+
+/// How the images are changed at random in every epoch, and the seed of these changes and of the order.
+#[derive(Clone, Copy)]
+pub(crate) struct Augmentation {
+    pub seed: u64,
+    pub flip: bool,
+    pub shift: usize,
+    pub cutout: usize,
 }
 
 /// The random order and augmentation of one epoch, on the device.
 pub(crate) struct Epoch {
     /// `[N]`, Int64.
     labels: Tensor,
-    /// The index of a pixel is the sum of its row's, `[N, 32, 1]`, and its column's, `[N, 1, 32]`.
+    /// The index of a pixel is the sum of its row's, `[N, H, 1]`, and its column's, `[N, 1, W]`.
     rows: Tensor,
     columns: Tensor,
     /// Which rows and columns belong to the cutout, if there is one: the same shapes, Bool.
@@ -39,7 +47,10 @@ pub(crate) struct Epoch {
 }
 
 impl Batches {
+    /// # Shapes
+    /// images `[N, 3, H, W]`, bytes
     pub(crate) fn new(examples: &Examples, device: Device) -> Result<Batches> {
+        let (_, _, height, width) = examples.images.size4()?;
         let images = examples.images.f_to_device(device)?.f_permute([0, 2, 3, 1])?;
         let filled = images.f_constant_pad_nd([0, 1])?.f_contiguous()?;
         let [red, green, blue] = mean_colour();
@@ -49,6 +60,8 @@ impl Batches {
         Ok(Batches {
             pixels,
             labels: examples.labels.f_to_device(device)?,
+            height,
+            width,
             normaliser: Normaliser::new(device)?,
             device,
         })
@@ -64,8 +77,9 @@ impl Batches {
     }
 
     /// Draws the order and the augmentation of one epoch.
-    pub(crate) fn epoch(&self, recipe: &Recipe, epoch: usize) -> Result<Epoch> {
-        let Recipe { seed, flip, shift, cutout, .. } = *recipe;
+    pub(crate) fn epoch(&self, augmentation: Augmentation, epoch: usize) -> Result<Epoch> {
+        let Augmentation { seed, flip, shift, cutout } = augmentation;
+        let (height, width) = (self.height, self.width);
         let mut rng = Rng::new(seed, 1 + epoch as u64);
         let order = rng.order(self.len());
         // Each image is mirrored in every second epoch, so that the network sees both versions
@@ -76,34 +90,34 @@ impl Batches {
         let mut draw = || rng.below(2 * shift + 1) as i64 - shift as i64;
         let shifts: Vec<[i64; 2]> = (0..self.len()).map(|_| [draw(), draw()]).collect();
         // The centre of each cutout: row and column.
-        let mut draw = || rng.below(SIDE as usize) as i64;
+        let mut draw = |side: i64| rng.below(side as usize) as i64;
         let centres: Vec<[i64; 2]> =
-            (0..if cutout > 0 { self.len() } else { 0 }).map(|_| [draw(), draw()]).collect();
+            (0..if cutout > 0 { self.len() } else { 0 }).map(|_| [draw(height), draw(width)]).collect();
 
-        let mut rows = Vec::with_capacity(self.len() * SIDE as usize);
-        let mut columns = Vec::with_capacity(self.len() * SIDE as usize);
+        let mut rows = Vec::with_capacity(self.len() * height as usize);
+        let mut columns = Vec::with_capacity(self.len() * width as usize);
         for &image in &order {
             let [down, right] = shifts[image as usize];
-            rows.extend((0..SIDE).map(|y| (image * SIDE + reflect(y - down, SIDE)) * SIDE));
-            columns.extend((0..SIDE).map(|x| {
-                let x = reflect(x - right, SIDE);
-                if mirrored[image as usize] { SIDE - 1 - x } else { x }
+            rows.extend((0..height).map(|y| (image * height + reflect(y - down, height)) * width));
+            columns.extend((0..width).map(|x| {
+                let x = reflect(x - right, width);
+                if mirrored[image as usize] { width - 1 - x } else { x }
             }));
         }
-        let covered = |axis: usize, size| {
+        let covered = |axis: usize, side: i64, size| {
             let starts = order.iter().map(|&image| centres[image as usize][axis] - cutout as i64 / 2);
             let covered = starts
-                .flat_map(|start| (0..SIDE).map(move |at| (start..start + cutout as i64).contains(&at)));
+                .flat_map(|start| (0..side).map(move |at| (start..start + cutout as i64).contains(&at)));
             self.to_device(&covered.collect::<Vec<bool>>(), size)
         };
-        let (row_shape, column_shape) = ([-1, SIDE, 1], [-1, 1, SIDE]);
+        let (row_shape, column_shape) = ([-1, height, 1], [-1, 1, width]);
         Ok(Epoch {
             labels: self.labels.f_index_select(0, &self.to_device(&order, &[-1])?)?,
             rows: self.to_device(&rows, &row_shape)?,
             columns: self.to_device(&columns, &column_shape)?,
             cutout: match cutout {
                 0 => None,
-                _ => Some([covered(0, &row_shape)?, covered(1, &column_shape)?]),
+                _ => Some([covered(0, height, &row_shape)?, covered(1, width, &column_shape)?]),
             },
         })
     }
@@ -116,7 +130,7 @@ impl Batches {
     /// Images `from..from + count` in the order of an epoch, augmented, and their labels.
     ///
     /// # Shapes
-    /// → `[count, 3, 32, 32]` of this kind, `[count]`
+    /// → `[count, 3, H, W]` of this kind, `[count]`
     pub(crate) fn batch(
         &self,
         epoch: &Epoch,
@@ -124,28 +138,49 @@ impl Batches {
         count: usize,
         kind: Kind,
     ) -> Result<(Tensor, Tensor)> {
+        let pixels = self.pixels.f_index_select(0, &self.indices(epoch, from, count)?)?;
+        Ok((self.normalised(&pixels, kind)?, epoch.labels.f_narrow(0, from as i64, count as i64)?))
+    }
+
+    /// An image as it is in an epoch, augmented.
+    ///
+    /// # Shapes
+    /// → `[1, 3, H, W]`, bytes
+    pub(crate) fn seen(&self, augmentation: Augmentation, index: usize, epoch: usize) -> Result<Tensor> {
+        let drawn = self.epoch(augmentation, epoch)?;
+        let order = Rng::new(augmentation.seed, 1 + epoch as u64).order(self.len());
+        let position = order.iter().position(|image| *image == index as i64).unwrap_or(0);
+        let pixels = self.pixels.f_index_select(0, &self.indices(&drawn, position, 1)?)?;
+        let bytes = pixels.f_view_dtype(Kind::Uint8)?.f_view([1, self.height, self.width, 4])?;
+        Ok(bytes.f_narrow(3, 0, 3)?.f_permute([0, 3, 1, 2])?.f_contiguous()?)
+    }
+
+    /// The pixels of images in the order of an epoch.
+    ///
+    /// # Shapes
+    /// → `[count * H * W]`
+    fn indices(&self, epoch: &Epoch, from: usize, count: usize) -> Result<Tensor> {
         let part = |all: &Tensor| all.f_narrow(0, from as i64, count as i64);
         let mut indices = part(&epoch.rows)?.f_add(&part(&epoch.columns)?)?;
         if let Some([rows, columns]) = &epoch.cutout {
             indices = indices.f_masked_fill(&part(rows)?.f_logical_and(&part(columns)?)?, self.grey())?;
         }
-        let pixels = self.pixels.f_index_select(0, &indices.f_view([-1])?)?;
-        Ok((self.normalised(&pixels, kind)?, part(&epoch.labels)?))
+        Ok(indices.f_view([-1])?)
     }
 
     /// Images `from..from + count` of the data set, not augmented, and their labels.
     ///
     /// # Shapes
-    /// → `[count, 3, 32, 32]` of this kind, `[count]`
+    /// → `[count, 3, H, W]` of this kind, `[count]`
     pub(crate) fn plain(&self, from: usize, count: usize, kind: Kind) -> Result<(Tensor, Tensor)> {
-        let area = SIDE * SIDE;
+        let area = self.height * self.width;
         let pixels = self.pixels.f_narrow(0, from as i64 * area, count as i64 * area)?;
         Ok((self.normalised(&pixels, kind)?, self.labels.f_narrow(0, from as i64, count as i64)?))
     }
 
     /// Normalised pixels, with the channels last in memory.
     fn normalised(&self, pixels: &Tensor, kind: Kind) -> Result<Tensor> {
-        let bytes = pixels.f_view_dtype(Kind::Uint8)?.f_view([-1, SIDE, SIDE, 4])?;
+        let bytes = pixels.f_view_dtype(Kind::Uint8)?.f_view([-1, self.height, self.width, 4])?;
         self.normaliser.apply(&bytes.f_narrow(3, 0, 3)?.f_permute([0, 3, 1, 2])?, kind)
     }
 }

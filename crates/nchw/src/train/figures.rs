@@ -79,9 +79,9 @@ impl Report {
     pub fn figure(&self) -> Result<Figure> {
         let confusion = self.confusion();
         let few = self.labels.len() < 1000;
-        let share = |row: &[u64; 10]| {
+        let share = |row: &Vec<u64>| {
             let all = if few { 100.0 } else { row.iter().sum::<u64>().max(1) as f32 };
-            row.map(|count| (100.0 * count as f32 / all).round())
+            row.iter().map(|count| (100.0 * *count as f32 / all).round()).collect::<Vec<f32>>()
         };
         let values = confusion.iter().flat_map(share).collect();
         let about = capitalised(&self.about);
@@ -89,14 +89,16 @@ impl Report {
         let unit = if few { "number of images" } else { "% of the images of a class" };
         let lines = vec![format!("{unit}; grey: right; a frame: the most frequent mistake")];
         let alt = format!("{title}. Confusion matrix. {}", self.worst());
-        let names = self.classes.map(str::to_owned).to_vec();
+        let names = self.classes.clone();
         Confusion { title, names, values, lines }.figure(alt, self.to_string())
     }
 
     /// The most frequent mistake, in a sentence.
     fn worst(&self) -> String {
         let confusion = self.confusion();
-        let pairs = (0..10).flat_map(|a| (0..10).map(move |b| (a, b))).filter(|(a, b)| a != b);
+        let pairs = (0..confusion.len())
+            .flat_map(|a| (0..confusion.len()).map(move |b| (a, b)))
+            .filter(|(a, b)| a != b);
         // The first of several that are equally frequent: `max_by_key` takes the last, hence `rev`.
         match pairs.rev().max_by_key(|&(a, b)| confusion[a][b]) {
             Some((a, b)) if confusion[a][b] > 0 => format!(
@@ -123,7 +125,7 @@ impl Report {
     /// # Ok::<(), nchw::Error>(())
     /// ```
     pub fn beside(&self, other: &Report, names: [&str; 2]) -> Result<Figure> {
-        if self.labels != other.labels {
+        if self.labels != other.labels || self.classes != other.classes {
             return Err(Error::new(
                 "the reports are about different images: call `evaluate` with the same images",
             ));
@@ -131,7 +133,8 @@ impl Report {
         let both = [self, other].map(Report::class_accuracy);
         let change =
             |class: usize| both[0][class].zip(both[1][class]).map(|(before, after)| 100.0 * (after - before));
-        let known: Vec<(usize, f64)> = (0..10).filter_map(|class| Some((class, change(class)?))).collect();
+        let known: Vec<(usize, f64)> =
+            (0..both[0].len()).filter_map(|class| Some((class, change(class)?))).collect();
         let largest = known.iter().copied().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
         let (class, points) = largest.ok_or_else(|| Error::new("the reports contain no images"))?;
         let row = both.into_iter().zip(names).map(|(shares, name)| {
@@ -186,7 +189,7 @@ impl Report {
         let mut panels = Vec::new();
         let mut words = Vec::new();
         for &index in &indices {
-            let [label, answer] = [self.labels[index], self.answers[index]].map(|class| self.classes[class]);
+            let [label, answer] = [self.labels[index], self.answers[index]].map(|class| &self.classes[class]);
             let confidence = format!("{:.0} %", 100.0 * self.confidence[index]);
             let caption = if label == answer {
                 format!("{answer}, {confidence} (right)")
@@ -195,7 +198,7 @@ impl Report {
             };
             words.push(format!("{label} {caption}"));
             let pixels = Image::from_tensor(&examples.images.f_narrow(0, index as i64, 1)?)?.pixels();
-            panels.push(Panel::picture(label, pixels, 124.0).bare().caption(caption));
+            panels.push(Panel::picture(label.as_str(), pixels, 124.0).bare().caption(caption));
         }
         let lines = vec!["above: what it is; below: the answer, and how sure the network is".to_owned()];
         let title = format!("{}: {title}", capitalised(&self.about));

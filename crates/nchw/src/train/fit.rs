@@ -1,7 +1,7 @@
 //! Training small networks, such as the two of notebook 01 or a learner's own.
 
 use super::{
-    batches::reflect,
+    batches::{Augmentation, reflect},
     training::{EpochLog, Model, Steps, Training, bar, duration},
 };
 use crate::{
@@ -48,6 +48,8 @@ pub struct FitSettings {
     /// Augmentation: in each epoch, every training image is shifted at random by up to so many rows and
     /// columns, with reflection at the edge. 0 leaves them where they are.
     pub shift: usize,
+    /// Augmentation: whether each training image is mirrored left to right in every second epoch.
+    pub flip: bool,
     /// The seed of the order of the images, and of their shifts. `shuffled_pixels` also takes the initial weights and the
     /// permutation from it.
     pub seed: u64,
@@ -55,7 +57,7 @@ pub struct FitSettings {
 
 impl Default for FitSettings {
     fn default() -> FitSettings {
-        FitSettings { epochs: 12, batch_size: 64, learning_rate: 3e-3, shift: 0, seed: 1 }
+        FitSettings { epochs: 12, batch_size: 64, learning_rate: 3e-3, shift: 0, flip: false, seed: 1 }
     }
 }
 
@@ -88,14 +90,19 @@ impl FitSettings {
         Ok(())
     }
 
+    /// The random changes of the images.
+    pub(super) fn augmentation(&self) -> Augmentation {
+        Augmentation { seed: self.seed, flip: self.flip, shift: self.shift, cutout: 0 }
+    }
+
     /// Refuses images that cannot be shifted so far.
-    fn check_shift(&self, images: &Tensor) -> Result<()> {
+    pub(super) fn check_shift(&self, images: &Tensor) -> Result<()> {
         match images.size()[..] {
-            _ if self.shift == 0 => Ok(()),
+            _ if self.shift == 0 && !self.flip => Ok(()),
             [_, _, h, w] if h.min(w) > self.shift as i64 => Ok(()),
             _ => Err(Error::new(format!(
-                "expected images N C H W with more than {} rows and columns, to shift them by up to {}; got \
-                 {:?}. `shift: 0` leaves them where they are",
+                "expected images N C H W with more than {} rows and columns, to shift them by up to {} or to mirror them; \
+                 got {:?}. `shift: 0, flip: false` leaves them as they are",
                 self.shift,
                 self.shift,
                 images.size()
@@ -266,7 +273,7 @@ impl SmallNet {
     }
 }
 
-/// Trains a network that computes `logits`, and prints a line every few seconds and at the end.
+/// Trains a network that computes `logits`.
 fn run(
     name: &str,
     logits: &dyn Fn(&Tensor) -> Result<Tensor>,
@@ -286,17 +293,22 @@ fn run(
         order: Tensor::new(),
         shifted: None,
     };
-    let mut training = Training::of(model, settings.epochs, train.len(), settings.batch_size);
+    finish(name, Training::of(model, settings.epochs, train.len(), settings.batch_size), start)
+}
+
+/// Trains to the end, and prints a line every few seconds and at the end.
+pub(super) fn finish<M: Model>(name: &str, mut training: Training<M>, start: Instant) -> Result<Curve> {
+    let epochs = training.epochs;
     let mut printed = (0, 0.0);
     while !training.is_done() {
         training.learn(usize::MAX)?;
         training.end_epoch()?;
         let seconds = start.elapsed().as_secs_f64();
         if let Some(last) = training.log.last() {
-            let (epochs, waited) = (last.epoch - printed.0, seconds - printed.1);
-            let quarter = waited >= LINE_SECONDS && 4 * epochs >= settings.epochs;
+            let (trained, waited) = (last.epoch - printed.0, seconds - printed.1);
+            let quarter = waited >= LINE_SECONDS && 4 * trained >= epochs;
             if training.is_done() || quarter || waited >= SLOW_LINE_SECONDS {
-                println!("{name}: {}", line(last, settings.epochs, seconds));
+                println!("{name}: {}", line(last, epochs, seconds));
                 printed = (last.epoch, seconds);
             }
         }
@@ -341,17 +353,25 @@ struct Small<'a> {
 }
 
 impl Small<'_> {
-    /// Draws by how much each image is shifted in this epoch.
-    fn draw_shifts(&self, rng: &mut Rng) -> Result<Option<[Tensor; 2]>> {
+    /// Draws by how much each image is shifted in this epoch, and which are mirrored.
+    fn draw_shifts(&self, rng: &mut Rng, epoch: usize) -> Result<Option<[Tensor; 2]>> {
         let &[n, _, h, w] = &self.train.images.size()[..] else { return Ok(None) };
         let shift = self.settings.shift as i64;
-        let mut draw = |side: i64| -> Result<Tensor> {
-            let shifts = (0..n).map(|_| rng.below(2 * shift as usize + 1) as i64 - shift);
-            let from = shifts.flat_map(|by| (0..side).map(move |at| reflect(at - by, side)));
+        // As in `Batches::epoch`: each image is mirrored in every second epoch.
+        let mut first = Rng::new(self.settings.seed, 0);
+        let mirrored: Vec<bool> =
+            (0..n).map(|_| self.settings.flip && (first.below(2) + epoch) % 2 == 1).collect();
+        let mut draw = |side: i64, mirrored: &[bool]| -> Result<Tensor> {
+            let shifts =
+                mirrored.iter().map(|mirrored| (rng.below(2 * shift as usize + 1) as i64 - shift, *mirrored));
+            let from = shifts.flat_map(|(by, mirrored)| {
+                let from = move |at| reflect(at - by, side);
+                (0..side).map(move |at| if mirrored { side - 1 - from(at) } else { from(at) })
+            });
             let from = Tensor::f_from_slice(&from.collect::<Vec<i64>>())?.f_view([n, side])?;
             Ok(from.f_to_device(self.train.images.device())?)
         };
-        let (rows, columns) = (draw(h)?, draw(w)?);
+        let (rows, columns) = (draw(h, &vec![false; n as usize])?, draw(w, &mirrored)?);
         Ok(Some([rows.f_unsqueeze(2)?, columns.f_unsqueeze(1)?]))
     }
 }
@@ -375,8 +395,8 @@ impl Model for Small<'_> {
         let mut rng = Rng::new(self.settings.seed, 1 + epoch as u64);
         let order = rng.order(self.train.len());
         self.order = Tensor::f_from_slice(&order)?.f_to_device(self.train.images.device())?;
-        if self.settings.shift > 0 {
-            self.shifted = self.draw_shifts(&mut rng)?;
+        if self.settings.shift > 0 || self.settings.flip {
+            self.shifted = self.draw_shifts(&mut rng, epoch)?;
         }
         Ok(())
     }

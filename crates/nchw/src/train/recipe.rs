@@ -1,5 +1,6 @@
 //! The training recipe: every option that changes the result of a training.
 
+use super::batches::Augmentation;
 use crate::{
     Error, Result,
     device::{compute_capability, cpu_has_bf16, device},
@@ -318,6 +319,12 @@ impl Recipe {
         let rising = if self.warm_up > 0.0 { done / self.warm_up } else { 1.0 };
         let falling = (1.0 - done) / (1.0 - self.warm_up);
         self.max_lr * rising.min(falling).max(0.0)
+    }
+
+    /// The random changes of the images.
+    pub(super) fn augmentation(&self) -> Augmentation {
+        let Recipe { seed, flip, shift, cutout, .. } = *self;
+        Augmentation { seed, flip, shift, cutout }
     }
 
     /// Every option that changes the result of the training, by name. Name and folder are not

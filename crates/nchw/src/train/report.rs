@@ -3,9 +3,10 @@
 use super::batches::Batches;
 use crate::{
     Error, Result,
+    check::{check_bytes, check_classes, check_images, check_labels},
     data::{Dataset, Examples},
     error::debug_as_display,
-    net::{LectureNet, check_output},
+    net::{LectureNet, LectureNetConfig, check_output, owned},
     ranking::descending,
     shapes::commas,
 };
@@ -21,8 +22,8 @@ const BATCH: usize = 500;
 pub struct Report {
     /// The data, and the network if it is known: the title of figures.
     pub about: String,
-    /// The names of the classes 0 to 9.
-    pub classes: [&'static str; 10],
+    /// The names of the classes, in the order of their labels.
+    pub classes: Vec<String>,
     /// The true class of each image.
     pub labels: Vec<usize>,
     /// The class that the network predicts for each image.
@@ -39,7 +40,8 @@ pub struct Report {
 /// `images` `[N, 3, 32, 32]` bytes, `labels` `[N]`
 ///
 /// # Errors
-/// If the images or the labels have another shape or kind, or a label is not from 0 to 9.
+/// If the images or the labels have another shape or kind, a label is not one of the network's classes, or there is
+/// not a name for each class.
 ///
 /// ```
 /// use nchw::prelude::*;
@@ -48,13 +50,15 @@ pub struct Report {
 /// assert_eq!(report.labels.len(), 20);
 /// # Ok::<(), nchw::Error>(())
 /// ```
-pub fn evaluate(
+pub fn evaluate<S: AsRef<str>>(
     net: &LectureNet,
     examples: &Examples,
-    classes: [&'static str; 10],
+    classes: impl AsRef<[S]>,
     flips: bool,
 ) -> Result<Report> {
-    examples.check("the data")?;
+    check_examples("the data", examples, net)?;
+    let classes = owned(classes.as_ref());
+    net.config().check_names(&classes)?;
     let all = Batches::new(examples, net.device())?;
     let about = format!("{} images", commas(examples.len() as u64));
     let mut report = Report { about, classes, labels: vec![], answers: vec![], confidence: vec![] };
@@ -79,6 +83,19 @@ pub fn evaluate(
     Ok(report)
 }
 
+/// Refuses examples that this network cannot classify. `what` are they, such as "the training set".
+pub(super) fn check_examples(what: &str, examples: &Examples, net: &LectureNet) -> Result<()> {
+    let images = format!("the images of {what}");
+    if net.config() == (LectureNetConfig { average: false, side: 32, ..net.config() }) {
+        check_images(&images, &examples.images)?;
+    } else {
+        check_bytes(&images, &examples.images)?;
+        net.check_size(&examples.images)?;
+    }
+    check_labels(what, &examples.images, &examples.labels)?;
+    check_classes(what, &examples.labels, net.config().classes)
+}
+
 impl Report {
     /// The same report, with a title that says which network it is about, and which images.
     ///
@@ -99,21 +116,39 @@ impl Report {
         right as f64 / self.labels.len() as f64
     }
 
+    /// How sure the accuracy is: a 95 % confidence interval (Wilson, 1927), from 0 to 1. If the network got very many
+    /// photos of this kind, the fraction of right answers would very probably lie in it. Few images, wide interval.
+    ///
+    /// ```
+    /// use nchw::prelude::*;
+    /// let report = evaluate(&LectureNet::shipped()?, &Cifar10::samples()?, Cifar10::NAMES, false)?;
+    /// let [low, high] = report.interval();
+    /// assert!(low < report.accuracy() && report.accuracy() < high || high == 1.0);
+    /// # Ok::<(), nchw::Error>(())
+    /// ```
+    ///
+    /// # Source
+    /// Wilson, *Probable Inference, the Law of Succession, and Statistical Inference*, 1927.
+    pub fn interval(&self) -> [f64; 2] {
+        let right = self.labels.iter().zip(&self.answers).filter(|(label, answer)| label == answer).count();
+        wilson(right as f64, self.labels.len() as f64)
+    }
+
     /// The accuracy for each class, 0 to 1; `None` for a class without images.
-    pub fn class_accuracy(&self) -> [Option<f64>; 10] {
-        let confusion = self.confusion();
-        std::array::from_fn(|class| {
-            let all: u64 = confusion[class].iter().sum();
-            (all > 0).then(|| confusion[class][class] as f64 / all as f64)
-        })
+    pub fn class_accuracy(&self) -> Vec<Option<f64>> {
+        let share = |(class, row): (usize, &Vec<u64>)| {
+            let all: u64 = row.iter().sum();
+            (all > 0).then(|| row[class] as f64 / all as f64)
+        };
+        self.confusion().iter().enumerate().map(share).collect()
     }
 
     /// The confusion matrix: how many images of a class (row) were predicted as a class (column).
-    pub fn confusion(&self) -> [[u64; 10]; 10] {
-        let mut counts = [[0; 10]; 10];
+    pub fn confusion(&self) -> Vec<Vec<u64>> {
+        let mut counts = vec![vec![0; self.classes.len()]; self.classes.len()];
         for (label, answer) in self.labels.iter().zip(&self.answers) {
             // The lists are public and may have been changed: a class that does not exist is not counted.
-            if let Some(count) = counts.get_mut(*label).and_then(|row: &mut [u64; 10]| row.get_mut(*answer)) {
+            if let Some(count) = counts.get_mut(*label).and_then(|row: &mut Vec<u64>| row.get_mut(*answer)) {
                 *count += 1;
             }
         }
@@ -138,13 +173,15 @@ impl Report {
         }
         let classes = self.labels.iter().chain(&self.answers);
         let lengths = [self.answers.len(), self.confidence.len()];
-        if lengths != [self.labels.len(); 2] || classes.into_iter().any(|class| *class > 9) {
+        if lengths != [self.labels.len(); 2] || classes.into_iter().any(|class| *class >= self.classes.len())
+        {
             return Err(Error::new(format!(
                 "the report was changed: expected {} answers and as many confidences, got {} and {}, and classes \
-                 from 0 to 9. Make a new report with `evaluate`",
+                 from 0 to {}. Make a new report with `evaluate`",
                 self.labels.len(),
                 lengths[0],
-                lengths[1]
+                lengths[1],
+                self.classes.len().saturating_sub(1)
             )));
         }
         Ok(())
@@ -162,13 +199,26 @@ impl Report {
     }
 }
 
+/// The 95 % confidence interval of a fraction of which `right` of `all` were observed.
+fn wilson(right: f64, all: f64) -> [f64; 2] {
+    /// The standard normal distribution has 95 % of its mass within so many standard deviations.
+    const Z: f64 = 1.959_963_984_540_054;
+    if all == 0.0 {
+        return [0.0, 1.0];
+    }
+    let (share, z2) = (right / all, Z * Z);
+    let middle = (share + z2 / (2.0 * all)) / (1.0 + z2 / all);
+    let half = Z / (1.0 + z2 / all) * (share * (1.0 - share) / all + z2 / (4.0 * all * all)).sqrt();
+    [(middle - half).max(0.0), (middle + half).min(1.0)]
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (confusion, shares) = (self.confusion(), self.class_accuracy());
         let widest = self.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         writeln!(f, "accuracy {:.2} % on {} images", 100.0 * self.accuracy(), self.labels.len())?;
         write!(f, "{:widest$} accuracy  predicted:", "")?;
-        for class in 0..10 {
+        for class in 0..self.classes.len() {
             write!(f, "{class:>6}")?;
         }
         for (class, row) in confusion.iter().enumerate() {
@@ -188,9 +238,9 @@ impl Dataset {
     /// Evaluates a network on the test images. See [`evaluate`].
     ///
     /// # Errors
-    /// If the images or the labels have another shape or kind, or a label is not from 0 to 9.
+    /// If the images or the labels have another shape or kind, or a label is not one of the network's classes.
     pub fn judge(&self, net: &LectureNet) -> Result<Report> {
-        let report = evaluate(net, &self.test, self.classes, false)?;
+        let report = evaluate(net, &self.test, &self.classes, false)?;
         Ok(report.titled(format!("{}, {} test images", self.name, commas(self.test.len() as u64))))
     }
 }

@@ -114,7 +114,7 @@ impl Model for Lecture {
     fn start_epoch(&mut self, epoch: usize) -> Result<()> {
         // Two epochs at once would take twice the memory.
         self.augmented = None;
-        self.augmented = Some(self.train.epoch(&self.recipe, epoch)?);
+        self.augmented = Some(self.train.epoch(self.recipe.augmentation(), epoch)?);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use super::{conv::Filters, maps::Maps, weights::Weights};
 use nchw_core::{
     Error, Result,
-    lecture::{CLASSES, EPSILON, LectureNetConfig, MEAN, SIDE, STD},
+    lecture::{EPSILON, LectureNetConfig, MEAN, SIDE, STD},
     shapes::{Op, Shape},
 };
 use std::collections::BTreeSet;
@@ -155,7 +155,7 @@ impl Pass {
         Ok(Pass {
             input: Maps::zeros(3, rows, columns),
             outputs: maps.map_while(|maps| maps).collect(),
-            probabilities: vec![0.0; if is_classified { CLASSES as usize } else { 0 }],
+            probabilities: vec![0.0; if is_classified { net.config.classes as usize } else { 0 }],
             off: BTreeSet::new(),
             padded: Vec::new(),
         })

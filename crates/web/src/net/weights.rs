@@ -5,7 +5,7 @@
 
 use nchw_core::{
     Error, Result,
-    lecture::{Given, LectureNetConfig},
+    lecture::{Given, LectureNetConfig, SIDE},
 };
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use sha2::{Digest, Sha256};
@@ -32,6 +32,13 @@ impl Weights {
         let notes = notes(bytes)?;
         check_hash(&file, &notes)?;
         let config = LectureNetConfig::read_from(&notes)?;
+        if config.average || config.side != SIDE {
+            return Err(Error::new(format!(
+                "this network was trained on {0} x {0} pixels or averages its maps, which the explorer cannot show: \
+                 expected a network for {SIDE} x {SIDE}, as `with_classes` makes it",
+                config.side
+            )));
+        }
         let views = file.tensors();
         let given = views.iter().map(|(name, view)| Given {
             name,
@@ -68,7 +75,8 @@ pub fn halved(bytes: &[u8]) -> Result<Vec<u8>> {
 
     Weights::parse(bytes)?;
     let mut notes = notes(bytes)?;
-    LectureNetConfig::read_from(&notes)?.write_to(&mut notes);
+    let config = LectureNetConfig::read_from(&notes)?;
+    config.write_to(&config.names_from(&notes)?, &mut notes);
     let file = open(bytes)?;
     let stored: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = file
         .tensors()

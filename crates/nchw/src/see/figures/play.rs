@@ -47,8 +47,9 @@ impl LectureNet {
         } else {
             "The network of this notebook. Its images must have 32 x 32 pixels.".to_owned()
         };
-        let figure = Figure::explorer(&bytes, &about, &Cifar10::NAMES, &images)?;
-        Ok(Interactive::with_still(figure, &see(self, &image, Cifar10::NAMES)?.figure()?))
+        let names: Vec<&str> = self.classes().iter().map(String::as_str).collect();
+        let figure = Figure::explorer(&bytes, &about, &names, &images)?;
+        Ok(Interactive::with_still(figure, &see(self, &image, self.classes())?.figure()?))
     }
 }
 

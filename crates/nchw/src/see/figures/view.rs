@@ -48,7 +48,7 @@ impl View {
         let most_probable = self.most_probable()?;
         let right = most_probable.iter().position(|(class, _)| Some(*class) == self.label);
         let shares =
-            most_probable.into_iter().map(|(class, share)| (self.classes[class].to_owned(), share)).collect();
+            most_probable.into_iter().map(|(class, share)| (self.classes[class].clone(), share)).collect();
         Some(Panel::new("", Content::Bars { shares, right }, width))
     }
 }

@@ -51,7 +51,12 @@ fn colours() -> Dataset {
         let images = Tensor::from_slice(&bytes).view([count as i64, 3, 32, 32]);
         Examples { images, labels: Tensor::from_slice(&labels) }
     };
-    Dataset { name: "colours".into(), classes: [""; 10], train: part(320), test: part(100) }
+    Dataset { name: "colours".into(), classes: names(), train: part(320), test: part(100), notes: vec![] }
+}
+
+/// Ten names that differ.
+fn names() -> Vec<String> {
+    (0..10).map(|class| format!("colour {class}")).collect()
 }
 
 /// All tensors of a training's checkpoint.
@@ -121,7 +126,13 @@ fn the_network_and_its_steps_agree_with_pytorch() {
 
 fn steps_agree_with_pytorch(device: Device) {
     let examples = || Examples { images: images(), labels: Tensor::from_slice(&[3i64, 0, 9, 5, 1, 7]) };
-    let data = Dataset { name: "formula".into(), classes: [""; 10], train: examples(), test: examples() };
+    let data = Dataset {
+        name: "formula".into(),
+        classes: names(),
+        train: examples(),
+        test: examples(),
+        notes: vec![],
+    };
     let recipe = Recipe {
         epochs: 10_000,
         warm_up: 0.0,
@@ -359,7 +370,12 @@ fn batches_are_the_images_mirrored_shifted_and_cut_out() {
     // In one of two successive epochs the image is mirrored, in the other it is not.
     let plain = Recipe { flip: false, shift: 0, ..Recipe::lecture() };
     let batch = |recipe: &Recipe, epoch| {
-        as_bytes(&batches.batch(&batches.epoch(recipe, epoch).unwrap(), 0, 1, Kind::Float).unwrap().0)
+        as_bytes(
+            &batches
+                .batch(&batches.epoch(recipe.augmentation(), epoch).unwrap(), 0, 1, Kind::Float)
+                .unwrap()
+                .0,
+        )
     };
     let flipping = Recipe { flip: true, ..plain.clone() };
     let both = [batch(&flipping, 0), batch(&flipping, 1)];
@@ -400,7 +416,9 @@ fn batches_are_the_images_mirrored_shifted_and_cut_out() {
 fn an_epoch_contains_every_image_once_with_its_label() {
     let data = colours();
     let batches = Batches::new(&data.train, Device::Cpu).unwrap();
-    let epoch = batches.epoch(&Recipe { seed: 3, flip: false, shift: 0, ..Recipe::lecture() }, 1).unwrap();
+    let epoch = batches
+        .epoch(Recipe { seed: 3, flip: false, shift: 0, ..Recipe::lecture() }.augmentation(), 1)
+        .unwrap();
     let (seen, labels) = batches.batch(&epoch, 0, 320, Kind::Float).unwrap();
     let (seen, labels) = (as_bytes(&seen), Vec::<i64>::try_from(labels).unwrap());
     let rows = |t: &Tensor| -> Vec<Vec<u8>> {
@@ -463,7 +481,7 @@ fn network_and_images_may_be_on_different_devices() {
 
 #[test]
 fn a_report_counts_predictions_and_shows_mistakes() {
-    let classes = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    let classes = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"].map(str::to_owned).to_vec();
     let report = super::Report {
         about: "five images".into(),
         classes,

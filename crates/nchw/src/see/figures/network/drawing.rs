@@ -31,7 +31,7 @@ impl View {
             name: "image".into(),
             shape: shape_of(3, image.height(), image.width()),
             sheets: tinted(image)?,
-            side: UNIT * 32.0,
+            side: UNIT * image.width() as f64,
             step: 12.0,
             enlarged: String::new(),
         }];
@@ -59,8 +59,7 @@ impl View {
         let mut steps: Vec<Vec<String>> = [2, 3, 3].into_iter().map(convolutions).collect();
         let last: usize = self.tensor("block3")?.numel();
         steps.push(vec!["flatten".into(), nchw_core::text::commas(last as u64), "linear".into()]);
-        let scores: Vec<(String, f64)> =
-            self.classes.iter().map(|name| (*name).to_owned()).zip(scores).collect();
+        let scores: Vec<(String, f64)> = self.classes.iter().cloned().zip(scores).collect();
         let written = scores.iter().map(|(name, score)| format!("{name} {score:.1}"));
         words.push(format!("scores: {}", written.collect::<Vec<_>>().join(", ")));
         let bold = Some(self.answer()?);

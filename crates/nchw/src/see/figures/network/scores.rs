@@ -36,18 +36,20 @@ impl View {
             self.column("softmax: its share", &probabilities, percent),
             self.column("\u{2212}ln(share)", &losses, |loss| format!("{loss:.2}")),
         ];
-        let names: Vec<String> = self.classes.iter().map(|name| (*name).to_owned()).collect();
-        let label = self.label().map(|label| self.classes[label]);
+        let names: Vec<String> = self.classes.clone();
+        let label = self.label().map(|label| self.classes[label].as_str());
+        let count = if names.len() == 10 { "ten".to_owned() } else { names.len().to_string() };
         let title = match label {
-            Some(label) => format!("From ten scores to one loss; the label is {label}"),
-            None => "From ten scores to probabilities".to_owned(),
+            Some(label) => format!("From {count} scores to one loss; the label is {label}"),
+            None => format!("From {count} scores to probabilities"),
         };
         let line = match self.label() {
             Some(label) => format!(
-                "cross-entropy: \u{2212}ln({:.4}) = {:.2}; guessing would give \u{2212}ln(1/10) = {:.2}",
+                "cross-entropy: \u{2212}ln({:.4}) = {:.2}; guessing would give \u{2212}ln(1/{}) = {:.2}",
                 probabilities[label],
                 losses[label],
-                10f64.ln()
+                names.len(),
+                (names.len() as f64).ln()
             ),
             None => "without a label there is no loss".to_owned(),
         };
