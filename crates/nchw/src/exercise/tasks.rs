@@ -50,4 +50,34 @@ pub(super) const FILES: &[(&str, &str)] = &files![
     "05-pooling",
     "06-cifar10",
     "07-what-it-sees",
+    "08-from-scratch",
     "09-your-photos",
+];
+
+/// All exercises, in the order of the course; parsed once.
+///
+/// # Errors
+/// If a file is not as expected: its name, the line and the field.
+pub(super) fn tasks() -> Result<&'static [Task]> {
+    static TASKS: LazyLock<Result<Vec<Task>>> = LazyLock::new(|| {
+        let files: Result<Vec<_>> = FILES.iter().map(|(notebook, text)| parsed(notebook, text)).collect();
+        Ok(files?.into_iter().flatten().collect())
+    });
+    match &*TASKS {
+        Ok(tasks) => Ok(tasks),
+        Err(error) => Err(Error::new(error.to_string())),
+    }
+}
+
+/// A file: its exercises as `[[exercise]]`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    exercise: Vec<Task>,
+}
+
+/// The exercises in the text of a file.
+pub(super) fn parsed(notebook: &str, text: &str) -> Result<Vec<Task>> {
+    let file: File = parse(&format!("exercises/{notebook}.toml"), text)?;
+    Ok(file.exercise.into_iter().map(|task| Task { notebook: notebook.into(), ..task }).collect())
+}
