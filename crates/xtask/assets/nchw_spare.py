@@ -154,7 +154,10 @@ class Spare:
                 return None
         with self.lock:
             self.last = kernel
-            self.started = [other for other in self.started if other.alive()] + [kernel]
+            for ended in [other for other in self.started if not other.alive()]:
+                ended.end()
+                self.started.remove(ended)
+            self.started.append(kernel)
         arguments = (kernel, connection, program, folder, environment)
         threading.Thread(target=self.warm_after, args=arguments, daemon=True).start()
         return kernel
