@@ -271,8 +271,9 @@ def turn_on(parent=None):
 def turn_off():
     """Ends the spare kernel; kernels start as ever."""
     KernelProvisionerFactory.instance().default_provisioner_name = "local-provisioner"
-    SPARE.on = False
-    SPARE.drop()
+    with SPARE.lock:
+        SPARE.on, SPARE.last = False, None
+        SPARE.drop()
 
 
 def _jupyter_server_extension_points():
