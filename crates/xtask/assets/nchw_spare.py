@@ -154,7 +154,10 @@ class Spare:
                 return None
         with self.lock:
             self.last = kernel
-            self.started = [other for other in self.started if other.alive()] + [kernel]
+            for ended in [other for other in self.started if not other.alive()]:
+                ended.end()
+                self.started.remove(ended)
+            self.started.append(kernel)
         arguments = (kernel, connection, program, folder, environment)
         threading.Thread(target=self.warm_after, args=arguments, daemon=True).start()
         return kernel
@@ -268,8 +271,9 @@ def turn_on(parent=None):
 def turn_off():
     """Ends the spare kernel; kernels start as ever."""
     KernelProvisionerFactory.instance().default_provisioner_name = "local-provisioner"
-    SPARE.on = False
-    SPARE.drop()
+    with SPARE.lock:
+        SPARE.on, SPARE.last = False, None
+        SPARE.drop()
 
 
 def _jupyter_server_extension_points():

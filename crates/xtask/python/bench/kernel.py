@@ -18,9 +18,9 @@ from pathlib import Path
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
+from bench.spare import SPARE, arguments, nchw_spare, wait_until_ready
 from common import FIRST_CELL, exit_on_sigterm, python_path, wait_until
 from kernel import Kernel, family, memory
-from spare import SPARE, arguments, nchw_spare, wait_until_ready
 
 # The kernel of `cargo xtask lab`, which has started before it is needed.
 SPARE_NAME = "with spare"

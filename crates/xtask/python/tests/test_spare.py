@@ -13,9 +13,9 @@ from unittest import mock
 import psutil
 from jupyter_client.manager import KernelManager
 
+from bench.spare import SPARE, arguments, nchw_spare, wait_until_ready
 from common import FIRST_CELL, NOTEBOOKS, ROOT, JupyterLab, marked_environment, marked_processes, wait_until
 from kernel import Kernel, family, group_of
-from spare import SPARE, arguments, nchw_spare, wait_until_ready
 
 # Seconds until a kernel must answer, and until its processes must end.
 LIMIT, END_LIMIT = 120, 10
