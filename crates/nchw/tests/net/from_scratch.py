@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 
 def main():
-    net = nn.Sequential(block(3, 32, 2), block(32, 64, 3), block(64, 128, 3), nn.Flatten(), nn.Linear(128 * 4 * 4, 10))
+    blocks = block(3, 32, 2), block(32, 64, 3), block(64, 128, 3)
+    net = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(128 * 4 * 4, 10))
     names = sorted(k for k in LectureNet().state_dict() if not k.endswith("num_batches_tracked"))
     state = net.state_dict()
     for number, name in enumerate(names):
