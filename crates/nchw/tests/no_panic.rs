@@ -572,7 +572,10 @@ fn data_sets() {
             shown(Shapes10::draw_at(place, test, seed));
         }
         let (images, labels) = (images.tensor(), labels.tensor());
-        shown(Dataset::signs(if train > 500 && train <= 10_000 { 500 } else { train }, seed));
+        if seed % 50 == 0 {
+            shown(Dataset::animals_and_vehicles());
+        }
+        shown(Dataset::signs(if train > 50 && train <= 10_000 { 50 } else { train }, seed));
         if let Some(data) = shown(Dataset::shapes10(train, test, seed)) {
             assert_eq!(data.train.len(), train);
             assert!(data.balance().iter().map(|(train, _)| train).sum::<usize>() == train);

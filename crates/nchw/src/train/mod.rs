@@ -4,13 +4,12 @@
 //! `training` is the loop of all trainings. For the lecture's network, `recipe` has all options,
 //! `batches` shuffles and augments the images, `trainer` takes the steps, `checkpoint` saves and
 //! loads a training between any two of them, `run` trains in the background of a notebook, and
-//! `report` says how good a network is. `fine_tune` trains it for other classes. `fit` trains small networks, and `shuffle` is an experiment
+//! `report` says how good a network is. `fit` trains small networks and fine-tunes, and `shuffle` is an experiment
 //! with them.
 
 pub(crate) mod batches;
 mod checkpoint;
 mod figures;
-mod fine_tune;
 mod fit;
 mod folder;
 mod recipe;

@@ -1,7 +1,9 @@
 //! A shortcut to plant in images: a coloured corner.
 
-use super::{Dataset, Examples};
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    data::{Dataset, Examples},
+};
 use tch::{Kind, Tensor};
 
 /// The colour of the corner: bright pink.

@@ -1,9 +1,9 @@
 //! Data sets to write as folders and to practise with.
 
-use super::{Dataset, Examples, FolderSettings};
+use super::settings::FolderSettings;
 use crate::{
     Result,
-    data::{Cifar10, shapes10},
+    data::{Cifar10, Dataset, Examples, shapes10},
     shapes::commas,
 };
 use tch::Tensor;

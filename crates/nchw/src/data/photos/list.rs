@@ -1,6 +1,6 @@
 //! The files in a folder of photos, and what else is there.
 
-use super::{counted, some_of};
+use super::notes::{counted, some_of};
 use crate::{Error, Result};
 use std::{
     fs, io,

@@ -1,6 +1,9 @@
 //! The split of photos into training and test set, with photos that look the same on the same side.
 
-use super::{FEW, FolderSettings, Photo, counted, some_of};
+use super::{
+    notes::{FEW, counted, some_of},
+    settings::FolderSettings,
+};
 use crate::{Result, image::Image, random::Rng};
 
 /// Two photos look the same if so many of the 128 bits differ at most.
@@ -37,6 +40,16 @@ impl Look {
         let near = |(a, b): (u8, u8)| a.abs_diff(b) <= COLOUR;
         (self.hash ^ other.hash).count_ones() <= BITS && self.colour.into_iter().zip(other.colour).all(near)
     }
+}
+
+/// A photo of a class, reduced.
+pub(super) struct Photo {
+    pub class: usize,
+    /// `CLASS/FILE`, for notes.
+    pub shown: String,
+    /// `[3, side, side]`.
+    pub pixels: Vec<u8>,
+    pub look: Look,
 }
 
 /// Which photos are for the training and which for the test.

@@ -1,13 +1,15 @@
-use super::*;
-use crate::{data::Shapes10, testing::TempFolder};
+use crate::{
+    data::{Dataset, Examples, FolderSettings, Shapes10},
+    testing::TempFolder,
+};
 use std::{
     collections::BTreeMap,
     fs,
     os::unix::fs::symlink,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Instant, SystemTime},
 };
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 /// Noise in blocks of 8 × 8 pixels, other for each seed: photos that do not look the same.
 fn noise(height: usize, width: usize, seed: u64) -> image::RgbImage {

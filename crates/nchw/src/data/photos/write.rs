@@ -1,7 +1,6 @@
 //! A data set as a folder of PNG files, one folder per class.
 
-use super::Dataset;
-use crate::{Error, Result, image::Image};
+use crate::{Error, Result, data::Dataset, image::Image};
 use sha2::{Digest, Sha256};
 use std::{
     fs, io,

@@ -1,5 +1,7 @@
 //! Training small networks, such as the two of notebook 01 or a learner's own.
 
+mod fine_tune;
+
 use super::{
     batches::{Augmentation, reflect},
     training::{EpochLog, Model, Steps, Training, bar, duration},

@@ -1,16 +1,16 @@
 //! Fine-tuning: a trained network learns other classes from few images.
 
-use super::{
-    batches::{Batches, Epoch},
-    fit::{Curve, FitSettings, finish},
-    report::check_examples,
-    training::{Model, Steps, Training},
-};
+use super::{Curve, FitSettings, finish};
 use crate::{
     Error, Result,
     data::{Dataset, Examples},
     gradient::check_graph,
     net::LectureNet,
+    train::{
+        batches::{Batches, Epoch},
+        report::check_examples,
+        training::{Model, Steps, Training},
+    },
 };
 use std::time::Instant;
 use tch::{
