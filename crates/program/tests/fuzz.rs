@@ -1,6 +1,6 @@
 //! Fuzzing: the readers of files accept any bytes or refuse them with a message, but never panic.
 //!
-//! Every test runs for `NCHW_FUZZ_SECONDS` (2 if it is not set, 60 in `cargo xtask test`);
+//! Every test runs for `NCHW_FUZZ_SECONDS` (2 if it is not set, 20 in `cargo xtask test`);
 //! a failure prints the smallest input that was found.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]

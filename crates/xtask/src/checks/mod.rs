@@ -99,7 +99,7 @@ fn fuzz(source: &Source) -> Result<()> {
     let line = "test --locked --workspace --test fuzz --quiet -- --nocapture";
     let mut cargo = with_libtorch(source, line)?;
     if env::var_os("NCHW_FUZZ_SECONDS").is_none() {
-        cargo.env("NCHW_FUZZ_SECONDS", "30");
+        cargo.env("NCHW_FUZZ_SECONDS", "20");
     }
     run::run(&mut cargo)
 }
