@@ -28,8 +28,6 @@ mod paint;
 mod photo;
 #[cfg(feature = "maps")]
 mod pool;
-#[cfg(feature = "maps")]
-mod position;
 #[cfg(feature = "shapes")]
 mod quiz;
 #[cfg(feature = "shapes")]

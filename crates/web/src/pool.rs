@@ -2,8 +2,7 @@
 
 use crate::Module;
 use crate::paint::{Cell, cells};
-use crate::position::Position;
-use crate::window::{formula, in_brackets, is_rounded, read_sheets, sum};
+use crate::window::{Position, formula, in_brackets, is_rounded, read_sheets, sum};
 use nchw_core::colour::Palette;
 use nchw_core::grid::Grid;
 use nchw_core::random::Rng;

@@ -1,12 +1,12 @@
 //! The sliding window: a convolution of a few numbers, one position at a time.
 
+mod position;
 mod presets;
 #[cfg(test)]
 mod tests;
 
 use crate::Module;
 use crate::paint::{Cell, cells};
-use crate::position::Position;
 use nchw_core::colour::{Palette, TINTS};
 use nchw_core::grid::{Grid, read_number};
 use nchw_core::shapes::{Row, Seen, chain, conv};
@@ -14,6 +14,7 @@ use nchw_core::text::{count_of, number};
 use nchw_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use position::Position;
 pub(crate) use presets::presets;
 
 /// The most rows and columns of the image, of the kernel and of the padding: more would not fit on a phone.
