@@ -283,7 +283,7 @@ def _jupyter_server_extension_points():
 def _load_jupyter_server_extension(server):
     if os.environ.get("NCHW_SPARE") != "1":
         return
-    # This is about this server, not about the servers that somebody starts in one of its terminals.
+    # This is about this server, not about the servers that a user starts in one of its terminals.
     del os.environ["NCHW_SPARE"]
     turn_on(server)
     with contextlib.suppress(NoSuchKernel):
