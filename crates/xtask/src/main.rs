@@ -101,6 +101,12 @@ enum Bench {
         #[arg(long, default_value_t = 5, value_parser = at_least(1))]
         rounds: u32,
     },
+    /// Where the time of a cell goes, with cargo for every cell and without
+    Cell {
+        /// How often the cells of notebook 02 run
+        #[arg(long, default_value_t = 2, value_parser = at_least(1))]
+        rounds: u32,
+    },
     /// A class on one server: starts kernels at the same time, and measures the time and memory of each
     Class {
         /// The number of kernels
@@ -165,6 +171,7 @@ fn run(command: Command) -> Result<()> {
         Command::Mistakes => scripts::mistakes(false),
         Command::Grading => scripts::grading(),
         Command::Bench { what: Bench::Kernel { rounds } } => scripts::bench_kernel(rounds),
+        Command::Bench { what: Bench::Cell { rounds } } => scripts::bench_cell(rounds),
         Command::Bench { what: Bench::Class { kernels } } => scripts::bench_class(kernels),
         Command::Bench { what: Bench::Day { rounds } } => scripts::bench_day(rounds),
         Command::Bench { what: Bench::Setup } => scripts::bench_setup(),

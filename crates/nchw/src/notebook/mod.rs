@@ -1,5 +1,6 @@
 //! How a notebook displays a value. No other module knows the output format.
 
+mod plain;
 mod play;
 pub(crate) mod runtime;
 
@@ -36,8 +37,10 @@ pub(crate) enum Output {
     /// HTML, and the same content as plain text for viewers without HTML. Untrusted notebooks
     /// drop scripts and style sheets, so neither may carry meaning.
     Html(String, String),
-    /// Plain text.
+    /// A message.
     Text(String),
+    /// A value as text, as evcxr displays values.
+    Value(String),
 }
 
 impl Output {
@@ -70,6 +73,7 @@ impl Output {
             }
             Output::Html(html, text) => block("text/html", html) + &block("text/plain", text),
             Output::Text(text) => format!("{text}\n"),
+            Output::Value(text) => block("text/plain", text),
         };
         print!("{output}");
     }

@@ -15,7 +15,7 @@ import zmq
 from jupyter_client.manager import KernelManager
 
 from common import FIRST_CELL, ROOT
-from kernel import Kernel, command_line
+from kernel import Kernel, Toolchain, command_line
 
 # Seconds until the kernel must answer, and until its processes must end.
 LIMIT, END_LIMIT = 120, 10
@@ -178,6 +178,35 @@ class CellTest(unittest.TestCase):
             shown = self.kernel.client.inspect(name, len(name), reply=True, timeout=LIMIT)["content"]
             # Its name and the example of its docs.
             self.assertRegex(shown["data"].get("text/plain", ""), "(?s)nchw.*(use nchw|let |assert)", name)
+
+
+class CompilationTest(unittest.TestCase):
+    """Which programs compile a cell."""
+
+    def test_cargo_compiles_a_cell_only_if_more_than_the_cell_has_changed_and_a_value_is_compiled_once(self):
+        with tempfile.TemporaryDirectory(prefix="nchw-") as name:
+            folder, manager = Path(name), KernelManager(kernel_name="nchw")
+            toolchain = Toolchain(manager, folder)
+            library = folder / "small"
+            (library / "src").mkdir(parents=True)
+            (library / "Cargo.toml").write_text('[package]\nname = "small"\nversion = "1.0.0"\n', encoding="utf-8")
+            (library / "src/lib.rs").write_text("pub fn five() -> i64 { 5 }", encoding="utf-8")
+            with Kernel(manager=manager, folder=ROOT / "notebooks", timeout=LIMIT) as kernel:
+                def programs(code, expected):
+                    toolchain.calls()
+                    self.assertEqual(kernel.run(code).text, expected, code)
+                    return [name for name, _, _ in toolchain.calls()]
+
+                kernel.run(FIRST_CELL)
+                once = ["cc", "rustc"]
+                self.assertEqual(programs("let sizes = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu)).size();", ""), once)
+                for code, value in [("sizes", "[2, 3]"), ("sizes.len()", "2"), ('"a".to_string()', '"a"'),
+                                    ("Some(1u8)", "Some(1)"), ("(1u8, 'x')", "(1, 'x')"), ("for _ in 0..2 {}", "")]:
+                    self.assertEqual(programs(code, value), once, code)
+                self.assertIn("mismatched types", kernel.run('let wrong: i64 = "text";').text)
+                self.assertEqual(programs("sizes.len()", "2"), once, "after an error")
+                self.assertIn("cargo", programs(f':dep small = {{ path = "{library}" }}\nsmall::five()', "5"))
+                self.assertEqual(programs("small::five() + 1i64", "6"), once)
 
 
 class KernelTest(unittest.TestCase):

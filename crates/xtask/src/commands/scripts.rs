@@ -53,6 +53,11 @@ pub fn bench_kernel(rounds: u32) -> Result<()> {
     run::run(run::script("bench.kernel").arg("--python").arg(peer).args(["--rounds", &rounds.to_string()]))
 }
 
+/// `cargo xtask bench cell`.
+pub fn bench_cell(rounds: u32) -> Result<()> {
+    run::run(run::script("bench.cell").args(["--rounds", &rounds.to_string()]))
+}
+
 /// `cargo xtask bench class`.
 pub fn bench_class(kernels: u32) -> Result<()> {
     run::run(run::script("bench.classroom").args(["--kernels", &kernels.to_string()]))

@@ -61,7 +61,8 @@ pub struct Loaded(Vec<(PathBuf, u64, Option<SystemTime>)>);
 impl Loaded {
     /// `programs` are files, and folders of libraries, outside of the clone.
     pub fn now(kernel: &Path, programs: &[PathBuf]) -> Loaded {
-        let ours = ["built", "bin", "plain", "warm", ".cargo/config.toml"].map(|name| kernel.join(name));
+        let ours =
+            ["built", "bin", "path", "plain", "warm", ".cargo/config.toml"].map(|name| kernel.join(name));
         let walks = sources(kernel).chain(ours).map(WalkDir::new);
         // The folders of a library's folder are not loaded.
         let walks =

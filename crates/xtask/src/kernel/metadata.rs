@@ -1,4 +1,4 @@
-//! Answers evcxr's rust-analyzer under the name `cargo`.
+//! What evcxr's rust-analyzer gets when it runs `cargo metadata`.
 //!
 //! To find the type of a variable, rust-analyzer reads the source of every package in the output of
 //! `cargo metadata`, about 150. The types in a notebook come from only seven of them. Leaving out the
@@ -6,22 +6,16 @@
 //!
 //! The answer is changed as plain JSON: the crate `cargo_metadata` would drop fields that it does not know.
 
-use crate::kernel::variables::variable;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::process::{Command, Stdio};
-use std::{collections::HashSet, ffi::OsString, os::unix::process::CommandExt};
 
 /// The packages that the types of a notebook's variables come from.
 const VISIBLE: [&str; 7] = ["ctx", "nchw", "nchw-core", "nchw-draw", "tch", "torch-sys", "anyhow"];
 
-/// Runs cargo; of the answer of `cargo metadata`, it prints only the `VISIBLE` packages.
-pub fn as_cargo(args: &[OsString]) -> Result<()> {
-    let mut cargo = Command::new(variable("NCHW_CARGO")?);
-    cargo.args(args).env("CARGO_HOME", variable("NCHW_CARGO_HOME")?);
-    if args.first().is_none_or(|a| a != "metadata") {
-        bail!("could not start cargo: {}", cargo.exec());
-    }
+/// Runs `cargo metadata`, and prints only the `VISIBLE` packages of its answer.
+pub fn answer(mut cargo: Command) -> Result<()> {
     let output = cargo.stderr(Stdio::inherit()).output().context("could not start cargo")?;
     if !output.status.success() {
         std::process::exit(output.status.code().unwrap_or(1));

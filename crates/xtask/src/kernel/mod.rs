@@ -1,15 +1,17 @@
 //! The kernel "Rust (nchw)" while it runs: the program `nchw-kernel`, which Jupyter starts.
 //!
 //! [`start`] starts evcxr in a working folder of its own ([`slots`]) with a build folder of its own
-//! ([`build_folder`]), behind a relay ([`relay`], [`relay_process`]). [`metadata`] answers evcxr's
-//! rust-analyzer. [`spare`] is a kernel that waits for the next notebook. [`fresh`] says whether set-up has to compile the crate again.
+//! ([`build_folder`]), behind a relay ([`relay`], [`relay_process`]). evcxr calls [`stand_in`] instead of cargo, which
+//! compiles cells ([`cell`]) and answers evcxr's rust-analyzer ([`metadata`]). [`spare`] is a kernel that waits for the next notebook. [`fresh`] says whether set-up has to compile the crate again.
 
 pub mod build_folder;
+pub mod cell;
 pub mod fresh;
 pub mod metadata;
 pub mod relay;
 pub mod relay_process;
 pub mod slots;
 pub mod spare;
+pub mod stand_in;
 pub mod start;
 pub mod variables;

@@ -2,7 +2,8 @@
 
 use crate::kernel::relay_process::{self, Jupyter};
 use crate::kernel::variables::variable;
-use crate::kernel::{build_folder, fresh, slots};
+use crate::kernel::{build_folder, fresh, slots, stand_in};
+use crate::paths;
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -45,6 +46,7 @@ pub fn as_kernel(jupyter: Jupyter) -> Result<()> {
         .arg(connection)
         .env("EVCXR_TMPDIR", &slot)
         .env("EVCXR_CONFIG_DIR", slot.join("config"))
+        .env("PATH", paths::prepend("PATH", &[home.join(stand_in::FIRST_ON_PATH)])?)
         // The relay has the socket that a spare kernel gets as its stdin.
         .stdin(Stdio::null())
         // Its only output, a note that there is no evcxr.toml, would confuse readers of Jupyter's log.

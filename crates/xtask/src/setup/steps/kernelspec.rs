@@ -64,6 +64,8 @@ fn installed() -> impl Iterator<Item = PathBuf> {
     let in_kernel = [
         "bin/nchw-kernel",
         "bin/cargo",
+        "bin/rustc",
+        "path/rustup",
         ".cargo/config.toml",
         "plain/init.evcxr",
         "plain/prelude.rs",
@@ -97,8 +99,8 @@ fn install_program(cargo: &Path) -> Result<()> {
         .into_iter::<Value>()
         .find_map(|message| message.ok()?["executable"].as_str().map(PathBuf::from))
         .context("cargo built no nchw-kernel")?;
-    for name in ["nchw-kernel", "cargo"] {
-        files::write_program(&paths::kernel().join("bin").join(name), fs::read(&program)?)?;
+    for name in ["bin/nchw-kernel", "bin/cargo", "bin/rustc", "path/rustup"] {
+        files::write_program(&paths::kernel().join(name), fs::read(&program)?)?;
     }
     Ok(())
 }

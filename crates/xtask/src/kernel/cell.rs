@@ -1,0 +1,195 @@
+//! Compiles a cell without cargo.
+//!
+//! evcxr runs `cargo build` for every cell, and cargo needs a third of the cell's time to find out that only the
+//! cell has changed. So the command line of rustc is recorded once, and later cells run rustc with it, until
+//! something changes that cargo derives it from.
+
+use crate::kernel::fresh;
+use crate::system::files;
+use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+/// evcxr's package, which contains one cell.
+const CRATE: &str = "ctx";
+/// Where evcxr reads the path of the library that it loads. Set only when it compiles a cell.
+const LIBRARY_PATH: &str = "EVCXR_EXECUTION_SO_PATH";
+/// Where [`as_rustc`] writes the command line.
+const RECORD: &str = "NCHW_RECORD";
+/// What begins the names of the variables that the command line depends on.
+const INFLUENTIAL: [&str; 8] = ["CARGO", "RUST", "EVCXR", "NCHW", "LIBTORCH", "LD_", "PATH", "TORCH"];
+
+/// Compiles a cell for evcxr, which runs `cargo` with these arguments. Returns the exit status, or None if this is
+/// not the compilation of a cell.
+pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Option<i32>> {
+    let is_build = args.iter().any(|arg| arg == "build");
+    let (Some(told), Some(build)) = (env::var_os(LIBRARY_PATH), env::var_os("CARGO_BUILD_BUILD_DIR")) else {
+        return Ok(None);
+    };
+    if !is_build {
+        return Ok(None);
+    }
+    let (folder, record) = (env::current_dir()?, Path::new(&build).join("ctx.json"));
+    // cargo compiles an edited crate again.
+    if fresh::is_fresh(home)
+        && let Some(known) = read(&record)
+        && known["key"] == key(args, &folder)
+    {
+        return run(&known, Path::new(&told)).map(Some);
+    }
+    let _ = fs::remove_file(&record);
+    let recorder = home.join("bin/rustc");
+    let status = cargo.env("RUSTC_WORKSPACE_WRAPPER", recorder).env(RECORD, &record).status();
+    let status = status.context("could not start cargo")?;
+    if status.success()
+        && let Some(mut known) = read(&record)
+    {
+        // After cargo has run, which may change the lock file.
+        known["key"] = key(args, &folder).into();
+        files::write(&record, known.to_string())?;
+    }
+    Ok(Some(status.code().unwrap_or(1)))
+}
+
+/// Becomes rustc, for cargo. If it compiles a cell, its command line is recorded.
+pub fn as_rustc(args: &[OsString]) -> Result<()> {
+    let (rustc, args) = args.split_first().context("cargo calls this with the compiler")?;
+    if let Some(record) = env::var_os(RECORD)
+        && let Some(known) = command_line(rustc, args)
+    {
+        files::write(Path::new(&record), known.to_string())?;
+    }
+    bail!("could not start rustc: {}", Command::new(rustc).args(args).exec());
+}
+
+/// What [`run`] needs; None if this does not compile a cell, or if a path is not UTF-8.
+fn command_line(rustc: &OsString, args: &[OsString]) -> Option<Value> {
+    let args: Vec<&str> = args.iter().map(|arg| arg.to_str()).collect::<Option<_>>()?;
+    let after = |name| args.iter().position(|arg| *arg == name).and_then(|at| args.get(at + 1).copied());
+    if after("--crate-name") != Some(CRATE) {
+        return None;
+    }
+    let library = Path::new(after("--out-dir")?).join(format!("{DLL_PREFIX}{CRATE}{DLL_SUFFIX}"));
+    let mut variables = Map::new();
+    for (name, value) in env::vars_os() {
+        let name = name.into_string().ok()?;
+        // The connection to cargo's jobs ends with cargo.
+        let from_cargo = name.starts_with("CARGO") && name != "CARGO_MAKEFLAGS";
+        if from_cargo || ["OUT_DIR", "LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"].contains(&name.as_str())
+        {
+            variables.insert(name, value.to_str()?.into());
+        }
+    }
+    Some(
+        json!({"rustc": rustc.to_str()?, "args": args, "variables": variables, "library": library.to_str()?}),
+    )
+}
+
+fn read(record: &Path) -> Option<Value> {
+    serde_json::from_slice(&fs::read(record).ok()?).ok()
+}
+
+/// A hash of all that cargo derives the command line from, besides the source of the course's crates.
+fn key(args: &[OsString], folder: &Path) -> String {
+    let mut hash = Sha256::new();
+    let mut add = |part: &[u8]| {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    };
+    args.iter().for_each(|arg| add(arg.as_encoded_bytes()));
+    let mut variables: Vec<_> = env::vars_os()
+        .filter(|(name, _)| INFLUENTIAL.iter().any(|start| name.to_string_lossy().starts_with(start)))
+        .collect();
+    variables.sort();
+    for (name, value) in variables {
+        add(name.as_encoded_bytes());
+        add(value.as_encoded_bytes());
+    }
+    // cargo reads the configuration of every folder above.
+    let configurations = folder.ancestors().map(|folder| folder.join(".cargo/config.toml"));
+    let manifests = ["Cargo.toml", "Cargo.lock"].map(|name| folder.join(name));
+    for path in configurations.chain(manifests) {
+        add(&fs::read(path).unwrap_or_default());
+    }
+    format!("{:x}", hash.finalize())
+}
+
+/// Runs rustc as recorded. The errors go to the same place as cargo's, and evcxr reads both.
+fn run(known: &Value, told: &Path) -> Result<i32> {
+    let text = |name: &str| known[name].as_str().with_context(|| format!("the record has no {name}"));
+    let library = PathBuf::from(text("library")?);
+    let args = known["args"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let variables = known["variables"].as_object().into_iter().flatten();
+    let variables = variables.filter_map(|(name, value)| Some((name, value.as_str()?)));
+    // As cargo does: this may be the same file as the library of an earlier cell, which is in use.
+    let _ = fs::remove_file(&library);
+    let status = Command::new(text("rustc")?).args(args).envs(variables).status();
+    let status = status.context("could not start rustc")?;
+    if status.success() {
+        fs::write(told, text("library")?)?;
+    }
+    Ok(status.code().unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<OsString> {
+        text.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn only_the_compilation_of_a_cell_is_recorded() {
+        let rustc = OsString::from("/toolchain/bin/rustc");
+        let cell = words("--crate-name ctx src/lib.rs --out-dir /build/deps -C rpath");
+        let known = command_line(&rustc, &cell).unwrap();
+        assert_eq!(known["rustc"], "/toolchain/bin/rustc");
+        assert_eq!(known["args"].as_array().unwrap().len(), cell.len());
+        assert_eq!(known["library"], format!("/build/deps/{DLL_PREFIX}ctx{DLL_SUFFIX}"));
+        assert!(known["variables"]["CARGO_PKG_NAME"].is_string(), "cargo also runs this test");
+        assert!(known["variables"]["CARGO_MAKEFLAGS"].is_null());
+        for other in ["-vV", "--crate-name rand src/lib.rs --out-dir /build/deps", "--crate-name"] {
+            assert_eq!(command_line(&rustc, &words(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_used_until_something_changes_that_it_depends_on() {
+        let temp = tempfile::tempdir().unwrap();
+        let slot = temp.path().join("slots/0");
+        fs::create_dir_all(slot.join("src")).unwrap();
+        fs::create_dir_all(temp.path().join(".cargo")).unwrap();
+        let build = words("build --message-format=json");
+        let mut before = key(&build, &slot);
+        fs::write(slot.join("src/lib.rs"), "a cell").unwrap();
+        assert_eq!(key(&build, &slot), before, "a cell");
+        for path in [slot.join("Cargo.toml"), slot.join("Cargo.lock"), temp.path().join(".cargo/config.toml")]
+        {
+            fs::write(&path, "changed").unwrap();
+            let after = key(&build, &slot);
+            assert_ne!(after, before, "{}", path.display());
+            before = after;
+        }
+        assert_ne!(key(&words("--offline build --message-format=json"), &slot), before);
+    }
+
+    #[test]
+    fn evcxr_is_told_of_the_library_unless_there_was_an_error() {
+        let temp = tempfile::tempdir().unwrap();
+        let (told, library) = (temp.path().join("told"), temp.path().join("libctx.so"));
+        let known = |script: &str| json!({"rustc": "/bin/sh", "args": ["-c", script], "variables": {"LIBRARY": library}, "library": library});
+        fs::write(&library, "the one before").unwrap();
+        assert_eq!(run(&known("test ! -e $LIBRARY && exit 1"), &told).unwrap(), 1);
+        assert!(!told.exists(), "there was an error");
+        assert_eq!(run(&known("echo new > $LIBRARY"), &told).unwrap(), 0);
+        assert_eq!(fs::read_to_string(&told).unwrap(), library.to_str().unwrap());
+        assert_eq!(fs::read_to_string(&library).unwrap(), "new\n");
+    }
+}

@@ -1,0 +1,72 @@
+//! What evcxr calls instead of `cargo` and `rustup`.
+
+use crate::kernel::variables::variable;
+use crate::kernel::{cell, metadata};
+use anyhow::{Context, Result, bail};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, process};
+
+/// The folder in the kernel's folder that comes first on evcxr's PATH.
+pub const FIRST_ON_PATH: &str = "path";
+
+/// Compiles cells without cargo, and answers rust-analyzer with the packages that matter; for everything else it becomes cargo.
+pub fn as_cargo(args: &[OsString]) -> Result<()> {
+    let home = variable("NCHW_KERNEL")?;
+    let mut cargo = Command::new(variable("NCHW_CARGO")?);
+    cargo.args(args).env("CARGO_HOME", variable("NCHW_CARGO_HOME")?);
+    if let Some(status) = cell::compile(&home, &mut cargo, args)? {
+        process::exit(status);
+    }
+    // evcxr asks, too, and needs all packages. Only in its own calls does it set this variable.
+    let asks_for_metadata = args.first().is_some_and(|arg| arg == "metadata");
+    if asks_for_metadata && env::var_os("EVCXR_CORE_EXTERN").is_none() {
+        return metadata::answer(cargo);
+    }
+    bail!("could not start cargo: {}", cargo.exec());
+}
+
+/// When evcxr asks rustup where cargo is, says that it is here; for everything else it becomes rustup.
+pub fn as_rustup(args: &[OsString]) -> Result<()> {
+    let home = variable("NCHW_KERNEL")?;
+    if let [which, tool] = args
+        && which == "which"
+        && let Some(path) = path_of(tool, &home, &variable("NCHW_CARGO")?)
+    {
+        println!("{}", path.display());
+        return Ok(());
+    }
+    let own = home.join(FIRST_ON_PATH);
+    let path = env::var_os("PATH").unwrap_or_default();
+    let rustup = which::which_in_all("rustup", Some(path), "/")?.find(|found| !found.starts_with(&own));
+    let rustup = rustup.context("rustup is not installed")?;
+    bail!("could not start rustup: {}", Command::new(rustup).args(args).exec());
+}
+
+/// Where evcxr finds a tool; None if it is another one.
+fn path_of(tool: &OsStr, home: &Path, cargo: &Path) -> Option<PathBuf> {
+    match tool.to_str()? {
+        "cargo" => Some(home.join("bin/cargo")),
+        "rustc" => Some(cargo.with_file_name("rustc")).filter(|rustc| rustc.is_file()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evcxr_finds_our_cargo_and_the_toolchain_s_compiler() {
+        let temp = tempfile::tempdir().unwrap();
+        let (home, cargo) = (Path::new("/course/.nchw/kernel"), temp.path().join("cargo"));
+        let find = |tool: &str| path_of(tool.as_ref(), home, &cargo);
+        assert_eq!(find("cargo"), Some(home.join("bin/cargo")));
+        assert_eq!(find("rustc"), None, "is not there");
+        std::fs::write(temp.path().join("rustc"), "").unwrap();
+        assert_eq!(find("rustc"), Some(temp.path().join("rustc")));
+        assert_eq!(find("rustdoc"), None);
+    }
+}
