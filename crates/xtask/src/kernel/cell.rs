@@ -40,8 +40,9 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
     if fresh::is_fresh(home)
         && let Some(known) = read(&record)
         && known["key"] == key(args, &folder)
+        && let Ok(status) = run(&known, Path::new(&told))
     {
-        return run(&known, Path::new(&told)).map(Some);
+        return Ok(Some(status));
     }
     let _ = fs::remove_file(&record);
     let recorder = home.join("bin/rustc");

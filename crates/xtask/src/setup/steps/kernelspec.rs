@@ -108,7 +108,8 @@ fn install_program(cargo: &Path) -> Result<()> {
 /// Writes evcxr's configuration, and cargo's for cells.
 fn configure(machine: &Machine) -> Result<()> {
     let kernel = paths::kernel();
-    let settings = libtorch::cargo_settings(&machine.tools.host) + "\n" + &profile()?;
+    // A cell calls libtorch only through its wrapper. To read libtorch's own list of symbols takes 50 ms, for every cell.
+    let settings = libtorch::cargo_settings(&machine.tools.host, &["tch"]) + "\n" + &profile()?;
     files::write(&kernel.join(".cargo/config.toml"), settings)?;
     for (name, warm) in [("plain", false), ("warm", true)] {
         files::write(&kernel.join(name).join("init.evcxr"), init(warm)?)?;

@@ -101,16 +101,21 @@ fn link(source: &Source, host: &str) -> Result<()> {
     if nvidia.is_dir() {
         symlink(nvidia.canonicalize()?, beside)?;
     }
-    files::write(&paths::cargo_config(), cargo_settings(host))
+    // GNU's linker wants every library that a program needs, also indirectly.
+    files::write(&paths::cargo_config(), cargo_settings(host, &["tch", "torch_cpu", "c10"]))
 }
 
 /// Cargo's settings that replace torch-sys's build script, so that no learner compiles C++ again.
-pub fn cargo_settings(host: &str) -> String {
+///
+/// `libraries` are those that the linker reads.
+pub fn cargo_settings(host: &str, libraries: &[&str]) -> String {
+    let libraries: Vec<String> = libraries.iter().map(|name| format!("\"dylib={name}\"")).collect();
     format!(
         "# Written by `cargo xtask setup`.\n\
          [target.{host}.tch]\n\
-         rustc-link-lib = [\"dylib=tch\", \"dylib=torch_cpu\", \"dylib=c10\"]\n\
+         rustc-link-lib = [{}]\n\
          rustc-link-search = [\"native={}\", \"native={}\"]\n",
+        libraries.join(", "),
         source::wrapper_folder().display(),
         source::folder().join("lib").display()
     )
