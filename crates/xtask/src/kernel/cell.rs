@@ -8,9 +8,9 @@ use crate::kernel::fresh;
 use crate::system::files;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::ffi::OsString;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -96,29 +96,20 @@ fn read(record: &Path) -> Option<Value> {
     serde_json::from_slice(&fs::read(record).ok()?).ok()
 }
 
-/// A hash of all that cargo derives the command line from, besides the source of the course's crates.
-fn key(args: &[OsString], folder: &Path) -> String {
-    let mut hash = Sha256::new();
-    let mut add = |part: &[u8]| {
-        hash.update(part.len().to_le_bytes());
-        hash.update(part);
-    };
-    args.iter().for_each(|arg| add(arg.as_encoded_bytes()));
+/// A hash of all that cargo derives the command line from, besides the source of the course's crates. A cell waits for
+/// it, and SHA-256 takes 10 ms in this program, which is not optimised.
+fn key(args: &[OsString], folder: &Path) -> u64 {
     let mut variables: Vec<_> = env::vars_os()
         .filter(|(name, _)| INFLUENTIAL.iter().any(|start| name.to_string_lossy().starts_with(start)))
         .collect();
     variables.sort();
-    for (name, value) in variables {
-        add(name.as_encoded_bytes());
-        add(value.as_encoded_bytes());
-    }
     // cargo reads the configuration of every folder above.
     let configurations = folder.ancestors().map(|folder| folder.join(".cargo/config.toml"));
     let manifests = ["Cargo.toml", "Cargo.lock"].map(|name| folder.join(name));
-    for path in configurations.chain(manifests) {
-        add(&fs::read(path).unwrap_or_default());
-    }
-    format!("{:x}", hash.finalize())
+    let files: Vec<_> = configurations.chain(manifests).map(|path| fs::read(path).ok()).collect();
+    let mut hasher = DefaultHasher::new();
+    (args, variables, files).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Runs rustc as recorded. The errors go to the same place as cargo's, and evcxr reads both.
