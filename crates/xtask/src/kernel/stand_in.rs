@@ -7,12 +7,13 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, process};
+use std::{env, fs, process};
 
 /// The folder in the kernel's folder that comes first on evcxr's PATH.
 pub const FIRST_ON_PATH: &str = "path";
 
-/// Compiles cells without cargo, and answers rust-analyzer with the packages that matter; for everything else it becomes cargo.
+/// Compiles cells without cargo, and answers rust-analyzer with the packages that matter; for everything else it
+/// becomes cargo.
 pub fn as_cargo(args: &[OsString]) -> Result<()> {
     let home = variable("NCHW_KERNEL")?;
     let mut cargo = Command::new(variable("NCHW_CARGO")?);
@@ -20,12 +21,28 @@ pub fn as_cargo(args: &[OsString]) -> Result<()> {
     if let Some(status) = cell::compile(&home, &mut cargo, args)? {
         process::exit(status);
     }
-    // evcxr asks, too, and needs all packages. Only in its own calls does it set this variable.
-    let asks_for_metadata = args.first().is_some_and(|arg| arg == "metadata");
-    if asks_for_metadata && env::var_os("EVCXR_CORE_EXTERN").is_none() {
-        return metadata::answer(cargo);
+    if args.iter().any(|arg| arg == "metadata") {
+        // Only in its own calls does evcxr set this variable; its rust-analyzer calls cargo without it.
+        return match env::var_os("EVCXR_CORE_EXTERN") {
+            Some(_) => process::exit(keep_lock_file(&mut cargo)?),
+            None => metadata::answer(cargo),
+        };
     }
     bail!("could not start cargo: {}", cargo.exec());
+}
+
+/// Runs cargo and leaves the lock file as it was.
+///
+/// For `:dep`, evcxr asks about a package that has no other dependency, and cargo would remove all others from the lock
+/// file. Then the next cell would take other versions, compile the course's crate again, and not load.
+fn keep_lock_file(cargo: &mut Command) -> Result<i32> {
+    let lock = Path::new("Cargo.lock");
+    let before = fs::read(lock);
+    let status = cargo.status().context("could not start cargo")?;
+    if let Ok(before) = before {
+        fs::write(lock, before)?;
+    }
+    Ok(status.code().unwrap_or(1))
 }
 
 /// When evcxr asks rustup where cargo is, says that it is here; for everything else it becomes rustup.
@@ -65,7 +82,7 @@ mod tests {
         let find = |tool: &str| path_of(tool.as_ref(), home, &cargo);
         assert_eq!(find("cargo"), Some(home.join("bin/cargo")));
         assert_eq!(find("rustc"), None, "is not there");
-        std::fs::write(temp.path().join("rustc"), "").unwrap();
+        fs::write(temp.path().join("rustc"), "").unwrap();
         assert_eq!(find("rustc"), Some(temp.path().join("rustc")));
         assert_eq!(find("rustdoc"), None);
     }
