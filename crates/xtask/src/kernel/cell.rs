@@ -1,7 +1,7 @@
 //! Compiles a cell without cargo.
 //!
 //! evcxr runs `cargo build` for every cell, and cargo needs a third of the cell's time to find out that only the
-//! cell has changed. So the command line of rustc is recorded once, and later cells run rustc with it, until
+//! cell has changed. So the command line of rustc is recorded once, and later cells and kernels run rustc with it, until
 //! something changes that cargo derives it from.
 
 use crate::kernel::fresh;
@@ -51,7 +51,6 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
     if status.success()
         && let Some(mut known) = read(&record)
     {
-        // After cargo has run, which may change the lock file.
         known["key"] = key(args, &folder).into();
         files::write(&record, known.to_string())?;
     }
@@ -103,10 +102,11 @@ fn key(args: &[OsString], folder: &Path) -> u64 {
         .filter(|(name, _)| INFLUENTIAL.iter().any(|start| name.to_string_lossy().starts_with(start)))
         .collect();
     variables.sort();
-    // cargo reads the configuration of every folder above.
+    // cargo reads the configuration of every folder above. Not the lock file: every kernel starts with the same one,
+    // and cargo removes from it what no cell needs. Other versions only come with another list of packages.
     let configurations = folder.ancestors().map(|folder| folder.join(".cargo/config.toml"));
-    let manifests = ["Cargo.toml", "Cargo.lock"].map(|name| folder.join(name));
-    let files: Vec<_> = configurations.chain(manifests).map(|path| fs::read(path).ok()).collect();
+    let files: Vec<_> =
+        configurations.chain([folder.join("Cargo.toml")]).map(|path| fs::read(path).ok()).collect();
     let mut hasher = DefaultHasher::new();
     (args, variables, files).hash(&mut hasher);
     hasher.finish()
