@@ -80,7 +80,8 @@ impl<'a> DrawingBackend for Page<'a> {
         for letter in text.chars() {
             let glyph = font.glyph_id(letter);
             pen += before.map_or(0.0, |before| font.kern(before, glyph));
-            let placed = glyph.with_scale_and_position(font.scale(), point(pen, 0.0));
+            // At a whole pixel: equal letters have equal pixels, and a figure's file is a tenth smaller.
+            let placed = glyph.with_scale_and_position(font.scale(), point(pen.round(), 0.0));
             if let Some(outline) = font.outline_glyph(placed) {
                 let corner = outline.px_bounds().min;
                 // As in plotters, where `layout_box` and its callers expect the letters.
