@@ -94,6 +94,12 @@ class CellTest(unittest.TestCase):
             self.assertEqual(self.cell(code), Shown(stdout, stderr))
             self.assertEqual(self.cell("kept"), Shown(value="7"))
 
+    def test_a_wrong_argument_for_the_learner_s_own_function_is_explained(self):
+        self.cell("fn half(x: f32) -> f32 { x / 2.0 }")
+        for code, expected in [("half(3)", "mismatched types"), ("half()", "argument")]:
+            output = self.cell(code)
+            self.assertIn(expected, "".join(output.errors), code)
+
     def test_a_thread_that_prints_dots_does_not_hide_an_error(self):
         dots = 'std::thread::spawn(|| for _ in 0..300 { print!("."); std::thread::sleep(std::time::Duration::from_millis(10)); })'
         self.cell(f"let kept = 8; let dots = {dots};")
@@ -205,6 +211,11 @@ class CompilationTest(unittest.TestCase):
                     self.assertEqual(programs(code, value), once, code)
                 self.assertIn("mismatched types", kernel.run('let wrong: i64 = "text";').text)
                 self.assertEqual(programs("sizes.len()", "2"), once, "after an error")
+                # evcxr checks these, because it cannot find the type of a variable.
+                for code, expected in [("let x = 10\nx", "expected `;`"), ("let twice = |x: f64| x * 2.0;", "cannot be persisted")]:
+                    toolchain.calls()
+                    self.assertIn(expected, kernel.run(code).text)
+                    self.assertNotIn("cargo", [name for name, _, _ in toolchain.calls()], code)
                 self.assertIn("cargo", programs(f':dep small = {{ path = "{library}" }}\nsmall::five()', "5"))
                 self.assertEqual(programs("small::five() + 1i64", "6"), once)
 

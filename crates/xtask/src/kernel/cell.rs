@@ -9,11 +9,12 @@ use crate::system::files;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::{env, fs};
 
 /// evcxr's package, which contains one cell.
@@ -25,33 +26,37 @@ const RECORD: &str = "NCHW_RECORD";
 /// What begins the names of the variables that the command line depends on.
 const INFLUENTIAL: [&str; 8] = ["CARGO", "RUST", "EVCXR", "NCHW", "LIBTORCH", "LD_", "PATH", "TORCH"];
 
-/// Compiles a cell for evcxr, which runs `cargo` with these arguments. Returns the exit status, or None if this is
-/// not the compilation of a cell.
+/// Compiles a cell for evcxr, which runs `cargo build` or `cargo check` with these arguments. Returns the exit status,
+/// or None if this is not the compilation of a cell.
+///
+/// evcxr checks a cell if it cannot find the type of a variable, for example after a forgotten semicolon. For cargo
+/// that is another kind of compilation, and it would take a minute to check all packages first.
 pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Option<i32>> {
-    let is_build = args.iter().any(|arg| arg == "build");
-    let (Some(told), Some(build)) = (env::var_os(LIBRARY_PATH), env::var_os("CARGO_BUILD_BUILD_DIR")) else {
+    let told = env::var_os(LIBRARY_PATH).map(PathBuf::from);
+    let is_check = told.is_none() && args.iter().any(|arg| arg == "check");
+    let is_build = told.is_some() && args.iter().any(|arg| arg == "build");
+    let Some(build) = env::var_os("CARGO_BUILD_BUILD_DIR").filter(|_| is_build || is_check) else {
         return Ok(None);
     };
-    if !is_build {
-        return Ok(None);
-    }
+    let args: Vec<_> =
+        args.iter().map(|arg| if arg == "check" { "build".as_ref() } else { &**arg }).collect();
     let (folder, record) = (env::current_dir()?, Path::new(&build).join("ctx.json"));
     // cargo compiles an edited crate again.
     if fresh::is_fresh(home)
         && let Some(known) = read(&record)
-        && known["key"] == key(args, &folder)
-        && let Ok(status) = run(&known, Path::new(&told))
+        && known["key"] == key(&args, &folder)
+        && let Ok(status) = run(&known, told.as_deref())
     {
         return Ok(Some(status));
     }
     let _ = fs::remove_file(&record);
     let recorder = home.join("bin/rustc");
-    let status = cargo.env("RUSTC_WORKSPACE_WRAPPER", recorder).env(RECORD, &record).status();
-    let status = status.context("could not start cargo")?;
+    cargo.args(&args).env("RUSTC_WORKSPACE_WRAPPER", recorder).env(RECORD, &record);
+    let status = cargo.status().context("could not start cargo")?;
     if status.success()
         && let Some(mut known) = read(&record)
     {
-        known["key"] = key(args, &folder).into();
+        known["key"] = key(&args, &folder).into();
         files::write(&record, known.to_string())?;
     }
     Ok(Some(status.code().unwrap_or(1)))
@@ -97,8 +102,9 @@ fn read(record: &Path) -> Option<Value> {
 
 /// A hash of all that cargo derives the command line from, besides the source of the course's crates. A cell waits for
 /// it, and SHA-256 takes 10 ms in this program, which is not optimised.
-fn key(args: &[OsString], folder: &Path) -> u64 {
+fn key(args: &[&OsStr], folder: &Path) -> u64 {
     let mut variables: Vec<_> = env::vars_os()
+        .filter(|(name, _)| name != LIBRARY_PATH)
         .filter(|(name, _)| INFLUENTIAL.iter().any(|start| name.to_string_lossy().starts_with(start)))
         .collect();
     variables.sort();
@@ -112,21 +118,45 @@ fn key(args: &[OsString], folder: &Path) -> u64 {
     hasher.finish()
 }
 
-/// Runs rustc as recorded. The errors go to the same place as cargo's, and evcxr reads both.
-fn run(known: &Value, told: &Path) -> Result<i32> {
+/// Runs rustc as recorded, and writes the path of the library into the file `told`; without it, only checks the cell.
+/// The errors go to the same place as cargo's, and evcxr reads both.
+fn run(known: &Value, told: Option<&Path>) -> Result<i32> {
     let text = |name: &str| known[name].as_str().with_context(|| format!("the record has no {name}"));
     let library = PathBuf::from(text("library")?);
     let args = known["args"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let variables = known["variables"].as_object().into_iter().flatten();
     let variables = variables.filter_map(|(name, value)| Some((name, value.as_str()?)));
-    // As cargo does: this may be the same file as the library of an earlier cell, which is in use.
-    let _ = fs::remove_file(&library);
-    let status = Command::new(text("rustc")?).args(args).envs(variables).status();
-    let status = status.context("could not start rustc")?;
-    if status.success() {
+    if told.is_some() {
+        // As cargo does: this may be the same file as the library of an earlier cell, which is in use.
+        let _ = fs::remove_file(&library);
+    }
+    let args = args.map(|arg| match arg.split_once('=') {
+        Some(("--emit", _)) if told.is_none() => "--emit=metadata".into(),
+        // What the compiler keeps for the next cell does not fit a check.
+        Some(("incremental", folder)) if told.is_none() => format!("incremental={folder}-check"),
+        _ => arg.to_owned(),
+    });
+    let mut rustc = Command::new(text("rustc")?);
+    let mut rustc = rustc.args(args).envs(variables).stderr(Stdio::piped()).spawn()?;
+    for line in BufReader::new(rustc.stderr.take().context("the compiler has no stderr")?).lines() {
+        eprintln!("{}", without_notes(line?));
+    }
+    let status = rustc.wait()?;
+    if let Some(told) = told.filter(|_| status.success()) {
         fs::write(told, text("library")?)?;
     }
     Ok(status.code().unwrap_or(1))
+}
+
+/// An error without its notes about other places, such as "function defined here". If an error is in the last
+/// expression and a note in the learner's own function, evcxr shows only the note.
+fn without_notes(line: String) -> String {
+    let Ok(mut error) = serde_json::from_str::<Value>(&line) else { return line };
+    let Some(children) = error["children"].as_array_mut() else { return line };
+    let elsewhere =
+        |child: &Value| child["level"] == "note" && child["spans"].as_array().is_some_and(|s| !s.is_empty());
+    children.retain(|child| !elsewhere(child));
+    error.to_string()
 }
 
 #[cfg(test)]
@@ -159,6 +189,9 @@ mod tests {
         fs::create_dir_all(slot.join("src")).unwrap();
         fs::create_dir_all(temp.path().join(".cargo")).unwrap();
         let build = words("build --message-format=json");
+        let key = |args: &[OsString], folder: &Path| {
+            key(&args.iter().map(|arg| &**arg).collect::<Vec<_>>(), folder)
+        };
         let mut before = key(&build, &slot);
         fs::write(slot.join("src/lib.rs"), "a cell").unwrap();
         assert_eq!(key(&build, &slot), before, "a cell");
@@ -177,10 +210,24 @@ mod tests {
         let (told, library) = (temp.path().join("told"), temp.path().join("libctx.so"));
         let known = |script: &str| json!({"rustc": "/bin/sh", "args": ["-c", script], "variables": {"LIBRARY": library}, "library": library});
         fs::write(&library, "the one before").unwrap();
-        assert_eq!(run(&known("test ! -e $LIBRARY && exit 1"), &told).unwrap(), 1);
+        assert_eq!(run(&known("test ! -e $LIBRARY && exit 1"), Some(&told)).unwrap(), 1);
         assert!(!told.exists(), "there was an error");
-        assert_eq!(run(&known("echo new > $LIBRARY"), &told).unwrap(), 0);
+        assert_eq!(run(&known("echo new > $LIBRARY"), Some(&told)).unwrap(), 0);
         assert_eq!(fs::read_to_string(&told).unwrap(), library.to_str().unwrap());
         assert_eq!(fs::read_to_string(&library).unwrap(), "new\n");
+    }
+
+    #[test]
+    fn notes_about_other_places_are_left_out() {
+        let note = r#"{"level":"note","message":"function defined here","spans":[{"line_start":1}]}"#;
+        let help = r#"{"level":"help","message":"remove the extra argument","spans":[{"line_start":2}]}"#;
+        let why = r#"{"level":"note","message":"expected `f32`, found `i32`","spans":[]}"#;
+        let error = format!(r#"{{"children":[{note},{help},{why}],"message":"mismatched types"}}"#);
+        let kept: Value = serde_json::from_str(&without_notes(error)).unwrap();
+        assert_eq!(kept["message"], "mismatched types");
+        assert_eq!(kept["children"].to_string(), format!("[{help},{why}]"));
+        for other in ["error: not JSON", r#"{"artifact":"libctx.so","emit":"link"}"#] {
+            assert_eq!(without_notes(other.into()), other);
+        }
     }
 }

@@ -17,10 +17,11 @@ pub const FIRST_ON_PATH: &str = "path";
 pub fn as_cargo(args: &[OsString]) -> Result<()> {
     let home = variable("NCHW_KERNEL")?;
     let mut cargo = Command::new(variable("NCHW_CARGO")?);
-    cargo.args(args).env("CARGO_HOME", variable("NCHW_CARGO_HOME")?);
+    cargo.env("CARGO_HOME", variable("NCHW_CARGO_HOME")?);
     if let Some(status) = cell::compile(&home, &mut cargo, args)? {
         process::exit(status);
     }
+    cargo.args(args);
     if args.iter().any(|arg| arg == "metadata") {
         // Only in its own calls does evcxr set this variable; its rust-analyzer calls cargo without it.
         return match env::var_os("EVCXR_CORE_EXTERN") {
