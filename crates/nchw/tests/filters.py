@@ -1,10 +1,15 @@
 """Writes filters.txt: the results of PyTorch's conv2d for every named filter of the course.
 
-    python filters.py > filters.txt        (PyTorch 2.11.0)
+    python filters.py > filters.txt                    (PyTorch 2.11.0)
+    python filters.py "vertical line" >> filters.txt   (only the lines of a new filter)
+
+The last digits of a few numbers depend on the machine.
 
 C, H and W of the images all differ, so that a mix-up of axes is found; pixel (c, h, w) is the byte
 (31 c + 7 h * h + 13 w + 5 h w) mod 256.
 """
+
+import sys
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +31,8 @@ def image(c, h, w):
     return ((31 * c + 7 * h * h + 13 * w + 5 * h * w) % 256).float()[None] / 255
 
 
-for name, kernel in FILTERS.items():
+for name in sys.argv[1:] or FILTERS:
+    kernel = FILTERS[name]
     for c, h, w, bias in [(1, 6, 9, 0.0), (3, 8, 5, 0.25)]:
         weight = torch.tensor(kernel, dtype=torch.float32).repeat(c, 1, 1, 1)
         out = F.conv2d(image(c, h, w), weight, torch.full((c,), bias), groups=c)

@@ -156,7 +156,7 @@ class Toolchain:
         """What compiled a cell since the last call: (name, start, end) of each program, in the order in which they ended."""
         lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
         self.log.unlink(missing_ok=True)
-        marks = {"cargo": "build", "rustc": "--crate-name ctx", "cc": "libctx"}
+        marks = {"cargo": "--message-format=json", "rustc": "--crate-name ctx", "cc": "libctx"}
         calls = []
         for line in lines:
             name, start, end, arguments = line.split(" ", 3)

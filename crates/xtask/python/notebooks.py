@@ -272,6 +272,9 @@ def judge(cell):
     # evcxr reports success after a panic and after an error through `?`; only stderr shows them.
     if stderr and "stderr" not in tags:
         return f"wrote to stderr (a panic, an error through `?`, or a tag `stderr` is missing):\n{stderr}"
+    # The crate displays this message instead of a quiz: an error would stop a class.
+    if missing := next((text for o in cell.outputs if "there is no quiz `" in (text := text_of(o))), None):
+        return f"names a question that does not exist:\n{missing}"
     shown = [o for o in cell.outputs if "image/png" in o.get("data", {}) or alts(o)]
     if "figure" in tags and not shown:
         return "must show a figure (tag `figure`), but shows none"

@@ -325,6 +325,8 @@ class RunTest(unittest.TestCase):
         for cell, messages in [
             ('"x".parse::<i32>()?;', ["cell 2", "invalid digit found in string"]),
             ('let a: i32 = "one";', ['cell 2 (`let a: i32 = "one";`) failed', "mismatched types"]),
+            ('quiz("pad9")', ["cell 2", "there is no quiz `pad9`"]),
+            ('quiz_form(&["pad1", "pad9"])', ["cell 2", "there is no quiz `pad9`"]),
             ("loop {}", ["cell 2 (`loop {}`) still ran after 8 s"]),
             ("std::process::abort()", ["cell 2 (`std::process::abort()`) failed"]),
             (kill, ["killed the kernel"]),
