@@ -216,8 +216,10 @@ class CompilationTest(unittest.TestCase):
                     toolchain.calls()
                     self.assertIn(expected, kernel.run(code).text)
                     self.assertNotIn("cargo", [name for name, _, _ in toolchain.calls()], code)
+                kernel.run("#[derive(Debug)] struct Dog { age: u32 }\nlet dog = Dog { age: 3 };")
                 self.assertIn("cargo", programs(f':dep small = {{ path = "{library}" }}\nsmall::five()', "5"))
                 self.assertEqual(programs("small::five() + 1i64", "6"), once)
+                self.assertEqual(kernel.run("dog").text, "Dog { age: 3 }", "the same type as before")
 
 
 class KernelTest(unittest.TestCase):

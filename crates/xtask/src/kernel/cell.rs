@@ -65,12 +65,26 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
 /// Becomes rustc, for cargo. If it compiles a cell, its command line is recorded.
 pub fn as_rustc(args: &[OsString]) -> Result<()> {
     let (rustc, args) = args.split_first().context("cargo calls this with the compiler")?;
+    let mut args = args.to_vec();
     if let Some(record) = env::var_os(RECORD)
-        && let Some(known) = command_line(rustc, args)
+        && args.windows(2).any(|pair| pair[0] == "--crate-name" && pair[1] == CRATE)
     {
-        files::write(Path::new(&record), known.to_string())?;
+        same_types(&mut args);
+        if let Some(known) = command_line(rustc, &args) {
+            files::write(Path::new(&record), known.to_string())?;
+        }
     }
     bail!("could not start rustc: {}", Command::new(rustc).args(args).exec());
+}
+
+/// Gives all cells the same identity for the compiler. Cargo's depends on the list of packages: after a `:dep`, a
+/// learner's own struct would be another type, and evcxr would drop every variable that contains one.
+fn same_types(args: &mut [OsString]) {
+    for arg in args {
+        if arg.to_str().is_some_and(|arg| arg.starts_with("metadata=")) {
+            *arg = format!("metadata={CRATE}").into();
+        }
+    }
 }
 
 /// What [`run`] needs; None if this does not compile a cell, or if a path is not UTF-8.
@@ -215,6 +229,13 @@ mod tests {
         assert_eq!(run(&known("echo new > $LIBRARY"), Some(&told)).unwrap(), 0);
         assert_eq!(fs::read_to_string(&told).unwrap(), library.to_str().unwrap());
         assert_eq!(fs::read_to_string(&library).unwrap(), "new\n");
+    }
+
+    #[test]
+    fn all_cells_are_the_same_crate() {
+        let mut args = words("--crate-name ctx -C metadata=5aac9f31 -C rpath");
+        same_types(&mut args);
+        assert_eq!(args, words("--crate-name ctx -C metadata=ctx -C rpath"));
     }
 
     #[test]
