@@ -145,9 +145,9 @@ class Toolchain:
         programs = {"cargo": cargo, "rustc": cargo.with_name("rustc"), "cc": Path(shutil.which("cc"))}
         for name in self.NAMES:
             script = Path(folder) / name
-            script.write_text(
-                f"#!/bin/sh\nstart=$(date +%s.%N)\n'{programs[name]}' \"$@\"\nstatus=$?\n"
-                f"echo \"{name} $start $(date +%s.%N) $*\" >> '{self.log}'\nexit $status\n", encoding="utf-8")
+            code = (f"#!/bin/sh\nstart=$(date +%s.%N)\n'{programs[name]}' \"$@\"\nstatus=$?\n"
+                    f"echo \"{name} $start $(date +%s.%N) $*\" >> '{self.log}'\nexit $status\n")
+            script.write_text(code, encoding="utf-8")
             script.chmod(0o755)
         environment["NCHW_CARGO"] = str(Path(folder) / "cargo")
         environment["PATH"] = os.pathsep.join([str(folder), os.environ["PATH"]])
