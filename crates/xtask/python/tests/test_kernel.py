@@ -217,8 +217,13 @@ class CompilationTest(unittest.TestCase):
                     self.assertIn(expected, kernel.run(code).text)
                     self.assertNotIn("cargo", [name for name, _, _ in toolchain.calls()], code)
                 kernel.run("#[derive(Debug)] struct Dog { age: u32 }\nlet dog = Dog { age: 3 };")
+                self.assertIn("cargo", programs(':dep anyhow = "1"\nanyhow::Ok(5i64)?', "5"))
+                self.assertEqual(programs("anyhow::Ok(6i64)?", "6"), once)
+                # The learner may edit a crate of their own.
                 self.assertIn("cargo", programs(f':dep small = {{ path = "{library}" }}\nsmall::five()', "5"))
-                self.assertEqual(programs("small::five() + 1i64", "6"), once)
+                time.sleep(1)
+                (library / "src/lib.rs").write_text("pub fn five() -> i64 { 6 - 1 + 10 }", encoding="utf-8")
+                self.assertIn("cargo", programs("small::five() + 1i64", "16"))
                 self.assertEqual(kernel.run("dog").text, "Dog { age: 3 }", "the same type as before")
 
 

@@ -43,6 +43,7 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
     let (folder, record) = (env::current_dir()?, Path::new(&build).join("ctx.json"));
     // cargo compiles an edited crate again.
     if fresh::is_fresh(home)
+        && !has_other_crates(&fs::read_to_string("Cargo.toml").unwrap_or_default())
         && let Some(known) = read(&record)
         && known["key"] == key(&args, &folder)
         && let Ok(status) = run(&known, told.as_deref())
@@ -60,6 +61,13 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
         files::write(&record, known.to_string())?;
     }
     Ok(Some(status.code().unwrap_or(1)))
+}
+
+/// Whether a cell's package depends on a crate in a folder that is not the course's: the learner may edit it.
+fn has_other_crates(manifest: &str) -> bool {
+    let dependencies = manifest.split_once("[dependencies]").map_or("", |(_, lines)| lines);
+    let in_folder = |line: &str| line.replace(' ', "").contains("path=");
+    dependencies.lines().any(|line| in_folder(line) && !line.starts_with("nchw ="))
 }
 
 /// Becomes rustc, for cargo. If it compiles a cell, its command line is recorded.
@@ -229,6 +237,19 @@ mod tests {
         assert_eq!(run(&known("echo new > $LIBRARY"), Some(&told)).unwrap(), 0);
         assert_eq!(fs::read_to_string(&told).unwrap(), library.to_str().unwrap());
         assert_eq!(fs::read_to_string(&library).unwrap(), "new\n");
+    }
+
+    #[test]
+    fn a_learner_s_own_crate_may_change_at_any_time() {
+        let manifest = |line: &str| {
+            format!(
+                "[lib]\npath = \"src/lib.rs\"\n\n[dependencies]\nnchw = {{ path = \"/course/crates/nchw\" }}\n{line}\n"
+            )
+        };
+        assert!(!has_other_crates(&manifest("")));
+        assert!(!has_other_crates(&manifest("pathfinding = \"4\"")));
+        assert!(has_other_crates(&manifest("mine = { path = \"/home/me/mine\" }")));
+        assert!(has_other_crates(&manifest("mine = {path=\"/home/me/mine\"}")));
     }
 
     #[test]
