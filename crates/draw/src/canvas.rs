@@ -40,23 +40,23 @@ pub struct Text {
 
 impl Text {
     /// Regular text in ink, centred at x.
-    pub fn new(size: f64) -> Text {
+    pub const fn new(size: f64) -> Text {
         Text { size, bold: false, colour: INK, align: HPos::Center }
     }
     /// The same in bold.
-    pub fn bold(self) -> Text {
+    pub const fn bold(self) -> Text {
         Text { bold: true, ..self }
     }
     /// The same in another colour.
-    pub fn colour(self, colour: [u8; 3]) -> Text {
+    pub const fn colour(self, colour: [u8; 3]) -> Text {
         Text { colour, ..self }
     }
     /// The same, left-aligned: it begins at x.
-    pub fn left(self) -> Text {
+    pub const fn left(self) -> Text {
         Text { align: HPos::Left, ..self }
     }
     /// The same, right-aligned: it ends at x.
-    pub fn right(self) -> Text {
+    pub const fn right(self) -> Text {
         Text { align: HPos::Right, ..self }
     }
     fn style(self) -> TextStyle<'static> {
@@ -117,7 +117,8 @@ impl Canvas {
 
     /// Text whose vertical middle is at `y`.
     pub fn text(&mut self, x: f64, y: f64, text: &str, set: Text) {
-        self.draw(|mut b| b.draw_text(text, &set.style(), (scaled(x), scaled(y))));
+        let text = page::drawable(text);
+        self.draw(|mut b| b.draw_text(&text, &set.style(), (scaled(x), scaled(y))));
     }
 
     /// A filled box.
@@ -206,7 +207,10 @@ pub fn between((low, high): (f32, f32), part: f64) -> f32 {
 /// The width of a text on the page.
 pub fn text_width(text: &str, set: Text) -> f64 {
     register_fonts();
-    set.style().font.box_size(text).map_or(0.0, |(w, _)| f64::from(w) / f64::from(PIXEL_RATIO))
+    set.style()
+        .font
+        .box_size(&page::drawable(text))
+        .map_or(0.0, |(w, _)| f64::from(w) / f64::from(PIXEL_RATIO))
 }
 
 /// Breaks a text at spaces into lines of at most `width`.

@@ -3,13 +3,14 @@
 //! plotters forgets the empty space that a font leaves at the left of each letter, and moves each letter to a whole
 //! pixel: "china.jpg" becomes "china. jpg". Here ab_glyph, which plotters uses, too, places the letters.
 
-use ab_glyph::{Font, FontRef, InvalidFont, ScaleFont, point};
+use ab_glyph::{Font, FontRef, GlyphId, InvalidFont, ScaleFont, point};
+use deunicode::deunicode_with_tofu;
 use plotters::backend::{BitMapBackend, DrawingBackend};
 use plotters_backend::{
     BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingErrorKind, FontStyle,
     text_anchor::{HPos, VPos},
 };
-use std::{result, sync::LazyLock};
+use std::{borrow::Cow, result, sync::LazyLock};
 
 /// The font of all figures. It is embedded, so that they look the same on every machine.
 pub const REGULAR: &[u8] = include_bytes!("../assets/DejaVuSans.ttf");
@@ -18,6 +19,27 @@ pub const BOLD: &[u8] = include_bytes!("../assets/DejaVuSans-Bold.ttf");
 
 static FONTS: LazyLock<result::Result<[FontRef; 2], InvalidFont>> =
     LazyLock::new(|| Ok([FontRef::try_from_slice(REGULAR)?, FontRef::try_from_slice(BOLD)?]));
+
+/// The text with Latin letters in place of those that the font does not have: the class "고양이" becomes "goyangi".
+///
+/// A font for each script of the world would be larger than the course, and a font of the machine would make
+/// figures differ from one machine to the next. The alternative text and tables keep the original letters.
+pub fn drawable(text: &str) -> Cow<'_, str> {
+    let Ok([regular, _]) = FONTS.as_ref() else { return text.into() };
+    let missing = |letter: char| regular.glyph_id(letter) == GlyphId(0);
+    if !text.contains(missing) {
+        return text.into();
+    }
+    let letters: Vec<char> = text.chars().collect();
+    let mut latin = String::new();
+    for run in letters.chunk_by(|a, b| missing(*a) == missing(*b)) {
+        let run: String = run.iter().collect();
+        // Together, because the spaces between syllables depend on their neighbours.
+        let run = if run.contains(missing) { deunicode_with_tofu(&run, "?") } else { run };
+        latin.push_str(&run);
+    }
+    latin.into()
+}
 
 /// A bitmap whose text has the distances of its font.
 pub struct Page<'a>(pub BitMapBackend<'a>);
@@ -118,6 +140,22 @@ mod tests {
         page.draw_text(text, &style, (10, 5)).unwrap();
         drop(page);
         (0..width).map(|x| (0..height).any(|y| rgb[(y * width + x) * 3] < 128)).collect()
+    }
+
+    #[test]
+    fn other_scripts_are_drawn_in_latin_letters() {
+        for (text, latin) in [
+            ("고양이 (12)", "goyangi (12)"),
+            // As macOS stores file names: a letter for each sound.
+            ("\u{1100}\u{1169}\u{110b}\u{1163}\u{11bc}", "goyang"),
+            ("猫 and 犬", "Mao and Quan"),
+            ("кошка, γάτα, naïve, 3 × 3 ≥ 1 μ", "кошка, γάτα, naïve, 3 × 3 ≥ 1 μ"),
+            ("\u{10FFFF}", "?"),
+        ] {
+            assert_eq!(drawable(text), latin);
+        }
+        // Each of them leaves ink, and different words differ.
+        assert_ne!(inked(&drawable("고양이")), inked(&drawable("강아지")));
     }
 
     #[test]

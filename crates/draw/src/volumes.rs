@@ -46,8 +46,11 @@ const ARROW: f64 = 92.0;
 /// The edges of sheets that lie behind others: pale, because there are many of them.
 const EDGE: [u8; 3] = [205, 205, 205];
 const ENLARGED: f64 = 128.0;
-const SCORES: f64 = 210.0;
-const TOP: f64 = 96.0;
+const SCORES: f64 = 176.0;
+const TOP: f64 = 100.0;
+/// The drawing is wide, so a notebook shows it at about 70 % of its size: the letters are larger than elsewhere.
+const LABEL: Text = Text::new(20.0);
+const SMALL: Text = Text::new(18.0);
 
 impl Volume {
     fn depth(&self) -> f64 {
@@ -57,8 +60,7 @@ impl Volume {
     /// The width that it needs, with its texts.
     fn width(&self) -> f64 {
         let enlarged = if self.enlarged.is_empty() { 0.0 } else { ENLARGED };
-        let texts =
-            text_width(&self.shape, Text::new(18.0).bold()).max(text_width(&self.name, Text::new(18.0)));
+        let texts = text_width(&self.shape, LABEL.bold()).max(text_width(&self.name, LABEL));
         (self.side + self.depth()).max(enlarged).max(texts)
     }
 
@@ -85,44 +87,38 @@ impl Network {
     /// # Errors
     /// When the page is too large.
     pub fn figure(&self, alt: impl Into<String>, text: impl Into<String>) -> Result<Figure> {
-        let label = Text::new(18.0);
-        let names = self.scores.iter().map(|(name, _)| text_width(name, label.bold())).fold(0.0, f64::max);
+        let names = self.scores.iter().map(|(name, _)| text_width(name, LABEL.bold())).fold(0.0, f64::max);
         let volumes: f64 = self.volumes.iter().map(|volume| volume.width() + ARROW).sum();
         let rows = Column::height(self.scores.len());
         let high = self.volumes.iter().map(Volume::height).fold(0.0, f64::max);
         let below =
             if self.volumes.iter().all(|volume| volume.enlarged.is_empty()) { 0.0 } else { ENLARGED + 46.0 };
         let body = (high + 44.0 + below).max(rows);
-        let heading = Text::new(21.0).bold();
+        let heading = Text::new(24.0).bold();
         let width = (volumes + names + SCORES + 60.0).max(text_width(&self.title, heading) + 36.0);
-        let mut canvas = Canvas::new(width, TOP + body + 28.0 * self.lines.len() as f64 + 24.0)?;
+        let mut canvas = Canvas::new(width, TOP + body + 30.0 * self.lines.len() as f64 + 24.0)?;
         canvas.text(width / 2.0, 24.0, &self.title, heading);
         let (mut x, middle) = (18.0, TOP + high / 2.0);
         for (i, volume) in self.volumes.iter().enumerate() {
             let (w, centre) = (volume.width(), x + volume.width() / 2.0);
-            canvas.text(centre, TOP - 26.0, &volume.name, label);
+            canvas.text(centre, TOP - 26.0, &volume.name, LABEL);
             volume.draw(&mut canvas, x, middle);
-            canvas.text(centre, TOP + high + 24.0, &volume.shape, label.bold());
+            canvas.text(centre, TOP + high + 24.0, &volume.shape, LABEL.bold());
             if let (false, Some(front)) = (volume.enlarged.is_empty(), volume.sheets.first()) {
                 let (left, top) = (centre - ENLARGED / 2.0, TOP + high + 48.0);
                 canvas.picture(left, top, ENLARGED, ENLARGED, front);
                 canvas.frame(left, top, ENLARGED, ENLARGED, INK, 0.5);
-                canvas.text(
-                    centre,
-                    top + ENLARGED + 16.0,
-                    &volume.enlarged,
-                    Text::new(15.0).colour(PALE_INK),
-                );
+                canvas.text(centre, top + ENLARGED + 16.0, &volume.enlarged, SMALL.colour(PALE_INK));
             }
             for (line, words) in self.steps.get(i).into_iter().flatten().rev().enumerate() {
-                canvas.text(x + w + ARROW / 2.0, middle - 22.0 - 20.0 * line as f64, words, Text::new(15.0));
+                canvas.text(x + w + ARROW / 2.0, middle - 24.0 - 23.0 * line as f64, words, SMALL);
             }
             canvas.text(x + w + ARROW / 2.0, middle, "\u{2192}", Text::new(30.0));
             x += w + ARROW;
         }
         self.draw_scores(&mut canvas, x + names, TOP + (body - rows).max(0.0) / 2.0);
         for (i, line) in self.lines.iter().enumerate() {
-            canvas.text(width / 2.0, TOP + body + 22.0 + 28.0 * i as f64, line, label);
+            canvas.text(width / 2.0, TOP + body + 24.0 + 30.0 * i as f64, line, LABEL);
         }
         Figure::still(&canvas.finish()?, alt, text)
     }
@@ -141,7 +137,7 @@ impl Network {
         let rows = Column::height(self.scores.len());
         column.draw(canvas, left + 16.0, top, rows);
         for (i, (name, _)) in self.scores.iter().enumerate() {
-            let set = if self.bold == Some(i) { Text::new(17.0).bold() } else { Text::new(17.0) };
+            let set = if self.bold == Some(i) { SMALL.bold() } else { SMALL };
             let at = top + (i as f64 + 0.5) * Column::height(1);
             canvas.text(left + 4.0, at, name, set.right());
         }

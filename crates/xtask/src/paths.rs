@@ -33,6 +33,11 @@ pub fn cargo_config() -> PathBuf {
     dot_nchw().join("libtorch.toml")
 }
 
+/// Where cargo compiles the program and the checks.
+pub fn target() -> PathBuf {
+    dot_nchw().join("target")
+}
+
 /// The published notebooks, with outputs.
 pub fn notebooks() -> PathBuf {
     root().join("notebooks")

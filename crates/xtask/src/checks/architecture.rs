@@ -1,8 +1,9 @@
 //! Checks the source against those invariants in ARCHITECTURE.md that the compiler does not enforce.
 
-use crate::{paths, system::files};
+use crate::paths;
+use crate::system::{files, run};
 use anyhow::{Result, bail};
-use std::fs;
+use std::{collections::BTreeSet, fs, process::Command};
 
 /// Fails if a file breaks an invariant.
 pub fn check() -> Result<()> {
@@ -34,6 +35,32 @@ pub fn check() -> Result<()> {
         bail!("{}", wrong.join("; "));
     }
     Ok(())
+}
+
+/// Fails if a package that notebooks link has other features for the program or for tests: set-up would compile it,
+/// and everything that depends on it, twice.
+pub fn packages_are_compiled_once() -> Result<()> {
+    let linked = packages("--package nchw --edges normal,build")?;
+    for others in ["--package nchw-program --edges normal,build", "--workspace --edges normal,build,dev"] {
+        let others = packages(others)?;
+        let twice: Vec<_> = linked.difference(&others).map(String::as_str).collect();
+        if !twice.is_empty() {
+            bail!(
+                "only notebooks link these packages with these features: {}; add the features that the program needs \
+                 to crates/nchw/Cargo.toml",
+                twice.join(", ")
+            );
+        }
+    }
+    Ok(())
+}
+
+/// All packages of a selection, with their features.
+fn packages(selection: &str) -> Result<BTreeSet<String>> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["tree", "--locked", "--prefix", "none", "--no-dedupe", "--format", "{p} [{f}]"]);
+    let tree = run::quiet(cargo.args(selection.split(' ')).current_dir(paths::root()))?;
+    Ok(tree.lines().map(|line| line.replace(" (proc-macro)", "")).collect())
 }
 
 fn is_name(c: char) -> bool {

@@ -28,7 +28,7 @@ pub fn test(strict: bool) -> Result<()> {
         ("tests", &|| cargo(tests).and_then(|()| list_ignored_tests())),
         ("fuzz", &|| fuzz(&source)),
         ("command", &command),
-        ("architecture", &architecture::check),
+        ("architecture", &|| architecture::check().and_then(|()| architecture::packages_are_compiled_once())),
         ("wasm", &web::check),
         ("dependencies", &|| deny::deny(false)),
         ("hosting", &hosting),
@@ -74,7 +74,7 @@ fn with_libtorch(source: &Source, line: &str) -> Result<Command> {
     // These settings replace torch-sys's build script. Without them, as in a plain `cargo test`, the
     // script compiles the C++ code.
     if command != "fmt" {
-        cargo.arg("--config").arg(paths::cargo_config());
+        cargo.arg("--config").arg(paths::cargo_config()).arg("--target-dir").arg(paths::target());
     }
     cargo.args(options.split(' ')).env("LIBTORCH", source::folder());
     cargo.env("OMP_WAIT_POLICY", "passive").env(skips::VARIABLE, skips::list());

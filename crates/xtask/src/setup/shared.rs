@@ -57,6 +57,19 @@ impl Shared {
         Ok(true)
     }
 
+    /// Adds the files of the result that a folder does not have.
+    pub fn add_to(&self, folder: &Path) -> Result<()> {
+        let result = self.folder().join("result");
+        if result.is_dir() && files::is_ours(&self.folder(), &[]) {
+            add_missing(&result, folder)?;
+            println!(
+                "      another clone has compiled its packages already: copied from {}",
+                self.folder().display()
+            );
+        }
+        Ok(())
+    }
+
     /// Keeps the files of a folder for other clones; `wanted` says which. If the cache has no room or may not be
     /// written, nothing is kept: this clone needs nothing from it.
     pub fn keep(&self, folder: &Path, wanted: impl Fn(&Path) -> bool) {
@@ -89,6 +102,23 @@ impl Shared {
             let _ = files::remove(path, &[]);
         }
     }
+}
+
+/// Copies what cargo compiled of packages from one build folder into another one that does not have it.
+pub fn add_missing(from: &Path, to: &Path) -> Result<()> {
+    files::copy(from, to, |path| is_of_packages(path) && is_missing(path, from, to))
+}
+
+/// Whether a file of one folder is missing in another one; folders always count as missing.
+pub fn is_missing(path: &Path, from: &Path, to: &Path) -> bool {
+    path.is_dir() || path.strip_prefix(from).is_ok_and(|path| !to.join(path).exists())
+}
+
+/// Whether a file or folder in a build folder can serve another clone. The course's own crates and cells have another
+/// path in every clone.
+pub fn is_of_packages(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    !["nchw", "ctx", "incremental"].iter().any(|part| name.contains(part))
 }
 
 /// What compiled results depend on besides files of the course: Rust, and the kind of libtorch. The path of a wheel

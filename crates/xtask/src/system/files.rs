@@ -65,8 +65,11 @@ pub fn copy(from: &Path, to: &Path, wanted: impl Fn(&Path) -> bool) -> Result<()
         if metadata.is_dir() {
             fs::create_dir_all(path)?;
         } else if metadata.len() < 65_536 || fs::hard_link(entry.path(), &path).is_err() {
-            fs::copy(entry.path(), &path)?;
-            File::options().write(true).open(&path)?.set_modified(metadata.modified()?)?;
+            // Under its own name only when it is complete: cargo would not notice that a part is missing.
+            let part = path.with_extension("nchw-part");
+            fs::copy(entry.path(), &part)?;
+            File::options().write(true).open(&part)?.set_modified(metadata.modified()?)?;
+            fs::rename(part, path)?;
         }
     }
     Ok(())

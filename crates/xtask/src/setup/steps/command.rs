@@ -17,7 +17,12 @@ pub const BUILD: [&str; 5] = ["build", "--locked", "--package", "nchw-program", 
 /// Installs the command. It starts the program, and builds it again if its source has changed.
 pub fn install(machine: &Machine) -> Result<()> {
     let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "'\\''"));
-    let libraries = env::join_paths(machine.source.library_folders()?)?;
+    let host = &machine.tools.host;
+    let standard = machine.tools.sysroot.join("lib/rustlib").join(host).join("lib");
+    let mut libraries = machine.source.library_folders()?;
+    libraries.push(paths::target().join(host).join("debug/deps"));
+    libraries.push(standard.clone());
+    let libraries = env::join_paths(libraries)?;
     let script = format!(
         "#!/bin/sh\n\
          # Written by `cargo xtask setup`: runs the course's program, built from its current source.\n\
@@ -25,16 +30,21 @@ pub fn install(machine: &Machine) -> Result<()> {
          export LIBTORCH={libtorch}\n\
          export LD_LIBRARY_PATH={libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\n\
          export GLIBC_TUNABLES=${{GLIBC_TUNABLES:-{MEMORY}}}\n\
-         built=\"${{CARGO_TARGET_DIR:-$root/target}}/debug\"\n\
+         target=\"$root/.nchw/target\"\n\
+         built=\"$target/{host}/debug\"\n\
          # Cargo needs a third of a second to find out that nothing has changed, so it is not asked then.\n\
+         # The stamp contains the standard library that the program loads: after an update of Rust, it is another one.\n\
          stamp=\"$built/nchw-built\"\n\
-         if [ ! -x \"$built/nchw\" ] || [ ! -e \"$stamp\" ] || [ -n \"$(find \"$root/Cargo.toml\" \"$root/Cargo.lock\" \\\n\
+         standard=''\n\
+         [ ! -e \"$stamp\" ] || read -r standard < \"$stamp\"\n\
+         if [ ! -x \"$built/nchw\" ] || [ ! -e \"$standard\" ] || [ -n \"$(find \"$root/Cargo.toml\" \"$root/Cargo.lock\" \\\n\
          \x20   \"$root/.nchw/libtorch.toml\" \"$root/crates\" -newer \"$stamp\" | head -n 1)\" ]; then\n\
          \x20 [ -x \"$built/nchw\" ] || echo 'nchw is compiled before its first use: 2 to 4 minutes' >&2\n\
          \x20 begun=$(mktemp) || exit 2\n\
          \x20 trap 'rm -f \"$begun\"' EXIT\n\
-         \x20 {cargo} {build} --quiet --manifest-path \"$root/Cargo.toml\" --config \"$root/.nchw/libtorch.toml\" || exit 2\n\
+         \x20 {cargo} {build} --quiet --manifest-path \"$root/Cargo.toml\" --config \"$root/.nchw/libtorch.toml\" --target-dir \"$target\" || exit 2\n\
          \x20 # Not the time of its end: a file may have been edited during the build.\n\
+         \x20 printf '%s\\n' {standard}/libstd-*.so > \"$stamp\"\n\
          \x20 touch -r \"$begun\" \"$stamp\"\n\
          \x20 rm -f \"$begun\"\n\
          fi\n\
@@ -42,6 +52,7 @@ pub fn install(machine: &Machine) -> Result<()> {
         root = quoted(&paths::root()),
         libtorch = quoted(&source::folder()),
         libraries = quoted(Path::new(&libraries)),
+        standard = quoted(&standard),
         cargo = quoted(&machine.tools.cargo),
         build = BUILD.join(" "),
     );

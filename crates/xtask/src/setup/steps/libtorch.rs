@@ -102,7 +102,11 @@ fn link(source: &Source, host: &str) -> Result<()> {
         symlink(nvidia.canonicalize()?, beside)?;
     }
     // GNU's linker wants every library that a program needs, also indirectly.
-    files::write(&paths::cargo_config(), cargo_settings(host, &["tch", "torch_cpu", "c10"]))
+    let settings = cargo_settings(host, &["tch", "torch_cpu", "c10"]);
+    // The machine as a target, and these flags, as evcxr gives them to cargo: the same packages serve both.
+    let as_cells =
+        format!("[target.{host}]\nrustflags = [\"-Cprefer-dynamic\"]\n\n[build]\ntarget = \"{host}\"\n");
+    files::write(&paths::cargo_config(), settings + "\n" + &as_cells)
 }
 
 /// Cargo's settings that replace torch-sys's build script, so that no learner compiles C++ again.

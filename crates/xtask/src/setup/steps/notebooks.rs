@@ -35,7 +35,7 @@ pub fn step(machine: &Machine) -> Step<'_> {
 fn build(machine: &Machine) -> Result<()> {
     let kernel = paths::kernel();
     let (folder, stamp) = (kernel.join("build"), fresh::built_stamp(&kernel));
-    let shared = packages(machine)?;
+    let shared = packages("notebooks", machine)?;
     if fresh::built_size(&kernel).is_some_and(|size| fresh::library_size(&folder) != Some(size)) {
         // Cargo would not notice that a file was truncated, and keep it.
         let _ = fs::remove_dir_all(&folder);
@@ -50,21 +50,18 @@ fn build(machine: &Machine) -> Result<()> {
     files::write(&stamp, size.to_string())?;
     // A file that was edited during the compilation must be newer than the result.
     File::options().write(true).open(&stamp)?.set_modified(begun)?;
-    // The crates of the course itself have another path in every clone.
-    shared.keep(&folder, |path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        !["nchw", "ctx", "incremental"].iter().any(|part| name.contains(part))
-    });
+    shared.keep(&folder, shared::is_of_packages);
     Ok(())
 }
 
-/// The packages that the course's crates depend on, compiled for cells.
-fn packages(machine: &Machine) -> Result<Shared> {
+/// The packages that the course's crates depend on, compiled for cells; `kind` says what else is there.
+pub fn packages(kind: &'static str, machine: &Machine) -> Result<Shared> {
     let home = paths::cargo_home()?.display().to_string();
     let values = [shared::values(&machine.tools, &machine.source)?, vec![paths::EVCXR.into(), home]].concat();
     // The list of packages and their features, and how they are compiled.
     let mut inputs = vec!["Cargo.lock", "Cargo.toml", "crates/xtask/src/setup/steps/kernelspec.rs"];
     let manifests = fresh::CRATES.map(|name| format!("crates/{name}/Cargo.toml"));
     inputs.extend(manifests.iter().map(String::as_str));
-    Shared::of("notebooks", &inputs, &values)
+    inputs.push("crates/program/Cargo.toml");
+    Shared::of(kind, &inputs, &values)
 }

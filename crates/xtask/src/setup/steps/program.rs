@@ -1,11 +1,11 @@
 //! The program behind the command `nchw`.
 
 use crate::paths;
-use crate::setup::steps::{command, kernelspec};
+use crate::setup::shared::{add_missing, is_missing, is_of_packages};
+use crate::setup::steps::{command, kernelspec, notebooks};
 use crate::setup::{machine::Machine, source, step::Step};
 use crate::system::{progress, run};
 use anyhow::Result;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Compiles the program, so that its first call answers at once.
@@ -13,25 +13,32 @@ pub fn step(machine: &Machine) -> Step<'_> {
     Step {
         name: "program",
         what: "the program behind the command nchw: shapes, downloads, training",
-        size: "600 MB on disk; 2 to 4 minutes the first time",
+        size: "400 MB on disk; 1 to 2 minutes the first time",
         outside: vec![],
         // The command itself compares the age of the program's source.
         inputs: &[file!()],
         values: Box::new(|| Ok(vec![kernelspec::step(machine).stamp()?, machine.tools.rust.clone()])),
-        exists: Box::new(|| built().join("nchw").exists()),
-        act: Box::new(|| build(&machine.tools.cargo)),
+        exists: Box::new(|| paths::target().join(&machine.tools.host).join("debug/nchw").exists()),
+        act: Box::new(|| build(machine)),
     }
 }
 
-/// The folder of the compiled program.
-fn built() -> PathBuf {
-    paths::variable("CARGO_TARGET_DIR").unwrap_or_else(|| paths::root().join("target")).join("debug")
-}
-
-fn build(cargo: &Path) -> Result<()> {
-    let mut cargo = Command::new(cargo);
-    cargo.args(command::BUILD).arg("--config").arg(paths::cargo_config()).env("LIBTORCH", source::folder());
+/// Compiles only what the notebooks do not link. Not in their folder: kernels copy it while the program may be compiled
+/// again.
+fn build(machine: &Machine) -> Result<()> {
+    let (linked, target) = (paths::kernel().join("build"), paths::target());
+    let shared = notebooks::packages("program", machine)?;
+    let first = !target.exists();
+    add_missing(&linked, &target)?;
+    shared.add_to(&target)?;
+    let mut cargo = Command::new(&machine.tools.cargo);
+    cargo.args(command::BUILD).arg("--config").arg(paths::cargo_config()).arg("--target-dir").arg(&target);
+    cargo.env("LIBTORCH", source::folder());
     progress::run_logged(cargo.current_dir(paths::root()), "program")?;
+    if first {
+        // Before anything else is compiled there, such as the checks.
+        shared.keep(&target, |path| is_of_packages(path) && is_missing(path, &target, &linked));
+    }
     // The first call notes when the program was built.
     run::quiet(Command::new(paths::venv_program("nchw")).args(["shapes", "3x8x9", "conv 4 3x3"])).map(drop)
 }

@@ -4,7 +4,7 @@ use crate::{Error, Result, grid::Grid, image::Image, numbers::grids_of, see::Vie
 use nchw_draw::{Figure, Network, Palette, Pixels, Volume};
 
 /// The side of a pixel or of an activation on the page: all volumes are drawn to scale.
-const UNIT: f64 = 6.0;
+const UNIT: f64 = 5.5;
 /// How far two sheets of a volume are apart.
 const STEP: f64 = 1.05;
 
@@ -49,7 +49,7 @@ impl View {
                 sheets: order.iter().map(|channel| coloured(&maps[*channel])).collect(),
                 side: UNIT * width as f64,
                 step: STEP,
-                enlarged: format!("channel {front}, enlarged"),
+                enlarged: format!("channel {front}"),
             };
             words.push(format!("{block}: {}", volume.shape));
             volumes.push(volume);
@@ -64,7 +64,11 @@ impl View {
         words.push(format!("scores: {}", written.collect::<Vec<_>>().join(", ")));
         let bold = Some(self.answer()?);
         let title = "The network, and an image on its way through".to_owned();
-        let lines = vec!["C \u{d7} H \u{d7} W, drawn to scale; a sheet is a channel, the strongest in front, each on its own scale".to_owned()];
+        let lines = [
+            "C \u{d7} H \u{d7} W, drawn to scale; a sheet is a channel, the strongest in front and enlarged below",
+            "from pale (0) to dark (its maximum), each on its own scale",
+        ];
+        let lines = lines.map(String::from).into();
         let alt = format!("{title}. {}. {}", words.join("; "), self.answer_line());
         Network { title, volumes, steps, scores, bold, lines }.figure(alt, words.join("\n"))
     }
