@@ -31,10 +31,15 @@ pub fn setup(request: Request) -> Result<Source> {
     require_space(&machine.source)?;
     fs::create_dir_all(paths::kernel())?;
     let start = Instant::now();
+    let (steps, stamps) = (all_steps(&machine)?, paths::dot_nchw().join("steps"));
     let mut worked = false;
-    for step in all_steps(&machine)? {
-        worked |= step.run(&paths::dot_nchw().join("steps"))?;
+    for step in &steps {
+        step.begin(&stamps)?;
     }
+    for step in &steps {
+        worked |= step.run(&stamps)?;
+    }
+    drop(steps);
     if worked {
         println!("  set-up is complete, after {:.0} s\n", start.elapsed().as_secs_f64());
     }

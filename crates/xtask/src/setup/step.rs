@@ -23,6 +23,9 @@ pub struct Step<'a> {
     pub inputs: &'static [&'static str],
     /// Everything else that it depends on. Called when the steps before it are done.
     pub values: Box<dyn Fn() -> Result<Vec<String>> + 'a>,
+    /// Begins the longest part of the work, which needs none of the steps before: it runs beside them. Its result is
+    /// waited for when it is this step's turn.
+    pub early: Option<Box<dyn Fn() -> Result<()> + 'a>>,
     /// Whether all that it makes exists. A user may have deleted a part.
     pub exists: Box<dyn Fn() -> bool + 'a>,
     /// Does the work.
@@ -35,18 +38,38 @@ impl Step<'_> {
         inputs::stamp(self.inputs, &(self.values)()?)
     }
 
+    fn is_done(&self, stamps: &Path) -> Result<bool> {
+        let stamp = self.stamp()?;
+        Ok((self.exists)() && fs::read_to_string(stamps.join(self.name)).is_ok_and(|s| s == stamp))
+    }
+
+    fn announce(&self, when: &str) {
+        println!("  {}: {} ({}){when}", self.name, self.what, self.size);
+        for Outside(folder, what) in &self.outside {
+            println!("      outside this folder: {}: {what}", folder.display());
+        }
+    }
+
+    /// Begins the early part of the step, if it has one and is not done.
+    pub fn begin(&self, stamps: &Path) -> Result<()> {
+        if let Some(early) = &self.early
+            && !self.is_done(stamps)?
+        {
+            self.announce(": begins now, beside the next steps");
+            early()?;
+        }
+        Ok(())
+    }
+
     /// Does the step, if it is not done. The stamp is kept in the folder `stamps`.
     ///
     /// Returns true if there was something to do.
     pub fn run(&self, stamps: &Path) -> Result<bool> {
-        let (file, stamp) = (stamps.join(self.name), self.stamp()?);
-        if (self.exists)() && fs::read_to_string(&file).is_ok_and(|s| s == stamp) {
+        let file = stamps.join(self.name);
+        if self.is_done(stamps)? {
             return Ok(false);
         }
-        println!("  {}: {} ({})", self.name, self.what, self.size);
-        for Outside(folder, what) in &self.outside {
-            println!("      outside this folder: {}: {what}", folder.display());
-        }
+        self.announce("");
         let start = Instant::now();
         let _ = fs::remove_file(&file);
         (self.act)().with_context(|| {
@@ -55,7 +78,7 @@ impl Step<'_> {
                 self.name
             )
         })?;
-        files::write(&file, &stamp)?;
+        files::write(&file, self.stamp()?)?;
         println!("      done in {:.0} s", start.elapsed().as_secs_f64());
         Ok(true)
     }
@@ -80,6 +103,7 @@ mod tests {
             outside: vec![],
             inputs: &[],
             values: Box::new(|| Ok(vec![value.to_owned()])),
+            early: None,
             exists: Box::new(|| result.exists()),
             act: Box::new(act),
         }

@@ -1,9 +1,9 @@
 //! Programs from crates.io that are compiled once, for all clones of the course.
 
 use crate::paths;
-use crate::system::{files, progress};
+use crate::system::files;
+use crate::system::progress::{self, Running};
 use anyhow::Result;
-use serde_json::Value;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,56 +13,131 @@ pub struct Program {
     pub package: &'static str,
     pub version: &'static str,
     pub prefix: &'static str,
-    /// Environment variables for the compilation.
-    pub variables: &'static [(&'static str, &'static str)],
+    /// How it is compiled: the profile `release` and those of packages, as in `--config`.
+    pub profile: Vec<String>,
 }
 
 impl Program {
-    /// The program, compiled now if it is not in the cache yet.
+    /// The program, installed now if it is not in the cache yet.
     pub fn provide(&self, cargo: &Path) -> Result<PathBuf> {
-        let home = paths::cache()?.join(format!("{}-{}", self.prefix, self.version));
-        let program = home.join("bin").join(self.package);
-        let exists = || program.is_file() && version(&program, self.package).as_deref() == Some(self.version);
-        if exists() {
-            return Ok(program);
-        }
-        files::make(&home)?;
-        // Two clones that install it at the same time would compile in the same folder.
-        let lock = File::create(home.join("lock"))?;
-        if lock.try_lock().is_err() {
+        let home = self.home()?;
+        loop {
+            if let Some(compilation) = self.begin(cargo)? {
+                compilation.finish()?;
+                return Ok(self.program(&home));
+            }
+            if self.is_in(&home) {
+                return Ok(self.program(&home));
+            }
             println!("      another clone is installing {}: waiting for it", self.package);
-            lock.lock()?;
+            lock_file(&home)?.lock()?;
         }
-        if !exists() {
-            self.install(cargo, &home)?;
-        }
-        Ok(program)
     }
 
-    fn install(&self, cargo: &Path, home: &Path) -> Result<()> {
-        // A build folder that stays, so that an interrupted compilation can resume.
+    /// Whether it is in the cache.
+    pub fn exists(&self) -> Result<bool> {
+        Ok(self.is_in(&self.home()?))
+    }
+
+    /// Begins to compile it; None if it is there, or if another clone is installing it.
+    pub fn begin(&self, cargo: &Path) -> Result<Option<Compilation>> {
+        self.begin_in(&self.home()?, cargo, which::which("cargo-binstall").ok())
+    }
+
+    fn begin_in(&self, home: &Path, cargo: &Path, binstall: Option<PathBuf>) -> Result<Option<Compilation>> {
+        if self.is_in(home) {
+            return Ok(None);
+        }
+        let lock = lock_file(home)?;
+        // The other clone may have completed it just now.
+        if lock.try_lock().is_err() || self.is_in(home) {
+            return Ok(None);
+        }
+        if let Some(binstall) = binstall {
+            println!("      cargo-binstall is installed: it looks for an official binary");
+            let downloaded = progress::run_logged(&mut self.download(&binstall, home), self.prefix);
+            if downloaded.is_ok() && self.is_in(home) {
+                return Ok(None);
+            }
+            println!("      there is none for this machine: compiling it");
+        }
+        let (mut install, build) = self.compile(cargo, home);
+        Ok(Some(Compilation { running: Running::start(&mut install, self.prefix)?, build, _lock: lock }))
+    }
+
+    /// Only binaries of the program's own authors.
+    fn download(&self, binstall: &Path, home: &Path) -> Command {
+        let mut binstall = Command::new(binstall);
+        binstall.args([
+            "--no-confirm",
+            "--force",
+            "--strategies",
+            "crate-meta-data",
+            "--version",
+            self.version,
+        ]);
+        binstall.arg("--root").arg(home).arg(self.package);
+        binstall
+    }
+
+    /// The command, and a build folder that stays, so that an interrupted compilation can resume.
+    fn compile(&self, cargo: &Path, home: &Path) -> (Command, PathBuf) {
         let build = home.join("build");
         let mut cargo = Command::new(cargo);
         cargo.args(["install", "--locked", self.package, "--version", self.version, "--force", "--root"]);
         cargo.arg(home).env("CARGO_TARGET_DIR", &build).current_dir(home);
+        cargo.args(self.profile.iter().flat_map(|setting| ["--config", setting]));
         for variable in ["RUSTFLAGS", "LIBTORCH", "CARGO_BUILD_BUILD_DIR"] {
             cargo.env_remove(variable);
         }
-        progress::run_logged(cargo.envs(self.variables.iter().copied()), self.prefix)?;
-        let _ = fs::remove_dir_all(build);
+        (cargo, build)
+    }
+
+    fn home(&self) -> Result<PathBuf> {
+        Ok(paths::cache()?.join(format!("{}-{}", self.prefix, self.version)))
+    }
+
+    fn program(&self, home: &Path) -> PathBuf {
+        home.join("bin").join(self.package)
+    }
+
+    fn is_in(&self, home: &Path) -> bool {
+        let program = self.program(home);
+        program.is_file() && version(&program, self.package).as_deref() == Some(self.version)
+    }
+}
+
+/// Two clones that install the same program at the same time would compile in the same folder.
+fn lock_file(home: &Path) -> Result<File> {
+    files::make(home)?;
+    Ok(File::create(home.join("lock"))?)
+}
+
+/// A program that is being compiled.
+pub struct Compilation {
+    running: Running,
+    build: PathBuf,
+    _lock: File,
+}
+
+impl Compilation {
+    /// Waits for it and shows the progress.
+    pub fn finish(self) -> Result<()> {
+        self.running.finish()?;
+        let _ = fs::remove_dir_all(self.build);
         Ok(())
     }
 }
 
-/// The version of an installed program, as cargo or conda recorded it when they installed it.
+/// The version of an installed program, as cargo, cargo-binstall or conda recorded it when they installed it.
 ///
 /// The program itself is not asked: evcxr has no option for it.
 pub fn version(program: &Path, package: &str) -> Option<String> {
     let home = program.canonicalize().ok()?.ancestors().nth(2)?.to_path_buf();
     let cargo = || {
-        let record: Value = serde_json::from_slice(&fs::read(home.join(".crates2.json")).ok()?).ok()?;
-        // "evcxr_jupyter 0.22.0 (registry+https://…)"
-        let mut installed = record["installs"].as_object()?.keys().map(|id| id.split(' '));
+        // "evcxr_jupyter 0.22.0 (registry+https://…)" = ["evcxr_jupyter"]
+        let record = fs::read_to_string(home.join(".crates.toml")).ok()?;
+        let mut installed = record.lines().map(|line| line.trim_start_matches('"').split(' '));
         installed
             .find_map(|mut id| if id.next() == Some(package) { id.next().map(str::to_owned) } else { None })
     };
@@ -80,6 +155,47 @@ pub fn version(program: &Path, package: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// A program that runs a script; `INSTALL` in it installs the tool.
+    fn stand_in(path: &Path, home: &Path, script: &str) {
+        let install = r#"mkdir -p "$H/bin" && echo > "$H/bin/tool" && echo '"tool 1.2.3 (registry)" = []' > "$H/.crates.toml""#;
+        let script = script.replace("INSTALL", install).replace("$H", &home.display().to_string());
+        files::write_program(path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    }
+
+    #[test]
+    fn an_official_binary_is_taken_if_there_is_one_and_otherwise_it_is_compiled() {
+        let temp = tempfile::tempdir().unwrap();
+        let (binstall, cargo) = (temp.path().join("cargo-binstall"), temp.path().join("cargo"));
+        let profile = vec!["profile.release.opt-level=0".to_owned()];
+        let tool = Program { package: "tool", version: "1.2.3", prefix: "test-of-cargo-install", profile };
+
+        let home = temp.path().join("one");
+        stand_in(&binstall, &home, "case \"$*\" in *'--version 1.2.3 --root'*) INSTALL;; esac");
+        stand_in(&cargo, &home, "exit 1");
+        assert!(tool.begin_in(&home, &cargo, Some(binstall.clone())).unwrap().is_none());
+        assert!(tool.is_in(&home));
+
+        let home = temp.path().join("two");
+        stand_in(&binstall, &home, "exit 76");
+        stand_in(&cargo, &home, "case \"$*\" in *'--config profile.release.opt-level=0'*) INSTALL;; esac");
+        tool.begin_in(&home, &cargo, Some(binstall)).unwrap().unwrap().finish().unwrap();
+        assert!(tool.is_in(&home));
+        assert!(tool.begin_in(&home, &cargo, None).unwrap().is_none(), "it is there");
+    }
+
+    #[test]
+    fn only_one_clone_compiles_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let (cargo, home) = (temp.path().join("cargo"), temp.path().join("home"));
+        stand_in(&cargo, &home, "INSTALL");
+        let tool =
+            Program { package: "tool", version: "1.2.3", prefix: "test-of-cargo-install-2", profile: vec![] };
+        let first = tool.begin_in(&home, &cargo, None).unwrap().unwrap();
+        assert!(tool.begin_in(&home, &cargo, None).unwrap().is_none());
+        first.finish().unwrap();
+        assert!(tool.is_in(&home));
+    }
+
     #[test]
     fn the_version_is_what_cargo_or_conda_recorded() {
         let temp = tempfile::tempdir().unwrap();
@@ -93,8 +209,8 @@ mod tests {
         fs::write(home.join("conda-meta/evcxr-0.20.0-h1234_0.json"), "").unwrap();
         assert_eq!(version().as_deref(), Some("0.20.0"));
         let record =
-            r#"{"installs": {"evcxr 0.17.0 (registry)": {}, "evcxr_jupyter 0.22.0 (registry)": {}}}"#;
-        fs::write(home.join(".crates2.json"), record).unwrap();
+            "[v1]\n\"evcxr 0.17.0 (registry)\" = []\n\"evcxr_jupyter 0.22.0 (registry)\" = [\"a\"]\n";
+        fs::write(home.join(".crates.toml"), record).unwrap();
         assert_eq!(version().as_deref(), Some("0.22.0"));
     }
 }

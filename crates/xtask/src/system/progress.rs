@@ -9,51 +9,82 @@ use crate::system::{files, run};
 use anyhow::{Context, Result, anyhow};
 use std::fs::{self, File};
 use std::io::{IsTerminal, Write};
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{path::Path, thread};
 
 /// Runs a command and shows its latest line and the time; if it fails, the error contains the end of
 /// its output, and where the rest is.
 pub fn run_logged(command: &mut Command, log_name: &str) -> Result<()> {
-    run_into(command, &paths::dot_nchw().join("log").join(log_name).with_extension("log"))
+    Running::start(command, log_name)?.finish()
 }
 
-/// The command writes into the log itself. With a pipe, it would die if this program is killed, and a
-/// process that it leaves in the background (such as a compiler's cache server) would keep the pipe
-/// open for ever.
-fn run_into(command: &mut Command, log: &Path) -> Result<()> {
-    files::write(log, "")?;
-    let output = File::options().append(true).open(log)?;
-    let program = run::name(command);
-    command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
-    let mut child = command.spawn().with_context(|| format!("could not start {program}"))?;
-    let start = Instant::now();
-    let terminal = std::io::stdout().is_terminal();
-    let interval = if terminal { Duration::from_millis(500) } else { Duration::from_secs(20) };
-    let mut shown = start;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        if shown.elapsed() >= interval {
-            shown = Instant::now();
-            show(&latest_line(&read_text(log)), start.elapsed(), terminal)?;
-        }
-        thread::sleep(Duration::from_millis(50));
-    };
-    if terminal {
-        print!("\r{:<78}\r", "");
+/// A command that is running. If this is dropped before its end, the command is stopped.
+pub struct Running {
+    child: Child,
+    program: String,
+    log: PathBuf,
+    start: Instant,
+}
+
+impl Running {
+    /// Starts a command, and shows nothing yet.
+    pub fn start(command: &mut Command, log_name: &str) -> Result<Running> {
+        Running::start_into(command, paths::dot_nchw().join("log").join(log_name).with_extension("log"))
     }
-    if status.success() {
-        return Ok(());
+
+    /// The command writes into the log itself. With a pipe, it would die if this program is killed, and a
+    /// process that it leaves in the background (such as a compiler's cache server) would keep the pipe
+    /// open for ever.
+    fn start_into(command: &mut Command, log: PathBuf) -> Result<Running> {
+        files::write(&log, "")?;
+        let output = File::options().append(true).open(&log)?;
+        let program = run::name(command);
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let child = command.spawn().with_context(|| format!("could not start {program}"))?;
+        Ok(Running { child, program, log, start: Instant::now() })
     }
-    let last = run::last_lines(&read_text(log));
-    let ended = format!("{program} ended with {status}");
-    let failed = anyhow!("{last}\n{ended}; all of its output is in {}", log.display());
-    // On a full disk, the log lacks the very line that says so.
-    let full = if files::free_gb().is_ok_and(|free| free < 0.05) { run::NO_SPACE } else { "" };
-    Err(run::with_advice(failed, &format!("{last}\n{ended}\n{full}")))
+
+    /// Shows the progress until the command ends.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub fn finish(mut self) -> Result<()> {
+        let terminal = std::io::stdout().is_terminal();
+        let interval = if terminal { Duration::from_millis(500) } else { Duration::from_secs(20) };
+        let mut shown = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait()? {
+                break status;
+            }
+            if shown.elapsed() >= interval {
+                shown = Instant::now();
+                show(&latest_line(&read_text(&self.log)), self.start.elapsed(), terminal)?;
+            }
+            thread::sleep(Duration::from_millis(50));
+        };
+        if terminal {
+            print!("\r{:<78}\r", "");
+        }
+        if status.success() {
+            return Ok(());
+        }
+        let last = run::last_lines(&read_text(&self.log));
+        let ended = format!("{} ended with {status}", self.program);
+        let failed = anyhow!("{last}\n{ended}; all of its output is in {}", self.log.display());
+        // On a full disk, the log lacks the very line that says so.
+        let full = if files::free_gb().is_ok_and(|free| free < 0.05) { run::NO_SPACE } else { "" };
+        Err(run::with_advice(failed, &format!("{last}\n{ended}\n{full}")))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // After `finish`, both do nothing.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 fn show(line: &str, elapsed: Duration, terminal: bool) -> Result<()> {
@@ -86,7 +117,18 @@ mod tests {
     const EUC_KR: &[u8] = b"\xbf\xc0\xb7\xf9";
 
     fn sh(script: &str, log: &Path) -> Result<()> {
-        run_into(Command::new("sh").args(["-c", script]), log)
+        Running::start_into(Command::new("sh").args(["-c", script]), log.to_owned())?.finish()
+    }
+
+    #[test]
+    fn a_command_that_nobody_waits_for_is_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let running =
+            Running::start_into(Command::new("sleep").arg("20"), folder.path().join("log")).unwrap();
+        let process = PathBuf::from(format!("/proc/{}", running.child.id()));
+        assert!(process.exists());
+        drop(running);
+        assert!(!process.exists());
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub fn step(machine: &Machine) -> Step<'_> {
                 paths::cargo_home()?.display().to_string(),
             ])
         }),
+        early: None,
         exists: Box::new(|| step::all_exist(installed())),
         act: Box::new(|| {
             install_program(&machine.tools.cargo)?;
@@ -108,8 +109,7 @@ fn install_program(cargo: &Path) -> Result<()> {
 /// Writes evcxr's configuration, and cargo's for cells.
 fn configure(machine: &Machine) -> Result<()> {
     let kernel = paths::kernel();
-    // A cell calls libtorch only through its wrapper. To read libtorch's own list of symbols takes 50 ms, for every cell.
-    let settings = libtorch::cargo_settings(&machine.tools.host, &["tch"]) + "\n" + &profile()?;
+    let settings = libtorch::cargo_settings(&machine.tools.host) + "\n" + &profile()?;
     files::write(&kernel.join(".cargo/config.toml"), settings)?;
     for (name, warm) in [("plain", false), ("warm", true)] {
         files::write(&kernel.join(name).join("init.evcxr"), init(warm)?)?;

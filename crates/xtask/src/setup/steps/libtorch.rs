@@ -40,6 +40,7 @@ pub fn step(machine: &Machine) -> Step<'_> {
         ],
         values: Box::new(|| Ok(vec![source.to_string(), tools.python_version.clone(), tools.host.clone()])),
         // A link into the wheel, which is broken when `.venv` was made again.
+        early: None,
         exists: Box::new(|| source::folder().join("lib/libtorch_cpu.so").exists()),
         act: Box::new(|| {
             install(source)?;
@@ -101,8 +102,7 @@ fn link(source: &Source, host: &str) -> Result<()> {
     if nvidia.is_dir() {
         symlink(nvidia.canonicalize()?, beside)?;
     }
-    // GNU's linker wants every library that a program needs, also indirectly.
-    let settings = cargo_settings(host, &["tch", "torch_cpu", "c10"]);
+    let settings = cargo_settings(host);
     // The machine as a target, and these flags, as evcxr gives them to cargo: the same packages serve both.
     let as_cells =
         format!("[target.{host}]\nrustflags = [\"-Cprefer-dynamic\"]\n\n[build]\ntarget = \"{host}\"\n");
@@ -111,15 +111,14 @@ fn link(source: &Source, host: &str) -> Result<()> {
 
 /// Cargo's settings that replace torch-sys's build script, so that no learner compiles C++ again.
 ///
-/// `libraries` are those that the linker reads.
-pub fn cargo_settings(host: &str, libraries: &[&str]) -> String {
-    let libraries: Vec<String> = libraries.iter().map(|name| format!("\"dylib={name}\"")).collect();
+/// The linker reads only the wrapper: what it needs itself, GNU's linker finds through `LD_LIBRARY_PATH`. To read
+/// libtorch's own list of symbols would take 50 ms, for every cell.
+pub fn cargo_settings(host: &str) -> String {
     format!(
         "# Written by `cargo xtask setup`.\n\
          [target.{host}.tch]\n\
-         rustc-link-lib = [{}]\n\
+         rustc-link-lib = [\"dylib=tch\"]\n\
          rustc-link-search = [\"native={}\", \"native={}\"]\n",
-        libraries.join(", "),
         source::wrapper_folder().display(),
         source::folder().join("lib").display()
     )

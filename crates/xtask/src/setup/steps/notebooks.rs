@@ -26,6 +26,7 @@ pub fn step(machine: &Machine) -> Step<'_> {
             "crates/xtask/python/kernel_probe.py",
         ],
         values: Box::new(|| Ok(vec![kernelspec::step(machine).stamp()?, machine.tools.rust.clone()])),
+        early: None,
         exists: Box::new(|| fresh::is_fresh(&paths::kernel())),
         act: Box::new(|| build(machine)),
     }

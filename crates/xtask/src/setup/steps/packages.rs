@@ -16,6 +16,7 @@ pub fn step(machine: &Machine) -> Result<Step<'_>> {
         outside: vec![Outside(cargo_home.join("registry"), "Rust packages, in cargo's own cache".into())],
         inputs: &[file!(), "Cargo.lock", "crates/xtask/src/paths.rs"],
         values: Box::new(move || Ok(vec![cargo_home.display().to_string()])),
+        early: None,
         exists: Box::new(|| true),
         act: Box::new(|| fetch(&machine.tools.cargo)),
     })

@@ -16,8 +16,9 @@ pub fn step(machine: &Machine) -> Step<'_> {
         size: "400 MB on disk; 1 to 2 minutes the first time",
         outside: vec![],
         // The command itself compares the age of the program's source.
-        inputs: &[file!()],
+        inputs: &[file!(), "crates/xtask/src/setup/steps/notebooks.rs"],
         values: Box::new(|| Ok(vec![kernelspec::step(machine).stamp()?, machine.tools.rust.clone()])),
+        early: None,
         exists: Box::new(|| paths::target().join(&machine.tools.host).join("debug/nchw").exists()),
         act: Box::new(|| build(machine)),
     }
@@ -34,6 +35,7 @@ fn build(machine: &Machine) -> Result<()> {
     let mut cargo = Command::new(&machine.tools.cargo);
     cargo.args(command::BUILD).arg("--config").arg(paths::cargo_config()).arg("--target-dir").arg(&target);
     cargo.env("LIBTORCH", source::folder());
+    cargo.env("LD_LIBRARY_PATH", paths::prepend("LD_LIBRARY_PATH", &machine.source.library_folders()?)?);
     progress::run_logged(cargo.current_dir(paths::root()), "program")?;
     if first {
         // Before anything else is compiled there, such as the checks.

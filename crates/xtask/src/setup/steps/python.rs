@@ -30,6 +30,7 @@ pub fn step(machine: &Machine) -> Step<'_> {
             let python = tools.python.display().to_string();
             Ok([&python, &tools.python_version, conda.unwrap_or("no conda"), RECIPE].map(Into::into).into())
         }),
+        early: None,
         exists: Box::new(|| step::all_exist(parts(machine))),
         act: Box::new(|| make(machine)),
     }

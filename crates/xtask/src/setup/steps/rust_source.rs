@@ -25,6 +25,7 @@ pub fn step(machine: &Machine) -> Step<'_> {
         outside,
         inputs: &[file!(), "crates/xtask/src/paths.rs"],
         values: Box::new(|| Ok(vec![tools.rust.clone(), tools.sysroot.display().to_string()])),
+        early: None,
         exists: Box::new(|| paths::kernel().join("std/core/src/lib.rs").exists()),
         act: Box::new(|| copy_reduced(tools)),
     }

@@ -29,6 +29,7 @@ pub fn step(machine: &Machine) -> Step<'_> {
             let cxx = machine.tools.cxx.display().to_string();
             Ok(vec![machine.source.identity()?, tools::locked_version("torch-sys")?, cxx])
         }),
+        early: None,
         exists: Box::new(|| source::wrapper_folder().join("libtch.so").exists()),
         act: Box::new(|| build(machine)),
     }
