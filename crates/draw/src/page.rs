@@ -149,7 +149,8 @@ mod tests {
             // As macOS stores file names: a letter for each sound.
             ("\u{1100}\u{1169}\u{110b}\u{1163}\u{11bc}", "goyang"),
             ("猫 and 犬", "Mao and Quan"),
-            ("кошка, γάτα, naïve, 3 × 3 ≥ 1 μ", "кошка, γάτα, naïve, 3 × 3 ≥ 1 μ"),
+            ("кошка", "koshka"),
+            ("naïve 3 × 3 ≥ 1 μ", "naïve 3 × 3 ≥ 1 μ"),
             ("\u{10FFFF}", "?"),
         ] {
             assert_eq!(drawable(text), latin);

@@ -75,6 +75,9 @@ pub fn compiled(name: &str, lines: &[&str]) -> (bool, String) {
     let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()));
     rustc.args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata"]);
     rustc.arg("-L").arg(format!("dependency={}", deps.display()));
+    // Where cargo puts macros if it is told to compile for a target: in `target/debug`, beside `target/TARGET/debug`.
+    let macros = deps.ancestors().nth(3).map(|target| target.join("debug/deps"));
+    rustc.args(macros.map(|macros| format!("-Ldependency={}", macros.display())));
     rustc.arg("--extern").arg(format!("nchw={}", deps.join("libnchw.rlib").display())).arg(&source);
     let output = rustc.arg("-o").arg(folder.path().join("cell.rmeta")).output().expect("rustc runs");
     (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
