@@ -43,6 +43,9 @@ impl Dataset {
     /// whether it is brighter there than on the right, and whether it is brighter than below (a "difference hash"), so
     /// it stays the same when a photo is stored smaller or with more loss.
     ///
+    /// The names of the folders may be in any script. Figures show names that their font does not have, such as Korean
+    /// ones, in Latin letters; tables and alternative texts show them as they are.
+    ///
     /// Hidden files (`.DS_Store`), `Thumbs.db` and `desktop.ini` are ignored, and symbolic links that leave the folder
     /// are not followed.
     ///
