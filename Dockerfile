@@ -14,7 +14,10 @@ USER ${NB_UID}
 
 COPY --chown=${NB_UID}:${NB_GID} . /opt/nchw
 WORKDIR /opt/nchw
-RUN cargo xtask setup --cpu && rm -rf target "${HOME}/.cache/pip"
+# The program stays, and what it was compiled from goes.
+RUN cargo xtask setup --cpu && rm -rf target "${HOME}/.cache/pip" \
+    && rm -rf .nchw/target/debug .nchw/target/*/debug/deps .nchw/target/*/debug/build \
+       .nchw/target/*/debug/.fingerprint .nchw/target/*/debug/incremental
 
 ENV JUPYTER_PATH=/opt/nchw/.venv/share/jupyter \
     JUPYTER_CONFIG_PATH=/opt/nchw/.venv/etc/jupyter \

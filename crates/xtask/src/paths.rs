@@ -9,6 +9,8 @@ use std::{env, ffi::OsString};
 pub const TORCH: &str = "2.11.0";
 /// The version of evcxr that the kernel is written for.
 pub const EVCXR: &str = "0.22.0";
+/// The oldest and the newest Python for which PyTorch of this version has wheels.
+pub const PYTHON: ((u32, u32), (u32, u32)) = ((3, 10), (3, 14));
 /// The oldest rustc that compiles everything.
 pub const RUST: (u32, u32) = (1, 89);
 

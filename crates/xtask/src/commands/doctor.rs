@@ -6,7 +6,7 @@ use crate::setup::source::{self, Request, Source};
 use crate::setup::step::Outside;
 use crate::setup::steps::{evcxr, rust_source};
 use crate::system::tools::{self, Tools};
-use crate::system::{files, run};
+use crate::system::{files, run, wsl};
 use crate::{kernel::fresh, paths, setup};
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
@@ -83,6 +83,9 @@ pub fn doctor() -> Result<()> {
     print("notebooks", notebooks());
     print("CIFAR-10", cifar(found.map(|p| p.data.as_str())));
     print("disk", disk());
+    for remark in wsl::remarks() {
+        print("WSL", note(remark));
+    }
     // What set-up changes outside of this folder. rust-src has its own line.
     let steps = machine.as_ref().ok().map(setup::all_steps).transpose()?.unwrap_or_default();
     let steps = steps.iter().filter(|step| step.name != "rust-source");

@@ -12,13 +12,14 @@ pub mod source;
 pub mod step;
 pub mod steps;
 
+use crate::paths;
 use crate::setup::machine::Machine;
 use crate::setup::source::{Request, Source};
 use crate::setup::step::Step;
 use crate::setup::steps::{
     evcxr, kernelspec, libtorch, notebooks, packages, program, python, rust_source, wrapper,
 };
-use crate::{paths, system::files};
+use crate::system::{files, wsl};
 use anyhow::{Result, bail};
 use std::{fs, path::Path, time::Instant};
 
@@ -30,6 +31,9 @@ pub fn setup(request: Request) -> Result<Source> {
     let _lock = lock::take(&paths::dot_nchw())?;
     require_space(&machine.source)?;
     fs::create_dir_all(paths::kernel())?;
+    if let Some(slow) = wsl::slow_disk() {
+        println!("  before you wait: {slow}");
+    }
     let start = Instant::now();
     let (steps, stamps) = (all_steps(&machine)?, paths::dot_nchw().join("steps"));
     let mut worked = false;

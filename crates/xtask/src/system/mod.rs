@@ -6,3 +6,4 @@ pub mod files;
 pub mod progress;
 pub mod run;
 pub mod tools;
+pub mod wsl;

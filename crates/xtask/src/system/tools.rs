@@ -2,7 +2,7 @@
 //! a line that says what to install.
 
 use crate::{paths, system::run};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use std::path::{Path, PathBuf};
 use std::{ffi::OsStr, process::Command};
 
@@ -63,33 +63,62 @@ fn require_rust(version: &str) -> Result<()> {
     Ok(())
 }
 
+/// The first Python that works: `python3`, or else another one, the newest first.
 fn find_python() -> Result<(PathBuf, String)> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let python = python_on(&path, &paths::venv().join("bin")).context(
-        "Python was not found: install it (Debian, Ubuntu: `sudo apt install python3 python3-venv`)",
-    )?;
-    let version =
-        run::quiet(Command::new(&python).args(["-c", "import platform; print(platform.python_version())"]))
-            .context("`python3` does not run")?;
-    let version = version.trim().to_owned();
-    if major_and_minor(&version).is_none_or(|found| found < (3, 10)) {
-        bail!("Python 3.10 or newer is needed, `python3` is {version}: install a newer one");
-    }
-    if run::quiet(Command::new(&python).args(["-c", "import venv, ensurepip"])).is_err() {
-        bail!(
-            "Python {version} cannot make environments: install its venv package (`sudo apt install python3-venv`)"
-        );
-    }
-    Ok((python, version))
+    python_on(&path, &paths::venv().join("bin"))
 }
 
-/// The first Python on the PATH that is not in the folder `own`. Set-up replaces `.venv`, so it cannot
-/// run from it, and in an activated `.venv` that Python comes first.
-fn python_on(path: &OsStr, own: &Path) -> Option<PathBuf> {
+/// Not one in the folder `own`: set-up replaces `.venv`, so it cannot run from it, and in an activated `.venv` that
+/// Python comes first.
+fn python_on(path: &OsStr, own: &Path) -> Result<(PathBuf, String)> {
     let own = own.canonicalize().ok();
     let is_own =
         |python: &PathBuf| own.is_some() && python.parent().and_then(|f| f.canonicalize().ok()) == own;
-    which::which_in_all("python3", Some(path), "/").ok()?.find(|python| !is_own(python))
+    let (oldest, newest) = paths::PYTHON;
+    let others = (oldest.1..=newest.1).rev().map(|minor| format!("python3.{minor}"));
+    let names = std::iter::once("python3".to_owned()).chain(others);
+    let found =
+        names.filter_map(|name| which::which_in_all(name, Some(path), "/").ok()?.find(|p| !is_own(p)));
+    let mut unusable = None;
+    for python in found {
+        match usable_python(&python) {
+            Ok(version) => return Ok((python, version)),
+            // Advice about `python3` comes first.
+            Err(error) => unusable = unusable.or(Some(error)),
+        }
+    }
+    Err(unusable.unwrap_or_else(|| {
+        anyhow!("Python was not found: install it (Debian, Ubuntu: `sudo apt install python3 python3-venv`)")
+    }))
+}
+
+/// The version of a Python that can make environments, and for which PyTorch has a wheel.
+fn usable_python(python: &Path) -> Result<String> {
+    let name = python.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let version =
+        run::quiet(Command::new(python).args(["-c", "import platform; print(platform.python_version())"]))
+            .with_context(|| format!("`{name}` does not run"))?;
+    let version = version.trim().to_owned();
+    let (oldest, newest) = paths::PYTHON;
+    let number = major_and_minor(&version);
+    if number.is_none_or(|found| found < oldest) {
+        bail!("Python 3.{} or newer is needed, `{name}` is {version}: install a newer one", oldest.1);
+    }
+    if number.is_some_and(|found| found > newest) {
+        bail!(
+            "PyTorch {} has no package for Python {version}: install Python 3.{} as well (Debian, Ubuntu: \
+             `sudo apt install python3.{1} python3.{1}-venv`; set-up finds it as `python3.{1}`)",
+            paths::TORCH,
+            newest.1
+        );
+    }
+    if run::quiet(Command::new(python).args(["-c", "import venv, ensurepip"])).is_err() {
+        bail!(
+            "Python {version} cannot make environments: install its venv package (`sudo apt install {name}-venv`)"
+        );
+    }
+    Ok(version)
 }
 
 fn find_cxx() -> Result<PathBuf> {
@@ -129,18 +158,45 @@ mod tests {
         );
     }
 
+    /// A Python of this version in a folder; `venv` is what it does when it is asked for environments.
+    fn python(folder: &Path, name: &str, version: &str, venv: &str) -> PathBuf {
+        let script = format!("#!/bin/sh\ncase \"$2\" in *ensurepip*) {venv};; *) echo {version};; esac\n");
+        crate::system::files::write_program(&folder.join(name), script).unwrap();
+        folder.join(name)
+    }
+
     #[test]
     fn set_up_does_not_run_the_python_that_it_replaces() {
         let temp = tempfile::tempdir().unwrap();
         let [own, system] = ["course/.venv/bin", "usr/bin"].map(|name| temp.path().join(name));
         for folder in [&own, &system] {
-            crate::system::files::write_program(&folder.join("python3"), "").unwrap();
+            python(folder, "python3", "3.12.1", "true");
         }
         let spelled = temp.path().join("course/../course/.venv/bin");
         let path = std::env::join_paths([&spelled, &own, &system]).unwrap();
-        assert_eq!(python_on(&path, &own), Some(system.join("python3")));
-        assert_eq!(python_on(own.as_os_str(), &own), None);
-        assert_eq!(python_on(own.as_os_str(), &temp.path().join("another")), Some(own.join("python3")));
+        assert_eq!(python_on(&path, &own).unwrap().0, system.join("python3"));
+        assert!(python_on(own.as_os_str(), &own).unwrap_err().to_string().contains("Python was not found"));
+        assert_eq!(python_on(own.as_os_str(), &temp.path().join("another")).unwrap().0, own.join("python3"));
+    }
+
+    #[test]
+    fn a_python_for_which_pytorch_has_no_package_makes_room_for_another_one() {
+        let temp = tempfile::tempdir().unwrap();
+        let (bin, own) = (temp.path().join("bin"), temp.path().join("own"));
+        let found = || python_on(bin.as_os_str(), &own).map_err(|error| error.to_string());
+        python(&bin, "python3", "3.15.0", "true");
+        let error = found().unwrap_err();
+        assert!(error.contains("PyTorch 2.11.0 has no package for Python 3.15.0"), "{error}");
+        assert!(error.contains("sudo apt install python3.14 python3.14-venv"), "{error}");
+        python(&bin, "python3.11", "3.11.9", "true");
+        python(&bin, "python3.13", "3.13.2", "false");
+        assert_eq!(found().unwrap(), (bin.join("python3.11"), "3.11.9".into()), "3.13 makes no environments");
+        python(&bin, "python3.13", "3.13.2", "true");
+        assert_eq!(found().unwrap().1, "3.13.2", "the newest");
+        python(&bin, "python3", "3.10.4", "true");
+        assert_eq!(found().unwrap().1, "3.10.4", "the default first");
+        python(&bin, "python3", "3.9.2", "true");
+        assert_eq!(found().unwrap().1, "3.13.2");
     }
 
     #[test]
