@@ -17,7 +17,7 @@ WORKDIR /opt/nchw
 # The program stays, and what it was compiled from goes.
 RUN cargo xtask setup --cpu && rm -rf target "${HOME}/.cache/pip" \
     && rm -rf .nchw/target/debug .nchw/target/*/debug/deps .nchw/target/*/debug/build \
-       .nchw/target/*/debug/.fingerprint .nchw/target/*/debug/incremental
+       .nchw/target/*/debug/.fingerprint .nchw/target/*/debug/incremental "${NCHW_CACHE}"/compiled-*
 
 ENV JUPYTER_PATH=/opt/nchw/.venv/share/jupyter \
     JUPYTER_CONFIG_PATH=/opt/nchw/.venv/etc/jupyter \

@@ -26,7 +26,7 @@ static FONTS: LazyLock<result::Result<[FontRef; 2], InvalidFont>> =
 /// figures differ from one machine to the next. The alternative text and tables keep the original letters.
 pub fn drawable(text: &str) -> Cow<'_, str> {
     let Ok([regular, _]) = FONTS.as_ref() else { return text.into() };
-    let missing = |letter: char| regular.glyph_id(letter) == GlyphId(0);
+    let missing = |letter: char| !letter.is_whitespace() && regular.glyph_id(letter) == GlyphId(0);
     if !text.contains(missing) {
         return text.into();
     }

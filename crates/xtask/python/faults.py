@@ -223,6 +223,19 @@ def a_read_only_folder_of_notebooks(clone):
     return None
 
 
+def windows(clone):
+    """WSL, whose /proc/version says so."""
+    prefix = unshare("-m")
+    if prefix is None or os.geteuid() != 0:
+        return "skipped: only root may replace /proc/version"
+    with tempfile.TemporaryDirectory() as folder:
+        version = Path(folder) / "version"
+        version.write_text("Linux version 5.15.167.4-microsoft-standard-WSL2 (gcc)\n", encoding="utf-8")
+        shell = ["sh", "-c", f"mount --bind '{version}' /proc/version && exec \"$@\"", "sh"]
+        clone.run("doctor", prefix=[*prefix, *shell], says=["Windows Subsystem for Linux, version 2"])
+    return None
+
+
 def without_the_spare_kernel(clone):
     """Kernels start without the server's extension, and set-up repairs it."""
     extension = clone.root / ".venv/etc/jupyter/nchw_spare.py"
@@ -244,7 +257,7 @@ def spare_kernels(clone):
 
 FAULTS = [foreign_environment, no_network, full_disk, another_libtorch, interrupted_at_every_step, two_at_once,
           half_an_environment, without_the_spare_kernel, spare_kernels, a_broken_build, no_home,
-          a_read_only_folder_of_notebooks]
+          a_read_only_folder_of_notebooks, windows]
 
 
 def main():

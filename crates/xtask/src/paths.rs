@@ -14,6 +14,16 @@ pub const PYTHON: ((u32, u32), (u32, u32)) = ((3, 10), (3, 14));
 /// The oldest rustc that compiles everything.
 pub const RUST: (u32, u32) = (1, 89);
 
+/// The user's settings for cargo that would compile the course's packages in another way than set-up, for which they
+/// would all have to be compiled again.
+pub const CARGO_VARIABLES: [&str; 5] = [
+    "RUSTFLAGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_BUILD_BUILD_DIR",
+    "CARGO_BUILD_TARGET",
+];
+
 /// The folder of the course: this clone.
 pub fn root() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -76,6 +76,9 @@ fn with_libtorch(source: &Source, line: &str) -> Result<Command> {
     if command != "fmt" {
         cargo.arg("--config").arg(paths::cargo_config()).arg("--target-dir").arg(paths::target());
     }
+    for name in paths::CARGO_VARIABLES {
+        cargo.env_remove(name);
+    }
     cargo.args(options.split(' ')).env("LIBTORCH", source::folder());
     cargo.env("OMP_WAIT_POLICY", "passive").env(skips::VARIABLE, skips::list());
     cargo.env("LD_LIBRARY_PATH", paths::prepend("LD_LIBRARY_PATH", &source.library_folders()?)?);

@@ -66,7 +66,11 @@ fn clean_in(root: &Path, cache: Option<PathBuf>) -> Result<()> {
     }
     for (name, signs) in FOLDERS {
         let path = root.join(name);
-        remove(&path, signs, is_building(&path).then(|| "a build is running in it".into()))?;
+        // Cargo's lock is in the folder of the profile, for the program and the checks in that of the machine.
+        let hosts = fs::read_dir(path.join("target")).into_iter().flatten().flatten().map(|host| host.path());
+        let building =
+            [path.clone(), path.join("target")].into_iter().chain(hosts).any(|at| is_building(&at));
+        remove(&path, signs, building.then(|| "a build is running in it".into()))?;
     }
     Ok(())
 }

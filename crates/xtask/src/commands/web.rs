@@ -32,13 +32,13 @@ pub fn web() -> Result<()> {
         println!("  {name}.wasm: {} kB", bytes.len() / 1000);
         files::write(&committed(name), bytes)?;
     }
-    files::write(&version(), tools::find()?.rust + "\n")?;
+    files::write(&version(), tools::find(false)?.rust + "\n")?;
     check_answers()
 }
 
 /// Fails if a committed module is not what the source compiles to.
 pub fn check() -> Result<()> {
-    let (ours, theirs) = (tools::find()?.rust, fs::read_to_string(version())?);
+    let (ours, theirs) = (tools::find(false)?.rust, fs::read_to_string(version())?);
     let mut other = Vec::new();
     for name in MODULES {
         // Always built: the code must compile for WebAssembly with every version of rustc.
@@ -64,7 +64,7 @@ pub fn check() -> Result<()> {
 /// `small` leaves out the texts of panics, which nobody would see: a panic ends the module in any case. Older
 /// versions of rustc don't know this option, and then the module is only checked, never committed.
 fn build(name: &str, small: bool) -> Result<Vec<u8>> {
-    let tools = tools::find()?;
+    let tools = tools::find(false)?;
     if !rust_source::full_source(&tools.sysroot).is_dir() {
         bail!("the source of the standard library is missing: run `{}`", rust_source::add_source(&tools));
     }

@@ -23,9 +23,10 @@ impl Machine {
     /// # Errors
     /// If tools are missing.
     pub fn find(request: Request) -> Result<Machine> {
-        let tools = tools::find()?;
+        let source = source::choose(request);
+        let tools = tools::find(matches!(source, Source::WheelCpu | Source::WheelCuda))?;
         let conda = conda_with_jupyter(&tools);
-        Ok(Machine { tools, source: source::choose(request), conda })
+        Ok(Machine { tools, source, conda })
     }
 
     /// A machine with nothing on it, for tests.
@@ -34,6 +35,13 @@ impl Machine {
         let tools = Tools { sysroot: sysroot.to_owned(), ..Tools::default() };
         Machine { tools, source: Source::WheelCpu, conda: None }
     }
+}
+
+/// The memory that programs can still use; None if the system does not say.
+pub fn available_memory_gb() -> Option<f64> {
+    let memory = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = memory.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    Some(line.split_whitespace().next()?.parse::<f64>().ok()? / 1e6)
 }
 
 fn conda_with_jupyter(tools: &Tools) -> Option<String> {

@@ -23,6 +23,9 @@ use crate::system::{files, wsl};
 use anyhow::{Result, bail};
 use std::{fs, path::Path, time::Instant};
 
+/// With less memory, evcxr's largest packages and the C++ wrapper are compiled one after the other.
+const EARLY_MEMORY_GB: f64 = 5.0;
+
 /// Does all steps that are not done yet; returns where libtorch comes from.
 pub fn setup(request: Request) -> Result<Source> {
     require_usable_path(&paths::root())?;
@@ -37,11 +40,12 @@ pub fn setup(request: Request) -> Result<Source> {
     let start = Instant::now();
     let (steps, stamps) = (all_steps(&machine)?, paths::dot_nchw().join("steps"));
     let mut worked = false;
-    for step in &steps {
-        step.begin(&stamps)?;
-    }
-    for step in &steps {
+    for (number, step) in steps.iter().enumerate() {
         worked |= step.run(&stamps)?;
+        // After the first one: without a network, it fails within seconds.
+        if number == 0 && machine::available_memory_gb().is_none_or(|gb| gb > EARLY_MEMORY_GB) {
+            steps.iter().try_for_each(|step| step.begin(&stamps))?;
+        }
     }
     drop(steps);
     if worked {

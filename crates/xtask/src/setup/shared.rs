@@ -42,32 +42,23 @@ impl Shared {
         self.cache.join(format!("{PREFIX}{}-{}", self.kind, self.hash))
     }
 
-    /// Copies the result into a folder that does not exist yet, if there is one. Returns whether there was.
-    pub fn copy_to(&self, folder: &Path) -> Result<bool> {
+    /// Copies the result into a folder that does not exist yet, if there is one that can be read. Returns whether
+    /// there was.
+    pub fn copy_to(&self, folder: &Path) -> bool {
         let result = self.folder().join("result");
-        if !result.is_dir() || !files::is_ours(&self.folder(), &[]) {
-            return Ok(false);
+        if !result.is_dir()
+            || !files::is_ours(&self.folder(), &[])
+            || copy_complete(&result, folder, |_| true).is_err()
+        {
+            return false;
         }
-        // An interrupted copy must not look like a complete one.
-        let part = folder.with_extension("part");
-        let _ = fs::remove_dir_all(&part);
-        files::copy(&result, &part, |_| true)?;
-        fs::rename(part, folder)?;
-        println!("      another clone has compiled it already: copied from {}", self.folder().display());
-        Ok(true)
+        println!("      it was compiled before: copied from {}", self.folder().display());
+        true
     }
 
-    /// Adds the files of the result that a folder does not have.
-    pub fn add_to(&self, folder: &Path) -> Result<()> {
-        let result = self.folder().join("result");
-        if result.is_dir() && files::is_ours(&self.folder(), &[]) {
-            add_missing(&result, folder)?;
-            println!(
-                "      another clone has compiled its packages already: copied from {}",
-                self.folder().display()
-            );
-        }
-        Ok(())
+    /// What distinguishes it from other results.
+    pub fn hash(&self) -> &str {
+        &self.hash
     }
 
     /// Keeps the files of a folder for other clones; `wanted` says which. If the cache has no room or may not be
@@ -104,14 +95,15 @@ impl Shared {
     }
 }
 
-/// Copies what cargo compiled of packages from one build folder into another one that does not have it.
-pub fn add_missing(from: &Path, to: &Path) -> Result<()> {
-    files::copy(from, to, |path| is_of_packages(path) && is_missing(path, from, to))
-}
-
-/// Whether a file of one folder is missing in another one; folders always count as missing.
-pub fn is_missing(path: &Path, from: &Path, to: &Path) -> bool {
-    path.is_dir() || path.strip_prefix(from).is_ok_and(|path| !to.join(path).exists())
+/// Copies a folder to a place where none is yet. An interrupted copy does not look like a complete one.
+///
+/// Never into a folder with other results: two clones may have compiled a package to files of the same name that do not
+/// fit together.
+pub fn copy_complete(from: &Path, to: &Path, wanted: impl Fn(&Path) -> bool) -> Result<()> {
+    let part = to.with_extension("part");
+    let _ = fs::remove_dir_all(&part);
+    files::copy(from, &part, wanted)?;
+    Ok(fs::rename(part, to)?)
 }
 
 /// Whether a file or folder in a build folder can serve another clone. The course's own crates and cells have another
@@ -147,19 +139,16 @@ mod tests {
         fs::write(build.join("deps/libimage.rlib"), vec![7; 100_000]).unwrap();
         fs::write(build.join("deps/libnchw.so"), "this clone's own").unwrap();
         let place = shared(&cache, "one");
-        assert!(!place.copy_to(&temp.path().join("copy")).unwrap(), "nothing is there yet");
+        assert!(!place.copy_to(&temp.path().join("copy")), "nothing is there yet");
         place.keep(&build, |path| !path.ends_with("libnchw.so"));
 
         let copy = temp.path().join("copy");
-        assert!(place.copy_to(&copy).unwrap());
+        assert!(place.copy_to(&copy));
         let time =
             |folder: &Path| fs::metadata(folder.join("deps/libimage.rlib")).unwrap().modified().unwrap();
         assert_eq!(time(&copy), time(&build), "cargo compares times");
         assert!(!copy.join("deps/libnchw.so").exists());
-        assert!(
-            !shared(&cache, "two").copy_to(&temp.path().join("other")).unwrap(),
-            "depends on something else"
-        );
+        assert!(!shared(&cache, "two").copy_to(&temp.path().join("other")), "depends on something else");
     }
 
     #[test]

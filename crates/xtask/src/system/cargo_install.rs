@@ -1,8 +1,8 @@
 //! Programs from crates.io that are compiled once, for all clones of the course.
 
 use crate::paths;
-use crate::system::files;
 use crate::system::progress::{self, Running};
+use crate::system::{files, run};
 use anyhow::Result;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -56,10 +56,13 @@ impl Program {
         if let Some(binstall) = binstall {
             println!("      cargo-binstall is installed: it looks for an official binary");
             let downloaded = progress::run_logged(&mut self.download(&binstall, home), self.prefix);
-            if downloaded.is_ok() && self.is_in(home) {
+            // It may need a newer C library than this machine has.
+            let starts = || run::quiet(Command::new(self.program(home)).arg("--help")).is_ok();
+            if downloaded.is_ok() && self.is_in(home) && starts() {
                 return Ok(None);
             }
-            println!("      there is none for this machine: compiling it");
+            let _ = fs::remove_file(self.program(home));
+            println!("      there is none that works here: compiling it");
         }
         let (mut install, build) = self.compile(cargo, home);
         Ok(Some(Compilation { running: Running::start(&mut install, self.prefix)?, build, _lock: lock }))
@@ -157,7 +160,7 @@ mod tests {
 
     /// A program that runs a script; `INSTALL` in it installs the tool.
     fn stand_in(path: &Path, home: &Path, script: &str) {
-        let install = r#"mkdir -p "$H/bin" && echo > "$H/bin/tool" && echo '"tool 1.2.3 (registry)" = []' > "$H/.crates.toml""#;
+        let install = r#"mkdir -p "$H/bin" && printf '#!/bin/sh\nexit 0\n' > "$H/bin/tool" && chmod +x "$H/bin/tool" && echo '"tool 1.2.3 (registry)" = []' > "$H/.crates.toml""#;
         let script = script.replace("INSTALL", install).replace("$H", &home.display().to_string());
         files::write_program(path, format!("#!/bin/sh\n{script}\n")).unwrap();
     }
@@ -174,6 +177,12 @@ mod tests {
         stand_in(&cargo, &home, "exit 1");
         assert!(tool.begin_in(&home, &cargo, Some(binstall.clone())).unwrap().is_none());
         assert!(tool.is_in(&home));
+
+        let home = temp.path().join("other C library");
+        stand_in(&binstall, &home, "INSTALL && printf '#!/bin/sh\\nexit 127\\n' > \"$H/bin/tool\"");
+        stand_in(&cargo, &home, "INSTALL");
+        tool.begin_in(&home, &cargo, Some(binstall.clone())).unwrap().unwrap().finish().unwrap();
+        assert!(run::quiet(&mut Command::new(tool.program(&home))).is_ok());
 
         let home = temp.path().join("two");
         stand_in(&binstall, &home, "exit 76");

@@ -25,12 +25,12 @@ pub struct Tools {
     pub cxx: PathBuf,
 }
 
-/// Finds all of them.
+/// Finds all of them. With `wheel`, a Python for which PyTorch has a wheel.
 ///
 /// # Errors
 /// If some are missing or too old; the message has a line for each.
-pub fn find() -> Result<Tools> {
-    match (find_rust(), find_python(), find_cxx()) {
+pub fn find(wheel: bool) -> Result<Tools> {
+    match (find_rust(), find_python(wheel), find_cxx()) {
         (Ok((rust, sysroot, host)), Ok((python, python_version)), Ok(cxx)) => {
             Ok(Tools { cargo: sysroot.join("bin/cargo"), rust, sysroot, host, python, python_version, cxx })
         }
@@ -64,14 +64,14 @@ fn require_rust(version: &str) -> Result<()> {
 }
 
 /// The first Python that works: `python3`, or else another one, the newest first.
-fn find_python() -> Result<(PathBuf, String)> {
+fn find_python(wheel: bool) -> Result<(PathBuf, String)> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    python_on(&path, &paths::venv().join("bin"))
+    python_on(&path, &paths::venv().join("bin"), wheel)
 }
 
 /// Not one in the folder `own`: set-up replaces `.venv`, so it cannot run from it, and in an activated `.venv` that
 /// Python comes first.
-fn python_on(path: &OsStr, own: &Path) -> Result<(PathBuf, String)> {
+fn python_on(path: &OsStr, own: &Path, wheel: bool) -> Result<(PathBuf, String)> {
     let own = own.canonicalize().ok();
     let is_own =
         |python: &PathBuf| own.is_some() && python.parent().and_then(|f| f.canonicalize().ok()) == own;
@@ -82,7 +82,7 @@ fn python_on(path: &OsStr, own: &Path) -> Result<(PathBuf, String)> {
         names.filter_map(|name| which::which_in_all(name, Some(path), "/").ok()?.find(|p| !is_own(p)));
     let mut unusable = None;
     for python in found {
-        match usable_python(&python) {
+        match usable_python(&python, wheel) {
             Ok(version) => return Ok((python, version)),
             // Advice about `python3` comes first.
             Err(error) => unusable = unusable.or(Some(error)),
@@ -93,8 +93,8 @@ fn python_on(path: &OsStr, own: &Path) -> Result<(PathBuf, String)> {
     }))
 }
 
-/// The version of a Python that can make environments, and for which PyTorch has a wheel.
-fn usable_python(python: &Path) -> Result<String> {
+/// The version of a Python that can make environments and, with `wheel`, for which PyTorch has one.
+fn usable_python(python: &Path, wheel: bool) -> Result<String> {
     let name = python.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let version =
         run::quiet(Command::new(python).args(["-c", "import platform; print(platform.python_version())"]))
@@ -105,10 +105,10 @@ fn usable_python(python: &Path) -> Result<String> {
     if number.is_none_or(|found| found < oldest) {
         bail!("Python 3.{} or newer is needed, `{name}` is {version}: install a newer one", oldest.1);
     }
-    if number.is_some_and(|found| found > newest) {
+    if wheel && number.is_some_and(|found| found > newest) {
         bail!(
-            "PyTorch {} has no package for Python {version}: install Python 3.{} as well (Debian, Ubuntu: \
-             `sudo apt install python3.{1} python3.{1}-venv`; set-up finds it as `python3.{1}`)",
+            "PyTorch {} has no package for Python {version}: install Python 3.{} as well, for example by \
+             `uv python install 3.{1}`; set-up finds it on the PATH as `python3.{1}`",
             paths::TORCH,
             newest.1
         );
@@ -174,20 +174,30 @@ mod tests {
         }
         let spelled = temp.path().join("course/../course/.venv/bin");
         let path = std::env::join_paths([&spelled, &own, &system]).unwrap();
-        assert_eq!(python_on(&path, &own).unwrap().0, system.join("python3"));
-        assert!(python_on(own.as_os_str(), &own).unwrap_err().to_string().contains("Python was not found"));
-        assert_eq!(python_on(own.as_os_str(), &temp.path().join("another")).unwrap().0, own.join("python3"));
+        assert_eq!(python_on(&path, &own, true).unwrap().0, system.join("python3"));
+        assert!(
+            python_on(own.as_os_str(), &own, true).unwrap_err().to_string().contains("Python was not found")
+        );
+        assert_eq!(
+            python_on(own.as_os_str(), &temp.path().join("another"), true).unwrap().0,
+            own.join("python3")
+        );
     }
 
     #[test]
     fn a_python_for_which_pytorch_has_no_package_makes_room_for_another_one() {
         let temp = tempfile::tempdir().unwrap();
         let (bin, own) = (temp.path().join("bin"), temp.path().join("own"));
-        let found = || python_on(bin.as_os_str(), &own).map_err(|error| error.to_string());
+        let found = || python_on(bin.as_os_str(), &own, true).map_err(|error| error.to_string());
         python(&bin, "python3", "3.15.0", "true");
         let error = found().unwrap_err();
         assert!(error.contains("PyTorch 2.11.0 has no package for Python 3.15.0"), "{error}");
-        assert!(error.contains("sudo apt install python3.14 python3.14-venv"), "{error}");
+        assert!(error.contains("uv python install 3.14") && error.contains("`python3.14`"), "{error}");
+        assert_eq!(
+            python_on(bin.as_os_str(), &own, false).unwrap().1,
+            "3.15.0",
+            "with the user's own libtorch"
+        );
         python(&bin, "python3.11", "3.11.9", "true");
         python(&bin, "python3.13", "3.13.2", "false");
         assert_eq!(found().unwrap(), (bin.join("python3.11"), "3.11.9".into()), "3.13 makes no environments");

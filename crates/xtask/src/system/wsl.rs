@@ -44,7 +44,8 @@ fn about(version: &str, mounts: &str, memory: &str, root: &Path, ahead: Duration
     let memory = gigabytes(memory).filter(|gb| *gb < MEMORY_GB).map(|gb| {
         format!(
             "Linux has {gb:.1} GB of memory, and Windows the rest: to give it more, write `[wsl2]` and below it \
-             `memory=8GB` into the file .wslconfig in your Windows folder (%UserProfile%), then run `wsl --shutdown`"
+             `memory=6GB` (at most three quarters of what the machine has) into the file .wslconfig in your Windows \
+             folder (%UserProfile%), then run `wsl --shutdown`"
         )
     });
     let clock = (ahead > Duration::from_secs(60)).then(|| {
@@ -70,9 +71,10 @@ fn on_windows(mounts: &str, root: &Path) -> Option<String> {
     ["9p", "drvfs", "virtiofs"].contains(&kind.as_str()).then(|| {
         format!(
             "the course is on a disk of Windows ({}), where compiling takes several times as long: \
-             `git clone '{}' ~/nchw`, then work in ~/nchw",
+             clone it again, from its address, into Linux's own files (`cd ~`, then `git clone` as before), and copy \
+             your notebooks there: {}",
             disk.display(),
-            root.display()
+            root.join("my-notebooks").display()
         )
     })
 }
@@ -113,8 +115,8 @@ mod tests {
         let lines =
             about(WSL2, MOUNTS, little, Path::new("/mnt/c/Users/me/nchw"), Duration::from_secs(3 * 60));
         assert_eq!(lines.len(), 4, "{lines:?}");
-        assert!(lines[1].contains("git clone '/mnt/c/Users/me/nchw' ~/nchw"), "{}", lines[1]);
-        assert!(lines[2].contains("3.9 GB") && lines[2].contains("memory=8GB"), "{}", lines[2]);
+        assert!(lines[1].ends_with("there: /mnt/c/Users/me/nchw/my-notebooks"), "{}", lines[1]);
+        assert!(lines[2].contains("3.9 GB") && lines[2].contains("memory=6GB"), "{}", lines[2]);
         assert!(lines[3].contains("3 minutes slow") && lines[3].contains("hwclock -s"), "{}", lines[3]);
         assert!(on_windows(MOUNTS, Path::new("/mnt/my disk/nchw")).is_some());
         assert!(on_windows(MOUNTS, Path::new("/mnt/cc/nchw")).is_none());

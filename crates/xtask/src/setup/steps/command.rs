@@ -39,7 +39,8 @@ pub fn install(machine: &Machine) -> Result<()> {
          [ ! -e \"$stamp\" ] || read -r standard < \"$stamp\"\n\
          if [ ! -x \"$built/nchw\" ] || [ ! -e \"$standard\" ] || [ -n \"$(find \"$root/Cargo.toml\" \"$root/Cargo.lock\" \\\n\
          \x20   \"$root/.nchw/libtorch.toml\" \"$root/crates\" -newer \"$stamp\" | head -n 1)\" ]; then\n\
-         \x20 [ -x \"$built/nchw\" ] || echo 'nchw is compiled before its first use: 2 to 4 minutes' >&2\n\
+         \x20 echo 'nchw: compiling what has changed, which takes up to two minutes' >&2\n\
+         \x20 unset {variables}\n\
          \x20 begun=$(mktemp) || exit 2\n\
          \x20 trap 'rm -f \"$begun\"' EXIT\n\
          \x20 {cargo} {build} --quiet --manifest-path \"$root/Cargo.toml\" --config \"$root/.nchw/libtorch.toml\" --target-dir \"$target\" || exit 2\n\
@@ -55,6 +56,7 @@ pub fn install(machine: &Machine) -> Result<()> {
         standard = quoted(&standard),
         cargo = quoted(&machine.tools.cargo),
         build = BUILD.join(" "),
+        variables = paths::CARGO_VARIABLES.join(" "),
     );
     files::write_program(&paths::venv_program("nchw"), script)
 }

@@ -17,7 +17,7 @@ pub fn step(machine: &Machine) -> Result<Step<'_>> {
     // Its compilation, which begins early and is waited for later.
     let compilation = Rc::new(RefCell::new(None));
     let begun = compilation.clone();
-    let what = "evcxr for all clones (20 MB; 600 MB while it is compiled)";
+    let what = "evcxr for all clones (60 MB; 800 MB while it is compiled)";
     Ok(Step {
         name: "evcxr",
         what: "evcxr_jupyter, the Rust kernel; later clones use it, too",

@@ -41,8 +41,14 @@ fn build(machine: &Machine) -> Result<()> {
         // Cargo would not notice that a file was truncated, and keep it.
         let _ = fs::remove_dir_all(&folder);
     }
+    // Packages of another list, or of another Rust, would stay for ever, and be kept for other clones.
+    let packages = kernel.join("packages");
+    if !fs::read_to_string(&packages).is_ok_and(|hash| hash == shared.hash()) {
+        let _ = fs::remove_dir_all(&folder);
+    }
     if !folder.exists() {
-        shared.copy_to(&folder)?;
+        shared.copy_to(&folder);
+        files::write(&packages, shared.hash())?;
     }
     let begun = SystemTime::now();
     let _ = fs::remove_file(&stamp);

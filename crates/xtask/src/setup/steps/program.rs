@@ -1,12 +1,12 @@
 //! The program behind the command `nchw`.
 
 use crate::paths;
-use crate::setup::shared::{add_missing, is_missing, is_of_packages};
+use crate::setup::shared::{copy_complete, is_of_packages};
 use crate::setup::steps::{command, kernelspec, notebooks};
 use crate::setup::{machine::Machine, source, step::Step};
-use crate::system::{progress, run};
+use crate::system::{files, progress, run};
 use anyhow::Result;
-use std::process::Command;
+use std::{fs, process::Command};
 
 /// Compiles the program, so that its first call answers at once.
 pub fn step(machine: &Machine) -> Step<'_> {
@@ -27,20 +27,27 @@ pub fn step(machine: &Machine) -> Step<'_> {
 /// Compiles only what the notebooks do not link. Not in their folder: kernels copy it while the program may be compiled
 /// again.
 fn build(machine: &Machine) -> Result<()> {
-    let (linked, target) = (paths::kernel().join("build"), paths::target());
+    let target = paths::target();
     let shared = notebooks::packages("program", machine)?;
-    let first = !target.exists();
-    add_missing(&linked, &target)?;
-    shared.add_to(&target)?;
+    // Exists until the packages are complete, and says which ones they are.
+    let incomplete = target.join("incomplete");
+    if !target.exists() && !shared.copy_to(&target) {
+        copy_complete(&paths::kernel().join("build"), &target, is_of_packages)?;
+        files::write(&incomplete, shared.hash())?;
+    }
     let mut cargo = Command::new(&machine.tools.cargo);
     cargo.args(command::BUILD).arg("--config").arg(paths::cargo_config()).arg("--target-dir").arg(&target);
     cargo.env("LIBTORCH", source::folder());
     cargo.env("LD_LIBRARY_PATH", paths::prepend("LD_LIBRARY_PATH", &machine.source.library_folders()?)?);
-    progress::run_logged(cargo.current_dir(paths::root()), "program")?;
-    if first {
-        // Before anything else is compiled there, such as the checks.
-        shared.keep(&target, |path| is_of_packages(path) && is_missing(path, &target, &linked));
+    for name in paths::CARGO_VARIABLES {
+        cargo.env_remove(name);
     }
+    progress::run_logged(cargo.current_dir(paths::root()), "program")?;
+    if fs::read_to_string(&incomplete).is_ok_and(|hash| hash == shared.hash()) {
+        // Before anything else is compiled there, such as the checks.
+        shared.keep(&target, |path| is_of_packages(path) && path != incomplete);
+    }
+    let _ = fs::remove_file(incomplete);
     // The first call notes when the program was built.
     run::quiet(Command::new(paths::venv_program("nchw")).args(["shapes", "3x8x9", "conv 4 3x3"])).map(drop)
 }

@@ -42,7 +42,7 @@ fn build(machine: &Machine) -> Result<()> {
     let values = [shared::values(&machine.tools, &machine.source)?, others].concat();
     let shared = Shared::of("wrapper", &[file!(), "crates/xtask/cpp/short_errors.h"], &values)?;
     let _ = fs::remove_dir_all(&folder);
-    if shared.copy_to(&folder)? {
+    if shared.copy_to(&folder) {
         return Ok(());
     }
     fs::create_dir_all(&folder)?;
@@ -55,7 +55,8 @@ fn build(machine: &Machine) -> Result<()> {
             -include \"$SHORT\" \"$SOURCES/$name.cpp\" -o \"$name.o\" & pids=\"$pids $!\"\n\
         done\n\
         for pid in $pids; do wait $pid; done\n\
-        \"$CXX\" -shared torch_api.o torch_api_generated.o -o libtch.so.new -L\"$LIB\" -ltorch_cpu -lc10\n\
+        \"$CXX\" -shared torch_api.o torch_api_generated.o -o libtch.so.new \
+          -Wl,-rpath,'$ORIGIN/../libtorch/lib' -L\"$LIB\" -ltorch_cpu -lc10\n\
         mv libtch.so.new libtch.so\n\
         rm torch_api.o torch_api_generated.o\n";
     let mut shell = Command::new("sh");
