@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use etcetera::BaseStrategy;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{env, ffi::OsString};
 
 /// The version of PyTorch that tch 0.24.0 is written for.
@@ -26,8 +26,15 @@ pub const CARGO_VARIABLES: [&str; 5] = [
 
 /// The folder of the course: this clone.
 pub fn root() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.ancestors().nth(2).unwrap_or(manifest).to_path_buf()
+    root_from(variable("CARGO_MANIFEST_DIR"))
+}
+
+/// `started_by` is what `cargo run` sets. It comes first: two clones with one CARGO_TARGET_DIR share this program, and
+/// the path that it was compiled with can be the other clone's.
+fn root_from(started_by: Option<PathBuf>) -> PathBuf {
+    let manifest = started_by.filter(|folder| folder.ends_with("crates/xtask") && folder.is_dir());
+    let manifest = manifest.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
+    manifest.ancestors().nth(2).unwrap_or(&manifest).to_path_buf()
 }
 
 /// Everything that set-up makes for this clone, except `.venv`.
@@ -109,4 +116,21 @@ pub fn prepend(variable: &str, folders: &[PathBuf]) -> Result<OsString> {
     let before = env::var_os(variable).unwrap_or_default();
     let all = folders.iter().cloned().chain(env::split_paths(&before).filter(|p| !p.as_os_str().is_empty()));
     Ok(env::join_paths(all)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_another_clone_compiled_works_on_this_clone() {
+        let temp = tempfile::tempdir().unwrap();
+        let this = temp.path().join("crates/xtask");
+        std::fs::create_dir_all(&this).unwrap();
+        assert_eq!(root_from(Some(this)), temp.path());
+        // Other programs that cargo runs have other folders.
+        let compiled = root_from(None);
+        assert!(compiled.join("crates/xtask/Cargo.toml").is_file());
+        assert_eq!(root_from(Some(temp.path().join("crates/nchw"))), compiled);
+    }
 }
