@@ -38,9 +38,8 @@ impl Step<'_> {
         inputs::stamp(self.inputs, &(self.values)()?)
     }
 
-    fn is_done(&self, stamps: &Path) -> Result<bool> {
-        let stamp = self.stamp()?;
-        Ok((self.exists)() && fs::read_to_string(stamps.join(self.name)).is_ok_and(|s| s == stamp))
+    fn is_done(&self, stamps: &Path, stamp: &str) -> bool {
+        (self.exists)() && fs::read_to_string(stamps.join(self.name)).is_ok_and(|s| s == stamp)
     }
 
     fn announce(&self, when: &str) {
@@ -53,7 +52,7 @@ impl Step<'_> {
     /// Begins the early part of the step, if it has one and is not done.
     pub fn begin(&self, stamps: &Path) -> Result<()> {
         if let Some(early) = &self.early
-            && !self.is_done(stamps)?
+            && !self.is_done(stamps, &self.stamp()?)
         {
             self.announce(": begins now, beside the next steps");
             early()?;
@@ -65,8 +64,9 @@ impl Step<'_> {
     ///
     /// Returns true if there was something to do.
     pub fn run(&self, stamps: &Path) -> Result<bool> {
-        let file = stamps.join(self.name);
-        if self.is_done(stamps)? {
+        // Before the work: an input that is edited meanwhile makes the step run again.
+        let (file, stamp) = (stamps.join(self.name), self.stamp()?);
+        if self.is_done(stamps, &stamp) {
             return Ok(false);
         }
         self.announce("");
@@ -78,7 +78,7 @@ impl Step<'_> {
                 self.name
             )
         })?;
-        files::write(&file, self.stamp()?)?;
+        files::write(&file, stamp)?;
         println!("      done in {:.0} s", start.elapsed().as_secs_f64());
         Ok(true)
     }
@@ -125,6 +125,21 @@ mod tests {
         fs::remove_file(&result).unwrap();
         assert!(run("b"), "its result was deleted");
         assert_eq!(count.get(), 3);
+    }
+
+    #[test]
+    fn a_step_whose_input_changed_while_it_worked_runs_again() {
+        let temp = tempfile::tempdir().unwrap();
+        let value = Cell::new(1);
+        let act = || {
+            value.set(2);
+            Ok(())
+        };
+        let mut step = step("", temp.path(), &act);
+        step.values = Box::new(|| Ok(vec![value.get().to_string()]));
+        assert!(step.run(temp.path()).unwrap());
+        assert!(step.run(temp.path()).unwrap(), "it was done with the old value");
+        assert!(!step.run(temp.path()).unwrap());
     }
 
     #[test]

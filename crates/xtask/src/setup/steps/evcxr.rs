@@ -62,7 +62,7 @@ const STARTING: &str = "ra_ap_syntax ra_ap_parser ra_ap_tt ra_ap_mbe ra_ap_synta
 /// Those that a cell waits for, besides the compiler.
 const RUNNING: &str = "evcxr ra_ap_hir_ty ra_ap_hir ra_ap_ide_db ra_ap_project_model";
 
-/// All other packages, two thirds of them, are not optimised.
+/// All other packages are not optimised.
 fn evcxr() -> Program {
     let level = |packages: &'static str, level: u8| {
         let packages = packages.split_whitespace();
