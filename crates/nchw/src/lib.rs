@@ -45,7 +45,7 @@ pub use tensor::{
 use net::weights;
 use notebook::runtime;
 pub use tch;
-use tensor::{check, device, gradient, hints, init, normalise, numbers, ranking, run, summary};
+use tensor::{check, cuda_graph, device, gradient, hints, init, normalise, numbers, ranking, run, summary};
 
 /// The kernel calls this at its start, while the learner is still reading: it loads
 /// libtorch and runs one convolution, so that the first cell does not have to wait.

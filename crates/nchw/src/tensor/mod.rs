@@ -1,6 +1,7 @@
 //! Tensors and layers of libtorch: checks, summaries, gradients, and the device they are on.
 
 pub(crate) mod check;
+pub(crate) mod cuda_graph;
 pub(crate) mod device;
 pub(crate) mod gradient;
 pub(crate) mod hints;

@@ -35,7 +35,7 @@ pub(crate) struct Augmentation {
     pub cutout: usize,
 }
 
-/// The random order and augmentation of one epoch, on the device.
+/// The random order and augmentation of one epoch, or of a part of it, on the device.
 pub(crate) struct Epoch {
     /// `[N]`, Int64.
     labels: Tensor,
@@ -44,6 +44,40 @@ pub(crate) struct Epoch {
     columns: Tensor,
     /// Which rows and columns belong to the cutout, if there is one: the same shapes, Bool.
     cutout: Option<[Tensor; 2]>,
+}
+
+impl Epoch {
+    /// The part for images `from..from + count`.
+    pub(crate) fn part(&self, from: usize, count: usize) -> Result<Epoch> {
+        let part = |all: &Tensor| all.f_narrow(0, from as i64, count as i64);
+        Ok(Epoch {
+            labels: part(&self.labels)?,
+            rows: part(&self.rows)?,
+            columns: part(&self.columns)?,
+            cutout: match &self.cutout {
+                None => None,
+                Some([rows, columns]) => Some([part(rows)?, part(columns)?]),
+            },
+        })
+    }
+
+    /// Tensors of their own, with the same numbers.
+    pub(crate) fn copy(&self) -> Epoch {
+        let cutout = self.cutout.as_ref().map(|both| both.each_ref().map(Tensor::copy));
+        let [labels, rows, columns] = [&self.labels, &self.rows, &self.columns].map(Tensor::copy);
+        Epoch { labels, rows, columns, cutout }
+    }
+
+    /// Copies another part of the same size into the tensors of this one.
+    pub(crate) fn copy_from(&mut self, part: &Epoch) -> Result<()> {
+        self.labels.f_copy_(&part.labels)?;
+        self.rows.f_copy_(&part.rows)?;
+        self.columns.f_copy_(&part.columns)?;
+        for (own, other) in self.cutout.iter_mut().flatten().zip(part.cutout.iter().flatten()) {
+            own.f_copy_(other)?;
+        }
+        Ok(())
+    }
 }
 
 impl Batches {
@@ -127,19 +161,13 @@ impl Batches {
         Ok(Tensor::f_from_slice(numbers)?.f_to_device(self.device)?.f_view(size)?)
     }
 
-    /// Images `from..from + count` in the order of an epoch, augmented, and their labels.
+    /// The images of a part of an epoch, augmented, and their labels.
     ///
     /// # Shapes
-    /// → `[count, 3, H, W]` of this kind, `[count]`
-    pub(crate) fn batch(
-        &self,
-        epoch: &Epoch,
-        from: usize,
-        count: usize,
-        kind: Kind,
-    ) -> Result<(Tensor, Tensor)> {
-        let pixels = self.pixels.f_index_select(0, &self.indices(epoch, from, count)?)?;
-        Ok((self.normalised(&pixels, kind)?, epoch.labels.f_narrow(0, from as i64, count as i64)?))
+    /// → `[N, 3, H, W]` of this kind, `[N]`
+    pub(crate) fn batch(&self, part: &Epoch, kind: Kind) -> Result<(Tensor, Tensor)> {
+        let pixels = self.pixels.f_index_select(0, &self.indices(part)?)?;
+        Ok((self.normalised(&pixels, kind)?, part.labels.shallow_clone()))
     }
 
     /// An image as it is in an epoch, augmented.
@@ -150,20 +178,19 @@ impl Batches {
         let drawn = self.epoch(augmentation, epoch)?;
         let order = Rng::new(augmentation.seed, 1 + epoch as u64).order(self.len());
         let position = order.iter().position(|image| *image == index as i64).unwrap_or(0);
-        let pixels = self.pixels.f_index_select(0, &self.indices(&drawn, position, 1)?)?;
+        let pixels = self.pixels.f_index_select(0, &self.indices(&drawn.part(position, 1)?)?)?;
         let bytes = pixels.f_view_dtype(Kind::Uint8)?.f_view([1, self.height, self.width, 4])?;
         Ok(bytes.f_narrow(3, 0, 3)?.f_permute([0, 3, 1, 2])?.f_contiguous()?)
     }
 
-    /// The pixels of images in the order of an epoch.
+    /// The pixels of a part of an epoch.
     ///
     /// # Shapes
-    /// → `[count * H * W]`
-    fn indices(&self, epoch: &Epoch, from: usize, count: usize) -> Result<Tensor> {
-        let part = |all: &Tensor| all.f_narrow(0, from as i64, count as i64);
-        let mut indices = part(&epoch.rows)?.f_add(&part(&epoch.columns)?)?;
-        if let Some([rows, columns]) = &epoch.cutout {
-            indices = indices.f_masked_fill(&part(rows)?.f_logical_and(&part(columns)?)?, self.grey())?;
+    /// → `[N * H * W]`
+    fn indices(&self, part: &Epoch) -> Result<Tensor> {
+        let mut indices = part.rows.f_add(&part.columns)?;
+        if let Some([rows, columns]) = &part.cutout {
+            indices = indices.f_masked_fill(&rows.f_logical_and(columns)?, self.grey())?;
         }
         Ok(indices.f_view([-1])?)
     }

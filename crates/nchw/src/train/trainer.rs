@@ -3,10 +3,11 @@
 use super::{
     batches::{Batches, Epoch},
     recipe::{Recipe, old_name},
-    training::{Model, Position, Steps, Training},
+    training::{self, Model, Position, Steps, Training},
 };
 use crate::{
     Error, Result,
+    cuda_graph::Repeated,
     data::Dataset,
     gradient::gradients,
     net::{LectureNet, in_line, with_gap},
@@ -32,6 +33,9 @@ pub(crate) struct Lecture {
     optimizer: Optimizer,
     /// The order of the images and their augmentation in the current epoch.
     augmented: Option<Epoch>,
+    repeated: Repeated,
+    /// The part of `augmented` for a step that a GPU repeats: always the same tensors.
+    batch: Option<Epoch>,
 }
 
 /// SGD with Nesterov momentum and weight decay. All tensors of the network are stored in one
@@ -51,6 +55,10 @@ struct Optimizer {
     lr_scale: Tensor,
     /// The recipe's momentum, `[1]`.
     momentum: Tensor,
+    /// The negative learning rate of this step, and how far the averaged weights move, `[1]`. In tensors, because a GPU
+    /// that repeats a recorded step reads them again, and would repeat a plain number.
+    minus_lr: Tensor,
+    share: Tensor,
 }
 
 impl Optimizer {
@@ -68,12 +76,35 @@ impl Optimizer {
         let (weight_decay, lr_scale) = (Tensor::f_cat(&weight_decay, 0)?, Tensor::f_cat(&lr_scale, 0)?);
         let numbers = all.f_narrow(0, 0, weight_decay.numel() as i64)?;
         let velocity = numbers.f_zeros_like()?;
-        let momentum = Tensor::f_full([1], recipe.momentum, (Kind::Float, recipe.device))?;
-        Ok(Optimizer { all, averaged, variables, gaps, numbers, velocity, weight_decay, lr_scale, momentum })
+        let one = |number: f64| Tensor::f_full([1], number, (Kind::Float, recipe.device));
+        let (momentum, minus_lr, share) = (one(recipe.momentum)?, one(0.0)?, one(0.0)?);
+        Ok(Optimizer {
+            all,
+            averaged,
+            variables,
+            gaps,
+            numbers,
+            velocity,
+            weight_decay,
+            lr_scale,
+            momentum,
+            minus_lr,
+            share,
+        })
     }
 
-    /// One step with Nesterov momentum, computed as in PyTorch.
-    fn step(&mut self, loss: &Tensor, lr: f64) -> Result<()> {
+    /// Sets the learning rate of the next step, and by how much the averaged weights move towards the present ones:
+    /// they are an average over the fraction `average` of all steps.
+    fn prepare(&mut self, lr: f64, average: f64, steps: Steps) -> Result<()> {
+        let over = average * steps.all as f64;
+        // At the beginning they move further, so that the initial weights soon lose their influence.
+        let share = 1.0 / over.min(steps.done as f64 / 2.0).max(1.0);
+        let _ = (self.minus_lr.f_fill_(-lr)?, self.share.f_fill_(share)?);
+        Ok(())
+    }
+
+    /// One step with Nesterov momentum, computed as in PyTorch; then the averaged weights follow.
+    fn step(&mut self, loss: &Tensor) -> Result<()> {
         let gradients = gradients(loss, &self.variables)?;
         tch::no_grad(|| {
             let mut lines = Vec::with_capacity(2 * gradients.len());
@@ -81,21 +112,13 @@ impl Optimizer {
                 lines.extend([in_line(gradient)?, gap.shallow_clone()]);
             }
             let gradient = Tensor::f_cat(&lines, 0)?.f_addcmul(&self.numbers, &self.weight_decay)?;
-            self.velocity = gradient.f_addcmul(&self.velocity, &self.momentum)?;
+            // Into the same memory, where the next step of a GPU's recording will look for it.
+            let _ = gradient.f_addcmul_out(&self.velocity, &self.velocity, &self.momentum)?;
             let update = gradient.f_addcmul(&self.velocity, &self.momentum)?;
-            let _ = self.numbers.f_addcmul_(&update, &self.lr_scale.f_mul_scalar(-lr)?)?;
+            let _ = self.numbers.f_addcmul_(&update, &self.lr_scale.f_mul(&self.minus_lr)?)?;
+            let _ = self.averaged.f_lerp_tensor_(&self.all, &self.share)?;
             Ok(())
         })
-    }
-
-    /// Moves the averaged weights towards the present ones, by a weight that fits an average over
-    /// this fraction of all steps.
-    fn average(&mut self, fraction: f64, steps: Steps) -> Result<()> {
-        let over = fraction * steps.all as f64;
-        // At the beginning the weight is larger, so that the initial weights soon lose their influence.
-        let weight = 1.0 / over.min(steps.done as f64 / 2.0).max(1.0);
-        let _ = self.averaged.f_lerp_(&self.all, weight)?;
-        Ok(())
     }
 }
 
@@ -118,15 +141,24 @@ impl Model for Lecture {
         Ok(())
     }
 
-    fn logits(&self, from: usize, count: usize) -> Result<(Tensor, Tensor)> {
+    fn step(&mut self, from: usize, count: usize, steps: Steps) -> Result<Tensor> {
         let epoch = self.augmented.as_ref().ok_or_else(|| Error::new("the epoch has not been started"))?;
-        let (images, labels) = self.train.batch(epoch, from, count, self.recipe.precision.kind())?;
-        Ok((self.net.forward(&images, true)?, labels))
-    }
-
-    fn update(&mut self, loss: &Tensor, steps: Steps) -> Result<()> {
-        self.optimizer.step(loss, self.recipe.lr(steps.fraction()))?;
-        tch::no_grad(|| self.optimizer.average(self.recipe.average, steps))
+        let mut part = epoch.part(from, count)?;
+        if self.repeated.is_recorded() {
+            let mut batch = self.batch.take().unwrap_or_else(|| part.copy());
+            batch.copy_from(&part)?;
+            part = batch;
+        }
+        self.optimizer.prepare(self.recipe.lr(steps.fraction()), self.recipe.average, steps)?;
+        let Lecture { recipe, train, net, optimizer, repeated, .. } = self;
+        let state = [&optimizer.all, &optimizer.averaged, &optimizer.velocity].map(Tensor::shallow_clone);
+        let results = repeated.run(&state.each_ref(), &mut || {
+            let (images, labels) = train.batch(&part, recipe.precision.kind())?;
+            let logits = net.forward(&images, true)?;
+            training::step(&logits, &labels, recipe.label_smoothing, |loss| optimizer.step(loss))
+        })?;
+        self.batch = self.repeated.is_recorded().then_some(part);
+        Ok(results)
     }
 
     fn numbers(&self) -> Vec<Tensor> {
@@ -155,10 +187,6 @@ impl Model for Lecture {
     fn max_lr(&self) -> (&'static str, f64) {
         ("max_lr", self.recipe.max_lr)
     }
-
-    fn label_smoothing(&self) -> f64 {
-        self.recipe.label_smoothing
-    }
 }
 
 impl Trainer {
@@ -176,7 +204,9 @@ impl Trainer {
         let batch_size = recipe.batch_size.min(train.len());
         let (epochs, images) = (recipe.epochs, train.len() / batch_size * batch_size);
         let data = fingerprint(data)?;
-        let model = Lecture { recipe, train, test, data, net, averaged, optimizer, augmented: None };
+        let (augmented, repeated, batch) = (None, Repeated::on(device), None);
+        let model =
+            Lecture { recipe, train, test, data, net, averaged, optimizer, augmented, repeated, batch };
         Ok(Training::of(model, epochs, images, batch_size))
     }
 

@@ -17,12 +17,8 @@ pub(super) trait Model {
     /// depend only on the seed and the epoch, so a resumed training draws the same.
     fn start_epoch(&mut self, epoch: usize) -> Result<()>;
 
-    /// Runs the network on `count` images of this epoch, starting with image `from` → the logits and
-    /// the labels.
-    fn logits(&self, from: usize, count: usize) -> Result<(Tensor, Tensor)>;
-
-    /// Changes the parameters so that the loss falls.
-    fn update(&mut self, loss: &Tensor, steps: Steps) -> Result<()>;
+    /// Takes one step with `count` images of this epoch, starting with image `from`: see [`step`].
+    fn step(&mut self, from: usize, count: usize, steps: Steps) -> Result<Tensor>;
 
     /// All numbers of the network, to detect divergence.
     fn numbers(&self) -> Vec<Tensor>;
@@ -35,11 +31,25 @@ pub(super) trait Model {
 
     /// The setting for the maximum learning rate: its name and its value.
     fn max_lr(&self) -> (&'static str, f64);
+}
 
-    /// The fraction of the target that is spread over all classes.
-    fn label_smoothing(&self) -> f64 {
-        0.0
-    }
+/// Changes the parameters by `update`, so that the loss of these logits falls → the loss, and how many images were
+/// classified correctly. A fraction `smoothing` of the target is spread over all classes.
+///
+/// Reads no number, because that would wait for a GPU.
+///
+/// # Shapes
+/// logits `[N, classes]`, labels `[N]` → `[2]`
+pub(super) fn step(
+    logits: &Tensor,
+    labels: &Tensor,
+    smoothing: f64,
+    update: impl FnOnce(&Tensor) -> Result<()>,
+) -> Result<Tensor> {
+    let loss = logits.f_cross_entropy_loss(labels, None::<Tensor>, Reduction::Mean, -100, smoothing)?;
+    update(&loss)?;
+    let right = logits.f_argmax(1, false)?.f_eq_tensor(labels)?.f_sum(Kind::Float)?;
+    Ok(Tensor::f_stack(&[loss.detach(), right], 0)?)
 }
 
 /// How many steps of a training are done, and how many there are in all epochs.
@@ -147,11 +157,12 @@ impl<M: Model> Training<M> {
         }
         let first = self.position.step;
         let last = first.saturating_add(count).min(self.steps());
-        let mut results = Vec::with_capacity(2 * (last - first) + 1);
+        let mut results = Vec::with_capacity(last - first + 1);
         // Training needs gradients, even if it is called inside `tch::no_grad`.
         tch::with_grad(|| -> Result<()> {
             for step in first..last {
-                results.extend(self.step(step)?);
+                let (from, count) = (step * self.batch_size, self.images_in(step));
+                results.push(self.model.step(from, count, self.all_steps())?);
                 self.position.step = step + 1;
             }
             Ok(())
@@ -161,16 +172,6 @@ impl<M: Model> Training<M> {
         self.position.seconds += seconds;
         self.position.epoch_seconds += seconds;
         self.check_loss()
-    }
-
-    /// Takes one step → the loss, and how many images of the batch were classified correctly.
-    fn step(&mut self, step: usize) -> Result<[Tensor; 2]> {
-        let (logits, labels) = self.model.logits(step * self.batch_size, self.images_in(step))?;
-        let smoothing = self.model.label_smoothing();
-        let loss = logits.f_cross_entropy_loss(&labels, None::<Tensor>, Reduction::Mean, -100, smoothing)?;
-        self.model.update(&loss, self.all_steps())?;
-        let right = logits.f_argmax(1, false)?.f_eq_tensor(&labels)?.f_sum(Kind::Float)?;
-        Ok([loss.detach(), right])
     }
 
     /// How many images a step uses.
@@ -183,9 +184,9 @@ impl<M: Model> Training<M> {
     fn add(&mut self, mut results: Vec<Tensor>, first: usize) -> Result<()> {
         // A NaN among the weights may not reach the loss (see `onednn_keeps` in `net/lecture.rs`).
         for numbers in self.model.numbers() {
-            results.push(numbers.f_sum(Kind::Float)? * 0.0);
+            results.push((numbers.f_sum(Kind::Float)? * 0.0).f_view([1])?);
         }
-        let results = Vec::<f64>::try_from(Tensor::f_stack(&results, 0)?.f_to_kind(Kind::Double)?)?;
+        let results = Vec::<f64>::try_from(Tensor::f_cat(&results, 0)?.f_to_kind(Kind::Double)?)?;
         let (of_steps, of_weights) = results.split_at(2 * (self.position.step - first));
         for (result, step) in of_steps.chunks_exact(2).zip(first..) {
             self.position.loss += result[0] * self.images_in(step) as f64;

@@ -5,8 +5,8 @@ pub mod browser;
 pub mod skips;
 
 use crate::commands::{deny, scripts, web};
-use crate::setup;
 use crate::setup::source::{self, Request, Source};
+use crate::setup::{self, machine::Machine, steps::cuda_graph};
 use crate::system::{environment, files, run};
 use crate::{checks::browser::Browser, paths};
 use anyhow::{Context, Result, bail};
@@ -131,8 +131,9 @@ fn unit_tests(modules: &str) -> Result<()> {
     run::run(python.args(modules.split(' ')))
 }
 
-/// Lints for files that only other machines run: on Binder, in Docker, on GitHub.
+/// Checks of files that only other machines run: on Binder, in Docker, on GitHub, with a GPU.
 fn hosting() -> Result<()> {
+    cuda_graph::check(&Machine::find(Request::Any)?)?;
     let python = environment::python_of(".venv-lint", "lint.lock")?;
     let lines = [
         "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml",

@@ -1,15 +1,14 @@
 //! Fine-tuning: a trained network learns other classes from few images.
 
-use super::{Curve, FitSettings, finish};
+use super::{Curve, FitSettings, backward_step, finish};
 use crate::{
     Error, Result,
     data::{Dataset, Examples},
-    gradient::check_graph,
     net::LectureNet,
     train::{
         batches::{Batches, Epoch},
         report::check_examples,
-        training::{Model, Steps, Training},
+        training::{self, Model, Steps, Training},
     },
 };
 use std::time::Instant;
@@ -152,21 +151,15 @@ impl Model for Tuned<'_> {
         Ok(())
     }
 
-    fn logits(&self, from: usize, count: usize) -> Result<(Tensor, Tensor)> {
+    fn step(&mut self, from: usize, count: usize, steps: Steps) -> Result<Tensor> {
         let epoch = self.epoch.as_ref().ok_or_else(|| Error::new("the epoch has not been started"))?;
-        let (images, labels) = self.train.batch(epoch, from, count, Kind::Float)?;
+        let (images, labels) = self.train.batch(&epoch.part(from, count)?, Kind::Float)?;
         let logits = match self.only_head {
             true => self.net.forward_with_frozen_maps(&images)?,
             false => self.net.forward(&images, true)?,
         };
-        Ok((logits, labels))
-    }
-
-    fn update(&mut self, loss: &Tensor, steps: Steps) -> Result<()> {
-        check_graph(loss)?;
         self.optimizer.set_lr(self.lr(steps.fraction()));
-        self.optimizer.backward_step(loss);
-        Ok(())
+        training::step(&logits, &labels, 0.0, |loss| backward_step(&mut self.optimizer, loss))
     }
 
     fn numbers(&self) -> Vec<Tensor> {

@@ -4,7 +4,7 @@ mod fine_tune;
 
 use super::{
     batches::{Augmentation, reflect},
-    training::{EpochLog, Model, Steps, Training, bar, duration},
+    training::{self, EpochLog, Model, Steps, Training, bar, duration},
 };
 use crate::{
     Error, Result,
@@ -378,6 +378,13 @@ impl Small<'_> {
     }
 }
 
+/// Changes the parameters of a tch optimizer so that the loss falls.
+fn backward_step(optimizer: &mut nn::Optimizer, loss: &Tensor) -> Result<()> {
+    check_graph(loss)?;
+    optimizer.backward_step(loss);
+    Ok(())
+}
+
 /// Images that consist of these rows and columns of others.
 ///
 /// # Shapes
@@ -403,21 +410,16 @@ impl Model for Small<'_> {
         Ok(())
     }
 
-    fn logits(&self, from: usize, count: usize) -> Result<(Tensor, Tensor)> {
+    fn step(&mut self, from: usize, count: usize, steps: Steps) -> Result<Tensor> {
         let indices = self.order.f_narrow(0, from as i64, count as i64)?;
         let mut images = self.train.images.f_index_select(0, &indices)?;
         if let Some([rows, columns]) = &self.shifted {
             let part = |all: &Tensor| all.f_narrow(0, from as i64, count as i64);
             images = shifted(&images, &part(rows)?, &part(columns)?)?;
         }
-        Ok(((self.logits)(&images)?, self.train.labels.f_index_select(0, &indices)?))
-    }
-
-    fn update(&mut self, loss: &Tensor, steps: Steps) -> Result<()> {
-        check_graph(loss)?;
+        let (logits, labels) = ((self.logits)(&images)?, self.train.labels.f_index_select(0, &indices)?);
         self.optimizer.set_lr(self.lr(steps.fraction()));
-        self.optimizer.backward_step(loss);
-        Ok(())
+        training::step(&logits, &labels, 0.0, |loss| backward_step(&mut self.optimizer, loss))
     }
 
     fn numbers(&self) -> Vec<Tensor> {

@@ -371,10 +371,7 @@ fn batches_are_the_images_mirrored_shifted_and_cut_out() {
     let plain = Recipe { flip: false, shift: 0, ..Recipe::lecture() };
     let batch = |recipe: &Recipe, epoch| {
         as_bytes(
-            &batches
-                .batch(&batches.epoch(recipe.augmentation(), epoch).unwrap(), 0, 1, Kind::Float)
-                .unwrap()
-                .0,
+            &batches.batch(&batches.epoch(recipe.augmentation(), epoch).unwrap(), Kind::Float).unwrap().0,
         )
     };
     let flipping = Recipe { flip: true, ..plain.clone() };
@@ -419,7 +416,7 @@ fn an_epoch_contains_every_image_once_with_its_label() {
     let epoch = batches
         .epoch(Recipe { seed: 3, flip: false, shift: 0, ..Recipe::lecture() }.augmentation(), 1)
         .unwrap();
-    let (seen, labels) = batches.batch(&epoch, 0, 320, Kind::Float).unwrap();
+    let (seen, labels) = batches.batch(&epoch, Kind::Float).unwrap();
     let (seen, labels) = (as_bytes(&seen), Vec::<i64>::try_from(labels).unwrap());
     let rows = |t: &Tensor| -> Vec<Vec<u8>> {
         t.contiguous().view([-1, 3072]).unbind(0).iter().map(|row| Vec::try_from(row).unwrap()).collect()

@@ -1,6 +1,7 @@
 //! The steps of set-up: each file does the work of one. `setup/mod.rs` has them in order.
 
 pub mod command;
+pub mod cuda_graph;
 pub mod evcxr;
 pub mod kernelspec;
 pub mod libtorch;

@@ -5,7 +5,7 @@
 
 use crate::paths;
 use crate::setup::shared::{self, Shared};
-use crate::setup::{machine::Machine, source, step::Step};
+use crate::setup::{machine::Machine, source, step::Step, steps::cuda_graph};
 use crate::system::{progress, run, tools};
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -21,9 +21,11 @@ pub fn step(machine: &Machine) -> Step<'_> {
         outside: vec![],
         inputs: &[
             file!(),
+            "crates/xtask/cpp/cuda_graph.cpp",
             "crates/xtask/cpp/short_errors.h",
             "crates/xtask/src/paths.rs",
             "crates/xtask/src/setup/source.rs",
+            "crates/xtask/src/setup/steps/cuda_graph.rs",
         ],
         values: Box::new(|| {
             let cxx = machine.tools.cxx.display().to_string();
@@ -31,7 +33,10 @@ pub fn step(machine: &Machine) -> Step<'_> {
         }),
         early: None,
         exists: Box::new(|| source::wrapper_folder().join("libtch.so").exists()),
-        act: Box::new(|| build(machine)),
+        act: Box::new(|| {
+            build(machine)?;
+            cuda_graph::build(machine)
+        }),
     }
 }
 
