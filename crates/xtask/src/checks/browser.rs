@@ -58,13 +58,17 @@ impl Browser {
     }
 }
 
-/// The book on a phone and on a desktop.
+/// The book from the disk, on a phone and on a desktop; then as it is published, in a folder of a website.
 pub fn book() -> Result<()> {
-    scripts::book()?;
-    match Browser::find("the book in a browser")? {
-        Some(browser) => run::run(&mut run::script_of(browser.python, "browser.book")),
+    let browser = Browser::find("the book in a browser")?;
+    let visit = |script| match &browser {
+        Some(browser) => run::run(&mut run::script_of(&browser.python, script)),
         None => Ok(()),
-    }
+    };
+    scripts::book(None, None)?;
+    visit("browser.book")?;
+    scripts::book(Some("https://example.org/nchw/"), Some("example/nchw"))?;
+    visit("browser.site")
 }
 
 /// The interactive figures, each on a page of its own.
