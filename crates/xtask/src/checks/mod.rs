@@ -36,7 +36,7 @@ pub fn test(strict: bool) -> Result<()> {
         ("scripts", &|| {
             unit_tests(
                 "tests.test_kernel tests.test_notebooks tests.test_scripts tests.test_security tests.test_day \
-                 tests.test_environment tests.test_doctor tests.test_spare",
+                 tests.test_environment tests.test_doctor tests.test_spare tests.test_hosting",
             )
         }),
         ("notebooks", &|| scripts::notebooks(true, &[])),
@@ -135,9 +135,12 @@ fn unit_tests(modules: &str) -> Result<()> {
 fn hosting() -> Result<()> {
     let python = environment::python_of(".venv-lint", "lint.lock")?;
     let lines = [
-        "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml",
+        "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml .github/workflows/book.yml",
+        "check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml",
+        // Whether a workflow can do more than it needs to, or runs code that somebody can replace.
+        "zizmor --offline --no-progress --quiet .github/workflows/book.yml .github/dependabot.yml",
         "shellcheck binder/postBuild binder/start",
-        "hadolint --failure-threshold warning Dockerfile",
+        "hadolint --failure-threshold warning Dockerfile .devcontainer/Dockerfile",
     ];
     for line in lines {
         let (tool, options) = line.split_once(' ').context("a line needs a tool and options")?;
