@@ -147,6 +147,25 @@ fn hosting() -> Result<()> {
         let mut tool = Command::new(python.with_file_name(tool));
         run::run(tool.args(options.split(' ')).current_dir(paths::root()))?;
     }
+    devcontainer()
+}
+
+/// Lets the program that VS Code uses read `.devcontainer/devcontainer.json`. (It accepts unknown properties;
+/// `tests/test_hosting.py` does not.)
+fn devcontainer() -> Result<()> {
+    if which::which("npm").is_err() {
+        return skips::skip("devcontainer.json: npm is not installed (Debian: apt-get install npm)");
+    }
+    let modules = environment::node_modules(".venv-lint")?;
+    let mut node = Command::new("node");
+    node.arg(modules.join("@devcontainers/cli/devcontainer.js"))
+        .args(["read-configuration", "--workspace-folder"]);
+    // It asks Docker for a running container; this answers that there is none.
+    let read = run::quiet(node.arg(paths::root()).args(["--docker-path", "true"]))?;
+    if !read.contains("\"updateContentCommand\":\"cargo xtask setup") {
+        bail!("expected that the container sets the course up, read this configuration:\n{read}");
+    }
+    println!("  devcontainer.json: read");
     Ok(())
 }
 
