@@ -1,7 +1,7 @@
 # An image for a class's JupyterHub (DockerSpawner, Zero to JupyterHub). Everything is installed in it:
 # a kernel starts in seconds, and a running container downloads nothing.
 #   docker build -t nchw-class . && docker run --rm -p 8888:8888 nchw-class
-FROM quay.io/jupyter/minimal-notebook:python-3.12
+FROM quay.io/jupyter/minimal-notebook:2026-03-23@sha256:0e8fa0b37f367bb923d44e5da91011a213c73fc75db9c91b6d61f0da53bc7829
 
 # Rust and a C++ compiler from conda-forge, which checks what it downloads.
 RUN mamba install --yes --channel conda-forge "rust>=1.89" rust-src cxx-compiler && mamba clean --all --yes

@@ -63,7 +63,14 @@ enum Command {
     /// Type common mistakes in a kernel, and renew docs/mistakes.md
     Mistakes,
     /// Build a searchable website of all notebooks in target/book/html
-    Book,
+    Book {
+        /// The address at which it will be published: adds what needs one (canonical addresses, sitemap.xml, 404.html)
+        #[arg(long, value_name = "URL")]
+        site: Option<String>,
+        /// Its repository on GitHub: adds links that open the notebooks in Codespaces and in Binder
+        #[arg(long, value_name = "OWNER/NAME")]
+        repository: Option<String>,
+    },
     /// Build the WebAssembly modules of the interactive figures, crates/web/assets/*.wasm
     Web,
     /// Test an assignment with nbgrader: release, submissions, grades
@@ -151,7 +158,7 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Doctor => return doctor::doctor(),
         Command::Test { strict } => return checks::test(strict),
-        Command::Book => return scripts::book(),
+        Command::Book { site, repository } => return scripts::book(site.as_deref(), repository.as_deref()),
         Command::Web => return web::web(),
         Command::Deny { advisories } => return deny::deny(advisories),
         Command::Clean { all } => return clean::clean(all),

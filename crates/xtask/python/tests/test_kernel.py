@@ -1,6 +1,10 @@
 """The kernel "Rust (nchw)": cells, clients that do not wait for an answer, and what remains after its end."""
 
+import contextlib
+import json
+import os
 import re
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -12,10 +16,11 @@ from typing import NamedTuple
 
 import psutil
 import zmq
+from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-from common import FIRST_CELL, ROOT
-from kernel import Kernel, Toolchain, command_line
+from common import FIRST_CELL, ROOT, free_port
+from kernel import Kernel, Output, Toolchain, command_line, family
 
 # Seconds until the kernel must answer, and until its processes must end.
 LIMIT, END_LIMIT = 120, 10
@@ -225,6 +230,88 @@ class CompilationTest(unittest.TestCase):
                 (library / "src/lib.rs").write_text("pub fn five() -> i64 { 6 - 1 + 10 }", encoding="utf-8")
                 self.assertIn("cargo", programs("small::five() + 1i64", "16"))
                 self.assertEqual(kernel.run("dog").text, "Dog { age: 3 }", "the same type as before")
+
+
+class RawTest(unittest.TestCase):
+    """The kernel as VS Code runs it: it reads kernel.json, starts the program as its own child, and speaks over zeromq.
+
+    There is no kernel manager, no provisioner and no process group, and the connection file has no session.
+    """
+
+    @contextlib.contextmanager
+    def client(self):
+        """Starts a kernel; yields its process and a client that is connected to it."""
+        spec = json.loads((ROOT / ".venv/share/jupyter/kernels/nchw/kernel.json").read_text(encoding="utf-8"))
+        ports = {f"{name}_port": free_port() for name in ("hb", "control", "shell", "stdin", "iopub")}
+        connection = {"transport": "tcp", "ip": "127.0.0.1", "signature_scheme": "hmac-sha256", "key": secrets.token_hex(16),
+                      "kernel_name": "nchw", **ports}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")} | spec["env"]
+        with tempfile.TemporaryDirectory(prefix="nchw with a space ") as folder:
+            file = Path(folder) / "kernel-v3.json"
+            file.write_text(json.dumps(connection), encoding="utf-8")
+            argv = [argument.replace("{connection_file}", str(file)) for argument in spec["argv"]]
+            with (Path(folder) / "log").open("w") as log:
+                process = subprocess.Popen(argv, cwd=ROOT / "notebooks", env=environment, stdin=subprocess.DEVNULL,
+                                           stdout=log, stderr=log)
+            client = BlockingKernelClient()
+            try:
+                client.load_connection_info(connection)
+                # On a busy machine, the heartbeat of a second would be missed; VS Code has none.
+                client.start_channels(hb=False)
+                client.wait_for_ready(timeout=LIMIT)
+                yield process, client
+            finally:
+                client.stop_channels()
+                for one in family(process.pid) if process.poll() is None else []:
+                    one.kill()
+                process.wait()
+
+    def run_cell(self, client, code, then=None, answer=None):
+        """The cell's output; after its first message, calls `then`."""
+        output, actions = Output(), [then] if then else []
+
+        def hook(message):
+            output.add(message, 0)
+            if message["msg_type"] == "stream" and actions:
+                actions.pop()()
+
+        client.execute_interactive(code, timeout=LIMIT, output_hook=hook, allow_stdin=answer is not None,
+                                   stdin_hook=lambda _: client.input(answer))
+        return output
+
+    def test_a_notebook_runs_and_the_kernel_ends_when_it_is_asked_to(self):
+        with self.client() as (process, client):
+            info = client.kernel_info(reply=True, timeout=LIMIT)["content"]
+            self.assertEqual(info["language_info"]["file_extension"], ".rs")
+            self.assertEqual(self.run_cell(client, FIRST_CELL).text, "")
+            self.assertEqual(self.run_cell(client, "6 * 7").text, "42")
+            photo = self.run_cell(client, 'let photo = Image::open("../datasets/photos/china.jpg")?;\nphoto')
+            self.assertIn("image/png", photo.results[0])
+            self.assertIn("is invalid for input of size 6",
+                          self.run_cell(client, "let wrong = Tensor::from_slice(&[1, 2, 3, 4, 5, 6]).view([4, 2]);").stderr)
+            self.assertEqual(self.run_cell(client, 'let wrong: i64 = "text";').errors, ["mismatched types"])
+            reads = "let mut line = String::new(); std::io::stdin().read_line(&mut line)?; line.trim()"
+            self.assertEqual(self.run_cell(client, reads, answer="Ada").results[-1]["text/plain"], '"Ada"')
+            matches = client.complete("Image::op", reply=True, timeout=LIMIT)["content"]["matches"]
+            self.assertTrue(any(match.startswith("open") for match in matches), matches)
+            # kernel.json asks for a message, not for a signal.
+            interrupt = lambda: client.session.send(client.control_channel.socket, "interrupt_request", {})
+            loop = self.run_cell(client, 'println!("begun"); loop { std::thread::yield_now(); }', then=interrupt)
+            self.assertIn("Subprocess terminated", loop.text)
+            self.assertEqual(self.run_cell(client, "1 + 1").text, "2")
+            children = family(process.pid)[1:]
+            client.shutdown(reply=False)
+            self.assertEqual(process.wait(END_LIMIT), 0)
+            self.assertEqual(psutil.wait_procs(children, END_LIMIT)[1], [])
+
+    def test_no_process_remains_when_the_client_ends_the_kernel(self):
+        with self.client() as (process, client):
+            self.run_cell(client, "1 + 1")
+            children = family(process.pid)[1:]
+            self.assertTrue(children)
+            process.terminate()
+            process.wait(END_LIMIT)
+            self.assertEqual(psutil.wait_procs(children, END_LIMIT)[1], [])
 
 
 class KernelTest(unittest.TestCase):

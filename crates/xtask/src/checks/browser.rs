@@ -1,9 +1,9 @@
 //! Pages and notebooks in a browser, as a person sees and uses them.
 
-use crate::system::{environment, files, run};
+use crate::system::{environment, run};
 use crate::{checks::skips, commands::scripts, paths, setup::source};
 use anyhow::Result;
-use std::{ffi::OsStr, fs, path::PathBuf, process::Command};
+use std::{ffi::OsStr, path::PathBuf};
 
 /// Chromium.
 pub struct Browser {
@@ -30,23 +30,8 @@ impl Browser {
             skips::skip("the accessibility rules: npm is not installed (Debian: apt-get install npm)")?;
             return Ok(None);
         }
-        let environment = paths::root().join(".venv-browser");
-        let stamp = fs::read(paths::requirements("package-lock.json"))?;
-        let stamp_file = environment.join("axe-stamp");
-        let script = environment.join("node_modules/axe-core/axe.min.js");
-        if !(script.exists() && fs::read(&stamp_file).is_ok_and(|s| s == stamp)) {
-            println!("  installing axe-core into .venv-browser");
-            for file in ["package.json", "package-lock.json"] {
-                files::write(&environment.join(file), fs::read(paths::requirements(file))?)?;
-            }
-            let mut npm = Command::new("npm");
-            npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&environment);
-            // Otherwise npm leaves its downloads and logs in the user's home folder.
-            npm.env("npm_config_cache", environment.join("npm-cache"));
-            run::quiet(&mut npm)?;
-            files::write(&stamp_file, stamp)?;
-        }
-        Ok(Some(script))
+        let folder = environment::node_modules(".venv-browser")?;
+        Ok(Some(folder.join("axe-core/axe.min.js")))
     }
 
     /// Runs a script that opens a notebook in JupyterLab and uses it.
@@ -58,13 +43,17 @@ impl Browser {
     }
 }
 
-/// The book on a phone and on a desktop.
+/// The book from the disk, on a phone and on a desktop; then as it is published, in a folder of a website.
 pub fn book() -> Result<()> {
-    scripts::book()?;
-    match Browser::find("the book in a browser")? {
-        Some(browser) => run::run(&mut run::script_of(browser.python, "browser.book")),
+    let browser = Browser::find("the book in a browser")?;
+    let visit = |script| match &browser {
+        Some(browser) => run::run(&mut run::script_of(&browser.python, script)),
         None => Ok(()),
-    }
+    };
+    scripts::book(None, None)?;
+    visit("browser.book")?;
+    scripts::book(Some("https://example.org/nchw/"), Some("example/nchw"))?;
+    visit("browser.site")
 }
 
 /// The interactive figures, each on a page of its own.

@@ -36,7 +36,7 @@ pub fn test(strict: bool) -> Result<()> {
         ("scripts", &|| {
             unit_tests(
                 "tests.test_kernel tests.test_notebooks tests.test_scripts tests.test_security tests.test_day \
-                 tests.test_environment tests.test_doctor tests.test_spare",
+                 tests.test_environment tests.test_doctor tests.test_spare tests.test_hosting",
             )
         }),
         ("notebooks", &|| scripts::notebooks(true, &[])),
@@ -136,15 +136,37 @@ fn hosting() -> Result<()> {
     cuda_graph::check(&Machine::find(Request::Any)?)?;
     let python = environment::python_of(".venv-lint", "lint.lock")?;
     let lines = [
-        "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml",
+        "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml .github/workflows/book.yml",
+        "check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml",
+        // Whether a workflow can do more than it needs to, or runs code that somebody can replace.
+        "zizmor --offline --no-progress --quiet .github/workflows/book.yml .github/dependabot.yml",
         "shellcheck binder/postBuild binder/start",
-        "hadolint --failure-threshold warning Dockerfile",
+        "hadolint --failure-threshold warning Dockerfile .devcontainer/Dockerfile",
     ];
     for line in lines {
         let (tool, options) = line.split_once(' ').context("a line needs a tool and options")?;
         let mut tool = Command::new(python.with_file_name(tool));
         run::run(tool.args(options.split(' ')).current_dir(paths::root()))?;
     }
+    devcontainer()
+}
+
+/// Lets the program that VS Code uses read `.devcontainer/devcontainer.json`. (It accepts unknown properties;
+/// `tests/test_hosting.py` does not.)
+fn devcontainer() -> Result<()> {
+    if which::which("npm").is_err() {
+        return skips::skip("devcontainer.json: npm is not installed (Debian: apt-get install npm)");
+    }
+    let modules = environment::node_modules(".venv-lint")?;
+    let mut node = Command::new("node");
+    node.arg(modules.join("@devcontainers/cli/devcontainer.js"))
+        .args(["read-configuration", "--workspace-folder"]);
+    // It asks Docker for a running container; this answers that there is none.
+    let read = run::quiet(node.arg(paths::root()).args(["--docker-path", "true"]))?;
+    if !read.contains("\"updateContentCommand\":\"cargo xtask setup") {
+        bail!("expected that the container sets the course up, read this configuration:\n{read}");
+    }
+    println!("  devcontainer.json: read");
     Ok(())
 }
 

@@ -18,7 +18,10 @@ use std::{env, process::Command};
 /// Opens JupyterLab on the notebooks in a folder, and waits until it ends.
 pub fn lab(notebooks: &Path, no_browser: bool, port: Option<u16>) -> Result<()> {
     let port = free_port(port)?;
-    let (settings, token) = write_settings()?;
+    let variable = |name| env::var(name).ok();
+    let codespace =
+        codespace(variable("CODESPACE_NAME"), variable("GITHUB_CODESPACES_PORT_FORWARDING_DOMAIN"), port);
+    let (settings, token) = write_settings(codespace.as_deref())?;
     if !files::is_writable(notebooks) {
         println!(
             "{} cannot be written: you can run cells, but your changes are not saved.",
@@ -27,9 +30,11 @@ pub fn lab(notebooks: &Path, no_browser: bool, port: Option<u16>) -> Result<()> 
     }
     // JupyterLab itself prints only a token that it has chosen itself.
     let page = "/lab/tree/00-start.ipynb";
-    println!(
-        "JupyterLab, only on this machine (Ctrl-C twice ends it):\n\n    http://127.0.0.1:{port}{page}?token={token}\n"
-    );
+    let (whose, address) = match codespace {
+        Some(address) => ("only for you, from this codespace", address),
+        None => ("only on this machine", format!("http://127.0.0.1:{port}")),
+    };
+    println!("JupyterLab, {whose} (Ctrl-C twice ends it):\n\n    {address}{page}?token={token}\n");
     let mut jupyter = Command::new(paths::venv_program("python"));
     jupyter.args(["-m", "jupyterlab", "--ServerApp.port_retries=0"]);
     jupyter.args([format!("--port={port}"), format!("--LabApp.default_url={page}")]);
@@ -109,9 +114,18 @@ fn container() -> Option<&'static str> {
         .or_else(|| variable("KUBERNETES_SERVICE_HOST"))
 }
 
+/// The address at which the browser of a codespace's owner reaches a port, which GitHub forwards to nobody else. None
+/// outside of GitHub Codespaces.
+fn codespace(name: Option<String>, domain: Option<String>, port: u16) -> Option<String> {
+    let (name, domain) = (name.filter(|name| !name.is_empty())?, domain.filter(|domain| !domain.is_empty())?);
+    Some(format!("https://{name}-{port}.{domain}"))
+}
+
 /// Writes settings that take precedence over the user's own. Only the user can read them, and they
 /// contain a new token at every start. Returns their folder and the token.
-fn write_settings() -> Result<(PathBuf, String)> {
+///
+/// JupyterLab answers only pages of its own address; `origin` is one more, if a server forwards requests to it.
+fn write_settings(origin: Option<&str>) -> Result<(PathBuf, String)> {
     let folder = paths::dot_nchw().join("jupyter");
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
     let token = match env::var("JUPYTER_TOKEN") {
@@ -123,7 +137,7 @@ fn write_settings() -> Result<(PathBuf, String)> {
             "ip": "127.0.0.1",
             "base_url": "/",
             "allow_remote_access": false,
-            "allow_origin": "",
+            "allow_origin": origin.unwrap_or_default(),
             "allow_origin_pat": "",
             "disable_check_xsrf": false,
         },
@@ -168,6 +182,18 @@ mod tests {
         drop(other);
         assert_eq!(free_port(Some(port)).unwrap(), port);
         assert!((8888..8988).contains(&free_port(None).unwrap()));
+    }
+
+    #[test]
+    fn in_a_codespace_the_address_is_that_of_its_owner() {
+        let of = |name: &str, domain: &str| codespace(Some(name.into()), Some(domain.into()), 8888);
+        assert_eq!(
+            of("fuzzy-tree-x1", "app.github.dev").unwrap(),
+            "https://fuzzy-tree-x1-8888.app.github.dev"
+        );
+        assert_eq!(of("", "app.github.dev"), None);
+        assert_eq!(codespace(None, Some("app.github.dev".into()), 8888), None);
+        assert_eq!(codespace(Some("fuzzy-tree-x1".into()), None, 8888), None);
     }
 
     #[test]

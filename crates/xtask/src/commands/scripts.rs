@@ -25,10 +25,14 @@ pub fn faults(source: &Source) -> Result<()> {
     run::run(run::script("faults").arg("--libtorch").arg(source.base()?))
 }
 
-/// `cargo xtask book`.
-pub fn book() -> Result<()> {
+/// `cargo xtask book`, for the address at which it will be published and its repository on GitHub.
+pub fn book(site: Option<&str>, repository: Option<&str>) -> Result<()> {
     play_pages()?;
-    run::run(&mut run::script_of(environment::python_of(".venv-book", "book.lock")?, "book"))
+    let mut python = run::script_of(environment::python_of(".venv-book", "book.lock")?, "book");
+    for (option, value) in [("--site", site), ("--repository", repository)] {
+        python.args(value.iter().flat_map(|value| [option, value]));
+    }
+    run::run(&mut python)
 }
 
 /// Writes a web page for each interactive figure; returns their folder.

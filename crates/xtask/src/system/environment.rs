@@ -30,6 +30,27 @@ pub fn python_of(name: &str, lock: &str) -> Result<PathBuf> {
     Ok(python)
 }
 
+/// Installs the packages of package-lock.json into an environment, which must exist, and returns their folder.
+pub fn node_modules(name: &str) -> Result<PathBuf> {
+    let environment = paths::root().join(name);
+    let stamp = fs::read(paths::requirements("package-lock.json"))?;
+    let stamp_file = environment.join("npm-stamp");
+    let folder = environment.join("node_modules");
+    if !(folder.is_dir() && fs::read(&stamp_file).is_ok_and(|s| s == stamp)) {
+        println!("  installing package-lock.json into {name}");
+        for file in ["package.json", "package-lock.json"] {
+            files::write(&environment.join(file), fs::read(paths::requirements(file))?)?;
+        }
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&environment);
+        // Otherwise npm leaves its downloads and logs in the user's home folder.
+        npm.env("npm_config_cache", environment.join("npm-cache"));
+        run::quiet(&mut npm)?;
+        files::write(&stamp_file, stamp)?;
+    }
+    Ok(folder)
+}
+
 /// Makes an empty environment. It contains the mark from the beginning.
 pub fn create(python: &Path, folder: &Path, options: &[&str]) -> Result<()> {
     files::make(folder)?;
