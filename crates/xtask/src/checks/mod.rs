@@ -2,12 +2,14 @@
 
 pub mod architecture;
 pub mod browser;
+pub mod platforms;
 pub mod skips;
 
 use crate::commands::{deny, scripts, web};
 use crate::setup;
 use crate::setup::source::{self, Request, Source};
-use crate::system::{environment, files, run};
+use crate::setup::steps::libtorch;
+use crate::system::{environment, files, platform, run};
 use crate::{checks::browser::Browser, paths};
 use anyhow::{Context, Result, bail};
 use std::{env, ffi::OsStr, fs, process::Command, time::Instant};
@@ -22,7 +24,7 @@ pub fn test(strict: bool) -> Result<()> {
     // Every test is selected from the whole workspace: with other packages, cargo would choose other
     // features for the dependencies and compile them again.
     let tests = "test --locked --workspace --quiet";
-    let checks: [(&str, &dyn Fn() -> Result<()>); 15] = [
+    let checks: [(&str, &dyn Fn() -> Result<()>); 16] = [
         ("format", &|| cargo("fmt --all --check")),
         ("lints", &|| cargo(lints)),
         ("tests", &|| cargo(tests).and_then(|()| list_ignored_tests())),
@@ -30,6 +32,7 @@ pub fn test(strict: bool) -> Result<()> {
         ("command", &command),
         ("architecture", &|| architecture::check().and_then(|()| architecture::packages_are_compiled_once())),
         ("wasm", &web::check),
+        ("platforms", &platforms::check),
         ("dependencies", &|| deny::deny(false)),
         ("hosting", &hosting),
         // The longest first, so that the others run beside them.
@@ -81,7 +84,8 @@ fn with_libtorch(source: &Source, line: &str) -> Result<Command> {
     }
     cargo.args(options.split(' ')).env("LIBTORCH", source::folder());
     cargo.env("OMP_WAIT_POLICY", "passive").env(skips::VARIABLE, skips::list());
-    cargo.env("LD_LIBRARY_PATH", paths::prepend("LD_LIBRARY_PATH", &source.library_folders()?)?);
+    let variable = platform::HERE.loader_variable();
+    cargo.env(variable, paths::prepend(variable, &source.library_folders()?)?);
     Ok(cargo)
 }
 
@@ -115,11 +119,10 @@ fn command() -> Result<()> {
         bail!("`nchw shapes \"3x7x7\" \"conv 10 3x3; conv 20 3x3\"` printed:\n{table}");
     }
     // A plain `cargo test` runs without a path for the loader.
-    let library = source::folder().join("lib/libtorch_cpu.so");
-    let found = run::quiet(Command::new("ldd").arg(library).env_remove("LD_LIBRARY_PATH"))?;
-    if found.contains("not found") {
-        bail!("some libraries that libtorch needs are not found:\n{found}");
-    }
+    let mut python = Command::new(paths::venv_program("python"));
+    python.args(["-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1])"]).arg(libtorch::library());
+    run::quiet(python.env_remove(platform::HERE.loader_variable()))
+        .context("libtorch does not find all libraries that it needs")?;
     Ok(())
 }
 
@@ -140,9 +143,15 @@ fn hosting() -> Result<()> {
         "hadolint --failure-threshold warning Dockerfile",
     ];
     for line in lines {
-        let (tool, options) = line.split_once(' ').context("a line needs a tool and options")?;
-        let mut tool = Command::new(python.with_file_name(tool));
-        run::run(tool.args(options.split(' ')).current_dir(paths::root()))?;
+        let (name, options) = line.split_once(' ').context("a line needs a tool and options")?;
+        let packaged = Some(python.with_file_name(name)).filter(|tool| tool.is_file());
+        let Some(tool) = packaged.or_else(|| which::which(name).ok()) else {
+            skips::skip(&format!(
+                "{name}: there is no package for this machine (Debian: apt-get install {name})"
+            ))?;
+            continue;
+        };
+        run::run(Command::new(tool).args(options.split(' ')).current_dir(paths::root()))?;
     }
     Ok(())
 }

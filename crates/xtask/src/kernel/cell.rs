@@ -24,7 +24,8 @@ const LIBRARY_PATH: &str = "EVCXR_EXECUTION_SO_PATH";
 /// Where [`as_rustc`] writes the command line.
 const RECORD: &str = "NCHW_RECORD";
 /// What begins the names of the variables that the command line depends on.
-const INFLUENTIAL: [&str; 8] = ["CARGO", "RUST", "EVCXR", "NCHW", "LIBTORCH", "LD_", "PATH", "TORCH"];
+const INFLUENTIAL: [&str; 9] =
+    ["CARGO", "RUST", "EVCXR", "NCHW", "LIBTORCH", "LD_", "DYLD_", "PATH", "TORCH"];
 
 /// Compiles a cell for evcxr, which runs `cargo build` or `cargo check` with these arguments. Returns the exit status,
 /// or None if this is not the compilation of a cell.

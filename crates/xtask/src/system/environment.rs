@@ -1,7 +1,7 @@
 //! Python environments: `.venv`, in which JupyterLab runs, and others for single purposes.
 
 use crate::paths;
-use crate::system::{files, progress, run};
+use crate::system::{files, platform, progress, run};
 use anyhow::{Result, bail};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -48,7 +48,8 @@ pub fn install(python: &Path, lock: &Path, options: &[&str], log: &str) -> Resul
 pub fn pip_cache() -> Option<PathBuf> {
     match paths::variable("PIP_NO_CACHE_DIR") {
         Some(_) => None,
-        None => paths::variable("PIP_CACHE_DIR").or_else(|| Some(paths::user_cache()?.join("pip"))),
+        None => paths::variable("PIP_CACHE_DIR")
+            .or_else(|| platform::HERE.pip_cache(std::env::home_dir().as_deref(), paths::user_cache())),
     }
 }
 

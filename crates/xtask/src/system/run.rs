@@ -42,12 +42,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// It writes into files that no other process sees. A pipe would not end before every process that
 /// inherited it ends, and a program may leave a process in the background.
 pub fn quiet(command: &mut Command) -> Result<String> {
-    // In memory, because the disk may be full; in a file if the system has no such memory.
-    let file = || -> Result<File> {
-        let memory = rustix::fs::memfd_create("output", rustix::fs::MemfdFlags::CLOEXEC).map(File::from);
-        memory.or_else(|_| tempfile::tempfile()).context("could not make a temporary file")
-    };
-    let (mut out, mut error) = (file()?, file()?);
+    let (mut out, mut error) = (unnamed_file()?, unnamed_file()?);
     command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(error.try_clone()?);
     let status = command.status().with_context(|| format!("could not start {}", name(command)))?;
     let stdout = read_text(&mut out)?;
@@ -58,6 +53,15 @@ pub fn quiet(command: &mut Command) -> Result<String> {
         return Err(with_advice(failed, &all));
     }
     Ok(stdout)
+}
+
+/// A file without a name: in memory, because the disk may be full; in a file if the system has no such memory.
+fn unnamed_file() -> Result<File> {
+    #[cfg(target_os = "linux")]
+    if let Ok(memory) = rustix::fs::memfd_create("output", rustix::fs::MemfdFlags::CLOEXEC) {
+        return Ok(memory.into());
+    }
+    tempfile::tempfile().context("could not make a temporary file")
 }
 
 /// The content of a file; bytes that are not UTF-8 are replaced.
