@@ -117,11 +117,19 @@ def marked_environment(**variables):
 def marked_processes(environment):
     """The ids of all running processes with the mark of this environment."""
     mark, found = f"{MARK}={environment[MARK]}".encode(), []
+    if not Path("/proc/self/environ").exists():
+        return listed_processes(mark)
     for file in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):  # The process has ended, or belongs to another user.
             if mark in file.read_bytes().split(b"\0"):
                 found.append(int(file.parent.name))
     return found
+
+
+def listed_processes(mark):
+    """The same for macOS, which has no /proc: there, `ps` shows the environments of a user's own processes."""
+    listed = subprocess.run(["ps", "axeww", "-o", "pid=,command="], stdout=subprocess.PIPE, check=True).stdout
+    return [int(line.split()[0]) for line in listed.splitlines() if mark in line.split()]
 
 
 class JupyterLab:

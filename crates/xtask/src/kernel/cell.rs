@@ -54,6 +54,9 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
     let _ = fs::remove_file(&record);
     let recorder = home.join("bin/rustc");
     cargo.args(&args).env("RUSTC_WORKSPACE_WRAPPER", recorder).env(RECORD, &record);
+    // Also instead of one in cargo's configuration. A cache such as sccache is of no use for a cell, which is compiled once,
+    // and it would call the recorder with command lines of its own.
+    cargo.env("RUSTC_WRAPPER", "");
     let status = cargo.status().context("could not start cargo")?;
     if status.success()
         && let Some(mut known) = read(&record)

@@ -2,8 +2,8 @@
 
 use crate::paths;
 use crate::setup::{machine::Machine, source};
-use crate::system::files;
 use crate::system::platform::{self, Platform};
+use crate::system::{files, tools};
 use anyhow::Result;
 use std::{env, path::Path};
 
@@ -43,6 +43,11 @@ pub fn install(machine: &Machine) -> Result<()> {
          \x20   \"$root/.nchw/libtorch.toml\" \"$root/crates\" -newer \"$stamp\" | head -n 1)\" ]; then\n\
          \x20 echo 'nchw: compiling what has changed, which takes up to two minutes' >&2\n\
          \x20 unset {variables}\n\
+         \x20 if [ ! -x {cargo} ]; then\n\
+         \x20   echo 'nchw: the Rust that set-up used is no longer there: run `cargo xtask setup`' >&2\n\
+         \x20   exit 2\n\
+         \x20 fi\n\
+         {toolchain}\
          \x20 begun=$(mktemp) || exit 2\n\
          \x20 trap 'rm -f \"$begun\"' EXIT\n\
          \x20 {cargo} {build} --quiet --manifest-path \"$root/Cargo.toml\" --config \"$root/.nchw/libtorch.toml\" --target-dir \"$target\" || exit 2\n\
@@ -59,8 +64,15 @@ pub fn install(machine: &Machine) -> Result<()> {
         cargo = quoted(&machine.tools.cargo),
         build = BUILD.join(" "),
         variables = paths::CARGO_VARIABLES.join(" "),
+        toolchain = toolchain(tools::rustup_name(&machine.tools.sysroot)),
     );
     files::write_program(&paths::venv_program("nchw"), script)
+}
+
+/// The line that chooses set-up's compiler. Cargo runs the `rustc` on the PATH, which for rustup is the default toolchain of
+/// this moment, and that may have changed.
+fn toolchain(name: Option<String>) -> String {
+    name.map(|name| format!("  export RUSTUP_TOOLCHAIN='{name}'\n")).unwrap_or_default()
 }
 
 /// The lines that tell the loader where the libraries are and, on Linux, how the C library treats memory.
