@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOKS = ROOT / "notebooks"
 # The first cell of every notebook.
 FIRST_CELL = ':dep nchw = { path = "../crates/nchw" }\nuse nchw::prelude::*;'
+# Where the loader looks for libraries; the same as in crates/xtask/src/system/platform.rs.
+LOADER_VARIABLE = "DYLD_FALLBACK_LIBRARY_PATH" if sys.platform == "darwin" else "LD_LIBRARY_PATH"
 # Marks the processes that a script starts; see `marked_processes`.
 MARK = "NCHW_STARTED_BY"
 

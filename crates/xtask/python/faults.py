@@ -194,9 +194,20 @@ def no_network(clone):
     return None
 
 
+def real_python(minor):
+    """The name and the path of a Python 3 that can make environments, or None; not a script that looks for one."""
+    name = f"python3.{minor}"
+    code = "import sys, venv, ensurepip; print(sys.executable)"
+    with contextlib.suppress(OSError):
+        found = subprocess.run([name, "-c", code], capture_output=True, encoding="utf-8", check=False)
+        if found.returncode == 0:
+            return name, Path(found.stdout.strip())
+    return None
+
+
 def a_python_without_wheels(clone):
     """PyTorch has no package for `python3`: another Python is taken if there is one."""
-    found = next(filter(None, (shutil.which(f"python3.{minor}") for minor in range(14, 9, -1))), None)
+    found = next(filter(None, map(real_python, range(14, 9, -1))), None)
     with tempfile.TemporaryDirectory() as folder:
         tools = Path(folder)
         program(tools / "python3", "echo 3.15.0")
@@ -208,8 +219,8 @@ def a_python_without_wheels(clone):
             "PyTorch 2.11.0 has no package for Python 3.15.0", "uv python install 3.14", "nothing has been changed yet"])
         if not found:
             return "without another Python, because none is installed"
-        name = Path(found).name
-        (tools / name).symlink_to(found)
+        name, path = found
+        (tools / name).symlink_to(path)
         clone.run("doctor", fails=True, PATH=folder, unset=["LIBTORCH"], says=["ok    Python", f"({tools / name})"])
         return f"also with {name}"
 

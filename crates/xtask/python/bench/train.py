@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from common import ROOT, run_command
+from common import LOADER_VARIABLE, ROOT, run_command
 
 PEER = ROOT / "bench" / "peer_train.py"
 # A GPU trains on ten thousand images too quickly to measure; it gets as many as CIFAR-10 has.
@@ -40,7 +40,7 @@ def nchw(program, device, precision):
 
 
 def peer(python, device, variant):
-    environment = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
+    environment = {k: v for k, v in os.environ.items() if k != LOADER_VARIABLE}
     command = [python, PEER, variant, "--device", device, "--epochs", str(EPOCHS[device]),
                "--images", str(IMAGES[device])]
     status, output = run_command(command, env=environment)

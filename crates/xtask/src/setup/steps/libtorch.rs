@@ -14,6 +14,9 @@ use std::{fs, os::unix::fs::symlink};
 pub fn step(machine: &Machine) -> Step<'_> {
     let (tools, source) = (&machine.tools, &machine.source);
     let (what, size) = match source {
+        Source::WheelCpu if platform::HERE == Platform::MacOs => {
+            ("PyTorch 2.11.0, for its libtorch", "80 MB to download, 350 MB on disk; about a minute")
+        }
         Source::WheelCpu => (
             "PyTorch 2.11.0 for the CPU, for its libtorch",
             "545 MB to download, 1.4 GB on disk; 1 to 5 minutes",
