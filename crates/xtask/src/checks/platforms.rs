@@ -8,7 +8,7 @@ use std::process::Command;
 /// Nothing in the source is only for Linux on arm64: what is not for x86-64 is compiled here, too.
 const TARGET: &str = "aarch64-apple-darwin";
 
-/// Fails if a crate does not compile, or with warnings.
+/// Fails if a crate does not compile.
 ///
 /// The standard library is compiled from its source, which set-up has: rustup's copy for another system may not be
 /// installed. What is not Rust is left out: the linker, and C code, for which there is no compiler.
@@ -31,6 +31,5 @@ pub fn check() -> Result<()> {
         cargo.env(format!("{tool}_{}", TARGET.replace('-', "_")), "true");
     }
     // Only nightly has `-Zbuild-std`.
-    cargo.env("RUSTC_BOOTSTRAP", "1").env("CARGO_ENCODED_RUSTFLAGS", "-Dwarnings");
-    run::run(cargo.current_dir(paths::root()))
+    run::run(cargo.env("RUSTC_BOOTSTRAP", "1").current_dir(paths::root()))
 }

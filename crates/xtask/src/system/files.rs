@@ -148,9 +148,9 @@ fn not_locked(path: &Path, error: io::Error) -> Error {
     let no_locks = rustix::io::Errno::NOLCK.raw_os_error();
     let what = format!("could not lock {}", path.display());
     if error.kind() == ErrorKind::Unsupported || error.raw_os_error() == Some(no_locks) {
-        let why = "the file system has no locks, which keep two programs of the course from writing the same files: use a \
-                   folder on this machine's own disk (`df .` shows the disk of a folder), by cloning the course there; \
-                   for the cache, set NCHW_CACHE to one";
+        let why = "the disk of this folder has no file locks, and without them two programs of the course could write the \
+                   same file: clone the course into a folder on this machine's own disk (`df -h .` shows the disk of a \
+                   folder); if the path above is in the cache, set NCHW_CACHE to a folder there";
         return Error::new(error).context(what).context(why);
     }
     Error::new(error).context(what)
@@ -245,10 +245,10 @@ mod tests {
         let errors = [ErrorKind::Unsupported.into(), rustix::io::Errno::NOLCK.into()];
         for error in errors {
             let text = format!("{:#}", not_locked(Path::new("/net/course/.nchw/lock"), error));
-            assert!(text.contains("has no locks") && text.contains("/net/course/.nchw/lock"), "{text}");
+            assert!(text.contains("has no file locks") && text.contains("/net/course/.nchw/lock"), "{text}");
         }
         let other = not_locked(Path::new("/course/lock"), ErrorKind::PermissionDenied.into());
-        assert!(!format!("{other:#}").contains("has no locks"));
+        assert!(!format!("{other:#}").contains("has no file locks"));
     }
 
     #[test]
