@@ -8,4 +8,9 @@ fn main() {
         return;
     };
     println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}/lib");
+    // macOS keeps the loader's variable from programs that a program of the system starts, such as a shell script. The
+    // wrapper is beside the folder that set-up made for libtorch.
+    if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "macos") {
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}/../libtch");
+    }
 }

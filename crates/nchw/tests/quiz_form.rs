@@ -26,8 +26,10 @@ fn forms_are_answered_by_keyboard_alone() {
     let mut test = Command::new(python);
     test.arg(here.join("tests/quiz/form_by_keyboard.py")).arg(&page).args(env::var_os("NCHW_AXE"));
     // libtorch's folder is on the loader's path here, and is none of the browser's business.
-    let done =
-        test.env_remove("LD_LIBRARY_PATH").output().expect("a Python with selenium: NCHW_BROWSER_PYTHON");
+    for variable in ["LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"] {
+        test.env_remove(variable);
+    }
+    let done = test.output().expect("a Python with selenium: NCHW_BROWSER_PYTHON");
     let (out, error) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{out}\n{error}");
     println!("{out}");

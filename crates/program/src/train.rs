@@ -2,7 +2,7 @@
 
 use crate::{print, tell};
 use indicatif::{ProgressBar, ProgressStyle};
-use nchw::tch::Device;
+use nchw::tch::{Device, utils};
 use nchw::{
     Error, Result,
     data::{Cifar10, Dataset},
@@ -28,7 +28,7 @@ pub struct Args {
     /// The number of epochs: short for `--set epochs=N`. Removes the preset's time limit; `--set minutes=N` sets one
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     epochs: Option<String>,
-    /// cpu or cuda; without this option, CUDA if there is a GPU
+    /// cpu, cuda, or mps (the GPU of a Mac, not tested); without this option, CUDA if there is a GPU
     #[arg(long)]
     device: Option<String>,
     /// fp32 or bf16; without this option, bf16 if the hardware supports it
@@ -97,7 +97,15 @@ fn recipe(args: &Args) -> Result<Recipe> {
                 "--device cuda: CUDA finds no GPU; without --device, `nchw train` uses the CPU",
             ));
         }
-        Some(other) => return Err(Error::new(format!("--device: expected cpu or cuda, got `{other}`"))),
+        Some("mps") if utils::has_mps() => Device::Mps,
+        Some("mps") => {
+            return Err(Error::new(
+                "--device mps: libtorch finds no GPU of a Mac; without --device, `nchw train` uses the CPU",
+            ));
+        }
+        Some(other) => {
+            return Err(Error::new(format!("--device: expected cpu, cuda or mps, got `{other}`")));
+        }
     };
     recipe.precision = args.precision.unwrap_or(Precision::fastest(recipe.device));
     set_options(&mut recipe, args)?;

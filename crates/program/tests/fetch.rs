@@ -56,6 +56,7 @@ impl Fixture {
             pause: Duration::from_millis(1),
             tries: 3,
             proxy: None,
+            certificates: None,
         };
         Fixture { published: published(), folder: tempdir().unwrap(), limits, lines: Lines::default() }
     }

@@ -91,7 +91,9 @@ fn invalid_options_and_files_give_errors() {
         ),
         ("train --out run --stand-in 9 --set speed=1", "there is no option `speed`"),
         ("train --out run --stand-in 9 --precision int8", "expected the precision fp32 or bf16, got `int8`"),
-        ("train --out run --stand-in 9 --device tpu", "expected cpu or cuda, got `tpu`"),
+        ("train --out run --stand-in 9 --device tpu", "expected cpu, cuda or mps, got `tpu`"),
+        #[cfg(target_os = "linux")]
+        ("train --out run --stand-in 9 --device mps", "libtorch finds no GPU of a Mac"),
         ("eval --weights none.safetensors --batch none.bin", "none.safetensors could not be read"),
         (
             "eval --weights page.html --batch none.bin",

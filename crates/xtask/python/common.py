@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOKS = ROOT / "notebooks"
 # The first cell of every notebook.
 FIRST_CELL = ':dep nchw = { path = "../crates/nchw" }\nuse nchw::prelude::*;'
+# Where the loader looks for libraries; the same as in crates/xtask/src/system/platform.rs.
+LOADER_VARIABLE = "DYLD_FALLBACK_LIBRARY_PATH" if sys.platform == "darwin" else "LD_LIBRARY_PATH"
 # Marks the processes that a script starts; see `marked_processes`.
 MARK = "NCHW_STARTED_BY"
 
@@ -117,11 +119,19 @@ def marked_environment(**variables):
 def marked_processes(environment):
     """The ids of all running processes with the mark of this environment."""
     mark, found = f"{MARK}={environment[MARK]}".encode(), []
+    if not Path("/proc/self/environ").exists():
+        return listed_processes(mark)
     for file in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):  # The process has ended, or belongs to another user.
             if mark in file.read_bytes().split(b"\0"):
                 found.append(int(file.parent.name))
     return found
+
+
+def listed_processes(mark):
+    """The same for macOS, which has no /proc: there, `ps` shows the environments of a user's own processes."""
+    listed = subprocess.run(["ps", "axeww", "-o", "pid=,command="], stdout=subprocess.PIPE, check=True).stdout
+    return [int(line.split()[0]) for line in listed.splitlines() if mark in line.split()]
 
 
 class JupyterLab:

@@ -10,12 +10,15 @@ again. The clone's name contains spaces and Korean letters; the clone contains o
 import argparse
 import contextlib
 import fcntl
+import http.server
 import itertools
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -114,6 +117,54 @@ def kill(process):
     process.kill()
 
 
+def program(path, script):
+    """A program that runs a script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@contextlib.contextmanager
+def preloaded(code):
+    """The value of LD_PRELOAD that replaces functions of the C library by those in this code."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, library = Path(folder) / "functions.c", Path(folder) / "functions.so"
+        source.write_text(f"#include <errno.h>\n{code}\n", encoding="utf-8")
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+        yield str(library)
+
+
+@contextlib.contextmanager
+def package_index():
+    """An index without packages, whose certificate nobody knows; yields its address and the certificate's file."""
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, key = Path(folder) / "certificate.pem", Path(folder) / "key.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=nchw", "-days", "2",
+                        "-addext", "subjectAltName=IP:127.0.0.1", "-out", certificate, "-keyout", key],
+                       check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Empty)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"https://127.0.0.1:{server.server_port}/simple", certificate
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
+class Empty(http.server.BaseHTTPRequestHandler):
+    """Has no page."""
+
+    def do_GET(self):
+        self.send_error(404)
+
+    def log_message(self, *_):
+        pass
+
+
 def unshare(option):
     """A prefix that runs a command without the network (-n) or with its own mounts (-m); None if that is not allowed."""
     prefix = ["unshare", *([] if os.geteuid() == 0 else ["-r"]), option]
@@ -140,6 +191,68 @@ def no_network(clone):
         return "skipped: unshare is not allowed here"
     clone.run(fails=True, prefix=prefix, says=["could not install Python packages", "the network is not available"],
               PIP_NO_CACHE_DIR="1")
+    return None
+
+
+def real_python(minor):
+    """The name and the path of a Python 3 that can make environments, or None; not a script that looks for one."""
+    name = f"python3.{minor}"
+    code = "import sys, venv, ensurepip; print(sys.executable)"
+    with contextlib.suppress(OSError):
+        found = subprocess.run([name, "-c", code], capture_output=True, encoding="utf-8", check=False)
+        if found.returncode == 0:
+            return name, Path(found.stdout.strip())
+    return None
+
+
+def a_python_without_wheels(clone):
+    """PyTorch has no package for `python3`: another Python is taken if there is one."""
+    found = next(filter(None, map(real_python, range(14, 9, -1))), None)
+    with tempfile.TemporaryDirectory() as folder:
+        tools = Path(folder)
+        program(tools / "python3", "echo 3.15.0")
+        # Nothing else is found on this PATH, also no other Python.
+        for name in ["cargo", "rustc", "rustup", "c++", "cc", "sh"]:
+            if path := shutil.which(name):
+                (tools / name).symlink_to(path)
+        clone.run(fails=True, PATH=folder, unset=["LIBTORCH"], says=[
+            "PyTorch 2.11.0 has no package for Python 3.15.0", "uv python install 3.14", "nothing has been changed yet"])
+        if not found:
+            return "without another Python, because none is installed"
+        name, path = found
+        (tools / name).symlink_to(path)
+        clone.run("doctor", fails=True, PATH=folder, unset=["LIBTORCH"], says=["ok    Python", f"({tools / name})"])
+        return f"also with {name}"
+
+
+def a_rust_of_a_distribution(clone):
+    """Rust that is not from rustup, and without its source."""
+    def asked(*options):
+        return Path(subprocess.check_output(["rustc", *options], encoding="utf-8").strip())
+
+    real, host = asked("--print", "sysroot"), asked("--print", "host-tuple")
+    with tempfile.TemporaryDirectory() as folder:
+        usr = Path(folder) / "usr"
+        program(usr / "bin/rustc", f"exec '{real}/bin/rustc' --sysroot '{usr}' \"$@\"")
+        (usr / "bin/cargo").symlink_to(real / "bin/cargo")
+        (usr / "lib/rustlib").mkdir(parents=True)
+        (usr / "lib/rustlib" / host).symlink_to(real / "lib/rustlib" / host)
+        clone.run(fails=True, PATH=f"{usr}/bin:{os.environ['PATH']}", unset=["RUSTUP_TOOLCHAIN"], says=[
+            "Rust's own source is missing", "sudo apt install rust-src", "nothing has been changed yet"])
+
+
+def an_unknown_certificate(clone):
+    """An index of packages in a company's network; then one that has not all of them."""
+    if shutil.which("openssl") is None:
+        return "skipped: openssl is not installed"
+    known = ["SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_FIND_LINKS"]
+    with package_index() as (address, certificate):
+        own = {"PIP_INDEX_URL": address, "PIP_CONFIG_FILE": os.devnull, "PIP_NO_CACHE_DIR": "1", "NO_PROXY": "127.0.0.1"}
+        clone.run(fails=True, unset=known, says=["could not install Python packages", "certificate was not accepted",
+                                                 "SSL_CERT_FILE=", "run the same command again"], **own)
+        known.remove("SSL_CERT_FILE")
+        clone.run(fails=True, unset=known, SSL_CERT_FILE=str(certificate),
+                  says=["could not install Python packages", "the package index has no package", "pip config list"], **own)
     return None
 
 
@@ -188,6 +301,33 @@ def two_at_once(clone):
     clone.run(says=["Ready"])
 
 
+def a_disk_without_locks(clone):
+    # Cargo works without locks if the system says with this error that it has none.
+    with preloaded("int flock(int file, int how) { errno = ENOTSUP; return -1; }") as library:
+        clone.run(fails=True, LD_PRELOAD=library, says=["has no file locks", "this machine's own disk"])
+
+
+def a_disk_without_hard_links(clone):
+    """Compiled files are copied; kernels and the program work."""
+    code = """
+        int link(const char *a, const char *b) { errno = EPERM; return -1; }
+        int linkat(int a, const char *b, int c, const char *d, int e) { errno = EPERM; return -1; }"""
+    for folder in ["target", "kernel/build"]:
+        shutil.rmtree(clone.root / ".nchw" / folder)
+    for folder in clone.slots():
+        shutil.rmtree(folder)
+    with preloaded(code) as library:
+        clone.run(says=["notebooks:", "program:", "Ready"], LD_PRELOAD=library)
+        clone.run("doctor", says=["ok    kernel"], LD_PRELOAD=library)
+    folders = [clone.root / ".nchw" / folder for folder in ("kernel/build", "target")]
+    libraries = [file for folder in folders for file in folder.glob("*/debug/deps/*.rlib")]
+    if not libraries:
+        raise Failure("no compiled package was found")
+    linked = [file.name for file in libraries if file.stat().st_size >= 65536 and file.stat().st_nlink > 1]
+    if linked:
+        raise Failure(f"these are hard links: {linked}")
+
+
 def half_an_environment(clone):
     subprocess.run(["rm", "-r", clone.packages() / "jupyterlab"], check=True)
     clone.run(says=["python:", "Ready"])
@@ -197,7 +337,7 @@ def half_an_environment(clone):
 def a_broken_build(clone):
     """Truncates files, as a full disk or a power failure does."""
     for folder in [clone.root / ".nchw/kernel", *clone.slots()]:
-        for library in folder.rglob("libnchw*.so"):
+        for library in (file for file in folder.rglob("libnchw*") if file.suffix in (".so", ".dylib")):
             library.unlink()
             library.write_bytes(b"")
     clone.run("doctor", fails=True, says=["FAIL  kernel", "to fix it: cargo xtask setup"])
@@ -250,7 +390,8 @@ def spare_kernels(clone):
         raise Failure(f"ended with {status}:\n{output}")
 
 
-FAULTS = [foreign_environment, no_network, full_disk, another_libtorch, interrupted_at_every_step, two_at_once,
+FAULTS = [foreign_environment, a_python_without_wheels, a_rust_of_a_distribution, no_network, an_unknown_certificate, full_disk,
+          another_libtorch, interrupted_at_every_step, two_at_once, a_disk_without_locks, a_disk_without_hard_links,
           half_an_environment, without_the_spare_kernel, spare_kernels, a_broken_build, no_home,
           a_read_only_folder_of_notebooks, windows]
 

@@ -45,7 +45,7 @@ enum Command {
     },
     /// Show the state of this machine, and how to fix what is wrong
     Doctor,
-    /// Test set-up with interruptions, no network, a full disk and other faults (in its own clone; 15 minutes)
+    /// Test set-up with interruptions, no network, a full disk and other faults (in its own clone; 20 minutes)
     Faults,
     /// Build the notebooks from notebooks/src, run them, and save them with their outputs
     Notebooks {

@@ -29,6 +29,7 @@ use std::{
 /// Runs when the library is loaded, so that no cell has to call it.
 #[used]
 #[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
 static ON_LOAD: extern "C" fn() = on_load;
 
 extern "C" fn on_load() {

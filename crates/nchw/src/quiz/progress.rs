@@ -320,9 +320,10 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         fs::create_dir(at("folder")).unwrap();
         fs::write(at("file"), "a user's").unwrap();
-        // Reading the first bytes of one's own memory is an input/output error.
+        // On Linux, reading the first bytes of one's own memory is an input/output error.
         std::os::unix::fs::symlink("/proc/self/mem", at("broken")).unwrap();
-        for name in ["folder", "file/progress.json", "broken"] {
+        let names = ["folder", "file/progress.json", "broken"];
+        for name in &names[..if cfg!(target_os = "linux") { 3 } else { 2 }] {
             let mut memory = None;
             let notice = put(&at(name), "b2", &mut memory).unwrap();
             assert!(notice.contains("is left as it is") && notice.contains("NCHW_PROGRESS"), "{notice}");

@@ -42,6 +42,16 @@ pub fn machine() -> String {
     format!("libtorch computes with {threads}, {gpu}")
 }
 
+/// The kind of a device, in options and logs.
+pub(crate) fn kind(device: Device) -> &'static str {
+    match device {
+        Device::Cpu => "cpu",
+        Device::Cuda(_) => "cuda",
+        Device::Mps => "mps",
+        Device::Vulkan => "vulkan",
+    }
+}
+
 /// Whether this CPU has bf16 in hardware: AVX-512-BF16, which every CPU with AMX has, too.
 pub(crate) fn cpu_has_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]

@@ -3,7 +3,7 @@
 use super::batches::Augmentation;
 use crate::{
     Error, Result,
-    device::{compute_capability, cpu_has_bf16, device},
+    device::{compute_capability, cpu_has_bf16, device, kind},
     error::debug_as_display,
     net::LectureNetConfig,
 };
@@ -184,7 +184,7 @@ pub struct Recipe {
     /// The seed of all random numbers: initial weights, order of the images, flips, shifts
     /// and cutouts.
     pub seed: u64,
-    /// The device that trains.
+    /// The device that trains. `Device::Mps`, the GPU of a Mac, is never chosen by itself: it is not tested.
     pub device: Device,
     /// The number format in which the layers compute.
     pub precision: Precision,
@@ -346,7 +346,7 @@ impl Recipe {
             ("cutout", json!(self.cutout)),
             ("average", json!(self.average)),
             ("seed", json!(self.seed)),
-            ("device", json!(if self.device == Device::Cpu { "cpu" } else { "cuda" })),
+            ("device", json!(kind(self.device))),
             ("precision", json!(self.precision.to_string())),
         ]
     }

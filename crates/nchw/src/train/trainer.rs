@@ -290,7 +290,7 @@ impl Trainer {
     pub(crate) fn about(&self) -> String {
         let data = self.model.data.rsplit_once(", ").map_or(self.model.data.as_str(), |(data, _)| data);
         let data = data.strip_suffix("pictures").map_or(data.to_owned(), |start| format!("{start}images"));
-        let device = if self.model.recipe.device == tch::Device::Cpu { "CPU" } else { "CUDA" };
+        let device = crate::device::kind(self.model.recipe.device).to_uppercase();
         format!("{data}; {device}, {}", self.model.recipe.precision)
     }
 

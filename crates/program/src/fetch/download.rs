@@ -12,7 +12,8 @@ use std::{
     path::Path,
     time::{Duration, Instant},
 };
-use ureq::{Agent, Body, http::Response, tls::TlsConfig};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body, http::Response};
 
 /// Why a download stopped.
 pub(super) enum DownloadError {
@@ -32,7 +33,7 @@ pub(super) fn agent(tls_only: bool, limits: &Limits) -> Agent {
         .https_only(tls_only)
         .http_status_as_error(false)
         .proxy(limits.proxy.clone())
-        .tls_config(TlsConfig::default())
+        .tls_config(TlsConfig::builder().root_certs(trusted(limits.certificates.as_deref())).build())
         .timeout_connect(Some(limits.patience))
         .timeout_recv_response(Some(limits.patience))
         // Byte positions refer to the file itself, so it must not be compressed for transfer.
@@ -41,6 +42,17 @@ pub(super) fn agent(tls_only: bool, limits: &Limits) -> Agent {
         .user_agent(concat!("nchw/", env!("CARGO_PKG_VERSION")))
         .build()
         .new_agent()
+}
+
+/// The certificate authorities that are trusted: those in a file in PEM format, or Mozilla's.
+fn trusted(file: Option<&Path>) -> RootCerts {
+    let text = file.and_then(|file| fs::read(file).ok()).unwrap_or_default();
+    let certificates = parse_pem(&text).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    let certificates: Vec<_> = certificates.collect();
+    if certificates.is_empty() { RootCerts::WebPki } else { RootCerts::new_with_certs(&certificates) }
 }
 
 /// A file to download from one address.
@@ -272,8 +284,8 @@ fn request_error(error: ureq::Error, limits: &Limits) -> DownloadError {
         "its host name cannot be resolved: is the network connected? (HTTPS_PROXY sets a proxy)";
     let untrusted = |error: &dyn std::fmt::Display| {
         format!(
-            "its certificate is not trusted ({error}): some networks intercept connections; copy the archive from a \
-             USB stick"
+            "its certificate is not trusted ({error}): some networks intercept connections. Set SSL_CERT_FILE to the \
+             file with the network's own certificate, or copy the archive from a USB stick"
         )
     };
     let why = match error {
@@ -303,4 +315,23 @@ fn request_error(error: ureq::Error, limits: &Limits) -> DownloadError {
 
 fn is_certificate_error(error: &io::Error) -> bool {
     error.kind() == ErrorKind::InvalidData && error.to_string().contains("certificate")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_certificates_of_a_network_are_read_from_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own.pem");
+        assert!(matches!(trusted(None), RootCerts::WebPki));
+        assert!(matches!(trusted(Some(&file)), RootCerts::WebPki), "no such file");
+        let certificate = "-----BEGIN CERTIFICATE-----\nMAAwADAA\n-----END CERTIFICATE-----\n";
+        fs::write(&file, format!("# Ours\n{certificate}{certificate}")).unwrap();
+        match trusted(Some(&file)) {
+            RootCerts::Specific(certificates) => assert_eq!(certificates.len(), 2),
+            other => panic!("{other:?}"),
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The sources of the data set, and how long each may take.
 
 use super::spec::Spec;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 use ureq::Proxy;
 
 /// A source of the data set.
@@ -39,6 +39,8 @@ pub struct Limits {
     pub tries: u32,
     /// The proxy for all connections.
     pub proxy: Option<Proxy>,
+    /// A file with the certificate authorities that are trusted instead of Mozilla's.
+    pub certificates: Option<PathBuf>,
 }
 
 /// Receives reports about the progress of a download.
@@ -91,6 +93,7 @@ impl Default for Limits {
             pause: Duration::from_secs(2),
             tries: 3,
             proxy: Proxy::try_from_env(),
+            certificates: std::env::var_os("SSL_CERT_FILE").map(PathBuf::from),
         }
     }
 }

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import psutil
 
-from common import ROOT, Failure, exit_on_sigterm, marked_environment
+from common import LOADER_VARIABLE, ROOT, Failure, exit_on_sigterm, marked_environment
 
 STEP = re.compile(r"  ([a-z-]+): .*\)$")
 DONE = re.compile(r" +done in \d+ s$")
 # What would lead to the user's own caches, or change how packages are compiled.
-REMOVED = ["CARGO_TARGET_DIR", "CARGO_BUILD_BUILD_DIR", "RUSTFLAGS", "RUSTC_WRAPPER", "LIBTORCH", "LD_LIBRARY_PATH"]
+REMOVED = ["CARGO_TARGET_DIR", "CARGO_BUILD_BUILD_DIR", "RUSTFLAGS", "RUSTC_WRAPPER", "LIBTORCH", LOADER_VARIABLE]
 
 
 def empty_caches(folder, environment):

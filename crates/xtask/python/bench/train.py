@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from common import ROOT, run_command
+from common import LOADER_VARIABLE, ROOT, run_command
 
 PEER = ROOT / "bench" / "peer_train.py"
 # A small network designed for speed, on a GPU: what the lecture's network could be compared with at best.
@@ -65,7 +65,7 @@ def yardstick(python):
 
 def lines_of(command):
     """The lines of JSON that a program prints; the others are PyTorch's warnings."""
-    environment = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
+    environment = {k: v for k, v in os.environ.items() if k != LOADER_VARIABLE}
     status, output = run_command(command, env=environment)
     if status:
         raise SystemExit(f"{' '.join(map(str, command[1:3]))} ended with {status}:\n{output}")

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,8 @@ import generated
 import mistakes
 import notebooks
 import unit_tests
-from common import FIRST_CELL, ROOT, Failure, run_command, temporary_progress
+from common import (FIRST_CELL, MARK, ROOT, Failure, listed_processes, marked_environment, marked_processes, run_command,
+                    temporary_progress)
 
 SCRIPTS = ROOT / "crates/xtask/python"
 
@@ -28,6 +30,16 @@ def scripts():
     for path in SCRIPTS.rglob("*.py"):
         if path != Path(__file__).resolve():
             yield path.relative_to(SCRIPTS), path.read_text(encoding="utf-8")
+
+
+class MarkTest(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("ps"), "ps is not installed")
+    def test_marked_processes_are_found_with_and_without_proc(self):
+        with marked_environment() as environment:
+            mark = f"{MARK}={environment[MARK]}".encode()
+            with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=environment) as marked:
+                self.assertEqual((marked_processes(environment), listed_processes(mark)), ([marked.pid], [marked.pid]))
+            self.assertEqual((marked_processes(environment), listed_processes(mark)), ([], []))
 
 
 class TemporaryTest(unittest.TestCase):

@@ -14,7 +14,8 @@ import psutil
 from jupyter_client.manager import KernelManager
 
 from bench.spare import SPARE, arguments, nchw_spare, wait_until_ready
-from common import FIRST_CELL, NOTEBOOKS, ROOT, JupyterLab, marked_environment, marked_processes, wait_until
+from common import (FIRST_CELL, LOADER_VARIABLE, NOTEBOOKS, ROOT, JupyterLab, marked_environment, marked_processes,
+                    wait_until)
 from kernel import Kernel, family, group_of
 
 # Seconds until a kernel must answer, and until its processes must end.
@@ -105,8 +106,8 @@ class SpareTest(unittest.TestCase):
             for part in (ROOT / ".nchw/kernel").iterdir():
                 if part.name not in ("built", "build", "slots", "spare.lock"):
                     (home / part.name).symlink_to(part)
-            libraries = os.pathsep.join([arguments()[2]["LD_LIBRARY_PATH"], str(libtorch.parent)])
-            environment = {"NCHW_KERNEL": str(home), "LD_LIBRARY_PATH": libraries, "NCHW_CACHE": folder}
+            libraries = os.pathsep.join([arguments()[2][LOADER_VARIABLE], str(libtorch.parent)])
+            environment = {"NCHW_KERNEL": str(home), LOADER_VARIABLE: libraries, "NCHW_CACHE": folder}
             changes = [lambda: None, lambda: source.write_text("// edited", encoding="utf-8"),
                        lambda: (home / "built").write_text("7", encoding="utf-8"), lambda: libtorch.write_bytes(b"new")]
             for number, change in enumerate(changes):

@@ -2,12 +2,17 @@
 
 pub mod architecture;
 pub mod browser;
+pub mod platforms;
 pub mod skips;
 
 use crate::commands::{deny, scripts, web};
 use crate::setup::source::{self, Request, Source};
-use crate::setup::{self, machine::Machine, steps::cuda_graph};
-use crate::system::{environment, files, run};
+use crate::setup::{
+    self,
+    machine::Machine,
+    steps::{cuda_graph, libtorch},
+};
+use crate::system::{environment, files, platform, run};
 use crate::{checks::browser::Browser, paths};
 use anyhow::{Context, Result, bail};
 use std::{env, ffi::OsStr, fs, process::Command, time::Instant};
@@ -22,7 +27,7 @@ pub fn test(strict: bool) -> Result<()> {
     // Every test is selected from the whole workspace: with other packages, cargo would choose other
     // features for the dependencies and compile them again.
     let tests = "test --locked --workspace --quiet";
-    let checks: [(&str, &dyn Fn() -> Result<()>); 15] = [
+    let checks: [(&str, &dyn Fn() -> Result<()>); 16] = [
         ("format", &|| cargo("fmt --all --check")),
         ("lints", &|| cargo(lints)),
         ("tests", &|| cargo(tests).and_then(|()| list_ignored_tests())),
@@ -30,6 +35,7 @@ pub fn test(strict: bool) -> Result<()> {
         ("command", &command),
         ("architecture", &|| architecture::check().and_then(|()| architecture::packages_are_compiled_once())),
         ("wasm", &web::check),
+        ("platforms", &platforms::check),
         ("dependencies", &|| deny::deny(false)),
         ("hosting", &hosting),
         // The longest first, so that the others run beside them.
@@ -81,7 +87,8 @@ fn with_libtorch(source: &Source, line: &str) -> Result<Command> {
     }
     cargo.args(options.split(' ')).env("LIBTORCH", source::folder());
     cargo.env("OMP_WAIT_POLICY", "passive").env(skips::VARIABLE, skips::list());
-    cargo.env("LD_LIBRARY_PATH", paths::prepend("LD_LIBRARY_PATH", &source.library_folders()?)?);
+    let variable = platform::HERE.loader_variable();
+    cargo.env(variable, paths::prepend(variable, &source.library_folders()?)?);
     Ok(cargo)
 }
 
@@ -115,11 +122,10 @@ fn command() -> Result<()> {
         bail!("`nchw shapes \"3x7x7\" \"conv 10 3x3; conv 20 3x3\"` printed:\n{table}");
     }
     // A plain `cargo test` runs without a path for the loader.
-    let library = source::folder().join("lib/libtorch_cpu.so");
-    let found = run::quiet(Command::new("ldd").arg(library).env_remove("LD_LIBRARY_PATH"))?;
-    if found.contains("not found") {
-        bail!("some libraries that libtorch needs are not found:\n{found}");
-    }
+    let mut python = Command::new(paths::venv_program("python"));
+    python.args(["-c", "import ctypes, sys; ctypes.CDLL(sys.argv[1])"]).arg(libtorch::library());
+    run::quiet(python.env_remove(platform::HERE.loader_variable()))
+        .context("libtorch does not find all libraries that it needs")?;
     Ok(())
 }
 
@@ -139,14 +145,20 @@ fn hosting() -> Result<()> {
         "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml .github/workflows/book.yml",
         "check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml",
         // Whether a workflow can do more than it needs to, or runs code that somebody can replace.
-        "zizmor --offline --no-progress --quiet .github/workflows/book.yml .github/dependabot.yml",
+        "zizmor --offline --no-progress --quiet .github",
         "shellcheck binder/postBuild binder/start",
         "hadolint --failure-threshold warning Dockerfile .devcontainer/Dockerfile",
     ];
     for line in lines {
-        let (tool, options) = line.split_once(' ').context("a line needs a tool and options")?;
-        let mut tool = Command::new(python.with_file_name(tool));
-        run::run(tool.args(options.split(' ')).current_dir(paths::root()))?;
+        let (name, options) = line.split_once(' ').context("a line needs a tool and options")?;
+        let packaged = Some(python.with_file_name(name)).filter(|tool| tool.is_file());
+        let Some(tool) = packaged.or_else(|| which::which(name).ok()) else {
+            skips::skip(&format!(
+                "{name}: there is no package for this machine (Debian: apt-get install {name})"
+            ))?;
+            continue;
+        };
+        run::run(Command::new(tool).args(options.split(' ')).current_dir(paths::root()))?;
     }
     devcontainer()
 }

@@ -4,7 +4,7 @@
 use crate::setup::machine::Machine;
 use crate::setup::source::{self, Request, Source};
 use crate::setup::step::Outside;
-use crate::setup::steps::{evcxr, rust_source};
+use crate::setup::steps::evcxr;
 use crate::system::tools::{self, Tools};
 use crate::system::{files, run, wsl};
 use crate::{kernel::fresh, paths, setup};
@@ -85,6 +85,9 @@ pub fn doctor() -> Result<()> {
     print("disk", disk());
     for remark in wsl::remarks() {
         print("WSL", note(remark));
+    }
+    for remark in settings(|name| paths::variable(name).is_some()) {
+        print("settings", note(remark));
     }
     // What set-up changes outside of this folder. rust-src has its own line.
     let steps = machine.as_ref().ok().map(setup::all_steps).transpose()?.unwrap_or_default();
@@ -175,9 +178,9 @@ fn gpu(source: &Source, device: Option<&str>) -> Line {
 }
 
 fn rust_source(tools: &Tools) -> Line {
-    match rust_source::full_source(&tools.sysroot) {
+    match tools.full_source() {
         source if source.is_dir() => good(source.display().to_string()),
-        _ => note(format!("missing: set-up adds it with `{}`", rust_source::add_source(tools))),
+        _ => note(format!("missing: set-up adds it with `{}`", tools.add_source())),
     }
 }
 
@@ -197,6 +200,29 @@ fn cifar(output: Option<&str>) -> Line {
             "`nchw data where` lists the folders in which it is looked for",
         ),
     }
+}
+
+/// What the course does with the user's own settings. Only their names: an address may contain a password.
+fn settings(is_set: impl Fn(&str) -> bool) -> Vec<String> {
+    let ignored = "set-up ignores this, so that all packages are compiled in the same way";
+    let kinds: [(&[&str], &str); 5] = [
+        (&paths::CARGO_VARIABLES, ignored),
+        (&["CARGO_TARGET_DIR"], "only `cargo xtask` itself is compiled there; the rest is in .nchw"),
+        (&["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"], "used by set-up, not for cells"),
+        (
+            &["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "CARGO_HTTP_PROXY", "PIP_PROXY"],
+            "used for downloads; programs on this machine need no proxy (NO_PROXY)",
+        ),
+        (
+            &["SSL_CERT_FILE", "CARGO_HTTP_CAINFO", "PIP_CERT", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"],
+            "used for downloads",
+        ),
+    ];
+    let lines = kinds.into_iter().filter_map(|(names, what)| {
+        let set: Vec<&str> = names.iter().copied().filter(|name| is_set(name)).collect();
+        (!set.is_empty()).then(|| format!("{}: {what}", set.join(", ")))
+    });
+    lines.collect()
 }
 
 /// Further lines begin below the first.
@@ -244,5 +270,14 @@ mod tests {
             _ => panic!("a notebook that asks for the set fails"),
         }
         assert!(matches!(cifar(None), Line::Note(_)));
+    }
+
+    #[test]
+    fn the_user_s_settings_are_named_with_what_becomes_of_them() {
+        assert_eq!(settings(|_| false), Vec::<String>::new());
+        let lines = settings(|name| ["RUSTFLAGS", "CARGO_BUILD_TARGET", "HTTPS_PROXY"].contains(&name));
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].starts_with("RUSTFLAGS, CARGO_BUILD_TARGET: set-up ignores"), "{lines:?}");
+        assert!(lines[1].starts_with("HTTPS_PROXY: used for downloads"), "{lines:?}");
     }
 }

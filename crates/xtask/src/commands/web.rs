@@ -1,6 +1,5 @@
 //! `cargo xtask web`: the WebAssembly modules of the interactive figures.
 
-use crate::setup::steps::rust_source;
 use crate::system::{files, run, tools};
 use crate::{checks::skips, paths};
 use anyhow::{Context, Result, bail};
@@ -65,8 +64,8 @@ pub fn check() -> Result<()> {
 /// versions of rustc don't know this option, and then the module is only checked, never committed.
 fn build(name: &str, small: bool) -> Result<Vec<u8>> {
     let tools = tools::find(false)?;
-    if !rust_source::full_source(&tools.sysroot).is_dir() {
-        bail!("the source of the standard library is missing: run `{}`", rust_source::add_source(&tools));
+    if !tools.full_source().is_dir() {
+        bail!("the source of the standard library is missing: run `{}`", tools.add_source());
     }
     let (root, home) = (paths::root(), paths::cargo_home()?);
     let remapped = [(&root, "/nchw"), (&home, "/cargo"), (&tools.sysroot, "/rust")];

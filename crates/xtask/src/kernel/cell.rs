@@ -23,8 +23,11 @@ const CRATE: &str = "ctx";
 const LIBRARY_PATH: &str = "EVCXR_EXECUTION_SO_PATH";
 /// Where [`as_rustc`] writes the command line.
 const RECORD: &str = "NCHW_RECORD";
+/// Set if evcxr itself is the `RUSTC_WRAPPER`, after its commands `:cache` and `:allow_static_linking 0`.
+const OWN_WRAPPER: &str = "EVCXR_RUSTC_WRAPPER";
 /// What begins the names of the variables that the command line depends on.
-const INFLUENTIAL: [&str; 8] = ["CARGO", "RUST", "EVCXR", "NCHW", "LIBTORCH", "LD_", "PATH", "TORCH"];
+const INFLUENTIAL: [&str; 9] =
+    ["CARGO", "RUST", "EVCXR", "NCHW", "LIBTORCH", "LD_", "DYLD_", "PATH", "TORCH"];
 
 /// Compiles a cell for evcxr, which runs `cargo build` or `cargo check` with these arguments. Returns the exit status,
 /// or None if this is not the compilation of a cell.
@@ -53,6 +56,11 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
     let _ = fs::remove_file(&record);
     let recorder = home.join("bin/rustc");
     cargo.args(&args).env("RUSTC_WORKSPACE_WRAPPER", recorder).env(RECORD, &record);
+    if env::var_os(OWN_WRAPPER).is_none() {
+        // Also instead of one in cargo's configuration. A cache such as sccache is of no use for a cell, which is compiled
+        // once, and it would call the recorder with command lines of its own.
+        cargo.env("RUSTC_WRAPPER", "");
+    }
     let status = cargo.status().context("could not start cargo")?;
     if status.success()
         && let Some(mut known) = read(&record)

@@ -22,35 +22,40 @@ const LINGER: Duration = Duration::from_secs(10);
 /// How long to wait until the previous kernel's relay has released the ports, or until evcxr has opened its own.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
-/// The ports for evcxr are chosen from this range, below the ports that Linux gives to programs that ask for
-/// any port (from 32,768). Jupyter asks for any port, and releases its kernel's ports until the relay opens
+/// The ports for evcxr are chosen from this range, below the ports that programs get that ask for any port (on Linux from
+/// 32,768, on macOS from 49,152). Jupyter asks for any port, and releases its kernel's ports until the relay opens
 /// them: in the meantime, another kernel's relay must not take one of them.
 const INNER_PORTS: RangeInclusive<u16> = 20_000..=32_000;
 
-/// A port that evcxr can open, but no other program.
+/// Whether a port can be held until evcxr opens it. Linux lets a socket listen at an address at which another one is only
+/// bound, if both allow it, and evcxr's does. macOS does not.
+const HOLD: bool = cfg!(target_os = "linux");
+
+/// A port for evcxr, which no other program can open.
 struct Reserved {
     address: SocketAddrV4,
-    /// Bound, but not listening. Linux lets another socket listen at the same address if both allow it,
-    /// and evcxr's does. If the port were released, another program could take it before evcxr opens it.
-    socket: OwnedFd,
+    /// Bound, but not listening. If the port were released, another program could take it before evcxr opens it. Where it
+    /// cannot be held, only the range of ports keeps other programs away.
+    socket: Option<OwnedFd>,
 }
 
 impl Reserved {
-    fn at(port: u16) -> io::Result<Reserved> {
+    fn at(port: u16, hold: bool) -> io::Result<Reserved> {
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
         let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
         rustix::net::bind(&socket, &address)?;
         // Not before `bind`: two relays could reserve the same port.
         sockopt::set_socket_reuseaddr(&socket, true)?;
-        Ok(Reserved { address, socket })
+        Ok(Reserved { address, socket: hold.then_some(socket) })
     }
 
     /// One for each of `PORTS`.
-    fn all() -> Result<Vec<Reserved>> {
+    fn all(hold: bool) -> Result<Vec<Reserved>> {
         // Relays that start at the same time begin at different ports.
         let begin = (std::process::id() as usize * 7) % INNER_PORTS.len();
         let ports = INNER_PORTS.skip(begin).chain(INNER_PORTS.take(begin));
-        let reserved: Vec<Reserved> = ports.flat_map(Reserved::at).take(PORTS.len()).collect();
+        let reserved: Vec<Reserved> =
+            ports.flat_map(|port| Reserved::at(port, hold)).take(PORTS.len()).collect();
         ensure!(reserved.len() == PORTS.len(), "no port from {INNER_PORTS:?} is free for the kernel");
         Ok(reserved)
     }
@@ -64,7 +69,7 @@ impl Inner {
     pub fn reserve(connection: &Value) -> Result<(Inner, Value)> {
         let mut connection = connection.clone();
         connection["ip"] = json!(Ipv4Addr::LOCALHOST);
-        let inner = Reserved::all()?;
+        let inner = Reserved::all(HOLD)?;
         for (name, reserved) in PORTS.into_iter().zip(&inner) {
             connection[name] = json!(reserved.address.port());
         }
@@ -237,8 +242,22 @@ mod tests {
     }
 
     #[test]
+    fn where_ports_cannot_be_held_five_that_are_free_are_chosen() {
+        let reserved = Reserved::all(false).unwrap();
+        assert!(reserved.iter().all(|reserved| reserved.socket.is_none()));
+        let mut ports: Vec<u16> = reserved.iter().map(|reserved| reserved.address.port()).collect();
+        ports.dedup();
+        assert_eq!(ports.len(), PORTS.len());
+        assert!(ports.iter().all(|port| INNER_PORTS.contains(port)));
+        // Other tests run at the same time, and may have taken one or two.
+        let opened = ports.iter().filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, **port)).is_ok());
+        assert!(opened.count() > 0, "none of {ports:?} is free");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
     fn evcxr_s_ports_are_reserved_before_it_opens_them() {
-        let taken = |port: u16| Reserved::at(port).is_err();
+        let taken = |port: u16| Reserved::at(port, HOLD).is_err();
         let (relay, inner) = Relay::open(&connection()).unwrap().unwrap();
         let (other, other_connection) = Relay::open(&connection()).unwrap().unwrap();
         for name in PORTS {

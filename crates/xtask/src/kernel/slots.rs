@@ -1,6 +1,7 @@
 //! The working folders of the kernels ("slots"): where they are, and which clone they belong to.
 
 use crate::paths;
+use crate::system::files;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
@@ -55,8 +56,7 @@ pub fn take_free(slots: &Path) -> Result<(PathBuf, File)> {
     for number in 0..64 {
         let slot = slots.join(number.to_string());
         fs::create_dir_all(&slot).with_context(|| format!("could not make {}", slot.display()))?;
-        let lock = File::create(slot.join("lock"))?;
-        if lock.try_lock().is_ok() {
+        if let Some(lock) = files::lock(&slot.join("lock"))? {
             return Ok((slot, lock));
         }
     }
@@ -66,7 +66,6 @@ pub fn take_free(slots: &Path) -> Result<(PathBuf, File)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::files;
 
     #[test]
     fn working_folders_have_no_space_in_their_path() {

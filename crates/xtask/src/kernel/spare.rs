@@ -11,6 +11,7 @@
 use crate::kernel::fresh::Loaded;
 use crate::kernel::relay::{self, Inner};
 use crate::kernel::variables::variable;
+use crate::system::platform;
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Signal, getpgrp, getppid, kill_process_group};
 use serde_json::Value;
@@ -38,7 +39,7 @@ impl Spare {
         let kernel = variable("NCHW_KERNEL")?;
         let mut programs =
             vec![variable("NCHW_EVCXR")?, variable("NCHW_CARGO")?, kernel.join("../libtorch.toml")];
-        programs.extend(env::split_paths(&env::var_os("LD_LIBRARY_PATH").unwrap_or_default()));
+        programs.extend(env::split_paths(&env::var_os(platform::HERE.loader_variable()).unwrap_or_default()));
         let loaded = Loaded::now(&kernel, &programs);
         Ok((Spare { server, inner, kernel, programs, loaded }, connection))
     }

@@ -1,6 +1,7 @@
 //! Where libtorch comes from.
 
-use crate::{paths, system::run};
+use crate::paths;
+use crate::system::{platform, run};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, process::Command};
@@ -41,7 +42,9 @@ pub fn choose(request: Request) -> Source {
     if let Some(folder) = paths::variable("LIBTORCH").filter(|f| *f != folder()) {
         return Source::Variable(folder);
     }
-    if let Some(prefix) = conda_prefix().filter(|p| p.join("lib/libtorch_cpu.so").is_file()) {
+    if let Some(prefix) =
+        conda_prefix().filter(|p| p.join("lib").join(platform::HERE.library("torch_cpu")).is_file())
+    {
         return Source::Conda(prefix);
     }
     match fs::read_to_string(chosen_wheel()).as_deref().map(str::trim) {

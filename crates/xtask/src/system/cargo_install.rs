@@ -30,7 +30,7 @@ impl Program {
                 return Ok(self.program(&home));
             }
             println!("      another clone is installing {}: waiting for it", self.package);
-            lock_file(&home)?.lock()?;
+            File::create(home.join("lock"))?.lock()?;
         }
     }
 
@@ -48,9 +48,10 @@ impl Program {
         if self.is_in(home) {
             return Ok(None);
         }
-        let lock = lock_file(home)?;
+        files::make(home)?;
+        let Some(lock) = files::lock(&home.join("lock"))? else { return Ok(None) };
         // The other clone may have completed it just now.
-        if lock.try_lock().is_err() || self.is_in(home) {
+        if self.is_in(home) {
             return Ok(None);
         }
         if let Some(binstall) = binstall {
@@ -90,7 +91,7 @@ impl Program {
         cargo.args(["install", "--locked", self.package, "--version", self.version, "--force", "--root"]);
         cargo.arg(home).env("CARGO_TARGET_DIR", &build).current_dir(home);
         cargo.args(self.profile.iter().flat_map(|setting| ["--config", setting]));
-        for variable in ["RUSTFLAGS", "LIBTORCH", "CARGO_BUILD_BUILD_DIR"] {
+        for variable in paths::CARGO_VARIABLES.into_iter().chain(["LIBTORCH"]) {
             cargo.env_remove(variable);
         }
         (cargo, build)
@@ -110,16 +111,11 @@ impl Program {
     }
 }
 
-/// Two clones that install the same program at the same time would compile in the same folder.
-fn lock_file(home: &Path) -> Result<File> {
-    files::make(home)?;
-    Ok(File::create(home.join("lock"))?)
-}
-
 /// A program that is being compiled.
 pub struct Compilation {
     running: Running,
     build: PathBuf,
+    /// Two clones that install the same program at the same time would compile in the same folder.
     _lock: File,
 }
 

@@ -1,7 +1,7 @@
 //! Python environments: `.venv`, in which JupyterLab runs, and others for single purposes.
 
 use crate::paths;
-use crate::system::{files, progress, run};
+use crate::system::{files, platform, progress, run};
 use anyhow::{Result, bail};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -54,22 +54,42 @@ pub fn node_modules(name: &str) -> Result<PathBuf> {
 /// Makes an empty environment. It contains the mark from the beginning.
 pub fn create(python: &Path, folder: &Path, options: &[&str]) -> Result<()> {
     files::make(folder)?;
-    run::quiet(Command::new(python).args(["-m", "venv"]).args(options).arg(folder)).map(drop)
+    run::quiet(python_alone(python).args(["-m", "venv"]).args(options).arg(folder)).map(drop)
 }
 
 /// Installs the packages of a lock file.
 pub fn install(python: &Path, lock: &Path, options: &[&str], log: &str) -> Result<()> {
-    let mut pip = Command::new(python);
+    let mut pip = python_alone(python);
     pip.args(["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:"]);
     pip.args(["--disable-pip-version-check", "--progress-bar", "off"]).args(options);
     progress::run_logged(pip.arg("-r").arg(lock), log)
+}
+
+/// A Python without those of the user's settings that would put packages elsewhere than into the environment, or make pip
+/// believe that it contains them already.
+///
+/// All others stay: an index in the company's network, a proxy, certificates. Older versions of pip don't know the
+/// variable for certificates that cargo and Python know.
+fn python_alone(python: &Path) -> Command {
+    let mut command = Command::new(python);
+    for name in ["PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"] {
+        command.env_remove(name);
+    }
+    // Also instead of one in pip's configuration.
+    command.env("PIP_USER", "0");
+    let known = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"].iter().any(|name| paths::variable(name).is_some());
+    if let Some(certificates) = paths::variable("SSL_CERT_FILE").filter(|_| !known) {
+        command.env("REQUESTS_CA_BUNDLE", certificates);
+    }
+    command
 }
 
 /// Where pip keeps its downloads; None if the user switched that off.
 pub fn pip_cache() -> Option<PathBuf> {
     match paths::variable("PIP_NO_CACHE_DIR") {
         Some(_) => None,
-        None => paths::variable("PIP_CACHE_DIR").or_else(|| Some(paths::user_cache()?.join("pip"))),
+        None => paths::variable("PIP_CACHE_DIR")
+            .or_else(|| platform::HERE.pip_cache(std::env::home_dir().as_deref(), paths::user_cache())),
     }
 }
 

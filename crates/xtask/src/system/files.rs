@@ -6,10 +6,11 @@
 //! compile serde and toml.
 
 use crate::paths;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use std::fs::{self, File, Permissions, TryLockError};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::{io::Write, os::unix::fs::PermissionsExt};
 use walkdir::{DirEntry, WalkDir};
 
 /// The file that marks a folder as made by a command.
@@ -137,8 +138,22 @@ pub fn lock(path: &Path) -> Result<Option<File>> {
     let file = File::create(path).with_context(|| format!("could not open {}", path.display()))?;
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Ok(None),
-        locked => locked.map(|()| Some(file)).with_context(|| format!("could not lock {}", path.display())),
+        Err(TryLockError::Error(error)) => Err(not_locked(path, error)),
+        Ok(()) => Ok(Some(file)),
     }
+}
+
+/// Some network drives have no locks.
+fn not_locked(path: &Path, error: io::Error) -> Error {
+    let no_locks = rustix::io::Errno::NOLCK.raw_os_error();
+    let what = format!("could not lock {}", path.display());
+    if error.kind() == ErrorKind::Unsupported || error.raw_os_error() == Some(no_locks) {
+        let why = "the disk of this folder has no file locks, and without them two programs of the course could write the \
+                   same file: clone the course into a folder on this machine's own disk (`df -h .` shows the disk of a \
+                   folder); if the path above is in the cache, set NCHW_CACHE to a folder there";
+        return Error::new(error).context(what).context(why);
+    }
+    Error::new(error).context(what)
 }
 
 /// Whether this user may write into a folder.
@@ -223,6 +238,17 @@ mod tests {
         assert_eq!(mode(&file), mode(&usual), "the same users can read it");
         write_program(&file, "#!/bin/sh\n").unwrap();
         assert_eq!(mode(&file) & 0o100, 0o100);
+    }
+
+    #[test]
+    fn a_disk_without_locks_is_named_as_the_reason() {
+        let errors = [ErrorKind::Unsupported.into(), rustix::io::Errno::NOLCK.into()];
+        for error in errors {
+            let text = format!("{:#}", not_locked(Path::new("/net/course/.nchw/lock"), error));
+            assert!(text.contains("has no file locks") && text.contains("/net/course/.nchw/lock"), "{text}");
+        }
+        let other = not_locked(Path::new("/course/lock"), ErrorKind::PermissionDenied.into());
+        assert!(!format!("{other:#}").contains("has no file locks"));
     }
 
     #[test]

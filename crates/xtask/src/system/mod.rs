@@ -3,6 +3,7 @@
 pub mod cargo_install;
 pub mod environment;
 pub mod files;
+pub mod platform;
 pub mod progress;
 pub mod run;
 pub mod tools;

@@ -125,10 +125,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let running =
             Running::start_into(Command::new("sleep").arg("20"), folder.path().join("log")).unwrap();
-        let process = PathBuf::from(format!("/proc/{}", running.child.id()));
-        assert!(process.exists());
+        let process = rustix::process::Pid::from_child(&running.child);
+        let exists = || rustix::process::test_kill_process(process).is_ok();
+        assert!(exists());
         drop(running);
-        assert!(!process.exists());
+        assert!(!exists());
     }
 
     #[test]

@@ -42,12 +42,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// It writes into files that no other process sees. A pipe would not end before every process that
 /// inherited it ends, and a program may leave a process in the background.
 pub fn quiet(command: &mut Command) -> Result<String> {
-    // In memory, because the disk may be full; in a file if the system has no such memory.
-    let file = || -> Result<File> {
-        let memory = rustix::fs::memfd_create("output", rustix::fs::MemfdFlags::CLOEXEC).map(File::from);
-        memory.or_else(|_| tempfile::tempfile()).context("could not make a temporary file")
-    };
-    let (mut out, mut error) = (file()?, file()?);
+    let (mut out, mut error) = (unnamed_file()?, unnamed_file()?);
     command.stdin(Stdio::null()).stdout(out.try_clone()?).stderr(error.try_clone()?);
     let status = command.status().with_context(|| format!("could not start {}", name(command)))?;
     let stdout = read_text(&mut out)?;
@@ -58,6 +53,15 @@ pub fn quiet(command: &mut Command) -> Result<String> {
         return Err(with_advice(failed, &all));
     }
     Ok(stdout)
+}
+
+/// A file without a name: in memory, because the disk may be full; in a file if the system has no such memory.
+fn unnamed_file() -> Result<File> {
+    #[cfg(target_os = "linux")]
+    if let Ok(memory) = rustix::fs::memfd_create("output", rustix::fs::MemfdFlags::CLOEXEC) {
+        return Ok(memory.into());
+    }
+    tempfile::tempfile().context("could not make a temporary file")
 }
 
 /// The content of a file; bytes that are not UTF-8 are replaced.
@@ -98,6 +102,25 @@ fn advice(output: &str) -> Option<&'static str> {
     if has(&["Killed", "signal: 9"]) {
         return Some("a program was killed, most likely because memory ran out: 4 GB should be free");
     }
+    let certificate = [
+        "CERTIFICATE_VERIFY_FAILED",
+        "certificate verify failed",
+        "SSL certificate problem",
+        "SSL peer certificate",
+        "self-signed certificate",
+        "self signed certificate",
+        "unable to get local issuer certificate",
+        "problem confirming the ssl certificate",
+        "certificate has expired",
+        "invalid peer certificate",
+    ];
+    if has(&certificate) {
+        return Some(
+            "a server's certificate was not accepted. In the network of a company or school, whose own server reads all \
+             connections: ask for its certificate (a .pem file), `export SSL_CERT_FILE=/path/to/it.pem`, and for cargo \
+             `export CARGO_HTTP_CAINFO=$SSL_CERT_FILE`. Also check this machine's clock (`date`)",
+        );
+    }
     let network = [
         "Temporary failure in name resolution",
         "Name or service not known",
@@ -110,10 +133,16 @@ fn advice(output: &str) -> Option<&'static str> {
         "Cannot connect to proxy",
         "timed out",
         "spurious network error",
-        "No matching distribution found",
     ];
-    has(&network).then_some(
-        "the network is not available: check this machine's connection (set HTTPS_PROXY if it needs a proxy)",
+    if has(&network) {
+        return Some(
+            "the network is not available: check this machine's connection (set HTTPS_PROXY if it needs a proxy)",
+        );
+    }
+    has(&["No matching distribution found"]).then_some(
+        "the package index has no package that fits this machine and this Python: docs/platforms.md lists those with \
+         packages. If pip uses another index (`pip config list` shows it), it may lack this version: \
+         `PIP_INDEX_URL=https://pypi.org/simple` uses the public one",
     )
 }
 
@@ -132,6 +161,18 @@ mod tests {
                 .contains("this folder is yours")
         );
         assert_eq!(advice("error[E0425]: cannot find value `x`"), None);
+        // pip ends with the same line for each of these.
+        let last = "ERROR: No matching distribution found for torch==2.11.0";
+        let retrying = "WARNING: Retrying after connection broken by";
+        let with = |cause: &str| advice(&format!("{retrying} '{cause}'\n{last}")).unwrap();
+        assert!(
+            with("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]")
+                .contains("SSL_CERT_FILE")
+        );
+        assert!(with("NewConnectionError: [Errno -2] Name or service not known").contains("HTTPS_PROXY"));
+        assert!(advice(last).unwrap().contains("pip config list"));
+        let curl = "[60] SSL peer certificate or SSH remote key was not OK (SSL certificate problem: self-signed certificate)";
+        assert!(advice(curl).unwrap().contains("CARGO_HTTP_CAINFO"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The tools that must be on the machine before set-up begins. For each missing tool, the error has
 //! a line that says what to install.
 
-use crate::{paths, system::run};
+use crate::paths;
+use crate::system::{platform, run};
 use anyhow::{Context, Result, anyhow, bail};
 use std::path::{Path, PathBuf};
 use std::{ffi::OsStr, process::Command};
@@ -25,6 +26,29 @@ pub struct Tools {
     pub cxx: PathBuf,
 }
 
+impl Tools {
+    /// Where this toolchain has Rust's own source.
+    pub fn full_source(&self) -> PathBuf {
+        full_source(&self.sysroot)
+    }
+
+    /// The command that adds Rust's own source to this toolchain, and to no other of rustup's.
+    pub fn add_source(&self) -> String {
+        let toolchain = rustup_name(&self.sysroot).map(|name| format!(" --toolchain {name}"));
+        format!("rustup component add rust-src{}", toolchain.unwrap_or_default())
+    }
+}
+
+fn full_source(sysroot: &Path) -> PathBuf {
+    sysroot.join("lib/rustlib/src/rust/library")
+}
+
+/// The name that rustup has for a toolchain; None if it is not one of rustup's.
+pub fn rustup_name(sysroot: &Path) -> Option<String> {
+    let from_rustup = sysroot.parent().is_some_and(|folder| folder.ends_with("toolchains"));
+    sysroot.file_name().filter(|_| from_rustup).map(|name| name.to_string_lossy().into_owned())
+}
+
 /// Finds all of them. With `wheel`, a Python for which PyTorch has a wheel.
 ///
 /// # Errors
@@ -32,7 +56,7 @@ pub struct Tools {
 pub fn find(wheel: bool) -> Result<Tools> {
     match (find_rust(), find_python(wheel), find_cxx()) {
         (Ok((rust, sysroot, host)), Ok((python, python_version)), Ok(cxx)) => {
-            Ok(Tools { cargo: sysroot.join("bin/cargo"), rust, sysroot, host, python, python_version, cxx })
+            Ok(Tools { cargo: cargo(&sysroot), rust, sysroot, host, python, python_version, cxx })
         }
         (rust, python, cxx) => {
             let errors = [rust.err(), python.err(), cxx.err()].into_iter().flatten();
@@ -52,7 +76,29 @@ fn find_rust() -> Result<(String, PathBuf, String)> {
     require_rust(&version)?;
     let host = field("host:").context("the output of `rustc -vV` has no host")?;
     let sysroot = run::quiet(Command::new("rustc").args(["--print", "sysroot"]))?;
-    Ok((version, PathBuf::from(sysroot.trim()), host))
+    let sysroot = PathBuf::from(sysroot.trim());
+    require_source(&sysroot)?;
+    Ok((version, sysroot, host))
+}
+
+/// Set-up adds a missing source only to a toolchain of rustup's.
+fn require_source(sysroot: &Path) -> Result<()> {
+    if !full_source(sysroot).is_dir() && rustup_name(sysroot).is_none() {
+        bail!(
+            "Rust's own source is missing, from which the kernel learns the types of variables; the Rust in {} is not \
+             from rustup, so install it from where this Rust came (Debian, Ubuntu: `sudo apt install rust-src`; Fedora: \
+             `sudo dnf install rust-src`; Arch: `sudo pacman -S rust-src`; conda: `conda install rust-src`), or install \
+             Rust from https://rustup.rs",
+            sysroot.display()
+        );
+    }
+    Ok(())
+}
+
+/// The toolchain's own cargo; a distribution may have it elsewhere than the compiler.
+fn cargo(sysroot: &Path) -> PathBuf {
+    let own = sysroot.join("bin/cargo");
+    if own.is_file() { own } else { which::which("cargo").unwrap_or(own) }
 }
 
 fn require_rust(version: &str) -> Result<()> {
@@ -123,10 +169,12 @@ fn usable_python(python: &Path, wheel: bool) -> Result<String> {
 
 fn find_cxx() -> Result<PathBuf> {
     let names = std::env::var("CXX").into_iter().chain(["g++", "c++", "clang++"].map(String::from));
+    // Without Apple's tools, macOS has programs of these names that only say so.
+    let works = |found: &PathBuf| run::quiet(Command::new(found).arg("--version")).is_ok();
     names
         .into_iter()
-        .find_map(|name| which::which(name).ok())
-        .context("no C++ compiler was found: install one (Debian, Ubuntu: `sudo apt install g++`)")
+        .find_map(|name| which::which(name).ok().filter(works))
+        .with_context(|| format!("no C++ compiler was found: {}", platform::HERE.cxx_advice()))
 }
 
 fn major_and_minor(version: &str) -> Option<(u32, u32)> {
@@ -156,6 +204,19 @@ mod tests {
             error.contains("1.89") && error.contains("1.74.1") && error.contains("rustup update"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_rust_without_its_source_is_refused_unless_rustup_can_add_it() {
+        let temp = tempfile::tempdir().unwrap();
+        let (system, rustup) = (temp.path().join("usr"), temp.path().join("toolchains/stable-of-this-test"));
+        assert!(require_source(&rustup).is_ok());
+        let error = require_source(&system).unwrap_err().to_string();
+        assert!(error.contains("apt install rust-src") && error.contains("https://rustup.rs"), "{error}");
+        std::fs::create_dir_all(full_source(&system)).unwrap();
+        assert!(require_source(&system).is_ok());
+        assert_eq!(rustup_name(&rustup).as_deref(), Some("stable-of-this-test"));
+        assert_eq!(rustup_name(&system), None);
     }
 
     /// A Python of this version in a folder; `venv` is what it does when it is asked for environments.

@@ -1,7 +1,9 @@
 //! The command `nchw` in `.venv/bin`.
 
+use crate::paths;
 use crate::setup::{machine::Machine, source};
-use crate::{paths, system::files};
+use crate::system::platform::{self, Platform};
+use crate::system::{files, tools};
 use anyhow::Result;
 use std::{env, path::Path};
 
@@ -23,13 +25,13 @@ pub fn install(machine: &Machine) -> Result<()> {
     libraries.push(paths::target().join(host).join("debug/deps"));
     libraries.push(standard.clone());
     let libraries = env::join_paths(libraries)?;
+    let [libraries, standard] = [Path::new(&libraries), &standard].map(quoted);
     let script = format!(
         "#!/bin/sh\n\
          # Written by `cargo xtask setup`: runs the course's program, built from its current source.\n\
          root={root}\n\
          export LIBTORCH={libtorch}\n\
-         export LD_LIBRARY_PATH={libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\n\
-         export GLIBC_TUNABLES=${{GLIBC_TUNABLES:-{MEMORY}}}\n\
+         {exports}\
          target=\"$root/.nchw/target\"\n\
          built=\"$target/{host}/debug\"\n\
          # Cargo needs a third of a second to find out that nothing has changed, so it is not asked then.\n\
@@ -41,22 +43,66 @@ pub fn install(machine: &Machine) -> Result<()> {
          \x20   \"$root/.nchw/libtorch.toml\" \"$root/crates\" -newer \"$stamp\" | head -n 1)\" ]; then\n\
          \x20 echo 'nchw: compiling what has changed, which takes up to two minutes' >&2\n\
          \x20 unset {variables}\n\
+         \x20 if [ ! -x {cargo} ]; then\n\
+         \x20   echo 'nchw: the Rust that set-up used is no longer there: run `cargo xtask setup`' >&2\n\
+         \x20   exit 2\n\
+         \x20 fi\n\
+         {toolchain}\
          \x20 begun=$(mktemp) || exit 2\n\
          \x20 trap 'rm -f \"$begun\"' EXIT\n\
          \x20 {cargo} {build} --quiet --manifest-path \"$root/Cargo.toml\" --config \"$root/.nchw/libtorch.toml\" --target-dir \"$target\" || exit 2\n\
          \x20 # Not the time of its end: a file may have been edited during the build.\n\
-         \x20 printf '%s\\n' {standard}/libstd-*.so > \"$stamp\"\n\
+         \x20 printf '%s\\n' {standard}/{library} > \"$stamp\"\n\
          \x20 touch -r \"$begun\" \"$stamp\"\n\
          \x20 rm -f \"$begun\"\n\
          fi\n\
          exec \"$built/nchw\" \"$@\"\n",
         root = quoted(&paths::root()),
         libtorch = quoted(&source::folder()),
-        libraries = quoted(Path::new(&libraries)),
-        standard = quoted(&standard),
+        exports = exports(platform::HERE, &libraries),
+        library = platform::HERE.library("std-*"),
         cargo = quoted(&machine.tools.cargo),
         build = BUILD.join(" "),
         variables = paths::CARGO_VARIABLES.join(" "),
+        toolchain = toolchain(tools::rustup_name(&machine.tools.sysroot)),
     );
     files::write_program(&paths::venv_program("nchw"), script)
+}
+
+/// The line that chooses set-up's compiler. Cargo runs the `rustc` on the PATH, which for rustup is the default toolchain of
+/// this moment, and that may have changed.
+fn toolchain(name: Option<String>) -> String {
+    name.map(|name| format!("  export RUSTUP_TOOLCHAIN='{name}'\n")).unwrap_or_default()
+}
+
+/// The lines that tell the loader where the libraries are and, on Linux, how the C library treats memory.
+fn exports(platform: Platform, libraries: &str) -> String {
+    let variable = platform.loader_variable();
+    let loader = format!("export {variable}={libraries}${{{variable}:+:${variable}}}\n");
+    match platform {
+        Platform::Linux => format!("{loader}export GLIBC_TUNABLES=${{GLIBC_TUNABLES:-{MEMORY}}}\n"),
+        Platform::MacOs => loader,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::run;
+    use std::process::Command;
+
+    #[test]
+    fn the_program_gets_the_loader_s_variable_of_its_system() {
+        let value = |platform: Platform, variable: &str, before: &str| {
+            let script = exports(platform, "'/a b:/c'") + "printenv \"$0\"";
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &script, variable]).env_remove("GLIBC_TUNABLES");
+            run::quiet(shell.env(platform.loader_variable(), before)).unwrap_or_default().trim().to_owned()
+        };
+        assert_eq!(value(Platform::Linux, "LD_LIBRARY_PATH", ""), "/a b:/c");
+        assert_eq!(value(Platform::Linux, "LD_LIBRARY_PATH", "/mine"), "/a b:/c:/mine");
+        assert_eq!(value(Platform::Linux, "GLIBC_TUNABLES", ""), MEMORY);
+        assert_eq!(value(Platform::MacOs, "DYLD_FALLBACK_LIBRARY_PATH", ""), "/a b:/c");
+        assert_eq!(value(Platform::MacOs, "GLIBC_TUNABLES", ""), "");
+    }
 }

@@ -53,14 +53,15 @@ fn compiler(cxx: &Path, libtorch: &Path, cuda: &[PathBuf], library: &Path) -> Co
 /// Compiles it on a machine without a GPU, from headers of PyPI, and compares its functions with those that `nchw`
 /// calls.
 pub fn check(machine: &Machine) -> Result<()> {
-    if !matches!(machine.source, Source::WheelCpu | Source::WheelCuda) {
-        println!("not compiled: only PyTorch's wheels bring CUDA's headers");
+    let base = machine.source.base()?;
+    let is_wheel = matches!(machine.source, Source::WheelCpu | Source::WheelCuda);
+    if !is_wheel || !base.join("lib/libtorch_cuda.so").is_file() {
+        println!("{CPP}: not compiled, because this libtorch has no CUDA part with headers");
         return Ok(());
     }
     let python = environment::python_of(".venv-lint", "lint.lock")?;
     let code = "import sysconfig; print(sysconfig.get_paths()['platlib'])";
     let packages = PathBuf::from(run::quiet(Command::new(python).args(["-c", code]))?.trim());
-    let base = machine.source.base()?;
     let cuda = [base.join("../nvidia/cu13/include"), packages.join("nvidia/cu13/include")];
     let temp = tempfile::tempdir()?;
     let library = temp.path().join(LIBRARY);

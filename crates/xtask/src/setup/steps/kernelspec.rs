@@ -8,7 +8,7 @@ use crate::paths;
 use crate::setup::step::{self, Outside, Step};
 use crate::setup::steps::{command, evcxr, libtorch, python};
 use crate::setup::{machine::Machine, source};
-use crate::system::{files, run};
+use crate::system::{files, platform, run};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -37,6 +37,7 @@ pub fn step(machine: &Machine) -> Step<'_> {
             "crates/xtask/src/setup/steps/evcxr.rs",
             "crates/xtask/src/setup/steps/libtorch.rs",
             "crates/xtask/src/system/files.rs",
+            "crates/xtask/src/system/platform.rs",
         ],
         values: Box::new(|| {
             Ok(vec![
@@ -188,7 +189,7 @@ fn write_kernelspec(machine: &Machine) -> Result<()> {
             // The first place where rust-analyzer looks for cargo.
             "CARGO_HOME": kernel,
             "RUST_SRC_PATH": kernel.join("std"),
-            "LD_LIBRARY_PATH": env::join_paths(libraries)?.to_string_lossy(),
+            platform::HERE.loader_variable(): env::join_paths(libraries)?.to_string_lossy(),
             "LIBTORCH": source::folder(),
             // Threads that spin while they wait take the cores from the threads that work, as soon as
             // two kernels run: without spinning, 25 s became 4 s.

@@ -4,14 +4,19 @@ use crate::paths;
 use crate::setup::machine::Machine;
 use crate::setup::source::{self, Source};
 use crate::setup::step::{Outside, Step};
-use crate::system::{environment, files};
+use crate::system::platform::Platform;
+use crate::system::{environment, files, platform};
 use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
 use std::{fs, os::unix::fs::symlink};
 
 /// Installs the wheel and makes the links.
 pub fn step(machine: &Machine) -> Step<'_> {
     let (tools, source) = (&machine.tools, &machine.source);
     let (what, size) = match source {
+        Source::WheelCpu if platform::HERE == Platform::MacOs => {
+            ("PyTorch 2.11.0, for its libtorch", "80 MB to download, 350 MB on disk; about a minute")
+        }
         Source::WheelCpu => (
             "PyTorch 2.11.0 for the CPU, for its libtorch",
             "545 MB to download, 1.4 GB on disk; 1 to 5 minutes",
@@ -35,18 +40,24 @@ pub fn step(machine: &Machine) -> Step<'_> {
             "crates/xtask/src/paths.rs",
             "crates/xtask/src/setup/source.rs",
             "crates/xtask/src/system/files.rs",
+            "crates/xtask/src/system/platform.rs",
             "requirements/libtorch-cpu.lock",
             "requirements/libtorch-cuda.lock",
         ],
         values: Box::new(|| Ok(vec![source.to_string(), tools.python_version.clone(), tools.host.clone()])),
         // A link into the wheel, which is broken when `.venv` was made again.
         early: None,
-        exists: Box::new(|| source::folder().join("lib/libtorch_cpu.so").exists()),
+        exists: Box::new(|| library().exists()),
         act: Box::new(|| {
             install(source)?;
             link(source, &tools.host)
         }),
     }
+}
+
+/// The link to libtorch's largest part.
+pub fn library() -> PathBuf {
+    source::folder().join("lib").join(platform::HERE.library("torch_cpu"))
 }
 
 /// For a wheel: its name in `.nchw/wheel`, its lock file, and options for pip.
@@ -88,14 +99,7 @@ fn link(source: &Source, host: &str) -> Result<()> {
     }
     fs::create_dir_all(folder.join("lib"))?;
     symlink(&include, folder.join("include"))?;
-    for name in ["libtorch_cpu.so", "libc10.so"] {
-        let real = lib.join(name);
-        if !real.is_file() {
-            bail!("{} is missing: install libtorch again, or use `cargo xtask setup --cpu`", real.display());
-        }
-        symlink(real, folder.join("lib").join(name))?;
-    }
-    fs::write(folder.join("lib/libtorch.so"), "INPUT(libtorch_cpu.so)\n")?;
+    link_libraries(&lib, &folder.join("lib"), platform::HERE)?;
     // The wheel's library looks for CUDA's libraries next to its own folder; here, next to the link.
     let (nvidia, beside) = (lib.join("../../nvidia"), paths::dot_nchw().join("nvidia"));
     let _ = fs::remove_file(&beside);
@@ -107,6 +111,24 @@ fn link(source: &Source, host: &str) -> Result<()> {
     let as_cells =
         format!("[target.{host}]\nrustflags = [\"-Cprefer-dynamic\"]\n\n[build]\ntarget = \"{host}\"\n");
     files::write(&paths::cargo_config(), settings + "\n" + &as_cells)
+}
+
+fn link_libraries(from: &Path, to: &Path, platform: Platform) -> Result<()> {
+    let (needed, others) = platform.libtorch();
+    for name in needed.iter().chain(others) {
+        let file = platform.library(name);
+        let real = from.join(&file);
+        if real.is_file() {
+            symlink(real, to.join(file))?;
+        } else if needed.contains(name) {
+            bail!("{} is missing: install libtorch again, or use `cargo xtask setup --cpu`", real.display());
+        }
+    }
+    if platform == Platform::Linux {
+        // For a build without the settings below, which links this name.
+        fs::write(to.join("libtorch.so"), "INPUT(libtorch_cpu.so)\n")?;
+    }
+    Ok(())
 }
 
 /// Cargo's settings that replace torch-sys's build script, so that no learner compiles C++ again.
@@ -122,4 +144,45 @@ pub fn cargo_settings(host: &str) -> String {
         source::wrapper_folder().display(),
         source::folder().join("lib").display()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_links_are_those_that_the_linker_of_each_system_needs() {
+        let names = |platform: Platform, wheel: &[&str]| -> Result<Vec<String>> {
+            let temp = tempfile::tempdir()?;
+            let (from, to) = (temp.path().join("from"), temp.path().join("to"));
+            fs::create_dir(&from)?;
+            fs::create_dir(&to)?;
+            wheel.iter().try_for_each(|name| fs::write(from.join(name), ""))?;
+            link_libraries(&from, &to, platform)?;
+            let mut names: Vec<String> =
+                fs::read_dir(&to)?.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            Ok(names)
+        };
+        let linux = ["libtorch_cpu.so", "libc10.so", "libtorch.so", "libtorch_python.so"];
+        assert_eq!(names(Platform::Linux, &linux).unwrap(), ["libc10.so", "libtorch.so", "libtorch_cpu.so"]);
+        // The libraries in PyTorch 2.11.0's wheel for macOS.
+        let mac = [
+            "libc10",
+            "libomp",
+            "libshm",
+            "libtorch",
+            "libtorch_cpu",
+            "libtorch_global_deps",
+            "libtorch_python",
+        ];
+        let mac = mac.map(|name| format!("{name}.dylib"));
+        let mac: Vec<&str> = mac.iter().map(String::as_str).collect();
+        let linked = ["libc10.dylib", "libomp.dylib", "libtorch.dylib", "libtorch_cpu.dylib"];
+        assert_eq!(names(Platform::MacOs, &mac).unwrap(), linked);
+        // The libtorch of a user may have another OpenMP, but not another system's libraries.
+        assert_eq!(names(Platform::MacOs, &["libc10.dylib", "libtorch_cpu.dylib"]).unwrap().len(), 2);
+        let error = names(Platform::MacOs, &linux).unwrap_err().to_string();
+        assert!(error.contains("libtorch_cpu.dylib is missing"), "{error}");
+    }
 }

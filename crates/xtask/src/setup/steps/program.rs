@@ -4,7 +4,7 @@ use crate::paths;
 use crate::setup::shared::{copy_complete, is_of_packages};
 use crate::setup::steps::{command, kernelspec, notebooks};
 use crate::setup::{machine::Machine, source, step::Step};
-use crate::system::{files, progress, run};
+use crate::system::{files, platform, progress, run};
 use anyhow::Result;
 use std::{fs, process::Command};
 
@@ -38,7 +38,8 @@ fn build(machine: &Machine) -> Result<()> {
     let mut cargo = Command::new(&machine.tools.cargo);
     cargo.args(command::BUILD).arg("--config").arg(paths::cargo_config()).arg("--target-dir").arg(&target);
     cargo.env("LIBTORCH", source::folder());
-    cargo.env("LD_LIBRARY_PATH", paths::prepend("LD_LIBRARY_PATH", &machine.source.library_folders()?)?);
+    let variable = platform::HERE.loader_variable();
+    cargo.env(variable, paths::prepend(variable, &machine.source.library_folders()?)?);
     for name in paths::CARGO_VARIABLES {
         cargo.env_remove(name);
     }

@@ -5,7 +5,7 @@ use crate::setup::machine::Machine;
 use crate::setup::step::{Outside, Step};
 use crate::system::{run, tools::Tools};
 use anyhow::{Context, Result};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{ffi::OsStr, fs, process::Command};
 use walkdir::WalkDir;
 
@@ -13,8 +13,8 @@ use walkdir::WalkDir;
 pub fn step(machine: &Machine) -> Step<'_> {
     let tools = &machine.tools;
     let mut outside = vec![];
-    if !full_source(&tools.sysroot).is_dir() {
-        let add = add_source(tools);
+    if !tools.full_source().is_dir() {
+        let add = tools.add_source();
         let what = format!("the component rust-src, which `{add}` adds (4 MB to download, 55 MB on disk)");
         outside.push(Outside(tools.sysroot.clone(), what));
     }
@@ -31,33 +31,17 @@ pub fn step(machine: &Machine) -> Step<'_> {
     }
 }
 
-/// Where a toolchain has Rust's own source.
-pub fn full_source(sysroot: &Path) -> PathBuf {
-    sysroot.join("lib/rustlib/src/rust/library")
-}
-
-/// The command that adds Rust's own source to this toolchain, and to no other of rustup's.
-pub fn add_source(tools: &Tools) -> String {
-    let from_rustup = tools.sysroot.parent().is_some_and(|folder| folder.ends_with("toolchains"));
-    let name = tools.sysroot.file_name().filter(|_| from_rustup);
-    let toolchain = name.map(|name| format!(" --toolchain {}", name.to_string_lossy()));
-    format!("rustup component add rust-src{}", toolchain.unwrap_or_default())
-}
-
 /// Copies only what the types of a notebook's variables come from, because rust-analyzer reads all of it
 /// at every start: no tests, and no vector intrinsics, which are half of the source.
 fn copy_reduced(tools: &Tools) -> Result<()> {
-    let full = full_source(&tools.sysroot);
+    let full = tools.full_source();
     if !full.is_dir() {
         // Set-up has told the user that this changes the toolchain, and which one.
-        let add = add_source(tools);
+        let add = tools.add_source();
         let mut words = add.split(' ');
         let mut rustup = Command::new(words.next().unwrap_or_default());
         run::quiet(rustup.args(words)).with_context(|| {
-            format!(
-                "the kernel needs Rust's own source to know the types of variables: `{add}` \
-                 (conda: `conda install rust-src`; Debian, Ubuntu: `sudo apt install rust-src`)"
-            )
+            format!("the kernel needs Rust's own source to know the types of variables: `{add}`")
         })?;
     }
     let reduced = paths::kernel().join("std");
@@ -98,7 +82,7 @@ mod tests {
         for words in ["rustup component add rust-src --toolchain stable-of-this-test", "MB on disk"] {
             assert!(what.contains(words), "{what}");
         }
-        fs::create_dir_all(full_source(&sysroot)).unwrap();
+        fs::create_dir_all(machine.tools.full_source()).unwrap();
         assert!(step(&machine).outside.is_empty(), "nothing is changed if the source is there");
     }
 }

@@ -6,7 +6,7 @@
 use crate::paths;
 use crate::setup::shared::{self, Shared};
 use crate::setup::{machine::Machine, source, step::Step, steps::cuda_graph};
-use crate::system::{progress, run, tools};
+use crate::system::{platform, progress, run, tools};
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -26,13 +26,14 @@ pub fn step(machine: &Machine) -> Step<'_> {
             "crates/xtask/src/paths.rs",
             "crates/xtask/src/setup/source.rs",
             "crates/xtask/src/setup/steps/cuda_graph.rs",
+            "crates/xtask/src/system/platform.rs",
         ],
         values: Box::new(|| {
             let cxx = machine.tools.cxx.display().to_string();
             Ok(vec![machine.source.identity()?, tools::locked_version("torch-sys")?, cxx])
         }),
         early: None,
-        exists: Box::new(|| source::wrapper_folder().join("libtch.so").exists()),
+        exists: Box::new(|| source::wrapper_folder().join(platform::HERE.library("tch")).exists()),
         act: Box::new(|| {
             build(machine)?;
             cuda_graph::build(machine)
@@ -45,14 +46,16 @@ fn build(machine: &Machine) -> Result<()> {
     let cxx = machine.tools.cxx.display().to_string();
     let others = vec![tools::locked_version("torch-sys")?, cxx];
     let values = [shared::values(&machine.tools, &machine.source)?, others].concat();
-    let shared = Shared::of("wrapper", &[file!(), "crates/xtask/cpp/short_errors.h"], &values)?;
+    let inputs = [file!(), "crates/xtask/cpp/short_errors.h", "crates/xtask/src/system/platform.rs"];
+    let shared = Shared::of("wrapper", &inputs, &values)?;
     let _ = fs::remove_dir_all(&folder);
     if shared.copy_to(&folder) {
         return Ok(());
     }
     fs::create_dir_all(&folder)?;
     // Not optimised: each function only passes a call on, and optimisation would take twice as long.
-    let script = "\
+    let script = format!(
+        "\
         set -e\n\
         for name in torch_api torch_api_generated; do\n\
           \"$CXX\" -c -O0 -fPIC -w -std=c++17 -D_GLIBCXX_USE_CXX11_ABI=1 -DGLOG_USE_GLOG_EXPORT \
@@ -60,12 +63,15 @@ fn build(machine: &Machine) -> Result<()> {
             -include \"$SHORT\" \"$SOURCES/$name.cpp\" -o \"$name.o\" & pids=\"$pids $!\"\n\
         done\n\
         for pid in $pids; do wait $pid; done\n\
-        \"$CXX\" -shared torch_api.o torch_api_generated.o -o libtch.so.new \
-          -Wl,-rpath,'$ORIGIN/../libtorch/lib' -L\"$LIB\" -ltorch_cpu -lc10\n\
-        mv libtch.so.new libtch.so\n\
-        rm torch_api.o torch_api_generated.o\n";
+        \"$CXX\" -shared torch_api.o torch_api_generated.o -o {library}.new \
+          {options} -L\"$LIB\" -ltorch_cpu -lc10\n\
+        mv {library}.new {library}\n\
+        rm torch_api.o torch_api_generated.o\n",
+        library = platform::HERE.library("tch"),
+        options = platform::HERE.shared_library_options("tch", "../libtorch/lib"),
+    );
     let mut shell = Command::new("sh");
-    shell.args(["-c", script]).current_dir(&folder).env("CXX", &machine.tools.cxx);
+    shell.args(["-c", &script]).current_dir(&folder).env("CXX", &machine.tools.cxx);
     shell.env("SOURCES", torch_sys(&machine.tools.cargo)?.join("libtch"));
     shell.env("INCLUDE", libtorch.join("include")).env("LIB", libtorch.join("lib"));
     shell.env("SHORT", paths::root().join("crates/xtask/cpp/short_errors.h"));
