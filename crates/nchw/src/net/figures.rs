@@ -30,7 +30,7 @@ impl Milestones {
             format!("From {:.1} % to {:.1} %: the same network, trained better", accuracy(0), high_of(self));
         let lines = vec![
             "test accuracy in %; each bar begins where the one above ended".to_owned(),
-            "blue: one change; grey: a start, or several changes at once".to_owned(),
+            "blue: one setting changed; grey: a start".to_owned(),
         ];
         let alt = format!("{title}. {}", self.to_string().replace('\n', "; "));
         Bars { title, names, bold: Some(0), columns: vec![column], lines }.figure(alt, self.to_string())

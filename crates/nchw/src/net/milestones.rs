@@ -12,7 +12,7 @@ use std::fmt;
 pub struct Milestone {
     /// What differs from the training before.
     pub change: String,
-    /// How many settings differ from the training before; 0 for another program.
+    /// How many settings differ from the training before: 1, or 0 for another program.
     #[serde(default = "one")]
     pub changes: usize,
     /// The accuracy on the test images, in %.
@@ -29,7 +29,7 @@ fn one() -> usize {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Milestones {
-    /// The trainings, each with the settings of the one before and one change, or few.
+    /// The trainings, each with the settings of the one before and one change.
     #[serde(rename = "milestone")]
     pub steps: Vec<Milestone>,
 }
