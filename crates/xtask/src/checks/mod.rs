@@ -144,7 +144,7 @@ fn hosting() -> Result<()> {
     let lines = [
         "check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml .github/workflows/book.yml",
         "check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml",
-        // Whether a workflow can do more than it needs to, or runs code that somebody can replace.
+        // Workflows have only the rights that they need, and run actions whose code cannot change.
         "zizmor --offline --no-progress --quiet .github",
         "shellcheck binder/postBuild binder/start",
         "hadolint --failure-threshold warning Dockerfile .devcontainer/Dockerfile",
