@@ -78,6 +78,9 @@ const ENDED: &str = "The process that ran the cells has ended: it was interrupte
 ///
 /// The shell also forwards the last output to stderr: the reason for an abort may still be in
 /// the pipe after the thread that reads it has ended.
+///
+/// It waits once more at the end: another thread of evcxr passes each line on to the notebook, and drops it if the cell
+/// has ended before, which it does as soon as stdout ends.
 fn explain_the_end(stderr: &PipeReader) -> io::Result<()> {
     // The shell inherits the duplicate, unlike the original.
     let unread = rustix::io::dup(stderr)?;
@@ -85,7 +88,8 @@ fn explain_the_end(stderr: &PipeReader) -> io::Result<()> {
     // last, before the end of stdout. evcxr reads stderr in another thread, and assigns what it reads
     // after the end of stdout to no cell.
     let unread = unread.as_raw_fd();
-    let script = format!("cat >/dev/null; tail -c 4096 /dev/fd/{unread} >&2; sleep 0.2; echo \"$0\"");
+    let script =
+        format!("cat >/dev/null; tail -c 4096 /dev/fd/{unread} >&2; sleep 0.2; echo \"$0\"; sleep 0.2");
     let waiting = Command::new("/bin/sh").arg("-c").arg(script).arg(ENDED).stdin(Stdio::piped()).spawn()?;
     // The input stays open as long as this process runs.
     std::mem::forget(waiting);
