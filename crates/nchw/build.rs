@@ -4,7 +4,8 @@
 //! (cargo passes `rustc-link-arg` of a dependency to nobody).
 fn main() {
     println!("cargo:rerun-if-env-changed=LIBTORCH");
-    let Ok(libtorch) = std::env::var("LIBTORCH") else {
+    // Set-up leaves it empty where the loader's variable is enough.
+    let Some(libtorch) = std::env::var("LIBTORCH").ok().filter(|folder| !folder.is_empty()) else {
         return;
     };
     println!("cargo:rustc-link-arg=-Wl,-rpath,{libtorch}/lib");

@@ -85,7 +85,7 @@ fn with_libtorch(source: &Source, line: &str) -> Result<Command> {
     for name in paths::CARGO_VARIABLES {
         cargo.env_remove(name);
     }
-    cargo.args(options.split(' ')).env("LIBTORCH", source::folder());
+    cargo.args(options.split(' ')).env("LIBTORCH", platform::HERE.libtorch_for_cargo(&source::folder()));
     cargo.env("OMP_WAIT_POLICY", "passive").env(skips::VARIABLE, skips::list());
     let variable = platform::HERE.loader_variable();
     cargo.env(variable, paths::prepend(variable, &source.library_folders()?)?);

@@ -4,7 +4,7 @@
 //! cell has changed. So the command line of rustc is recorded once, and later cells and kernels run rustc with it, until
 //! something changes that cargo derives it from.
 
-use crate::kernel::fresh;
+use crate::kernel::{fresh, package, variable};
 use crate::system::files;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
@@ -25,6 +25,9 @@ const LIBRARY_PATH: &str = "EVCXR_EXECUTION_SO_PATH";
 const RECORD: &str = "NCHW_RECORD";
 /// Set if evcxr itself is the `RUSTC_WRAPPER`, after its commands `:cache` and `:allow_static_linking 0`.
 const OWN_WRAPPER: &str = "EVCXR_RUSTC_WRAPPER";
+const WRAPPER: &str = "RUSTC_WRAPPER";
+/// The wrapper that [`as_rustc`] starts.
+const BEHIND: &str = "NCHW_RUSTC_WRAPPER";
 /// What begins the names of the variables that the command line depends on.
 const INFLUENTIAL: [&str; 9] =
     ["CARGO", "RUST", "EVCXR", "NCHW", "LIBTORCH", "LD_", "DYLD_", "PATH", "TORCH"];
@@ -46,7 +49,7 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
     let (folder, record) = (env::current_dir()?, Path::new(&build).join("ctx.json"));
     // cargo compiles an edited crate again.
     if fresh::is_fresh(home)
-        && !has_other_crates(&fs::read_to_string("Cargo.toml").unwrap_or_default())
+        && !package::has_other_crates(&fs::read_to_string("Cargo.toml").unwrap_or_default())
         && let Some(known) = read(&record)
         && known["key"] == key(&args, &folder)
         && let Ok(status) = run(&known, told.as_deref())
@@ -54,14 +57,16 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
         return Ok(Some(status));
     }
     let _ = fs::remove_file(&record);
-    let recorder = home.join("bin/rustc");
-    cargo.args(&args).env("RUSTC_WORKSPACE_WRAPPER", recorder).env(RECORD, &record);
-    if env::var_os(OWN_WRAPPER).is_none() {
-        // Also instead of one in cargo's configuration. A cache such as sccache is of no use for a cell, which is compiled
-        // once, and it would call the recorder with command lines of its own.
-        cargo.env("RUSTC_WRAPPER", "");
-    }
+    // Instead of the user's own. A cache such as sccache is of no use for a cell, which is compiled once. Not as
+    // `RUSTC_WORKSPACE_WRAPPER`: for cargo, crates with and without one are different.
+    cargo.args(&args).env("RUSTC_WRAPPER", home.join("bin/rustc")).env(RECORD, &record);
+    match env::var_os(WRAPPER).filter(|_| env::var_os(OWN_WRAPPER).is_some()) {
+        Some(evcxr) => cargo.env(BEHIND, evcxr),
+        None => cargo.env_remove(BEHIND),
+    };
+    let inside = package::InWorkspace::begin(&variable("NCHW_COURSE")?, &folder)?;
     let status = cargo.status().context("could not start cargo")?;
+    drop(inside);
     if status.success()
         && let Some(mut known) = read(&record)
     {
@@ -71,14 +76,7 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
     Ok(Some(status.code().unwrap_or(1)))
 }
 
-/// Whether a cell's package depends on a crate in a folder that is not the course's: the learner may edit it.
-fn has_other_crates(manifest: &str) -> bool {
-    let dependencies = manifest.split_once("[dependencies]").map_or("", |(_, lines)| lines);
-    let in_folder = |line: &str| line.replace(' ', "").contains("path=");
-    dependencies.lines().any(|line| in_folder(line) && !line.starts_with("nchw ="))
-}
-
-/// Becomes rustc, for cargo. If it compiles a cell, its command line is recorded.
+/// Becomes rustc, for cargo, behind the wrapper that evcxr wants. If it compiles a cell, its command line is recorded.
 pub fn as_rustc(args: &[OsString]) -> Result<()> {
     let (rustc, args) = args.split_first().context("cargo calls this with the compiler")?;
     let mut args = args.to_vec();
@@ -90,7 +88,15 @@ pub fn as_rustc(args: &[OsString]) -> Result<()> {
             files::write(Path::new(&record), known.to_string())?;
         }
     }
-    bail!("could not start rustc: {}", Command::new(rustc).args(args).exec());
+    let mut command = match env::var_os(BEHIND) {
+        Some(wrapper) => {
+            let mut command = Command::new(wrapper);
+            command.arg(rustc);
+            command
+        }
+        None => Command::new(rustc),
+    };
+    bail!("could not start rustc: {}", command.args(args).exec());
 }
 
 /// Gives all cells the same identity for the compiler. Cargo's depends on the list of packages: after a `:dep`, a
@@ -245,19 +251,6 @@ mod tests {
         assert_eq!(run(&known("echo new > $LIBRARY"), Some(&told)).unwrap(), 0);
         assert_eq!(fs::read_to_string(&told).unwrap(), library.to_str().unwrap());
         assert_eq!(fs::read_to_string(&library).unwrap(), "new\n");
-    }
-
-    #[test]
-    fn a_learner_s_own_crate_may_change_at_any_time() {
-        let manifest = |line: &str| {
-            format!(
-                "[lib]\npath = \"src/lib.rs\"\n\n[dependencies]\nnchw = {{ path = \"/course/crates/nchw\" }}\n{line}\n"
-            )
-        };
-        assert!(!has_other_crates(&manifest("")));
-        assert!(!has_other_crates(&manifest("pathfinding = \"4\"")));
-        assert!(has_other_crates(&manifest("mine = { path = \"/home/me/mine\" }")));
-        assert!(has_other_crates(&manifest("mine = {path=\"/home/me/mine\"}")));
     }
 
     #[test]

@@ -40,17 +40,26 @@ pub fn is_fresh(kernel: &Path) -> bool {
         return false;
     }
     let built = fs::metadata(built_stamp(kernel)).and_then(|m| m.modified());
-    built.is_ok_and(|built| sources(kernel).all(|path| newest(&path) <= built))
+    built.is_ok_and(|built| is_unchanged(&course(kernel), &CRATES, built))
 }
 
-/// What is compiled into the library, which the tests are not.
-fn sources(kernel: &Path) -> impl Iterator<Item = PathBuf> {
+/// Whether no source of these crates has changed since then.
+pub fn is_unchanged(course: &Path, crates: &[&str], since: SystemTime) -> bool {
+    sources(course, crates).iter().all(|path| newest(path) <= since)
+}
+
+/// What is compiled into these crates' libraries and programs, which their tests are not: files and folders, of which not
+/// every crate has all.
+pub fn sources(course: &Path, crates: &[&str]) -> Vec<PathBuf> {
     let parts = ["src", "assets", "script", "questions", "exercises", "build.rs", "Cargo.toml"];
-    let crates = CRATES.iter().flat_map(move |name| parts.map(|part| format!("crates/{name}/{part}")));
+    let crates = crates.iter().flat_map(|name| parts.map(|part| format!("crates/{name}/{part}")));
     let others = ["datasets/album", "datasets/samples", "Cargo.toml", "Cargo.lock"].map(String::from);
-    // `.nchw/kernel` is in the clone's folder.
-    let root = kernel.join("../..");
-    crates.chain(others).map(move |part| root.join(part))
+    crates.chain(others).map(|part| course.join(part)).collect()
+}
+
+/// The clone whose kernel is in this folder, `.nchw/kernel`.
+fn course(kernel: &Path) -> PathBuf {
+    kernel.join("../..")
 }
 
 /// Every file that a kernel reads when it starts, with its size and its time. If a spare kernel is needed
@@ -63,7 +72,7 @@ impl Loaded {
     pub fn now(kernel: &Path, programs: &[PathBuf]) -> Loaded {
         let ours =
             ["built", "bin", "path", "plain", "warm", ".cargo/config.toml"].map(|name| kernel.join(name));
-        let walks = sources(kernel).chain(ours).map(WalkDir::new);
+        let walks = sources(&course(kernel), &CRATES).into_iter().chain(ours).map(WalkDir::new);
         // The folders of a library's folder are not loaded.
         let walks =
             walks.chain(programs.iter().map(|path| WalkDir::new(path).follow_links(true).max_depth(1)));

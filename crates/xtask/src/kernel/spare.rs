@@ -10,7 +10,7 @@
 
 use crate::kernel::fresh::Loaded;
 use crate::kernel::relay::{self, Inner};
-use crate::kernel::variables::variable;
+use crate::kernel::variable;
 use crate::system::platform;
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Signal, getpgrp, getppid, kill_process_group};

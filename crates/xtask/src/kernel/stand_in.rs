@@ -1,7 +1,6 @@
 //! What evcxr calls instead of `cargo` and `rustup`.
 
-use crate::kernel::variables::variable;
-use crate::kernel::{cell, metadata};
+use crate::kernel::{cell, metadata, variable};
 use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;

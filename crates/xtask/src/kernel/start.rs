@@ -1,8 +1,7 @@
 //! Starts evcxr for Jupyter.
 
 use crate::kernel::relay_process::{self, Jupyter};
-use crate::kernel::variables::variable;
-use crate::kernel::{build_folder, fresh, slots, stand_in};
+use crate::kernel::{build_folder, fresh, package, slots, stand_in, variable};
 use crate::paths;
 use anyhow::{Result, bail};
 use std::path::Path;
@@ -19,6 +18,7 @@ const CRATE: &str = "../crates/nchw";
 pub fn as_kernel(jupyter: Jupyter) -> Result<()> {
     let home = variable("NCHW_KERNEL")?;
     let (slot, lock) = slots::take_free(&slots::make_folder(&home)?)?;
+    package::link_crates(&variable("NCHW_COURSE")?, &slot)?;
     // With a crate that was just edited, evcxr would compile it before it answers Jupyter, and after a
     // compile error the kernel would seem to be dead. The configuration `plain` does not load the
     // crate: the first cell does, and shows the error.
@@ -36,7 +36,7 @@ pub fn as_kernel(jupyter: Jupyter) -> Result<()> {
     // The first cell's path to the crate is relative to the folder `notebooks`. For a notebook in
     // another folder, evcxr must run in `notebooks`; the cells run in the notebook's folder.
     if !Path::new(CRATE).is_dir()
-        && let Some(notebooks) = home.ancestors().nth(2).map(|course| course.join("notebooks"))
+        && let notebooks = variable("NCHW_COURSE")?.join("notebooks")
         && notebooks.join(CRATE).is_dir()
     {
         evcxr.env("NCHW_NOTEBOOK_FOLDER", env::current_dir()?).current_dir(notebooks);

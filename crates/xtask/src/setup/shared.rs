@@ -7,11 +7,15 @@ use crate::system::{files, tools::Tools};
 use crate::{paths, setup::source::Source};
 use anyhow::Result;
 use sha2::{Digest, Sha256};
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The results in the cache are in folders with these names and the beginning of the hash.
 pub const PREFIX: &str = "compiled-";
+/// The file in which the command `nchw` notes when the program was built.
+pub const BUILT: &str = "nchw-built";
 /// How many results of one kind are kept: clones of two versions of the course can alternate.
 const KEPT: usize = 2;
 
@@ -24,14 +28,16 @@ pub struct Shared {
 
 impl Shared {
     /// The place of a result that depends on these files of the course and these values.
-    pub fn of(kind: &'static str, inputs: &[&str], values: &[String]) -> Result<Shared> {
+    pub fn of(kind: &'static str, inputs: &[PathBuf], values: &[String]) -> Result<Shared> {
         let mut hash = Sha256::new();
         for value in values {
             hash.update(value);
             hash.update([0]);
         }
-        for input in inputs {
-            for path in files::files_in(&paths::root().join(input))? {
+        let root = paths::root();
+        for input in inputs.iter().map(|input| root.join(input)).filter(|input| input.exists()) {
+            for path in files::files_in(&input)? {
+                hash.update(path.strip_prefix(&root).unwrap_or(&path).as_os_str().as_encoded_bytes());
                 hash.update(Sha256::digest(fs::read(path)?));
             }
         }
@@ -106,11 +112,32 @@ pub fn copy_complete(from: &Path, to: &Path, wanted: impl Fn(&Path) -> bool) -> 
     Ok(fs::rename(part, to)?)
 }
 
-/// Whether a file or folder in a build folder can serve another clone. The course's own crates and cells have another
-/// path in every clone.
-pub fn is_of_packages(path: &Path) -> bool {
+/// Whether a file or folder in a build folder can serve another folder: a cell cannot, and not what the compiler keeps
+/// for the next compilation of a crate.
+pub fn is_compiled(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    !["nchw", "ctx", "incremental"].iter().any(|part| name.contains(part))
+    !["ctx", "incremental", BUILT].iter().any(|part| name.contains(part))
+}
+
+/// Whether it can serve clones whose own crates are different.
+pub fn is_of_packages(path: &Path) -> bool {
+    is_compiled(path) && !path.file_name().unwrap_or_default().to_string_lossy().contains("nchw")
+}
+
+/// Tells cargo that what another clone compiled is not older than this clone's sources, which have the times of their
+/// checkout. They have the same content, or the result would have another hash.
+pub fn date(build: &Path, time: SystemTime) -> Result<()> {
+    for path in files::files_in(build)? {
+        let name = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        let of_ours = name(path.parent().and_then(Path::file_name)).starts_with("nchw");
+        // The lists of files that a crate was compiled from: their times are what cargo compares.
+        if of_ours && name(path.file_name()).starts_with("dep-") {
+            // Not in place: it may be a link to the file in the cache.
+            files::write(&path, fs::read(&path)?)?;
+            File::options().write(true).open(&path)?.set_modified(time)?;
+        }
+    }
+    Ok(())
 }
 
 /// What compiled results depend on besides files of the course: Rust, and the kind of libtorch. The path of a wheel

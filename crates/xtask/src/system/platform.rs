@@ -51,6 +51,17 @@ impl Platform {
         }
     }
 
+    /// What `LIBTORCH` is while cargo compiles the course's crates, whose build scripts write it into programs, as a folder
+    /// for the loader.
+    ///
+    /// On Linux, set-up tells the loader in its variable. A program without a path serves another clone, too.
+    pub fn libtorch_for_cargo(self, folder: &Path) -> PathBuf {
+        match self {
+            Platform::Linux => PathBuf::new(),
+            Platform::MacOs => folder.to_owned(),
+        }
+    }
+
     /// The options, for a shell, with which the C++ compiler links the library `name` so that it finds others in `folder`,
     /// which is relative to its own folder.
     ///

@@ -31,6 +31,7 @@ pub fn install(machine: &Machine) -> Result<()> {
          # Written by `cargo xtask setup`: runs the course's program, built from its current source.\n\
          root={root}\n\
          export LIBTORCH={libtorch}\n\
+         export NCHW_COURSE=\"$root\"\n\
          {exports}\
          target=\"$root/.nchw/target\"\n\
          built=\"$target/{host}/debug\"\n\
@@ -58,7 +59,7 @@ pub fn install(machine: &Machine) -> Result<()> {
          fi\n\
          exec \"$built/nchw\" \"$@\"\n",
         root = quoted(&paths::root()),
-        libtorch = quoted(&source::folder()),
+        libtorch = quoted(&platform::HERE.libtorch_for_cargo(&source::folder())),
         exports = exports(platform::HERE, &libraries),
         library = platform::HERE.library("std-*"),
         cargo = quoted(&machine.tools.cargo),

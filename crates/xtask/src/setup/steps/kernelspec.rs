@@ -3,7 +3,7 @@
 //!
 //! The configuration loads the crate before the learner's first cell.
 
-use crate::kernel::{fresh, slots};
+use crate::kernel::slots;
 use crate::paths;
 use crate::setup::step::{self, Outside, Step};
 use crate::setup::steps::{command, evcxr, libtorch, python};
@@ -119,18 +119,13 @@ fn configure(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
-/// How cells' packages are optimised: as in the course's workspace, in which all of its crates are members. For a
-/// cell these are packages, too.
+/// How a cell's packages and the course's crates are optimised: as in the course's workspace.
 fn profile() -> Result<String> {
     let manifest = fs::read_to_string(paths::root().join("Cargo.toml"))?;
     let table =
         manifest.split_once("[profile.dev.package]\n").context("Cargo.toml has no profile for packages")?.1;
     let packages = table.split("\n[").next().unwrap_or_default();
-    let ours = fresh::CRATES.map(|name| match name {
-        "nchw" => "nchw = { opt-level = 3 }\n".to_owned(),
-        _ => format!("nchw-{name} = {{ opt-level = 3 }}\n"),
-    });
-    Ok(format!("[profile.dev.package]\n{}\n{}", packages.trim_end(), ours.concat()))
+    Ok(format!("[profile.dev.package]\n{}\n", packages.trim_end()))
 }
 
 /// The command that makes cells use the package versions of the course. Without a lock file, cargo
@@ -190,7 +185,8 @@ fn write_kernelspec(machine: &Machine) -> Result<()> {
             "CARGO_HOME": kernel,
             "RUST_SRC_PATH": kernel.join("std"),
             platform::HERE.loader_variable(): env::join_paths(libraries)?.to_string_lossy(),
-            "LIBTORCH": source::folder(),
+            "LIBTORCH": platform::HERE.libtorch_for_cargo(&source::folder()),
+            "NCHW_COURSE": paths::root(),
             // Threads that spin while they wait take the cores from the threads that work, as soon as
             // two kernels run: without spinning, 25 s became 4 s.
             "OMP_WAIT_POLICY": "passive",
@@ -221,13 +217,17 @@ fn copy_asset(name: &str, to: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::fresh;
 
     #[test]
     fn what_notebooks_link_is_optimised_as_in_the_workspace() {
         let profile = profile().unwrap();
         assert!(profile.starts_with("[profile.dev.package]\n\"*\" = { opt-level = 1"), "{profile}");
-        for name in ["png", "nchw", "nchw-core", "nchw-draw"] {
-            assert!(profile.contains(&format!("\n{name} = {{ opt-level = 3 }}\n")), "{name}: {profile}");
+        let of_packages = profile.lines().nth(1).unwrap().split_once("opt-level = 1").unwrap().1;
+        for name in fresh::CRATES {
+            let name = if name == "nchw" { name.to_owned() } else { format!("nchw-{name}") };
+            let line = format!("\n{name} = {{ opt-level = 3{of_packages}\n");
+            assert!(profile.contains(&line), "{name}: {profile}");
         }
         assert_eq!(profile.matches('[').count(), 1, "only this table: {profile}");
     }

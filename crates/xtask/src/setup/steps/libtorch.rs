@@ -135,14 +135,16 @@ fn link_libraries(from: &Path, to: &Path, platform: Platform) -> Result<()> {
 ///
 /// The linker reads only the wrapper: what it needs itself, GNU's linker finds through `LD_LIBRARY_PATH`. To read
 /// libtorch's own list of symbols would take 50 ms, for every cell.
+///
+/// The folders are relative to the one in which rustc links, the workspace's: this clone, or a kernel's working folder,
+/// where `crates` is a link into this clone. So nothing of the path of this clone is in what cargo compares, and what
+/// one clone compiled serves another.
 pub fn cargo_settings(host: &str) -> String {
     format!(
         "# Written by `cargo xtask setup`.\n\
          [target.{host}.tch]\n\
          rustc-link-lib = [\"dylib=tch\"]\n\
-         rustc-link-search = [\"native={}\", \"native={}\"]\n",
-        source::wrapper_folder().display(),
-        source::folder().join("lib").display()
+         rustc-link-search = [\"native=crates/../.nchw/libtch\", \"native=crates/../.nchw/libtorch/lib\"]\n"
     )
 }
 

@@ -9,7 +9,7 @@ use crate::system::{files, progress, run};
 use crate::{kernel::fresh, paths};
 use anyhow::{Context, Result};
 use std::fs::{self, File};
-use std::time::SystemTime;
+use std::{path::PathBuf, time::SystemTime};
 
 /// Compiles it.
 pub fn step(machine: &Machine) -> Step<'_> {
@@ -36,7 +36,9 @@ pub fn step(machine: &Machine) -> Step<'_> {
 fn build(machine: &Machine) -> Result<()> {
     let kernel = paths::kernel();
     let (folder, stamp) = (kernel.join("build"), fresh::built_stamp(&kernel));
+    let begun = SystemTime::now();
     let shared = packages("notebooks", machine)?;
+    let complete = complete("complete-notebooks", &fresh::CRATES, machine)?;
     if fresh::built_size(&kernel).is_some_and(|size| fresh::library_size(&folder) != Some(size)) {
         // Cargo would not notice that a file was truncated, and keep it.
         let _ = fs::remove_dir_all(&folder);
@@ -47,10 +49,13 @@ fn build(machine: &Machine) -> Result<()> {
         let _ = fs::remove_dir_all(&folder);
     }
     if !folder.exists() {
-        shared.copy_to(&folder);
+        if complete.copy_to(&folder) {
+            shared::date(&folder, begun)?;
+        } else {
+            shared.copy_to(&folder);
+        }
         files::write(&packages, shared.hash())?;
     }
-    let begun = SystemTime::now();
     let _ = fs::remove_file(&stamp);
     progress::run_logged(run::script("kernel_probe").arg("--build").env("NCHW_BUILD", "1"), "kernel")?;
     let size = fresh::library_size(&folder).context("the kernel compiled no library of the crate")?;
@@ -58,7 +63,16 @@ fn build(machine: &Machine) -> Result<()> {
     // A file that was edited during the compilation must be newer than the result.
     File::options().write(true).open(&stamp)?.set_modified(begun)?;
     shared.keep(&folder, shared::is_of_packages);
+    if fresh::is_unchanged(&paths::root(), &fresh::CRATES, begun) {
+        complete.keep(&folder, shared::is_compiled);
+    }
     Ok(())
+}
+
+/// The packages and these crates of the course.
+pub fn complete(kind: &'static str, crates: &[&str], machine: &Machine) -> Result<Shared> {
+    let packages = packages(kind, machine)?.hash().to_owned();
+    Shared::of(kind, &fresh::sources(&paths::root(), crates), &[packages])
 }
 
 /// The packages that the course's crates depend on, compiled for cells; `kind` says what else is there.
@@ -66,9 +80,9 @@ pub fn packages(kind: &'static str, machine: &Machine) -> Result<Shared> {
     let home = paths::cargo_home()?.display().to_string();
     let values = [shared::values(&machine.tools, &machine.source)?, vec![paths::EVCXR.into(), home]].concat();
     // The list of packages and their features, and how they are compiled.
-    let mut inputs = vec!["Cargo.lock", "Cargo.toml", "crates/xtask/src/setup/steps/kernelspec.rs"];
-    let manifests = fresh::CRATES.map(|name| format!("crates/{name}/Cargo.toml"));
-    inputs.extend(manifests.iter().map(String::as_str));
-    inputs.push("crates/program/Cargo.toml");
-    Shared::of(kind, &inputs, &values)
+    let steps = ["kernelspec.rs", "libtorch.rs"].map(|step| format!("crates/xtask/src/setup/steps/{step}"));
+    let manifests =
+        fresh::CRATES.into_iter().chain(["program"]).map(|name| format!("crates/{name}/Cargo.toml"));
+    let inputs = ["Cargo.lock", "Cargo.toml"].map(String::from).into_iter().chain(steps).chain(manifests);
+    Shared::of(kind, &inputs.map(PathBuf::from).collect::<Vec<_>>(), &values)
 }

@@ -1,12 +1,12 @@
 //! The program behind the command `nchw`.
 
+use crate::kernel::fresh;
 use crate::paths;
-use crate::setup::shared::{copy_complete, is_of_packages};
 use crate::setup::steps::{command, kernelspec, notebooks};
-use crate::setup::{machine::Machine, source, step::Step};
+use crate::setup::{machine::Machine, shared, source, step::Step};
 use crate::system::{files, platform, progress, run};
 use anyhow::Result;
-use std::{fs, process::Command};
+use std::{fs, process::Command, time::SystemTime};
 
 /// Compiles the program, so that its first call answers at once.
 pub fn step(machine: &Machine) -> Step<'_> {
@@ -28,16 +28,23 @@ pub fn step(machine: &Machine) -> Step<'_> {
 /// again.
 fn build(machine: &Machine) -> Result<()> {
     let target = paths::target();
+    let begun = SystemTime::now();
     let shared = notebooks::packages("program", machine)?;
-    // Exists until the packages are complete, and says which ones they are.
+    let crates = [&fresh::CRATES[..], &["program"]].concat();
+    let complete = notebooks::complete("complete-program", &crates, machine)?;
+    // Exists while the folder contains nothing else than the program will need, and says which packages these are.
     let incomplete = target.join("incomplete");
-    if !target.exists() && !shared.copy_to(&target) {
-        copy_complete(&paths::kernel().join("build"), &target, is_of_packages)?;
+    if !target.exists() {
+        if complete.copy_to(&target) {
+            shared::date(&target, begun)?;
+        } else if !shared.copy_to(&target) {
+            shared::copy_complete(&paths::kernel().join("build"), &target, shared::is_compiled)?;
+        }
         files::write(&incomplete, shared.hash())?;
     }
     let mut cargo = Command::new(&machine.tools.cargo);
     cargo.args(command::BUILD).arg("--config").arg(paths::cargo_config()).arg("--target-dir").arg(&target);
-    cargo.env("LIBTORCH", source::folder());
+    cargo.env("LIBTORCH", platform::HERE.libtorch_for_cargo(&source::folder()));
     let variable = platform::HERE.loader_variable();
     cargo.env(variable, paths::prepend(variable, &machine.source.library_folders()?)?);
     for name in paths::CARGO_VARIABLES {
@@ -46,7 +53,10 @@ fn build(machine: &Machine) -> Result<()> {
     progress::run_logged(cargo.current_dir(paths::root()), "program")?;
     if fs::read_to_string(&incomplete).is_ok_and(|hash| hash == shared.hash()) {
         // Before anything else is compiled there, such as the checks.
-        shared.keep(&target, |path| is_of_packages(path) && path != incomplete);
+        shared.keep(&target, |path| shared::is_of_packages(path) && path != incomplete);
+        if fresh::is_unchanged(&paths::root(), &crates, begun) {
+            complete.keep(&target, |path| shared::is_compiled(path) && path != incomplete);
+        }
     }
     let _ = fs::remove_file(incomplete);
     // The first call notes when the program was built.

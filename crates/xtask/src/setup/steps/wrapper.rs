@@ -47,6 +47,7 @@ fn build(machine: &Machine) -> Result<()> {
     let others = vec![tools::locked_version("torch-sys")?, cxx];
     let values = [shared::values(&machine.tools, &machine.source)?, others].concat();
     let inputs = [file!(), "crates/xtask/cpp/short_errors.h", "crates/xtask/src/system/platform.rs"];
+    let inputs = inputs.map(PathBuf::from);
     let shared = Shared::of("wrapper", &inputs, &values)?;
     let _ = fs::remove_dir_all(&folder);
     if shared.copy_to(&folder) {
