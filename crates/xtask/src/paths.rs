@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use etcetera::BaseStrategy;
 use std::path::PathBuf;
+use std::process::Command;
 use std::{env, ffi::OsString};
 
 /// The version of PyTorch that tch 0.24.0 is written for.
@@ -22,6 +23,27 @@ pub const CARGO_VARIABLES: [&str; 5] = [
     "CARGO_BUILD_RUSTFLAGS",
     "CARGO_BUILD_BUILD_DIR",
     "CARGO_BUILD_TARGET",
+];
+
+/// What `cargo run` tells a program about its package.
+pub const CARGO_RUN_VARIABLES: [&str; 17] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_PKG_AUTHORS",
+    "CARGO_PKG_DESCRIPTION",
+    "CARGO_PKG_HOMEPAGE",
+    "CARGO_PKG_LICENSE",
+    "CARGO_PKG_LICENSE_FILE",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_README",
+    "CARGO_PKG_REPOSITORY",
+    "CARGO_PKG_RUST_VERSION",
+    "CARGO_PKG_VERSION",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
 ];
 
 /// The folder of the course: this clone.
@@ -118,9 +140,26 @@ pub fn prepend(variable: &str, folders: &[PathBuf]) -> Result<OsString> {
     Ok(env::join_paths(all)?)
 }
 
+/// Makes cargo compile as it does in every shell: without the user's own flags, and without what `cargo run` has told
+/// this program about itself. Some packages, such as ring, are compiled again when that changes.
+pub fn as_in_any_shell(cargo: &mut Command) -> &mut Command {
+    for name in CARGO_VARIABLES.iter().chain(&CARGO_RUN_VARIABLES) {
+        cargo.env_remove(name);
+    }
+    cargo
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cargo_is_not_told_which_program_called_it() {
+        assert!(env::var_os("CARGO_PKG_NAME").is_some(), "cargo also runs this test");
+        let told = crate::system::run::quiet(as_in_any_shell(&mut Command::new("env"))).unwrap();
+        assert!(!told.contains("\nCARGO_PKG_") && !told.contains("\nCARGO_MANIFEST_"), "{told}");
+        assert!(told.contains("\nPATH="), "{told}");
+    }
 
     #[test]
     fn a_program_that_another_clone_compiled_works_on_this_clone() {

@@ -82,7 +82,7 @@ fn with_libtorch(source: &Source, line: &str) -> Result<Command> {
     if command != "fmt" {
         cargo.arg("--config").arg(paths::cargo_config()).arg("--target-dir").arg(paths::target());
     }
-    run::as_in_any_shell(&mut cargo);
+    paths::as_in_any_shell(&mut cargo);
     cargo.args(options.split(' ')).env("LIBTORCH", platform::HERE.libtorch_for_cargo(&source::folder()));
     cargo.env("OMP_WAIT_POLICY", "passive").env(skips::VARIABLE, skips::list());
     let variable = platform::HERE.loader_variable();

@@ -23,7 +23,7 @@ pub fn check() -> Result<()> {
     let no_script = format!("target.{TARGET}.tch.rustc-link-lib=[\"dylib=tch\"]");
     cargo.args(["-Zbuild-std=std,panic_abort", "--config", &no_script]);
     cargo.arg("--target-dir").arg(paths::root().join("target/platforms"));
-    run::as_in_any_shell(&mut cargo);
+    paths::as_in_any_shell(&mut cargo);
     // Build scripts call these for C code: `true` compiles nothing.
     for tool in ["CC", "AR", "RANLIB"] {
         cargo.env(format!("{tool}_{}", TARGET.replace('-', "_")), "true");

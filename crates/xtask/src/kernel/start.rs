@@ -2,7 +2,7 @@
 
 use crate::kernel::relay_process::{self, Jupyter};
 use crate::kernel::{build_folder, fresh, package, slots, stand_in, variable};
-use crate::{paths, system::run};
+use crate::paths;
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -42,7 +42,7 @@ pub fn as_kernel(jupyter: Jupyter) -> Result<()> {
         evcxr.env("NCHW_NOTEBOOK_FOLDER", env::current_dir()?).current_dir(notebooks);
     }
     // Otherwise the first cell would wait for cargo whenever the kernel is started in another way than the last time.
-    let error = run::as_in_any_shell(&mut evcxr)
+    let error = paths::as_in_any_shell(&mut evcxr)
         .arg("--control_file")
         .arg(connection)
         .env("EVCXR_TMPDIR", &slot)

@@ -91,7 +91,7 @@ impl Program {
         cargo.args(["install", "--locked", self.package, "--version", self.version, "--force", "--root"]);
         cargo.arg(home).env("CARGO_TARGET_DIR", &build).current_dir(home);
         cargo.args(self.profile.iter().flat_map(|setting| ["--config", setting]));
-        run::as_in_any_shell(&mut cargo).env_remove("LIBTORCH");
+        paths::as_in_any_shell(&mut cargo).env_remove("LIBTORCH");
         (cargo, build)
     }
 

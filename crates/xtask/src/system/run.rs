@@ -4,7 +4,7 @@ use crate::paths;
 use anyhow::{Context, Error, Result, anyhow, bail};
 use std::io::{Read, Seek};
 use std::process::{Command, Stdio};
-use std::{env, ffi::OsStr, fs::File, path::Path};
+use std::{ffi::OsStr, fs::File, path::Path};
 
 /// What programs write when a disk is full.
 pub const NO_SPACE: &str = "No space left on device";
@@ -26,18 +26,6 @@ pub fn script_of(python: impl AsRef<OsStr>, name: &str) -> Command {
     // As a module: from this folder, Python also finds the modules that the scripts share.
     python.args(["-m", name]).current_dir(paths::scripts());
     python
-}
-
-/// Makes cargo compile as it does in every shell: without the user's own flags, and without what `cargo run` has told
-/// this program about itself. Some packages, such as ring, are compiled again when that changes.
-pub fn as_in_any_shell(cargo: &mut Command) -> &mut Command {
-    let of_cargo_run =
-        |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.starts_with(start));
-    let names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    for name in names.filter(|name| of_cargo_run(name) || paths::CARGO_VARIABLES.contains(&&**name)) {
-        cargo.env_remove(name);
-    }
-    cargo
 }
 
 /// Runs a program that writes to this terminal.
@@ -161,14 +149,6 @@ fn advice(output: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cargo_is_not_told_which_program_called_it() {
-        assert!(env::var_os("CARGO_PKG_NAME").is_some(), "cargo also runs this test");
-        let told = quiet(as_in_any_shell(&mut Command::new("env"))).unwrap();
-        assert!(!told.contains("\nCARGO_PKG_") && !told.contains("\nCARGO_MANIFEST_DIR="), "{told}");
-        assert!(told.contains("\nPATH="), "{told}");
-    }
 
     #[test]
     fn the_advice_fits_the_output_of_the_program() {

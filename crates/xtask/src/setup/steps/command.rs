@@ -64,7 +64,7 @@ pub fn install(machine: &Machine) -> Result<()> {
         library = platform::HERE.library("std-*"),
         cargo = quoted(&machine.tools.cargo),
         build = BUILD.join(" "),
-        variables = paths::CARGO_VARIABLES.join(" "),
+        variables = [&paths::CARGO_VARIABLES[..], &paths::CARGO_RUN_VARIABLES].concat().join(" "),
         toolchain = toolchain(tools::rustup_name(&machine.tools.sysroot)),
     );
     files::write_program(&paths::venv_program("nchw"), script)

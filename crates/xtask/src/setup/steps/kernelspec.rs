@@ -38,7 +38,6 @@ pub fn step(machine: &Machine) -> Step<'_> {
             "crates/xtask/src/setup/steps/libtorch.rs",
             "crates/xtask/src/system/files.rs",
             "crates/xtask/src/system/platform.rs",
-            "crates/xtask/src/system/run.rs",
         ],
         values: Box::new(|| {
             Ok(vec![

@@ -47,7 +47,7 @@ fn build(machine: &Machine) -> Result<()> {
     cargo.env("LIBTORCH", platform::HERE.libtorch_for_cargo(&source::folder()));
     let variable = platform::HERE.loader_variable();
     cargo.env(variable, paths::prepend(variable, &machine.source.library_folders()?)?);
-    run::as_in_any_shell(&mut cargo);
+    paths::as_in_any_shell(&mut cargo);
     progress::run_logged(cargo.current_dir(paths::root()), "program")?;
     if fs::read_to_string(&incomplete).is_ok_and(|hash| hash == shared.hash()) {
         // Before anything else is compiled there, such as the checks.
