@@ -60,12 +60,13 @@ pub fn library() -> PathBuf {
     source::folder().join("lib").join(platform::HERE.library("torch_cpu"))
 }
 
-/// For a wheel: its name in `.nchw/wheel`, its lock file, and options for pip.
+/// For a wheel: its name in `.nchw/wheel`, its lock file, and options for pip. The course needs only the libraries: to
+/// compile PyTorch's Python code would take a third of the time.
 fn wheel(source: &Source) -> Option<(&'static str, &'static str, &'static [&'static str])> {
     match source {
         // Without CUDA's packages, on which PyTorch depends.
-        Source::WheelCpu => Some(("cpu", "libtorch-cpu.lock", &["--no-deps"])),
-        Source::WheelCuda => Some(("cuda", "libtorch-cuda.lock", &[])),
+        Source::WheelCpu => Some(("cpu", "libtorch-cpu.lock", &["--no-compile", "--no-deps"])),
+        Source::WheelCuda => Some(("cuda", "libtorch-cuda.lock", &["--no-compile"])),
         Source::Variable(_) | Source::Conda(_) => None,
     }
 }
