@@ -35,6 +35,19 @@ class Shown(NamedTuple):
     errors: list[str] = []
 
 
+def compiled_from(lists):
+    """What rustc noted in its lists of dependencies: the files, relative to the clone, and the variables."""
+    files, variables = set(), set()
+    for path in lists:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("# env-dep:"):
+                variables.add(line.removeprefix("# env-dep:").partition("=")[0])
+            elif ": " in line:
+                words = re.split(r"(?<!\\) ", line.partition(": ")[2])
+                files.update(os.path.relpath(ROOT / word.replace("\\ ", " "), ROOT) for word in words if word)
+    return files, variables
+
+
 def start_kernel(folder=ROOT / "notebooks", home=None):
     manager = KernelManager(kernel_name="nchw")
     if home:
@@ -69,6 +82,25 @@ def ask_and_leave(manager):
 def resident(kernel):
     """MiB of memory of the kernel's processes; shared pages count in each of them."""
     return sum(process.memory_info().rss for process in kernel.processes) / 2**20
+
+
+class SharedTest(unittest.TestCase):
+    """What another clone copies must depend only on what its hash contains."""
+
+    def test_the_hash_of_the_compiled_crates_contains_every_file_and_no_folder_is_compiled_in(self):
+        code = (ROOT / "crates/xtask/src/kernel/fresh.rs").read_text(encoding="utf-8")
+        parts, others = (re.findall(r'"([^"]+)"', re.search(rf"let {name} = (\[.*?\])", code, re.DOTALL)[1])
+                         for name in ["parts", "others"])
+        crates = [*re.findall(r'"(\w+)"', re.search(r"CRATES.*= (\[.*\])", code)[1]), "program"]
+        known = {*others, *(f"crates/{name}/{part}" for name in crates for part in parts)}
+        lists = [*ROOT.glob(".nchw/kernel/build/*/debug/deps/nchw*.d"),
+                 *ROOT.glob(".nchw/target/*/debug/nchw.d"), *ROOT.glob(".nchw/target/*/debug/nchw-torch.d")]
+        self.assertEqual(len(lists), 7, "five crates and two programs")
+        files, variables = compiled_from(lists)
+        self.assertGreater(len(files), 300)
+        missing = {file for file in files if not any(file == one or file.startswith(f"{one}/") for one in known)}
+        self.assertEqual(missing, set())
+        self.assertEqual(variables, {"CARGO_PKG_VERSION"})
 
 
 class CellTest(unittest.TestCase):
@@ -230,6 +262,13 @@ class CompilationTest(unittest.TestCase):
                 (library / "src/lib.rs").write_text("pub fn five() -> i64 { 6 - 1 + 10 }", encoding="utf-8")
                 self.assertIn("cargo", programs("small::five() + 1i64", "16"))
                 self.assertEqual(kernel.run("dog").text, "Dog { age: 3 }", "the same type as before")
+                # It may use the course's crates, which cargo then compiles once more.
+                (library / "Cargo.toml").write_text(
+                    '[package]\nname = "small"\nversion = "1.0.0"\nedition = "2024"\n\n[dependencies]\n'
+                    f'nchw = {{ path = "{ROOT}/crates/nchw" }}\n', encoding="utf-8")
+                (library / "src/lib.rs").write_text(
+                    "pub fn five() -> i64 { 5 }\npub fn shape(x: &nchw::prelude::Tensor) -> Vec<i64> { x.size() }", encoding="utf-8")
+                self.assertEqual(kernel.run("small::shape(&Tensor::zeros([2, 3], (Kind::Float, Device::Cpu)))").text, "[2, 3]")
 
 
 class RawTest(unittest.TestCase):

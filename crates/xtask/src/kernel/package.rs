@@ -59,14 +59,14 @@ impl Drop for InWorkspace {
 /// `nchw` in this folder.
 ///
 /// A crate of the learner's own may depend on the course's crates, too, by their path in the clone. For cargo, these would
-/// be others than the workspace's, so then nothing is changed.
+/// be others than the workspace's, so then nothing is changed, and they are compiled once more.
 fn inside(manifest: &str, course: &str, nchw: &Path) -> Option<String> {
-    if has_other_crates(manifest) {
+    if other_crates(manifest).any(|folder| uses_ours(Path::new(folder), 8)) {
         return None;
     }
     let is_ours = |path: &str| fs::canonicalize(path).ok() == fs::canonicalize(nchw).ok();
     let line = manifest.lines().find(|line| line.starts_with("nchw ="))?;
-    let path = line.split_once("path = \"")?.1.split('"').next().filter(|path| is_ours(path))?;
+    let path = path(line).filter(|path| is_ours(path))?;
     let settings = course.split_once("[workspace.package]")?.1.split("\n[profile.").next()?;
     let member = line.replace(path, &format!("{CRATES}/nchw"));
     Some(format!(
@@ -77,9 +77,27 @@ fn inside(manifest: &str, course: &str, nchw: &Path) -> Option<String> {
 
 /// Whether a cell's package depends on a crate in a folder that is not the course's: the learner may edit it.
 pub fn has_other_crates(manifest: &str) -> bool {
+    other_crates(manifest).next().is_some()
+}
+
+/// The folders of the crates that a cell's package depends on, besides `nchw`.
+fn other_crates(manifest: &str) -> impl Iterator<Item = &str> {
     let dependencies = manifest.split_once("[dependencies]").map_or("", |(_, lines)| lines);
-    let in_folder = |line: &str| line.replace(' ', "").contains("path=");
-    dependencies.lines().any(|line| in_folder(line) && !line.starts_with("nchw ="))
+    dependencies.lines().filter(|line| !line.starts_with("nchw =")).filter_map(path)
+}
+
+/// The value of `path` in a line of a manifest.
+fn path(line: &str) -> Option<&str> {
+    let after = line.split_once("path")?.1.trim_start().strip_prefix('=')?.trim_start();
+    after.strip_prefix('"')?.split('"').next()
+}
+
+/// Whether the crate in this folder, or another one that it depends on, depends on the course's.
+fn uses_ours(folder: &Path, depth: usize) -> bool {
+    let Ok(manifest) = fs::read_to_string(folder.join(MANIFEST)) else { return false };
+    let more = manifest.lines().filter_map(path);
+    manifest.contains("nchw")
+        || depth > 0 && more.into_iter().any(|path| uses_ours(&folder.join(path), depth - 1))
 }
 
 #[cfg(test)]
@@ -133,7 +151,22 @@ mod tests {
         let change = |manifest: &str| inside(manifest, &settings, &nchw);
         assert!(change(&manifest(&nchw, "")).is_some());
         assert_eq!(change(&manifest(&mine, "")), None, "another crate with this name");
-        assert_eq!(change(&manifest(&nchw, "mine = { path = \"/mine\" }\n")), None, "may depend on nchw");
+        // A learner's crate that depends on one that depends on the course's.
+        let folder = |name: &str| temp.path().join(name);
+        let dependency =
+            |path: &str| format!("[package]\nname = \"x\"\n\n[dependencies]\ny = {{path=\"{path}\"}}\n");
+        for (name, text) in [
+            ("one", dependency("../two")),
+            ("two", dependency("/course/crates/nchw")),
+            ("three", dependency("../four")),
+        ] {
+            fs::create_dir(folder(name)).unwrap();
+            fs::write(folder(name).join(MANIFEST), text).unwrap();
+        }
+        for (name, changed) in [("one", false), ("two", false), ("three", true)] {
+            let with = manifest(&nchw, &format!("mine = {{ path = \"{}\" }}\n", folder(name).display()));
+            assert_eq!(change(&with).is_some(), changed, "{name}");
+        }
         assert_eq!(change("[package]\nname = \"ctx\"\n\n[dependencies]\n"), None, "not loaded yet");
     }
 

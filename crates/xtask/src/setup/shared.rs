@@ -153,6 +153,8 @@ pub fn values(tools: &Tools, source: &Source) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::package;
+    use std::process::Command;
 
     fn shared(cache: &Path, hash: &str) -> Shared {
         Shared { cache: cache.to_owned(), kind: "test", hash: hash.to_owned() }
@@ -195,6 +197,61 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["compiled-test-c", "compiled-test-d", "compiled-test-mine"]);
+    }
+
+    /// A clone with one crate.
+    fn clone(folder: &Path, code: &str) {
+        let crate_folder = folder.join("crates/nchw");
+        fs::create_dir_all(crate_folder.join("src")).unwrap();
+        let settings = "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"3\"\n\n[workspace.package]\nedition = \"2024\"\n";
+        fs::write(folder.join("Cargo.toml"), format!("{settings}\n[profile.dev]\ndebug = false\n")).unwrap();
+        let manifest = "[package]\nname = \"nchw\"\nedition.workspace = true\n";
+        fs::write(crate_folder.join("Cargo.toml"), manifest).unwrap();
+        fs::write(crate_folder.join("src/lib.rs"), code).unwrap();
+    }
+
+    /// Compiles; returns the names of the packages that cargo did not take from the build folder.
+    fn compile(folder: &Path, build: &Path) -> Vec<String> {
+        let mut cargo = Command::new("cargo");
+        let profile = ["--config", "profile.dev.debug=false"];
+        cargo.args(["build", "--verbose", "--offline"]).args(profile).arg("--target-dir").arg(build);
+        let output = paths::as_in_any_shell(&mut cargo).current_dir(folder).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        let lines = said.lines().filter_map(|line| line.trim().strip_prefix("Compiling "));
+        lines.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn cargo_compiles_a_crate_once_for_the_cells_of_all_clones() {
+        let temp = tempfile::tempdir().unwrap();
+        let at = |name: &str| temp.path().join(name);
+        clone(&at("one"), "pub fn one() {}");
+        assert_eq!(compile(&at("one"), &at("build")), ["nchw"]);
+
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        clone(&at("two"), "pub fn one() {}");
+        copy_complete(&at("build"), &at("two-build"), is_compiled).unwrap();
+        date(&at("two-build"), SystemTime::now()).unwrap();
+        assert_eq!(compile(&at("two"), &at("two-build")), [""; 0], "has the same source");
+
+        // A kernel's working folder, and a cell.
+        let slot = at("two/.nchw/slot");
+        fs::create_dir_all(slot.join("src")).unwrap();
+        fs::write(slot.join("src/lib.rs"), "pub use nchw::one;").unwrap();
+        package::link_crates(&at("two"), &slot).unwrap();
+        let evcxr = format!(
+            "[package]\nname = \"ctx\"\nedition = \"2024\"\n\n[dependencies]\nnchw = {{ path = \"{}\" }}\n",
+            at("two/crates/nchw").display()
+        );
+        fs::write(slot.join("Cargo.toml"), evcxr).unwrap();
+        let inside = package::InWorkspace::begin(&at("two"), &slot).unwrap();
+        assert_eq!(compile(&slot, &at("two-build")), ["ctx"], "only the cell");
+        drop(inside);
+
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::write(at("two/crates/nchw/src/lib.rs"), "pub fn one() { two() } fn two() {}").unwrap();
+        assert_eq!(compile(&at("two"), &at("two-build")), ["nchw"], "was edited");
     }
 
     #[test]
