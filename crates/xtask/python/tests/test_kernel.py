@@ -36,7 +36,10 @@ class Shown(NamedTuple):
 
 
 def compiled_from(lists):
-    """What rustc noted in its lists of dependencies: the files, relative to the clone, and the variables."""
+    """What rustc noted in its lists of dependencies: the files, relative to the clone, and the variables.
+
+    Another clone may have compiled them, in the working folder of a kernel, where `crates` is a link.
+    """
     files, variables = set(), set()
     for path in lists:
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -44,7 +47,8 @@ def compiled_from(lists):
                 variables.add(line.removeprefix("# env-dep:").partition("=")[0])
             elif ": " in line:
                 words = re.split(r"(?<!\\) ", line.partition(": ")[2])
-                files.update(os.path.relpath(ROOT / word.replace("\\ ", " "), ROOT) for word in words if word)
+                starts = [word.rfind("crates/") for word in words]
+                files.update(os.path.normpath(word[max(start, 0):]) for word, start in zip(words, starts, strict=True) if word)
     return files, variables
 
 

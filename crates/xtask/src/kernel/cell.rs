@@ -5,7 +5,7 @@
 //! something changes that cargo derives it from.
 
 use crate::kernel::{fresh, package, variable};
-use crate::{paths, system::files};
+use crate::system::files;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
@@ -64,13 +64,7 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
         Some(evcxr) => cargo.env(BEHIND, evcxr),
         None => cargo.env_remove(BEHIND),
     };
-    let course = variable("NCHW_COURSE")?;
-    let inside = package::InWorkspace::begin(&course, &folder)?;
-    if inside.is_none() {
-        // The linker runs in another folder than set-up's settings are for.
-        let libraries = ["libtch", "libtorch/lib"].map(|part| course.join(".nchw").join(part));
-        cargo.env("LIBRARY_PATH", paths::prepend("LIBRARY_PATH", &libraries)?);
-    }
+    let inside = package::InWorkspace::begin(&variable("NCHW_COURSE")?, &folder)?;
     let status = cargo.status().context("could not start cargo")?;
     drop(inside);
     if status.success()

@@ -12,6 +12,8 @@ use std::{fs, io};
 
 /// The course's crates, in the clone and in every working folder.
 const CRATES: &str = "crates";
+/// In a working folder, crates of the learner's own that use the course's.
+const OTHERS: &str = "others";
 const MANIFEST: &str = "Cargo.toml";
 
 /// Makes the link `crates` in a working folder of a kernel of the clone `course`.
@@ -40,10 +42,7 @@ impl InWorkspace {
     pub fn begin(course: &Path, slot: &Path) -> Result<Option<InWorkspace>> {
         let manifest = slot.join(MANIFEST);
         let before = fs::read_to_string(&manifest).context("evcxr wrote no Cargo.toml")?;
-        let settings = fs::read_to_string(course.join(MANIFEST))?;
-        let Some(inside) = inside(&before, &settings, &course.join(CRATES).join("nchw")) else {
-            return Ok(None);
-        };
+        let Some(inside) = inside(&before, course, slot)? else { return Ok(None) };
         files::write(&manifest, inside)?;
         Ok(Some(InWorkspace { manifest, before }))
     }
@@ -55,49 +54,90 @@ impl Drop for InWorkspace {
     }
 }
 
-/// evcxr's manifest as the root of a workspace with the settings of the course's manifest. None if it does not depend on
-/// `nchw` in this folder.
-///
-/// A crate of the learner's own may depend on the course's crates, too, by their path in the clone. For cargo, these would
-/// be others than the workspace's, so then nothing is changed, and they are compiled once more.
-fn inside(manifest: &str, course: &str, nchw: &Path) -> Option<String> {
-    if other_crates(manifest).any(|folder| uses_ours(Path::new(folder), 8)) {
-        return None;
+/// evcxr's manifest as the root of a workspace with the settings of the course's. None if it does not depend on `nchw` of
+/// this course.
+fn inside(manifest: &str, course: &Path, slot: &Path) -> Result<Option<String>> {
+    let crates = fs::canonicalize(course.join(CRATES))?;
+    let settings = fs::read_to_string(course.join(MANIFEST))?;
+    let settings = settings.split_once("[workspace.package]").map(|(_, rest)| rest);
+    let settings = settings.and_then(|rest| rest.split("\n[profile.").next()).context("no settings")?;
+    let mut lines = Vec::new();
+    let mut has_nchw = false;
+    for line in manifest.lines() {
+        let Some(path) = path(line).filter(|_| !line.starts_with("path")) else {
+            lines.push(line.to_owned());
+            continue;
+        };
+        let name = line.split([' ', '=']).next().unwrap_or_default();
+        let member = of_course(Path::new(path), &crates).map(|of| format!("{CRATES}/{of}"));
+        has_nchw |= name == "nchw" && member.is_some();
+        let other = || match uses_course(Path::new(path), &crates) {
+            true => mirror(Path::new(path), &crates, &slot.join(OTHERS).join(name))
+                .map(|()| format!("{OTHERS}/{name}")),
+            false => Ok(path.to_owned()),
+        };
+        lines.push(line.replace(path, &member.map_or_else(other, Ok)?));
     }
-    let is_ours = |path: &str| fs::canonicalize(path).ok() == fs::canonicalize(nchw).ok();
-    let line = manifest.lines().find(|line| line.starts_with("nchw ="))?;
-    let path = path(line).filter(|path| is_ours(path))?;
-    let settings = course.split_once("[workspace.package]")?.1.split("\n[profile.").next()?;
-    let member = line.replace(path, &format!("{CRATES}/nchw"));
-    Some(format!(
-        "{}\n[workspace]\nresolver = \"3\"\n\n[workspace.package]{settings}\n",
-        manifest.replace(line, &member)
-    ))
+    let manifest = lines.join("\n");
+    Ok(has_nchw.then(|| {
+        format!("{manifest}\n\n[workspace]\nresolver = \"3\"\nexclude = [\"{OTHERS}\"]\n\n[workspace.package]{settings}\n")
+    }))
+}
+
+/// The name of the folder in the course's `crates`, if this is one of them.
+fn of_course(folder: &Path, crates: &Path) -> Option<String> {
+    let folder = fs::canonicalize(folder).ok()?;
+    folder.strip_prefix(crates).ok()?.to_str().map(str::to_owned)
+}
+
+/// Whether a crate of the learner's own depends on one of the course's.
+fn uses_course(folder: &Path, crates: &Path) -> bool {
+    let manifest = fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default();
+    manifest.lines().filter_map(path).any(|path| of_course(&folder.join(path), crates).is_some())
+}
+
+/// Links the files of a learner's crate in a folder of ours, with a manifest that names the workspace's crates. The crate
+/// itself names them by their path in the clone: for cargo, they would be others.
+fn mirror(folder: &Path, crates: &Path, to: &Path) -> Result<()> {
+    let made = || -> Result<()> {
+        fs::create_dir_all(to)?;
+        for entry in fs::read_dir(to)? {
+            let path = entry?.path();
+            if path.is_symlink() {
+                fs::remove_file(path)?;
+            }
+        }
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_name() != MANIFEST && entry.file_name() != "target" {
+                symlink(entry.path(), to.join(entry.file_name()))?;
+            }
+        }
+        let manifest = fs::read_to_string(folder.join(MANIFEST))?;
+        let lines = manifest.lines().map(|line| {
+            let Some(path) = path(line) else { return line.to_owned() };
+            let target = folder.join(path);
+            match of_course(&target, crates) {
+                Some(name) => line.replace(path, &format!("../../{CRATES}/{name}")),
+                None if target.is_dir() => line.replace(path, &target.display().to_string()),
+                None => line.to_owned(),
+            }
+        });
+        files::write(&to.join(MANIFEST), lines.collect::<Vec<_>>().join("\n") + "\n")
+    };
+    made().with_context(|| format!("could not link the crate in {}", folder.display()))
 }
 
 /// Whether a cell's package depends on a crate in a folder that is not the course's: the learner may edit it.
 pub fn has_other_crates(manifest: &str) -> bool {
-    other_crates(manifest).next().is_some()
-}
-
-/// The folders of the crates that a cell's package depends on, besides `nchw`.
-fn other_crates(manifest: &str) -> impl Iterator<Item = &str> {
     let dependencies = manifest.split_once("[dependencies]").map_or("", |(_, lines)| lines);
-    dependencies.lines().filter(|line| !line.starts_with("nchw =")).filter_map(path)
+    dependencies.lines().any(|line| !line.starts_with("nchw =") && path(line).is_some())
 }
 
 /// The value of `path` in a line of a manifest.
 fn path(line: &str) -> Option<&str> {
     let after = line.split_once("path")?.1.trim_start().strip_prefix('=')?.trim_start();
     after.strip_prefix('"')?.split('"').next()
-}
-
-/// Whether the crate in this folder, or another one that it depends on, depends on the course's.
-fn uses_ours(folder: &Path, depth: usize) -> bool {
-    let Ok(manifest) = fs::read_to_string(folder.join(MANIFEST)) else { return false };
-    let more = manifest.lines().filter_map(path);
-    manifest.contains("nchw")
-        || depth > 0 && more.into_iter().any(|path| uses_ours(&folder.join(path), depth - 1))
 }
 
 #[cfg(test)]
@@ -146,28 +186,47 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let (course, mine) = (paths::root(), temp.path().join("nchw"));
         fs::create_dir(&mine).unwrap();
-        let nchw = course.join("crates/nchw");
-        let settings = fs::read_to_string(course.join(MANIFEST)).unwrap();
-        let change = |manifest: &str| inside(manifest, &settings, &nchw);
-        assert!(change(&manifest(&nchw, "")).is_some());
+        let change = |manifest: &str| inside(manifest, &course, temp.path()).unwrap();
+        assert!(change(&manifest(&course.join("crates/nchw"), "")).is_some());
         assert_eq!(change(&manifest(&mine, "")), None, "another crate with this name");
-        // A learner's crate that depends on one that depends on the course's.
-        let folder = |name: &str| temp.path().join(name);
-        let dependency =
-            |path: &str| format!("[package]\nname = \"x\"\n\n[dependencies]\ny = {{path=\"{path}\"}}\n");
-        for (name, text) in [
-            ("one", dependency("../two")),
-            ("two", dependency("/course/crates/nchw")),
-            ("three", dependency("../four")),
-        ] {
-            fs::create_dir(folder(name)).unwrap();
-            fs::write(folder(name).join(MANIFEST), text).unwrap();
-        }
-        for (name, changed) in [("one", false), ("two", false), ("three", true)] {
-            let with = manifest(&nchw, &format!("mine = {{ path = \"{}\" }}\n", folder(name).display()));
-            assert_eq!(change(&with).is_some(), changed, "{name}");
-        }
         assert_eq!(change("[package]\nname = \"ctx\"\n\n[dependencies]\n"), None, "not loaded yet");
+    }
+
+    #[test]
+    fn a_learner_s_crate_gets_the_workspace_s_crates() {
+        let temp = tempfile::tempdir().unwrap();
+        let (course, slot) = (paths::root(), temp.path().join("slot"));
+        let folder = |name: &str| temp.path().join(name);
+        for name in ["uses", "plain"] {
+            fs::create_dir_all(folder(name).join("src")).unwrap();
+            fs::write(folder(name).join("src/lib.rs"), name).unwrap();
+        }
+        let nchw = course.join("crates/nchw");
+        let text = |dependency: &str| {
+            format!(
+                "[lib]\npath = \"src/lib.rs\"\n\n[dependencies]\nplain = {{ path = \"../plain\" }}\n{dependency}"
+            )
+        };
+        fs::write(folder("uses").join(MANIFEST), text(&format!("nchw = {{path=\"{}\"}}\n", nchw.display())))
+            .unwrap();
+        fs::write(folder("plain").join(MANIFEST), "[dependencies]\n").unwrap();
+        let line = |name: &str| format!("{name} = {{ path = \"{}\" }}\n", folder(name).display());
+        let evcxr = manifest(&nchw, &(line("uses") + &line("plain")));
+        let inside = inside(&evcxr, &course, &slot).unwrap().unwrap();
+        assert!(
+            inside.contains("\nuses = { path = \"others/uses\" }\n") && inside.contains(&line("plain")),
+            "{inside}"
+        );
+        assert!(inside.contains("\npath = \"src/lib.rs\"\n"), "the cell: {inside}");
+        let mirrored = fs::read_to_string(slot.join("others/uses/Cargo.toml")).unwrap();
+        let plain = folder("uses").join("../plain");
+        let expected = format!(
+            "[lib]\npath = \"src/lib.rs\"\n\n[dependencies]\nplain = {{ path = \"{}\" }}\nnchw = {{path=\"../../crates/nchw\"}}\n",
+            plain.display()
+        );
+        assert_eq!(mirrored, expected);
+        assert_eq!(fs::read_to_string(slot.join("others/uses/src/lib.rs")).unwrap(), "uses");
+        assert!(folder("uses").join("src/lib.rs").is_file(), "the learner's files are not touched");
     }
 
     #[test]
