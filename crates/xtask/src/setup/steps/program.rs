@@ -32,7 +32,12 @@ fn build(machine: &Machine) -> Result<()> {
     let shared = notebooks::packages("program", machine)?;
     let crates = [&fresh::CRATES[..], &["program"]].concat();
     let complete = notebooks::complete("complete-program", &crates, machine)?;
-    // Exists while the folder contains nothing else than the program will need, and says which packages these are.
+    // Packages of another list, or of another Rust, would stay for ever.
+    let packages = target.join("packages");
+    if target.exists() && !fs::read_to_string(&packages).is_ok_and(|hash| hash == shared.hash()) {
+        fs::remove_dir_all(&target)?;
+    }
+    // Exists while the folder contains nothing else than the program will need.
     let incomplete = target.join("incomplete");
     if !target.exists() {
         if complete.copy_to(&target) {
@@ -40,7 +45,8 @@ fn build(machine: &Machine) -> Result<()> {
         } else if !shared.copy_to(&target) {
             shared::copy_complete(&paths::kernel().join("build"), &target, shared::is_compiled)?;
         }
-        files::write(&incomplete, shared.hash())?;
+        files::write(&incomplete, "")?;
+        files::write(&packages, shared.hash())?;
     }
     let mut cargo = Command::new(&machine.tools.cargo);
     cargo.args(command::BUILD).arg("--config").arg(paths::cargo_config()).arg("--target-dir").arg(&target);
@@ -49,7 +55,7 @@ fn build(machine: &Machine) -> Result<()> {
     cargo.env(variable, paths::prepend(variable, &machine.source.library_folders()?)?);
     paths::as_in_any_shell(&mut cargo);
     progress::run_logged(cargo.current_dir(paths::root()), "program")?;
-    if fs::read_to_string(&incomplete).is_ok_and(|hash| hash == shared.hash()) {
+    if incomplete.exists() {
         // Before anything else is compiled there, such as the checks.
         shared.keep(&target, |path| shared::is_of_packages(path) && path != incomplete);
         if fresh::is_unchanged(&paths::root(), &crates, begun) {
