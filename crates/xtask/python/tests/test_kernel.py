@@ -266,12 +266,11 @@ class CompilationTest(unittest.TestCase):
                 (library / "src/lib.rs").write_text("pub fn five() -> i64 { 6 - 1 + 10 }", encoding="utf-8")
                 self.assertIn("cargo", programs("small::five() + 1i64", "16"))
                 self.assertEqual(kernel.run("dog").text, "Dog { age: 3 }", "the same type as before")
-                # It may use the course's crates, which cargo then compiles once more.
-                (library / "Cargo.toml").write_text(
-                    '[package]\nname = "small"\nversion = "1.0.0"\nedition = "2024"\n\n[dependencies]\n'
-                    f'nchw = {{ path = "{ROOT}/crates/nchw" }}\n', encoding="utf-8")
-                (library / "src/lib.rs").write_text(
-                    "pub fn five() -> i64 { 5 }\npub fn shape(x: &nchw::prelude::Tensor) -> Vec<i64> { x.size() }", encoding="utf-8")
+                # It may use the course's crates.
+                manifest = f'[package]\nname = "small"\nedition = "2024"\n\n[dependencies]\nnchw = {{ path = "{ROOT}/crates/nchw" }}\n'
+                code = "pub fn five() -> i64 { 5 }\npub fn shape(x: &nchw::prelude::Tensor) -> Vec<i64> { x.size() }"
+                (library / "Cargo.toml").write_text(manifest, encoding="utf-8")
+                (library / "src/lib.rs").write_text(code, encoding="utf-8")
                 self.assertEqual(kernel.run("small::shape(&Tensor::zeros([2, 3], (Kind::Float, Device::Cpu)))").text, "[2, 3]")
 
 
