@@ -6,9 +6,9 @@
 
 use crate::system::files;
 use anyhow::{Context, Result};
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 /// The course's crates, in the clone and in every working folder.
 const CRATES: &str = "crates";
@@ -18,17 +18,7 @@ const MANIFEST: &str = "Cargo.toml";
 
 /// Makes the link `crates` in a working folder of a kernel of the clone `course`.
 pub fn link_crates(course: &Path, slot: &Path) -> Result<()> {
-    let (link, crates) = (slot.join(CRATES), course.join(CRATES));
-    if fs::read_link(&link).is_ok_and(|leads_to| leads_to == crates) {
-        return Ok(());
-    }
-    let made = || -> io::Result<()> {
-        if link.is_symlink() {
-            fs::remove_file(&link)?;
-        }
-        symlink(&crates, &link)
-    };
-    made().with_context(|| format!("could not make the link {}", link.display()))
+    files::link(&course.join(CRATES), &slot.join(CRATES))
 }
 
 /// evcxr's manifest during a call of cargo, inside of the workspace. When it is dropped, evcxr's own text is there again.
@@ -227,19 +217,5 @@ mod tests {
         assert_eq!(mirrored, expected);
         assert_eq!(fs::read_to_string(slot.join("others/uses/src/lib.rs")).unwrap(), "uses");
         assert!(folder("uses").join("src/lib.rs").is_file(), "the learner's files are not touched");
-    }
-
-    #[test]
-    fn a_link_that_leads_elsewhere_is_made_again_but_a_folder_is_not_replaced() {
-        let temp = tempfile::tempdir().unwrap();
-        let (slot, link) = (temp.path(), temp.path().join(CRATES));
-        for course in ["/one", "/two", "/two"] {
-            link_crates(Path::new(course), slot).unwrap();
-            assert_eq!(fs::read_link(&link).unwrap(), Path::new(course).join(CRATES));
-        }
-        fs::remove_file(&link).unwrap();
-        fs::create_dir(&link).unwrap();
-        assert!(link_crates(Path::new("/one"), slot).is_err());
-        assert!(link.is_dir() && !link.is_symlink());
     }
 }

@@ -9,6 +9,9 @@ use std::fs::{self, File};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+/// The folder with cargo's settings for cells, in `.nchw/kernel`.
+const SETTINGS: &str = ".cargo";
+
 /// Where a clone's kernels have their working folders; `home` is its `.nchw/kernel`.
 ///
 /// evcxr tells the process that runs the cells the path of the next cell, and that path ends at the
@@ -32,14 +35,20 @@ pub fn folder(home: &Path) -> Result<PathBuf> {
     Ok(cache.join(format!("slots-{}", &hash[..16])))
 }
 
-/// Makes this folder, if it does not exist. In the cache, a file in it names its clone.
+/// Makes this folder, if it does not exist. In the cache, a file in it names its clone, and a link leads to the clone's
+/// settings for cargo, which looks for them in every folder above a cell.
 pub fn make_folder(home: &Path) -> Result<PathBuf> {
     let slots = folder(home)?;
     fs::create_dir_all(&slots).with_context(|| format!("could not make {}", slots.display()))?;
     if !slots.starts_with(home) {
-        fs::write(slots.join("of"), home.as_os_str().as_bytes())?;
+        mark(&slots, home)?;
     }
     Ok(slots)
+}
+
+fn mark(slots: &Path, home: &Path) -> Result<()> {
+    fs::write(slots.join("of"), home.as_os_str().as_bytes())?;
+    files::link(&home.join(SETTINGS), &slots.join(SETTINGS))
 }
 
 /// The clone that working folders in the cache belong to: its `.nchw/kernel`. None if it is unknown.
@@ -82,6 +91,20 @@ mod tests {
                 assert!(format!("{:#}", error.unwrap_err()).contains("set NCHW_CACHE"), "says what to do")
             }
         }
+    }
+
+    #[test]
+    fn cargo_finds_the_settings_for_cells_above_every_working_folder() {
+        let temp = tempfile::tempdir().unwrap();
+        let (home, slots) = (temp.path().join("my course/.nchw/kernel"), temp.path().join("slots-1"));
+        fs::create_dir_all(home.join(SETTINGS)).unwrap();
+        fs::create_dir(&slots).unwrap();
+        fs::write(home.join(".cargo/config.toml"), "[target]").unwrap();
+        for _ in 0..2 {
+            mark(&slots, &home).unwrap();
+            assert_eq!(fs::read_to_string(slots.join(".cargo/config.toml")).unwrap(), "[target]");
+        }
+        assert_eq!(owner(&slots), Some(home));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::paths;
 use anyhow::{Context, Error, Result, bail};
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
@@ -74,6 +74,23 @@ pub fn copy(from: &Path, to: &Path, wanted: impl Fn(&Path) -> bool) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Makes a link to `target`, or makes it again if it leads elsewhere.
+///
+/// # Errors
+/// If something else than a link is there, which is not replaced.
+pub fn link(target: &Path, link: &Path) -> Result<()> {
+    if fs::read_link(link).is_ok_and(|leads_to| leads_to == target) {
+        return Ok(());
+    }
+    let made = || -> io::Result<()> {
+        if link.is_symlink() {
+            fs::remove_file(link)?;
+        }
+        symlink(target, link)
+    };
+    made().with_context(|| format!("could not make the link {}", link.display()))
 }
 
 /// Makes a folder, if it does not exist, and marks it as made by a command.
@@ -180,7 +197,20 @@ pub fn soon(mut condition: impl FnMut() -> bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_link_that_leads_elsewhere_is_made_again_but_a_folder_is_not_replaced() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("link");
+        for course in ["/one", "/two", "/two"] {
+            link(Path::new(course), &path).unwrap();
+            assert_eq!(fs::read_link(&path).unwrap(), Path::new(course));
+        }
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(link(Path::new("/one"), &path).is_err());
+        assert!(path.is_dir() && !path.is_symlink());
+    }
 
     #[test]
     fn a_folder_that_no_command_made_is_not_removed() {
