@@ -65,8 +65,13 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
         None => cargo.env_remove(BEHIND),
     };
     let inside = package::InWorkspace::begin(&variable("NCHW_COURSE")?, &folder)?;
+    // After `:clear`, no cell needs the crate, and cargo would remove its packages from the lock file.
+    let lock = fs::read("Cargo.lock").ok().filter(|_| inside.is_none());
     let status = cargo.status().context("could not start cargo")?;
     drop(inside);
+    if let Some(lock) = lock {
+        fs::write("Cargo.lock", lock)?;
+    }
     if status.success()
         && let Some(mut known) = read(&record)
     {

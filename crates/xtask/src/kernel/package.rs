@@ -5,19 +5,24 @@
 //! then serves the cells of every kernel, the program and the checks, and other clones.
 
 use crate::system::files;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The course's crates, in the clone and in every working folder.
 const CRATES: &str = "crates";
 /// In a working folder, crates of the learner's own that use the course's.
 const OTHERS: &str = "others";
+/// How far crates of the learner's own depend on each other before one depends on the course's.
+const DEPTH: usize = 8;
 const MANIFEST: &str = "Cargo.toml";
 
 /// Makes the link `crates` in a working folder of a kernel of the clone `course`.
 pub fn link_crates(course: &Path, slot: &Path) -> Result<()> {
+    // Of an earlier kernel.
+    let _ = fs::remove_dir_all(slot.join(OTHERS));
     files::link(&course.join(CRATES), &slot.join(CRATES))
 }
 
@@ -54,19 +59,20 @@ fn inside(manifest: &str, course: &Path, slot: &Path) -> Result<Option<String>> 
     let mut lines = Vec::new();
     let mut has_nchw = false;
     for line in manifest.lines() {
-        let Some(path) = path(line).filter(|_| !line.starts_with("path")) else {
+        let Some(span) = path(line).filter(|_| !line.starts_with("path")) else {
             lines.push(line.to_owned());
             continue;
         };
-        let name = line.split([' ', '=']).next().unwrap_or_default();
-        let member = of_course(Path::new(path), &crates).map(|of| format!("{CRATES}/{of}"));
-        has_nchw |= name == "nchw" && member.is_some();
-        let other = || match uses_course(Path::new(path), &crates) {
-            true => mirror(Path::new(path), &crates, &slot.join(OTHERS).join(name))
-                .map(|()| format!("{OTHERS}/{name}")),
-            false => Ok(path.to_owned()),
+        let folder = Path::new(&line[span.clone()]);
+        let inside = if let Some(name) = of_course(folder, &crates) {
+            has_nchw |= line.starts_with("nchw =");
+            format!("{CRATES}/{name}")
+        } else if reaches_course(folder, &crates, DEPTH) {
+            format!("{OTHERS}/{}", mirror(folder, &crates, &slot.join(OTHERS), DEPTH)?)
+        } else {
+            line[span.clone()].to_owned()
         };
-        lines.push(line.replace(path, &member.map_or_else(other, Ok)?));
+        lines.push(replaced(line, span, &inside));
     }
     let manifest = lines.join("\n");
     Ok(has_nchw.then(|| {
@@ -80,42 +86,80 @@ fn of_course(folder: &Path, crates: &Path) -> Option<String> {
     folder.strip_prefix(crates).ok()?.to_str().map(str::to_owned)
 }
 
-/// Whether a crate of the learner's own depends on one of the course's.
-fn uses_course(folder: &Path, crates: &Path) -> bool {
+/// Whether a crate of the learner's own depends on one of the course's, or on a crate that does.
+fn reaches_course(folder: &Path, crates: &Path, depth: usize) -> bool {
     let manifest = fs::read_to_string(folder.join(MANIFEST)).unwrap_or_default();
-    manifest.lines().filter_map(path).any(|path| of_course(&folder.join(path), crates).is_some())
+    // A path can also be in the manifest of the learner's own workspace.
+    inherits(&manifest, "nchw")
+        || paths_in(&manifest).any(|path| {
+            let to = folder.join(path);
+            of_course(&to, crates).is_some() || depth > 0 && reaches_course(&to, crates, depth - 1)
+        })
+}
+
+/// Whether a manifest takes something from a workspace, in a line that begins like this.
+fn inherits(manifest: &str, start: &str) -> bool {
+    let lines = manifest.lines().map(|line| line.replace(' ', ""));
+    lines.filter(|line| line.starts_with(start)).any(|line| line.contains("workspace=true"))
 }
 
 /// Links the files of a learner's crate in a folder of ours, with a manifest that names the workspace's crates. The crate
-/// itself names them by their path in the clone: for cargo, they would be others.
-fn mirror(folder: &Path, crates: &Path, to: &Path) -> Result<()> {
-    let made = || -> Result<()> {
-        fs::create_dir_all(to)?;
-        for entry in fs::read_dir(to)? {
-            let path = entry?.path();
-            if path.is_symlink() {
-                fs::remove_file(path)?;
-            }
+/// itself names them by their path in the clone: for cargo, they would be others. Returns the name of our folder in
+/// `others`.
+fn mirror(folder: &Path, crates: &Path, others: &Path, depth: usize) -> Result<String> {
+    let manifest = fs::read_to_string(folder.join(MANIFEST))?;
+    if inherits(&manifest, "") {
+        bail!(
+            "the crate in {0} uses the course's crates and takes something from a workspace (`workspace = true`), which \
+             a notebook cannot find: write the values themselves into {0}/{MANIFEST}, as in `edition = \"2024\"`",
+            folder.display()
+        );
+    }
+    let mut lines = Vec::new();
+    for line in manifest.lines() {
+        let Some(span) = path(line) else {
+            lines.push(line.to_owned());
+            continue;
+        };
+        let to = folder.join(&line[span.clone()]);
+        let inside = if let Some(name) = of_course(&to, crates) {
+            format!("../../{CRATES}/{name}")
+        } else if depth > 0 && reaches_course(&to, crates, depth - 1) {
+            format!("../{}", mirror(&to, crates, others, depth - 1)?)
+        } else if to.is_dir() || line[span.clone()].starts_with("..") {
+            to.display().to_string()
+        } else {
+            line[span.clone()].to_owned()
+        };
+        lines.push(replaced(line, span, &inside));
+    }
+    let mut hasher = DefaultHasher::new();
+    fs::canonicalize(folder)?.hash(&mut hasher);
+    let name = format!("{}-{:x}", folder.file_name().unwrap_or_default().display(), hasher.finish());
+    link_files(folder, &others.join(&name), &(lines.join("\n") + "\n"))
+        .with_context(|| format!("could not link the crate in {}", folder.display()))?;
+    Ok(name)
+}
+
+/// Only changes what differs: cargo runs some build scripts again after any change in the folder.
+fn link_files(folder: &Path, to: &Path, manifest: &str) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(to)? {
+        let entry = entry?;
+        if entry.path().is_symlink() && !folder.join(entry.file_name()).exists() {
+            fs::remove_file(entry.path())?;
         }
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            if entry.file_name() != MANIFEST && entry.file_name() != "target" {
-                symlink(entry.path(), to.join(entry.file_name()))?;
-            }
+    }
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() != MANIFEST && entry.file_name() != "target" {
+            files::link(&entry.path(), &to.join(entry.file_name()))?;
         }
-        let manifest = fs::read_to_string(folder.join(MANIFEST))?;
-        let lines = manifest.lines().map(|line| {
-            let Some(path) = path(line) else { return line.to_owned() };
-            let target = folder.join(path);
-            match of_course(&target, crates) {
-                Some(name) => line.replace(path, &format!("../../{CRATES}/{name}")),
-                None if target.is_dir() => line.replace(path, &target.display().to_string()),
-                None => line.to_owned(),
-            }
-        });
-        files::write(&to.join(MANIFEST), lines.collect::<Vec<_>>().join("\n") + "\n")
-    };
-    made().with_context(|| format!("could not link the crate in {}", folder.display()))
+    }
+    match fs::read_to_string(to.join(MANIFEST)) {
+        Ok(before) if before == manifest => Ok(()),
+        _ => files::write(&to.join(MANIFEST), manifest),
+    }
 }
 
 /// Whether a cell's package depends on a crate in a folder that is not the course's: the learner may edit it.
@@ -124,10 +168,24 @@ pub fn has_other_crates(manifest: &str) -> bool {
     dependencies.lines().any(|line| !line.starts_with("nchw =") && path(line).is_some())
 }
 
-/// The value of `path` in a line of a manifest.
-fn path(line: &str) -> Option<&str> {
-    let after = line.split_once("path")?.1.trim_start().strip_prefix('=')?.trim_start();
-    after.strip_prefix('"')?.split('"').next()
+/// The values of `path` in a manifest.
+fn paths_in(manifest: &str) -> impl Iterator<Item = &str> {
+    manifest.lines().filter_map(|line| Some(&line[path(line)?]))
+}
+
+/// Where the value of the key `path` is in a line of a manifest.
+fn path(line: &str) -> Option<Range<usize>> {
+    line.match_indices("path").find_map(|(at, key)| {
+        let before = line[..at].chars().next_back();
+        let value = line[at + key.len()..].trim_start().strip_prefix('=')?.trim_start().strip_prefix('"')?;
+        let start = line.len() - value.len();
+        let is_key = before.is_none_or(|c| c.is_whitespace() || ['{', ','].contains(&c));
+        is_key.then_some(start..start + value.find('"')?)
+    })
+}
+
+fn replaced(line: &str, span: Range<usize>, value: &str) -> String {
+    format!("{}{value}{}", &line[..span.start], &line[span.end..])
 }
 
 #[cfg(test)]
@@ -166,7 +224,10 @@ mod tests {
             )
         };
         assert!(!has_other_crates(&with("")));
-        assert!(!has_other_crates(&with("pathfinding = \"4\"")));
+        for registry in ["pathfinding = \"4\"", "mypath = { version = \"1\", features = [\"path\"] }"] {
+            assert!(!has_other_crates(&with(registry)), "{registry}");
+        }
+        assert!(has_other_crates(&with("mypath = { features = [\"path\"], path = \"/home/me/mypath\" }")));
         assert!(has_other_crates(&with("mine = { path = \"/home/me/mine\" }")));
         assert!(has_other_crates(&with("mine = {path=\"/home/me/mine\"}")));
     }
@@ -187,35 +248,75 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let (course, slot) = (paths::root(), temp.path().join("slot"));
         let folder = |name: &str| temp.path().join(name);
-        for name in ["uses", "plain"] {
+        let nchw = course.join("crates/nchw");
+        let write = |name: &str, manifest: &str| {
             fs::create_dir_all(folder(name).join("src")).unwrap();
             fs::write(folder(name).join("src/lib.rs"), name).unwrap();
-        }
-        let nchw = course.join("crates/nchw");
-        let text = |dependency: &str| {
-            format!(
-                "[lib]\npath = \"src/lib.rs\"\n\n[dependencies]\nplain = {{ path = \"../plain\" }}\n{dependency}"
-            )
+            fs::write(folder(name).join(MANIFEST), manifest).unwrap();
         };
-        fs::write(folder("uses").join(MANIFEST), text(&format!("nchw = {{path=\"{}\"}}\n", nchw.display())))
-            .unwrap();
-        fs::write(folder("plain").join(MANIFEST), "[dependencies]\n").unwrap();
+        write("plain", "[dependencies]\n");
+        write(
+            "uses",
+            &format!(
+                "[lib]\npath = \"../l.rs\"\n\n[dependencies]\nplain = {{ path = \"../plain\" }}\nnchw = {{path=\"{}\"}}\n",
+                nchw.display()
+            ),
+        );
+        // Indirectly; the key is also in the path.
+        write("mypath", "[lib]\npath = \"src/lib.rs\"\n\n[dependencies]\nuses = { path = \"../uses\" }\n");
+        write(
+            "inherits",
+            &format!(
+                "[dependencies]\nedition.workspace = true\nnchw.path = \"{}\"\nx = {{ path = \"{}\" }}\n",
+                nchw.display(),
+                nchw.display()
+            ),
+        );
+        write("workspace", "[dependencies]\nnchw = { workspace = true }\n");
         let line = |name: &str| format!("{name} = {{ path = \"{}\" }}\n", folder(name).display());
-        let evcxr = manifest(&nchw, &(line("uses") + &line("plain")));
-        let inside = inside(&evcxr, &course, &slot).unwrap().unwrap();
+        let of = |names: &[&str]| {
+            let lines: String = names.iter().map(|name| line(name)).collect();
+            inside(&manifest(&nchw, &lines), &course, &slot)
+        };
+        let text = of(&["mypath", "plain"]).unwrap().unwrap();
         assert!(
-            inside.contains("\nuses = { path = \"others/uses\" }\n") && inside.contains(&line("plain")),
-            "{inside}"
+            text.contains("\nmypath = { path = \"others/mypath-") && text.contains(&line("plain")),
+            "{text}"
         );
-        assert!(inside.contains("\npath = \"src/lib.rs\"\n"), "the cell: {inside}");
-        let mirrored = fs::read_to_string(slot.join("others/uses/Cargo.toml")).unwrap();
-        let plain = folder("uses").join("../plain");
+        assert!(text.contains("\npath = \"src/lib.rs\"\n"), "the cell: {text}");
+        let ours = |name: &str| {
+            let mut entries = fs::read_dir(slot.join(OTHERS)).unwrap().map(|entry| entry.unwrap().path());
+            entries.find(|path| path.to_string_lossy().contains(name)).unwrap()
+        };
+        let mirrored = |name: &str| fs::read_to_string(ours(name).join(MANIFEST)).unwrap();
+        let uses = folder("uses");
         let expected = format!(
-            "[lib]\npath = \"src/lib.rs\"\n\n[dependencies]\nplain = {{ path = \"{}\" }}\nnchw = {{path=\"../../crates/nchw\"}}\n",
-            plain.display()
+            "[lib]\npath = \"{}\"\n\n[dependencies]\nplain = {{ path = \"{}\" }}\nnchw = {{path=\"../../crates/nchw\"}}\n",
+            folder("mypath").join("../uses/../l.rs").display(),
+            folder("mypath").join("../uses/../plain").display()
         );
-        assert_eq!(mirrored, expected);
-        assert_eq!(fs::read_to_string(slot.join("others/uses/src/lib.rs")).unwrap(), "uses");
-        assert!(folder("uses").join("src/lib.rs").is_file(), "the learner's files are not touched");
+        assert_eq!(mirrored("uses-"), expected);
+        assert!(
+            mirrored("mypath-")
+                .contains("[lib]\npath = \"src/lib.rs\"\n\n[dependencies]\nuses = { path = \"../uses-")
+        );
+        assert_eq!(fs::read_to_string(ours("uses-").join("src/lib.rs")).unwrap(), "uses");
+
+        // Nothing changes if nothing has changed; what the learner removes or adds does.
+        let time = || fs::metadata(ours("uses-")).unwrap().modified().unwrap();
+        let before = time();
+        of(&["mypath"]).unwrap();
+        assert_eq!(time(), before);
+        fs::rename(uses.join("src"), uses.join("code")).unwrap();
+        of(&["mypath"]).unwrap();
+        assert!(!ours("uses-").join("src").is_symlink() && ours("uses-").join("code/lib.rs").is_file());
+        assert!(uses.join("code/lib.rs").is_file(), "the learner's files are not touched");
+
+        for name in ["inherits", "workspace"] {
+            let error = of(&[name]).unwrap_err().to_string();
+            assert!(error.contains("write the values themselves into"), "{error}");
+        }
+        link_crates(&course, &slot).unwrap();
+        assert!(!slot.join(OTHERS).exists(), "of the kernel before");
     }
 }
