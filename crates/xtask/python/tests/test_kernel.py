@@ -272,6 +272,10 @@ class CompilationTest(unittest.TestCase):
                 (library / "Cargo.toml").write_text(manifest, encoding="utf-8")
                 (library / "src/lib.rs").write_text(code, encoding="utf-8")
                 self.assertEqual(kernel.run("small::shape(&Tensor::zeros([2, 3], (Kind::Float, Device::Cpu)))").text, "[2, 3]")
+                used = packages(working_folder(kernel))
+                kernel.run(":clear")
+                self.assertEqual(kernel.run("1 + 1").text, "2")
+                self.assertEqual(packages(working_folder(kernel)), used, "no cell needs them now, but the next first cell will")
 
 
 class RawTest(unittest.TestCase):
