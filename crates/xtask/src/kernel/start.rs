@@ -59,9 +59,7 @@ pub fn as_kernel(jupyter: Jupyter) -> Result<()> {
 /// Copies evcxr's configuration and inserts this kernel's build folder.
 fn configure(from: &Path, build: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
-    for name in ["init.evcxr", "prelude.rs"] {
-        let code = fs::read_to_string(from.join(name))?;
-        fs::write(to.join(name), code.replace("{build}", &build.display().to_string()))?;
-    }
+    let (code, build) = (fs::read_to_string(from.join("init.evcxr"))?, build.display().to_string());
+    fs::write(to.join("init.evcxr"), code.replace("{build}", &build))?;
     Ok(())
 }

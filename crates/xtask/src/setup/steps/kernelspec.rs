@@ -70,9 +70,7 @@ fn installed() -> impl Iterator<Item = PathBuf> {
         "path/rustup",
         ".cargo/config.toml",
         "plain/init.evcxr",
-        "plain/prelude.rs",
         "warm/init.evcxr",
-        "warm/prelude.rs",
     ];
     let in_venv = [
         "bin/nchw",
@@ -114,7 +112,6 @@ fn configure(machine: &Machine) -> Result<()> {
     files::write(&kernel.join(".cargo/config.toml"), settings)?;
     for (name, warm) in [("plain", false), ("warm", true)] {
         files::write(&kernel.join(name).join("init.evcxr"), init(warm)?)?;
-        files::write(&kernel.join(name).join("prelude.rs"), prelude(warm))?;
     }
     Ok(())
 }
@@ -133,12 +130,6 @@ fn profile() -> Result<String> {
 /// these needs a package that was never downloaded.
 fn copy_lock_file() -> String {
     format!("!cp '{}' \"$EVCXR_TMPDIR/Cargo.lock\"\n", paths::root().join("Cargo.lock").display())
-}
-
-/// `prelude.rs`, which evcxr runs after `init.evcxr`. If the crate is not loaded, cargo has just removed
-/// all packages from the lock file, because no cell needed them; if it is loaded, all are needed.
-fn prelude(warm: bool) -> String {
-    if warm { ":offline 1\n".into() } else { copy_lock_file() }
 }
 
 /// `init.evcxr`, which evcxr runs before it answers Jupyter; `warm` loads the crate.
