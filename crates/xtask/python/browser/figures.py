@@ -45,6 +45,14 @@ const box = image.getBoundingClientRect();
 return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2) === image;
 """
 
+# Outputs with a vertical scroll bar of their own: the wheel stops in them, while the notebook scrolls anyway.
+SCROLL_BARS = """
+return [...document.querySelectorAll('.jp-Cell')].flatMap(cell =>
+  [...cell.querySelectorAll('.jp-OutputArea, .jp-OutputArea-output')]
+    .filter(e => ['auto', 'scroll'].includes(getComputedStyle(e).overflowY) && e.scrollHeight > e.clientHeight)
+    .map(e => [[...cell.parentElement.children].filter(c => c.matches('.jp-Cell')).indexOf(cell), e.clientHeight, e.scrollHeight]));
+"""
+
 
 def build_notebook(python, name, folder):
     """Writes `folder/NAME.ipynb` as `cargo xtask notebooks` builds it, and returns its cells."""
@@ -132,6 +140,8 @@ def judge(browser, cells, name):
     for cell, element in zip(cells, elements):
         if "figure" in cell.tags:
             wrong.append(judge_figure(browser, cell, element, name))
+    for index, room, height in browser.execute_script(SCROLL_BARS):
+        wrong.append(f"{cells[index]}: expected an output without a scroll bar, found {height} pixels in {room}")
     # Once more, because by now every figure has been in view.
     return [w for w in wrong + [lab.find_error(cells, lab.state(browser))] if w]
 
