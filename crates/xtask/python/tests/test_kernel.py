@@ -226,6 +226,23 @@ class CellTest(unittest.TestCase):
             # Its name and the example of its docs.
             self.assertRegex(shown["data"].get("text/plain", ""), "(?s)nchw.*(use nchw|let |assert)", name)
 
+    def test_the_types_of_the_standard_library_are_known_and_explained(self):
+        values = {
+            "5_u32.pow(2)": "25", "1.0_f64.sqrt()": "1.0", "1_u32.to_be_bytes()": "[0, 0, 0, 1]", "i16::BITS": "16",
+            "[3, 1].map(|x| x as f32)": "[3.0, 1.0]", "vec![1, 2].iter().map(|x| x * 2).collect::<Vec<i32>>()": "[2, 4]",
+            "\"a b\".split(' ').map(String::from).collect::<Vec<_>>()": '["a", "b"]',
+            "std::collections::BTreeMap::from([(1, 'a')])": "{1: 'a'}", "std::iter::repeat_n(1, 3).sum::<i32>()": "3",
+            "std::rc::Rc::new(std::cell::RefCell::new(1)).borrow().clone()": "1", "std::num::NonZero::new(3_u8)": "Some(3)",
+            "std::time::Duration::from_millis(3)": "3ms", "std::path::Path::new(\"a\").join(\"b\")": '"a/b"',
+        }
+        # A variable is kept for the next cell only if rust-analyzer knows its type.
+        self.cell("".join(f"let v{i} = {value};\n" for i, value in enumerate(values)))
+        for i, (value, expected) in enumerate(values.items()):
+            self.assertEqual(self.cell(f"v{i}").value, expected, value)
+        for name, words in {"v5.push": "Appends an element", "v0.pow": "Raises self to the power", "Vec": "growable array"}.items():
+            shown = self.kernel.client.inspect(name, len(name), reply=True, timeout=LIMIT)["content"]
+            self.assertIn(words, shown["data"].get("text/plain", ""), name)
+
 
 class CompilationTest(unittest.TestCase):
     """Which programs compile a cell."""
