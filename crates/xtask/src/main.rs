@@ -47,6 +47,11 @@ enum Command {
     Doctor,
     /// Test set-up with interruptions, no network, a full disk and other faults (in its own clone; 20 minutes)
     Faults,
+    /// Test updates from older versions of the course (in their own clones; an hour)
+    Updates {
+        /// The older commits (default: one for each way in which a version kept its files)
+        commits: Vec<String>,
+    },
     /// Build the notebooks from notebooks/src, run them, and save them with their outputs
     Notebooks {
         /// Write nothing; fail if a notebook fails or is out of date
@@ -175,6 +180,7 @@ fn run(command: Command) -> Result<()> {
         Command::Lab { no_browser, port, fresh, .. } => lab::lab(&copies::update(&fresh)?, no_browser, port),
         Command::Notebooks { check, names } => scripts::notebooks(check, &names),
         Command::Faults => scripts::faults(&source),
+        Command::Updates { commits } => scripts::updates(&commits),
         Command::Mistakes => scripts::mistakes(false),
         Command::Grading => scripts::grading(),
         Command::Bench { what: Bench::Kernel { rounds } } => scripts::bench_kernel(rounds),

@@ -25,6 +25,11 @@ pub fn faults(source: &Source) -> Result<()> {
     run::run(run::script("faults").arg("--libtorch").arg(source.base()?))
 }
 
+/// `cargo xtask updates`, from these commits, or from those that the script knows.
+pub fn updates(commits: &[String]) -> Result<()> {
+    run::run(run::script("updates").args(commits))
+}
+
 /// `cargo xtask book`, for the address at which it will be published and its repository on GitHub.
 pub fn book(site: Option<&str>, repository: Option<&str>) -> Result<()> {
     play_pages()?;
