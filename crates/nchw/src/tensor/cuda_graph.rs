@@ -216,6 +216,26 @@ mod cuda {
 }
 
 #[cfg(test)]
+impl Repeated {
+    /// On the CPU, as on a GPU that cannot record the work after all.
+    pub(crate) fn without_room() -> Repeated {
+        struct NoRoom;
+        impl Recorder for NoRoom {
+            fn warm_up(&mut self, work: &mut dyn FnMut() -> Result<Tensor>) -> Result<Tensor> {
+                work()
+            }
+            fn record(&mut self, _: &mut dyn FnMut() -> Result<Tensor>) -> Result<Tensor> {
+                Err(crate::Error::new("no room"))
+            }
+            fn replay(&mut self) -> Result<()> {
+                Err(crate::Error::new("nothing is recorded"))
+            }
+        }
+        Repeated::with(Some(Box::new(NoRoom)))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::Error;

@@ -101,6 +101,10 @@ impl Batches {
         })
     }
 
+    pub(crate) fn device(&self) -> Device {
+        self.device
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.labels.size()[0] as usize
     }

@@ -2,7 +2,8 @@
 //! networks.
 //!
 //! `training` is the loop of all trainings. For the lecture's network, `recipe` has all options,
-//! `batches` shuffles and augments the images, `trainer` takes the steps, `checkpoint` saves and
+//! `batches` shuffles and augments the images, `trainer` takes the steps, `test_pass` tests
+//! between the epochs, `checkpoint` saves and
 //! loads a training between any two of them, `run` trains in the background of a notebook, and
 //! `report` says how good a network is. `fit` trains small networks and fine-tunes, and `shuffle` is an experiment
 //! with them.
@@ -16,6 +17,7 @@ mod recipe;
 mod report;
 mod run;
 mod shuffle;
+mod test_pass;
 mod trainer;
 mod training;
 

@@ -3,6 +3,7 @@
 use super::{
     batches::{Batches, Epoch},
     recipe::{Recipe, old_name},
+    test_pass::TestPass,
     training::{self, Model, Position, Steps, Training},
 };
 use crate::{
@@ -24,7 +25,7 @@ pub(crate) type Trainer = Training<Lecture>;
 pub(crate) struct Lecture {
     pub recipe: Recipe,
     train: Batches,
-    test: Batches,
+    test: TestPass,
     /// The name, the size and a hash of the data.
     pub data: String,
     net: LectureNet,
@@ -122,6 +123,8 @@ impl Optimizer {
     }
 }
 
+/// How many images a test classifies at once.
+const TEST_BATCH: usize = 500;
 /// The name of the optimizer's velocity in a checkpoint: one tensor for all parameters.
 const VELOCITY: &str = "momentum";
 /// How many steps are timed to find out how many epochs fit the minutes, after as many to warm up.
@@ -166,18 +169,8 @@ impl Model for Lecture {
     }
 
     /// Tests the averaged network.
-    fn test(&self) -> Result<f64> {
-        let mut right = 0;
-        tch::no_grad(|| -> Result<()> {
-            for from in (0..self.test.len()).step_by(500) {
-                let count = 500.min(self.test.len() - from);
-                let (images, labels) = self.test.plain(from, count, self.recipe.precision.kind())?;
-                let predictions = self.averaged.forward(&images, false)?.f_argmax(1, false)?;
-                right += predictions.f_eq_tensor(&labels)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
-            }
-            Ok(())
-        })?;
-        Ok(right as f64 / self.test.len() as f64)
+    fn test(&mut self) -> Result<f64> {
+        self.test.accuracy(|images| self.averaged.forward(images, false))
     }
 
     fn lr(&self, done: f64) -> f64 {
@@ -198,7 +191,8 @@ impl Trainer {
         let net = LectureNet::new(recipe.config, recipe.seed, device)?;
         let averaged = LectureNet::new(recipe.config, recipe.seed, device)?;
         let optimizer = Optimizer::new(&net, &averaged, &recipe)?;
-        let (train, test) = (Batches::new(&data.train, device)?, Batches::new(&data.test, device)?);
+        let train = Batches::new(&data.train, device)?;
+        let test = TestPass::new(Batches::new(&data.test, device)?, TEST_BATCH, recipe.precision.kind());
         // All images are one batch if there are fewer than the batch size. An incomplete batch is
         // dropped; it has other images in every epoch.
         let batch_size = recipe.batch_size.min(train.len());

@@ -24,7 +24,7 @@ pub(super) trait Model {
     fn numbers(&self) -> Vec<Tensor>;
 
     /// The fraction of the test images that are classified correctly.
-    fn test(&self) -> Result<f64>;
+    fn test(&mut self) -> Result<f64>;
 
     /// The learning rate after this fraction of all steps, 0 to 1.
     fn lr(&self, done: f64) -> f64;

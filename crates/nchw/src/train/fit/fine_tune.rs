@@ -8,6 +8,7 @@ use crate::{
     train::{
         batches::{Batches, Epoch},
         report::check_examples,
+        test_pass::TestPass,
         training::{self, Model, Steps, Training},
     },
 };
@@ -126,7 +127,7 @@ fn fine_tune(
         only_head,
         optimizer: nn::Adam::default().build(weights, settings.learning_rate)?,
         train: Batches::new(&data.train, device)?,
-        test: Batches::new(&data.test, device)?,
+        test: TestPass::new(Batches::new(&data.test, device)?, BATCH, Kind::Float),
         epoch: None,
     };
     let training = Training::of(model, settings.epochs, data.train.len(), settings.batch_size);
@@ -140,7 +141,7 @@ struct Tuned<'a> {
     only_head: bool,
     optimizer: nn::Optimizer,
     train: Batches,
-    test: Batches,
+    test: TestPass,
     /// The order of the images and their augmentation in the current epoch.
     epoch: Option<Epoch>,
 }
@@ -166,18 +167,8 @@ impl Model for Tuned<'_> {
         self.net.store().trainable_variables()
     }
 
-    fn test(&self) -> Result<f64> {
-        let mut right = 0;
-        tch::no_grad(|| -> Result<()> {
-            for from in (0..self.test.len()).step_by(BATCH) {
-                let (images, labels) =
-                    self.test.plain(from, BATCH.min(self.test.len() - from), Kind::Float)?;
-                let answers = self.net.forward(&images, false)?.f_argmax(1, false)?;
-                right += answers.f_eq_tensor(&labels)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
-            }
-            Ok(())
-        })?;
-        Ok(right as f64 / self.test.len() as f64)
+    fn test(&mut self) -> Result<f64> {
+        self.test.accuracy(|images| self.net.forward(images, false))
     }
 
     fn lr(&self, done: f64) -> f64 {

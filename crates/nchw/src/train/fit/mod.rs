@@ -426,7 +426,7 @@ impl Model for Small<'_> {
         self.weights.trainable_variables()
     }
 
-    fn test(&self) -> Result<f64> {
+    fn test(&mut self) -> Result<f64> {
         accuracy(self.test, self.logits)
     }
 
