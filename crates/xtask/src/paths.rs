@@ -6,6 +6,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::{env, ffi::OsString};
 
+/// The source of the standard library, in the kernel's folder.
+pub const STD: &str = "std";
+/// The same files, without a line.
+pub const EMPTY_STD: &str = "empty-std";
 /// The version of PyTorch that tch 0.24.0 is written for.
 pub const TORCH: &str = "2.11.0";
 /// The version of evcxr that the kernel is written for.

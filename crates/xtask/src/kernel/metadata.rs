@@ -1,4 +1,4 @@
-//! What evcxr's rust-analyzer gets when it runs `cargo metadata`.
+//! What evcxr's rust-analyzer reads: the source of the standard library, and what `cargo metadata` answers.
 //!
 //! To find the type of a variable, rust-analyzer reads the source of every package in the output of
 //! `cargo metadata`, about 150. The types in a notebook come from only six of them. Leaving out the
@@ -6,24 +6,48 @@
 //!
 //! The answer is changed as plain JSON: the crate `cargo_metadata` would drop fields that it does not know.
 
+use crate::paths::{EMPTY_STD, STD};
+use crate::system::files;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The packages that the types of a notebook's variables come from.
 const VISIBLE: [&str; 6] = ["ctx", "nchw", "nchw-core", "nchw-draw", "tch", "anyhow"];
 
-/// Runs `cargo metadata`, and prints only the `VISIBLE` packages of its answer.
-pub fn answer(mut cargo: Command) -> Result<()> {
+/// Where the kernel in this working folder finds the standard library's source: a link, which stays the same path.
+///
+/// When evcxr starts, it computes `42`, and rust-analyzer reads everything. When evcxr then adds the course's crate,
+/// rust-analyzer reads everything again. So the kernel begins `without` the standard library, which takes more than a
+/// second, and gets it with the course's crate ([`answer`]).
+pub fn standard_library(home: &Path, slot: &Path, without: bool) -> Result<PathBuf> {
+    let link = slot.join(STD);
+    files::link(&home.join(if without { EMPTY_STD } else { STD }), &link)?;
+    Ok(link)
+}
+
+/// Runs `cargo metadata` in a kernel's working folder, and prints only the `VISIBLE` packages of its answer.
+pub fn answer(home: &Path, slot: &Path, mut cargo: Command) -> Result<()> {
     let output = cargo.stderr(Stdio::inherit()).output().context("could not start cargo")?;
     if !output.status.success() {
         std::process::exit(output.status.code().unwrap_or(1));
     }
     let mut metadata: Value = serde_json::from_slice(&output.stdout)?;
+    if cells_have_dependencies(&metadata) {
+        standard_library(home, slot, false)?;
+    }
     keep_visible(&mut metadata);
     println!("{metadata}");
     Ok(())
+}
+
+fn cells_have_dependencies(metadata: &Value) -> bool {
+    let mut packages = metadata["packages"].as_array().into_iter().flatten();
+    packages.any(|package| {
+        package["name"] == "ctx" && package["dependencies"].as_array().is_some_and(|all| !all.is_empty())
+    })
 }
 
 fn keep_visible(metadata: &mut Value) {
@@ -69,6 +93,22 @@ mod tests {
                 {"id": "a", "dependencies": ["b"], "deps": [{"pkg": "b"}]},
                 {"id": "b", "dependencies": [], "deps": []}]}});
         assert_eq!(metadata, expected);
+    }
+
+    #[test]
+    fn the_standard_library_comes_with_the_first_dependency() {
+        let of = |dependencies| {
+            let other = json!({"name": "b", "dependencies": [{"name": "c"}]});
+            cells_have_dependencies(
+                &json!({"packages": [other, {"name": "ctx", "dependencies": dependencies}]}),
+            )
+        };
+        assert!(of(json!([{"name": "nchw"}])) && !of(json!([])) && !cells_have_dependencies(&json!({})));
+        let temp = tempfile::tempdir().unwrap();
+        for (without, leads_to) in [(true, "home/empty-std"), (false, "home/std"), (true, "home/empty-std")] {
+            let link = standard_library(Path::new("home"), temp.path(), without).unwrap();
+            assert_eq!(std::fs::read_link(&link).unwrap(), Path::new(leads_to));
+        }
     }
 
     #[test]

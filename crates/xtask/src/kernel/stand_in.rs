@@ -25,7 +25,7 @@ pub fn as_cargo(args: &[OsString]) -> Result<()> {
         // Only in its own calls does evcxr set this variable; its rust-analyzer calls cargo without it.
         return match env::var_os("EVCXR_CORE_EXTERN") {
             Some(_) => process::exit(keep_lock_file(&mut cargo)?),
-            None => metadata::answer(cargo),
+            None => metadata::answer(&home, &variable("EVCXR_TMPDIR")?, cargo),
         };
     }
     bail!("could not start cargo: {}", cargo.exec());

@@ -1,7 +1,7 @@
 //! Starts evcxr for Jupyter.
 
 use crate::kernel::relay_process::{self, Jupyter};
-use crate::kernel::{build_folder, fresh, package, slots, stand_in, variable};
+use crate::kernel::{build_folder, fresh, metadata, package, slots, stand_in, variable};
 use crate::paths;
 use anyhow::{Result, bail};
 use std::path::Path;
@@ -22,7 +22,8 @@ pub fn as_kernel(jupyter: Jupyter) -> Result<()> {
     // With a crate that was just edited, evcxr would compile it before it answers Jupyter, and after a
     // compile error the kernel would seem to be dead. The configuration `plain` does not load the
     // crate: the first cell does, and shows the error.
-    let config = if fresh::is_fresh(&home) { "warm" } else { "plain" };
+    let is_fresh = fresh::is_fresh(&home);
+    let config = if is_fresh { "warm" } else { "plain" };
     // Set-up compiles in the folder that all others are copied from.
     let build = match env::var_os("NCHW_BUILD") {
         Some(_) => home.join("build"),
@@ -47,6 +48,7 @@ pub fn as_kernel(jupyter: Jupyter) -> Result<()> {
         .arg(connection)
         .env("EVCXR_TMPDIR", &slot)
         .env("EVCXR_CONFIG_DIR", slot.join("config"))
+        .env("RUST_SRC_PATH", metadata::standard_library(&home, &slot, is_fresh)?)
         .env("PATH", paths::prepend("PATH", &[home.join(stand_in::FIRST_ON_PATH)])?)
         // The relay has the socket that a spare kernel gets as its stdin.
         .stdin(Stdio::null())

@@ -174,7 +174,6 @@ fn write_kernelspec(machine: &Machine) -> Result<()> {
             "NCHW_CARGO_HOME": paths::cargo_home()?,
             // The first place where rust-analyzer looks for cargo.
             "CARGO_HOME": kernel,
-            "RUST_SRC_PATH": kernel.join("std"),
             platform::HERE.loader_variable(): env::join_paths(libraries)?.to_string_lossy(),
             "LIBTORCH": platform::HERE.libtorch_for_cargo(&source::folder()),
             "NCHW_COURSE": paths::root(),

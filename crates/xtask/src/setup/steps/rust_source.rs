@@ -1,6 +1,6 @@
 //! The source of the standard library, from which rust-analyzer learns the types of variables.
 
-use crate::paths;
+use crate::paths::{self, EMPTY_STD, STD};
 use crate::setup::machine::Machine;
 use crate::setup::step::{Outside, Step};
 use crate::system::{run, tools::Tools};
@@ -27,7 +27,9 @@ pub fn step(machine: &Machine) -> Step<'_> {
         inputs: &[file!(), "crates/xtask/src/paths.rs"],
         values: Box::new(|| Ok(vec![tools.rust.clone(), tools.sysroot.display().to_string()])),
         early: None,
-        exists: Box::new(|| paths::kernel().join("std/core/src/lib.rs").exists()),
+        exists: Box::new(|| {
+            [STD, EMPTY_STD].iter().all(|name| paths::kernel().join(name).join("core/src/lib.rs").exists())
+        }),
         act: Box::new(|| copy_reduced(tools)),
     }
 }
@@ -64,12 +66,16 @@ fn copy_reduced(tools: &Tools) -> Result<()> {
             format!("the kernel needs Rust's own source to know the types of variables: `{add}`")
         })?;
     }
-    let reduced = paths::kernel().join("std");
-    if reduced.exists() {
-        fs::remove_dir_all(&reduced)?;
+    let [reduced, empty] = [STD, EMPTY_STD].map(|name| paths::kernel().join(name));
+    for folder in [&reduced, &empty] {
+        if folder.exists() {
+            fs::remove_dir_all(folder)?;
+        }
     }
     for name in ["core", "alloc", "std", "proc_macro"] {
         copy_sources(&full.join(name).join("src"), &reduced.join(name).join("src"))?;
+        fs::create_dir_all(empty.join(name).join("src"))?;
+        fs::write(empty.join(name).join("src/lib.rs"), "")?;
     }
     Ok(())
 }
