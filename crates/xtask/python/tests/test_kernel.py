@@ -289,6 +289,13 @@ class CompilationTest(unittest.TestCase):
                 (library / "Cargo.toml").write_text(manifest, encoding="utf-8")
                 (library / "src/lib.rs").write_text(code, encoding="utf-8")
                 self.assertEqual(kernel.run("small::shape(&Tensor::zeros([2, 3], (Kind::Float, Device::Cpu)))").text, "[2, 3]")
+                # A mistake in it is shown with its place.
+                (library / "src/lib.rs").write_text(code.replace("5 }", '"5" }'), encoding="utf-8")
+                shown = kernel.run("small::five()").complaint
+                self.assertIn(f"{(library / 'src/lib.rs').resolve()}:1:24", shown)
+                self.assertIn("expected `i64`, found `&str`", shown)
+                (library / "src/lib.rs").write_text(code, encoding="utf-8")
+                self.assertEqual(kernel.run("small::five() + 1").text, "6")
                 used = packages(working_folder(kernel))
                 kernel.run(":clear")
                 self.assertEqual(kernel.run("1 + 1").text, "2")

@@ -8,13 +8,14 @@ use crate::kernel::{fresh, package, variable};
 use crate::system::files;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::ffi::{OsStr, OsString};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::{env, fs};
 
 /// evcxr's package, which contains one cell.
@@ -67,7 +68,7 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
     let inside = package::InWorkspace::begin(&variable("NCHW_COURSE")?, &folder)?;
     // After `:clear`, no cell needs the crate, and cargo would remove its packages from the lock file.
     let lock = fs::read("Cargo.lock").ok().filter(|_| inside.is_none());
-    let status = cargo.status().context("could not start cargo")?;
+    let status = forward(cargo, &folder)?;
     drop(inside);
     if let Some(lock) = lock {
         fs::write("Cargo.lock", lock)?;
@@ -79,6 +80,15 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
         files::write(&record, known.to_string())?;
     }
     Ok(Some(status.code().unwrap_or(1)))
+}
+
+/// Runs cargo in this folder and passes on what it says, errors [`with_place`].
+fn forward(cargo: &mut Command, folder: &Path) -> Result<ExitStatus> {
+    let mut cargo = cargo.stdout(Stdio::piped()).spawn().context("could not start cargo")?;
+    for line in BufReader::new(cargo.stdout.take().context("cargo has no stdout")?).lines() {
+        println!("{}", with_place(line?, folder));
+    }
+    Ok(cargo.wait()?)
 }
 
 /// Becomes rustc, for cargo, behind the wrapper that evcxr wants. If it compiles a cell, its command line is recorded.
@@ -189,6 +199,30 @@ fn run(known: &Value, told: Option<&Path>) -> Result<i32> {
     Ok(status.code().unwrap_or(1))
 }
 
+/// An error in another crate than the cell, with all that rustc says of it as its message: evcxr shows only the message,
+/// such as "mismatched types". Its files are named as the learner knows them, not by the links in the working folder.
+fn with_place(line: String, folder: &Path) -> String {
+    let Ok(mut said) = serde_json::from_str::<Value>(&line) else { return line };
+    let Some(error) = said["message"].as_object().filter(|message| message["level"] == "error") else {
+        return line;
+    };
+    let (Some(text), Some(spans)) = (error["rendered"].as_str(), error["spans"].as_array()) else {
+        return line;
+    };
+    if said["target"]["name"] == CRATE || spans.is_empty() {
+        return line;
+    }
+    let names: BTreeSet<&str> = spans.iter().filter_map(|span| span["file_name"].as_str()).collect();
+    let text = names.into_iter().fold(text.trim_end().to_owned(), |text, name| {
+        match folder.join(name).canonicalize() {
+            Ok(file) => text.replace(name, &file.display().to_string()),
+            Err(_) => text,
+        }
+    });
+    said["message"]["message"] = text.into();
+    said.to_string()
+}
+
 /// An error without its notes about other places, such as "function defined here". If an error is in the last
 /// expression and a note in the learner's own function, evcxr shows only the note.
 fn without_notes(line: String) -> String {
@@ -220,6 +254,36 @@ mod tests {
         assert!(known["variables"]["CARGO_MAKEFLAGS"].is_null());
         for other in ["-vV", "--crate-name rand src/lib.rs --out-dir /build/deps", "--crate-name"] {
             assert_eq!(command_line(&rustc, &words(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_error_in_another_crate_says_where_it_is() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().canonicalize().unwrap();
+        fs::create_dir_all(folder.join("mine/src")).unwrap();
+        fs::write(folder.join("mine/src/lib.rs"), "").unwrap();
+        std::os::unix::fs::symlink(folder.join("mine"), folder.join("link")).unwrap();
+        let line = |target: &str, level: &str, spans: Value| {
+            let message = json!({"message": "mismatched types", "level": level, "spans": spans,
+                "rendered": "error: mismatched types\n --> link/src/lib.rs:1:2\n\n"});
+            json!({"reason": "compiler-message", "target": {"name": target}, "message": message}).to_string()
+        };
+        let span = json!({"file_name": "link/src/lib.rs"});
+        let said = with_place(line("mine", "error", json!([span, span])), &folder);
+        let said: Value = serde_json::from_str(&said).unwrap();
+        let expected =
+            format!("error: mismatched types\n --> {}:1:2", folder.join("mine/src/lib.rs").display());
+        assert_eq!(said["message"]["message"], expected);
+        let others = [
+            line(CRATE, "error", json!([span])),
+            line("mine", "warning", json!([span])),
+            line("mine", "error", json!([])),
+            json!({"reason": "build-finished", "success": false}).to_string(),
+            "not JSON".to_owned(),
+        ];
+        for other in others {
+            assert_eq!(with_place(other.clone(), &folder), other);
         }
     }
 
