@@ -29,8 +29,11 @@ COMMITS = {
     "1fa82b2": "the learner's own copies of the notebooks, and interactive figures",
     "e299d70": "spare kernels",
 }
-# The published notebook that the learner changes, although it is there for reading.
-PUBLISHED = "03-channels.ipynb"
+# Published notebooks that the learner changes, although they are there for reading.
+PUBLISHED = ["03-channels.ipynb", "04-padding-stride.ipynb"]
+# What the README says if git therefore refuses to update, and how git says so.
+KEEP = "mkdir -p my-notebooks/old && cp notebooks/*.ipynb my-notebooks/old && git restore 'notebooks/*.ipynb'"
+REFUSAL = "would be overwritten by merge"
 # Seconds for a set-up, and for another command.
 SETUP_LIMIT, LIMIT = 3600, 900
 # They would change what is set up.
@@ -40,15 +43,18 @@ VARIABLES = ["LIBTORCH", "LD_LIBRARY_PATH", "CARGO_TARGET_DIR", "NCHW_COURSE"]
 class Clone:
     """A clone at an older commit of `main`."""
 
-    def __init__(self, folder, commit):
-        self.root = folder / "nchw"
-        self.environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-        subprocess.run(["git", "clone", "--quiet", ROOT, self.root], check=True)
+    def __init__(self, folder, environment, commit):
+        self.root = folder
+        self.environment = {name: value for name, value in environment.items() if name not in VARIABLES} | {"LC_ALL": "C"}
+        self.call(LIMIT, "git", "clone", "--quiet", ROOT, ".")
         self.call(LIMIT, "git", "checkout", "--quiet", "-B", "main", commit)
 
     def call(self, limit, *command):
         """Runs a program in the clone and returns its output."""
-        status, output = run_command(command, limit, cwd=self.root, env=self.environment, start_new_session=True)
+        try:
+            status, output = run_command(command, limit, cwd=self.root, env=self.environment, start_new_session=True)
+        except subprocess.TimeoutExpired:
+            status, output = f"nothing after {limit} s", ""
         if status != 0:
             raise Failure(f"`{' '.join(map(str, command))}` ended with {status}:\n{output[-4000:]}")
         return output
@@ -70,13 +76,15 @@ def write_own_text(notebook):
 
 def work(clone):
     """What a learner leaves in a clone; returns the hashes of the files."""
-    own, changed, crate = (clone.root / "notebooks" / name for name in ["my own.ipynb", PUBLISHED, "my-crate/src/lib.rs"])
-    shutil.copy(changed, own)
+    notebooks = clone.root / "notebooks"
+    own, crate = notebooks / "my own.ipynb", notebooks / "my-crate/src/lib.rs"
+    shutil.copy(notebooks / PUBLISHED[0], own)
     crate.parent.mkdir(parents=True)
     crate.write_text("pub fn mine() -> u32 { 7 }\n", encoding="utf-8")
     files = [own, crate]
-    write_own_text(changed)
-    copy = clone.root / "my-notebooks" / PUBLISHED
+    for name in PUBLISHED:
+        write_own_text(notebooks / name)
+    copy = clone.root / "my-notebooks" / PUBLISHED[0]
     if copy.exists():
         write_own_text(copy)
         files.append(copy)
@@ -91,22 +99,28 @@ def trains(clone):
     return (clone.root / "crates/nchw/src/train").is_dir()
 
 
+def pull(clone):
+    """`git pull`, and what the README says if git refuses."""
+    # What is checked out here, also if it is not `main`.
+    command = ["git", "pull", "--quiet", "--ff-only", "origin", "HEAD"]
+    places = [clone.root / folder for folder in ("notebooks", "my-notebooks/old")]
+    before = {name: digest(places[0] / name) for name in PUBLISHED}
+    try:
+        clone.call(LIMIT, *command)
+    except Failure as failure:
+        if REFUSAL not in str(failure):
+            raise
+        clone.call(LIMIT, "sh", "-c", KEEP)
+        clone.call(LIMIT, *command)
+    for name, hashed in before.items():
+        if hashed not in [digest(place / name) for place in places if (place / name).exists()]:
+            raise Failure(f"the changes of {name} are lost")
+
+
 def update(clone):
     """`git pull && cargo xtask lab`, until JupyterLab answers; returns the seconds."""
     start = time.monotonic()
-    # What is checked out here, also if it is not `main`.
-    pull = ["git", "pull", "--quiet", "--ff-only", "origin", "HEAD"]
-    changed, mine = (clone.root / "notebooks" / name for name in [PUBLISHED, "03-mine.ipynb"])
-    before = digest(changed)
-    try:
-        clone.call(LIMIT, *pull)
-    except Failure:
-        # What the README says of it.
-        shutil.copy(changed, mine)
-        clone.call(LIMIT, "git", "restore", "notebooks")
-        clone.call(LIMIT, *pull)
-    if before not in [digest(path) for path in (changed, mine) if path.exists()]:
-        raise Failure(f"`git pull` has lost the changes of {PUBLISHED}")
+    pull(clone)
     root = ["--allow-root"] if os.geteuid() == 0 else []
     with marked_environment() as marked, tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
@@ -115,13 +129,15 @@ def update(clone):
                 ["cargo", "xtask", "lab", "--no-browser", *root], cwd=clone.root, env=clone.environment | {MARK: marked[MARK]},
                 stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
 
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
         def answered():
             if process.poll() is not None:
                 raise Failure(f"`cargo xtask lab` ended with {process.returncode}:\n{read_log(log)[-4000:]}")
             found = re.search(r"http://127\.0\.0\.1:\d+/lab\S*", read_log(log))
             # It prints the address before it listens there.
             with contextlib.suppress(OSError):
-                return found and urllib.request.urlopen(found.group(), timeout=60).read()
+                return found and direct.open(found.group(), timeout=60).read()
 
         wait_until(answered, SETUP_LIMIT, lambda: f"JupyterLab did not answer:\n{read_log(log)[-4000:]}")
         return time.monotonic() - start
@@ -141,8 +157,9 @@ def judge(clone, before):
 
 def check(commit):
     """Sets up an older version, works in it and updates it; returns what is to be said."""
-    with tempfile.TemporaryDirectory(prefix="nchw-update-") as folder:
-        clone = Clone(Path(folder), commit)
+    with (tempfile.TemporaryDirectory(prefix="nchw-update-", ignore_cleanup_errors=True) as folder,
+          marked_environment() as environment):
+        clone = Clone(Path(folder), environment, commit)
         clone.call(SETUP_LIMIT, "cargo", "xtask", "setup")
         before = work(clone)
         seconds = update(clone)

@@ -85,7 +85,7 @@ impl Repeated {
     }
 
     fn give_up(&mut self, why: &str) {
-        eprintln!("nchw: the GPU launches the operations of a step one by one, which is slower: {why}");
+        eprintln!("nchw: the GPU launches operations one by one, which is slower: {why}");
         self.recorder = None;
     }
 }

@@ -19,6 +19,7 @@ import generated
 import mistakes
 import notebooks
 import unit_tests
+import updates
 from common import (FIRST_CELL, MARK, ROOT, Failure, listed_processes, marked_environment, marked_processes, run_command,
                     temporary_progress)
 
@@ -30,6 +31,32 @@ def scripts():
     for path in SCRIPTS.rglob("*.py"):
         if path != Path(__file__).resolve():
             yield path.relative_to(SCRIPTS), path.read_text(encoding="utf-8")
+
+
+class UpdateTest(unittest.TestCase):
+    def test_what_the_readme_says_if_git_refuses_keeps_every_changed_notebook(self):
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        for command in updates.KEEP.split(" && "):
+            self.assertIn(f"`{command}`", readme)
+        with tempfile.TemporaryDirectory() as name:
+            course, folder = Path(name) / "course", Path(name) / "my clone"
+            git = ["git", "-C", course, "-c", "user.name=a", "-c", "user.email=a@b"]
+            (course / "notebooks").mkdir(parents=True)
+            folder.mkdir()
+            subprocess.run(["git", "init", "--quiet", "--initial-branch", "main", course], check=True)
+            for version in "12":
+                for notebook in updates.PUBLISHED:
+                    (course / "notebooks" / notebook).write_text(f'{{"cells": [], "version": {version}}}', encoding="utf-8")
+                subprocess.run([*git, "add", "."], check=True)
+                subprocess.run([*git, "commit", "--quiet", "-m", version], check=True)
+            with mock.patch.object(updates, "ROOT", course):
+                clone = updates.Clone(folder, os.environ, "main~1")
+            for notebook in updates.PUBLISHED:
+                updates.write_own_text(folder / "notebooks" / notebook)
+            updates.pull(clone)
+            for notebook in updates.PUBLISHED:
+                self.assertIn('"version": 2', (folder / "notebooks" / notebook).read_text(encoding="utf-8"))
+                self.assertIn("My own text.", (folder / "my-notebooks/old" / notebook).read_text(encoding="utf-8"))
 
 
 class MarkTest(unittest.TestCase):

@@ -103,13 +103,16 @@ fn update_in(published: &Path, folder: &Path, fresh: &[String]) -> Result<Vec<(S
     Ok(outcomes)
 }
 
-/// The names of the published notebooks, sorted, without `.ipynb`.
+/// The names of the published notebooks, sorted, without `.ipynb`. A notebook without a source is the learner's.
 fn names_in(published: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(published).with_context(|| format!("could not read {}", published.display()))? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "ipynb") {
-            names.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            if published.join("src").join(format!("{name}.md")).is_file() {
+                names.push(name);
+            }
         }
     }
     names.sort();
@@ -170,7 +173,7 @@ mod tests {
     fn course() -> (TempDir, PathBuf, PathBuf) {
         let temp = tempfile::tempdir().unwrap();
         let (published, folder) = (temp.path().join("notebooks"), temp.path().join("my-notebooks"));
-        fs::create_dir(&published).unwrap();
+        fs::create_dir_all(published.join("src")).unwrap();
         publish(&published, "00-start", "6 * 7");
         publish(&published, "03-channels", "conv(10, 3)");
         (temp, published, folder)
@@ -183,6 +186,7 @@ mod tests {
              "execution_count": 3, "outputs": [{"output_type": "stream", "name": "stdout", "text": OUTPUT}]},
         ]});
         fs::write(published.join(format!("{name}.ipynb")), notebook.to_string()).unwrap();
+        fs::write(published.join("src").join(format!("{name}.md")), "").unwrap();
     }
 
     fn read(folder: &Path, file: &str) -> String {
@@ -192,6 +196,14 @@ mod tests {
     fn outcomes(published: &Path, folder: &Path, fresh: &[&str]) -> Vec<Outcome> {
         let fresh: Vec<String> = fresh.iter().map(|name| (*name).to_owned()).collect();
         update_in(published, folder, &fresh).unwrap().into_iter().map(|(_, outcome)| outcome).collect()
+    }
+
+    #[test]
+    fn a_learner_s_notebook_beside_the_published_ones_is_not_copied() {
+        let (_temp, published, folder) = course();
+        fs::write(published.join("03-alone.ipynb"), "{}").unwrap();
+        assert_eq!(outcomes(&published, &folder, &["03"]), [Outcome::Written, Outcome::Written]);
+        assert!(!folder.join("03-alone.ipynb").exists());
     }
 
     #[test]

@@ -200,7 +200,8 @@ fn run(known: &Value, told: Option<&Path>) -> Result<i32> {
 }
 
 /// An error in another crate than the cell, with all that rustc says of it as its message: evcxr shows only the message,
-/// such as "mismatched types". Its files are named as the learner knows them, not by the links in the working folder.
+/// such as "mismatched types". Its files are named as the learner knows them, not by the links in the working folder. Its
+/// places are left out: evcxr would take a line of any `lib.rs` for a line of the cell.
 fn with_place(line: String, folder: &Path) -> String {
     let Ok(mut said) = serde_json::from_str::<Value>(&line) else { return line };
     let Some(error) = said["message"].as_object().filter(|message| message["level"] == "error") else {
@@ -220,6 +221,9 @@ fn with_place(line: String, folder: &Path) -> String {
         }
     });
     said["message"]["message"] = text.into();
+    for places in ["spans", "children"] {
+        said["message"][places] = json!([]);
+    }
     said.to_string()
 }
 
@@ -265,7 +269,7 @@ mod tests {
         fs::write(folder.join("mine/src/lib.rs"), "").unwrap();
         std::os::unix::fs::symlink(folder.join("mine"), folder.join("link")).unwrap();
         let line = |target: &str, level: &str, spans: Value| {
-            let message = json!({"message": "mismatched types", "level": level, "spans": spans,
+            let message = json!({"message": "mismatched types", "level": level, "spans": spans, "children": [{"spans": spans}],
                 "rendered": "error: mismatched types\n --> link/src/lib.rs:1:2\n\n"});
             json!({"reason": "compiler-message", "target": {"name": target}, "message": message}).to_string()
         };
@@ -275,6 +279,7 @@ mod tests {
         let expected =
             format!("error: mismatched types\n --> {}:1:2", folder.join("mine/src/lib.rs").display());
         assert_eq!(said["message"]["message"], expected);
+        assert_eq!((&said["message"]["spans"], &said["message"]["children"]), (&json!([]), &json!([])));
         let others = [
             line(CRATE, "error", json!([span])),
             line("mine", "warning", json!([span])),

@@ -151,8 +151,11 @@ fn ends_with_signature(tokens: &[TokenTree]) -> bool {
         _ => false,
     };
     let item = tokens.iter().rposition(is_end).map_or(tokens, |end| &tokens[end + 1..]);
-    let has = |word: &str| item.iter().any(|token| matches!(token, TokenTree::Ident(ident) if ident == word));
-    has("fn") && !has("impl") && !has("const")
+    let is = |token: &TokenTree, word: &str| matches!(token, TokenTree::Ident(ident) if ident == word);
+    let has = |word: &str| item.iter().any(|token| is(token, word));
+    // A name, or a variable of a macro: the type `fn()` has none.
+    let named = |pair: &[TokenTree]| is(&pair[0], "fn") && !matches!(pair[1], TokenTree::Group(_));
+    item.windows(2).any(named) && !has("impl") && !has("const")
 }
 
 /// The arms of a `macro_rules!`: only what stands behind `=>` is code.
@@ -210,7 +213,7 @@ mod tests {
             // the source → what is kept
             ("/// Text.\n#[stable(feature = \"a\")]\npub fn f(); // b", "/// Text.\npub fn f();"),
             ("#![allow(a)] #![no_core]", "#![no_core]"),
-            ("#[unstable(feature = \"a\")] #[lang = \"b\"] struct A { a: fn() }", ""),
+            ("#[unstable(feature = \"a\")] #[lang = \"b\"] struct A<F = fn() -> u8> { a: F }", ""),
             ("impl A { #[inline] pub fn f(&self) -> u8 { g(); 1 } }", "impl A { pub fn f(&self) -> u8 {} }"),
             ("fn f() -> impl A { #[allow(b)] g() }", "fn f() -> impl A { g() }"),
             (
