@@ -134,7 +134,7 @@ def update(clone):
         def answered():
             if process.poll() is not None:
                 raise Failure(f"`cargo xtask lab` ended with {process.returncode}:\n{read_log(log)[-4000:]}")
-            found = re.search(r"http://127\.0\.0\.1:\d+/lab\S*", read_log(log))
+            found = re.search(r"\S+//127\.0\.0\.1:\d+/lab\S*", read_log(log))
             # It prints the address before it listens there.
             with contextlib.suppress(OSError):
                 return found and direct.open(found.group(), timeout=60).read()
