@@ -239,6 +239,9 @@ class CellTest(unittest.TestCase):
         self.cell("".join(f"let v{i} = {value};\n" for i, value in enumerate(values)))
         for i, (value, expected) in enumerate(values.items()):
             self.assertEqual(self.cell(f"v{i}").value, expected, value)
+        # Of an integer that only tch uses.
+        self.cell("let stride = 2;\nlet map = Tensor::ones([1, 1, 5, 7], (Kind::Float, Device::Cpu)).max_pool2d(3, stride, 0, 1, false);")
+        self.assertEqual([self.cell("map.size()").value, self.cell("stride").value], ["[1, 1, 2, 3]", "2"])
         for name, words in {"v5.push": "Appends an element", "v0.pow": "Raises self to the power", "Vec": "growable array"}.items():
             shown = self.kernel.client.inspect(name, len(name), reply=True, timeout=LIMIT)["content"]
             self.assertIn(words, shown["data"].get("text/plain", ""), name)

@@ -1,7 +1,7 @@
 //! What evcxr's rust-analyzer reads: the source of the standard library, and what `cargo metadata` answers.
 //!
 //! To find the type of a variable, rust-analyzer reads the source of every package in the output of
-//! `cargo metadata`, about 150. The types in a notebook come from only six of them. Leaving out the
+//! `cargo metadata`, about 150. The types in a notebook come from only seven of them. Leaving out the
 //! others halves the time until a notebook's first variable.
 //!
 //! The answer is changed as plain JSON: the crate `cargo_metadata` would drop fields that it does not know.
@@ -14,8 +14,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The packages that the types of a notebook's variables come from.
-const VISIBLE: [&str; 6] = ["ctx", "nchw", "nchw-core", "nchw-draw", "tch", "anyhow"];
+/// The packages that the types of a notebook's variables come from. Of torch-sys: what a stride may be (`IntList`).
+const VISIBLE: [&str; 7] = ["ctx", "nchw", "nchw-core", "nchw-draw", "tch", "torch-sys", "anyhow"];
 
 /// Where the kernel in this working folder finds the standard library's source: a link, which stays the same path.
 ///
