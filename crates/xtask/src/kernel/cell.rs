@@ -4,9 +4,13 @@
 //! cell has changed. So the command line of rustc is recorded once, and later cells and kernels run rustc with it, until
 //! something changes that cargo derives it from.
 
-use crate::kernel::{fresh, package, variable};
+pub mod compiled;
+pub mod package;
+
+use crate::kernel::{fresh, variable};
 use crate::system::files;
 use anyhow::{Context, Result, bail};
+use compiled::{Answer, Cell};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
@@ -53,7 +57,8 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
         && !package::has_other_crates(&fs::read_to_string("Cargo.toml").unwrap_or_default())
         && let Some(known) = read(&record)
         && known["key"] == key(&args, &folder)
-        && let Ok(status) = run(&known, told.as_deref())
+        && let Ok(status) =
+            run(&known, told.as_deref(), &Place { home, slot: &folder, build: build.as_ref() })
     {
         return Ok(Some(status));
     }
@@ -169,34 +174,67 @@ fn key(args: &[&OsStr], folder: &Path) -> u64 {
     hasher.finish()
 }
 
+/// Where a cell is compiled.
+struct Place<'a> {
+    home: &'a Path,
+    slot: &'a Path,
+    build: &'a Path,
+}
+
 /// Runs rustc as recorded, and writes the path of the library into the file `told`; without it, only checks the cell.
-/// The errors go to the same place as cargo's, and evcxr reads both.
-fn run(known: &Value, told: Option<&Path>) -> Result<i32> {
+/// A cell that was compiled before is not compiled again. The errors go to the same place as cargo's, and evcxr reads both.
+fn run(known: &Value, told: Option<&Path>, place: &Place) -> Result<i32> {
     let text = |name: &str| known[name].as_str().with_context(|| format!("the record has no {name}"));
-    let library = PathBuf::from(text("library")?);
+    let (rustc, library) = (text("rustc")?, PathBuf::from(text("library")?));
     let args = known["args"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let variables = known["variables"].as_object().into_iter().flatten();
-    let variables = variables.filter_map(|(name, value)| Some((name, value.as_str()?)));
-    if told.is_some() {
-        // As cargo does: this may be the same file as the library of an earlier cell, which is in use.
-        let _ = fs::remove_file(&library);
-    }
-    let args = args.map(|arg| match arg.split_once('=') {
-        Some(("--emit", _)) if told.is_none() => "--emit=metadata".into(),
-        // What the compiler keeps for the next cell does not fit a check.
-        Some(("incremental", folder)) if told.is_none() => format!("incremental={folder}-check"),
-        _ => arg.to_owned(),
-    });
-    let mut rustc = Command::new(text("rustc")?);
-    let mut rustc = rustc.args(args).envs(variables).stderr(Stdio::piped()).spawn()?;
-    for line in BufReader::new(rustc.stderr.take().context("the compiler has no stderr")?).lines() {
-        eprintln!("{}", without_notes(line?));
-    }
-    let status = rustc.wait()?;
-    if let Some(told) = told.filter(|_| status.success()) {
+    let args: Vec<String> =
+        args.map(|arg| if told.is_none() { for_check(arg) } else { arg.to_owned() }).collect();
+    let cell = Cell::new(place.home, place.slot, place.build, (rustc, &args), &known["variables"]);
+    let list = library.with_file_name(format!("{CRATE}.d"));
+    // As cargo does: this may be the same file as the library of an earlier cell, which is in use.
+    let _ = fs::remove_file(&library);
+    let _ = fs::remove_file(&list);
+    let answer = match cell.as_ref().ok().and_then(Cell::answer) {
+        Some(before) => {
+            before.library.iter().try_for_each(|bytes| fs::write(&library, bytes))?;
+            before.said.iter().for_each(|line| eprintln!("{line}"));
+            before
+        }
+        None => {
+            let variables = known["variables"].as_object().into_iter().flatten();
+            let variables = variables.filter_map(|(name, value)| Some((name, value.as_str()?)));
+            let mut answer = call(Command::new(rustc).args(&args).envs(variables))?;
+            answer.library = fs::read(&library).ok().filter(|_| told.is_some() && answer.status == 0);
+            // Only for the next time.
+            let _ = cell.and_then(|cell| cell.keep(&answer, &list));
+            answer
+        }
+    };
+    if let Some(told) = told.filter(|_| answer.status == 0) {
         fs::write(told, text("library")?)?;
     }
-    Ok(status.code().unwrap_or(1))
+    Ok(answer.status)
+}
+
+/// An argument of rustc, if the cell is only checked. What the compiler keeps for the next cell does not fit a check.
+fn for_check(arg: &str) -> String {
+    match arg.split_once('=') {
+        Some(("--emit", _)) => "--emit=dep-info,metadata".into(),
+        Some(("incremental", folder)) => format!("incremental={folder}-check"),
+        _ => arg.to_owned(),
+    }
+}
+
+/// Runs the compiler, and passes on what it says, errors [`without_notes`].
+fn call(rustc: &mut Command) -> Result<Answer> {
+    let mut rustc = rustc.stderr(Stdio::piped()).spawn()?;
+    let mut said = Vec::new();
+    for line in BufReader::new(rustc.stderr.take().context("the compiler has no stderr")?).lines() {
+        let line = without_notes(line?);
+        eprintln!("{line}");
+        said.push(line);
+    }
+    Ok(Answer { status: rustc.wait()?.code().unwrap_or(101), said, library: None })
 }
 
 /// An error in another crate than the cell, with all that rustc says of it as its message: evcxr shows only the message,
@@ -319,12 +357,40 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let (told, library) = (temp.path().join("told"), temp.path().join("libctx.so"));
         let known = |script: &str| json!({"rustc": "/bin/sh", "args": ["-c", script], "variables": {"LIBRARY": library}, "library": library});
+        let place = Place { home: temp.path(), slot: temp.path(), build: temp.path() };
+        let run = |script: &str| run(&known(script), Some(&told), &place).unwrap();
         fs::write(&library, "the one before").unwrap();
-        assert_eq!(run(&known("test ! -e $LIBRARY && exit 1"), Some(&told)).unwrap(), 1);
+        assert_eq!(run("test ! -e $LIBRARY && exit 1"), 1);
         assert!(!told.exists(), "there was an error");
-        assert_eq!(run(&known("echo new > $LIBRARY"), Some(&told)).unwrap(), 0);
+        assert_eq!(run("echo new > $LIBRARY"), 0);
         assert_eq!(fs::read_to_string(&told).unwrap(), library.to_str().unwrap());
         assert_eq!(fs::read_to_string(&library).unwrap(), "new\n");
+    }
+
+    #[test]
+    fn a_cell_is_compiled_once() {
+        let temp = tempfile::tempdir().unwrap();
+        let (told, library) = (temp.path().join("told"), temp.path().join("libctx.so"));
+        fs::create_dir(temp.path().join("src")).unwrap();
+        let place = Place { home: temp.path(), slot: temp.path(), build: temp.path() };
+        let script = "echo call >> $CALLS; echo 'a warning' >&2; echo 'ctx: src/lib.rs' > ${LIBRARY%lib*}ctx.d; cp src/lib.rs $LIBRARY";
+        let script = format!("cd {}; {script}", temp.path().display());
+        let variables = json!({"LIBRARY": library, "CALLS": temp.path().join("calls")});
+        let known =
+            json!({"rustc": "/bin/sh", "args": ["-c", script], "variables": variables, "library": library});
+        let calls = || fs::read_to_string(temp.path().join("calls")).unwrap_or_default().lines().count();
+        for (cell, expected) in [("a", 1), ("a", 1), ("b", 2), ("a", 2)] {
+            fs::write(temp.path().join("src/lib.rs"), cell).unwrap();
+            let _ = fs::remove_file(&told);
+            assert_eq!(run(&known, Some(&told), &place).unwrap(), 0);
+            assert_eq!(fs::read_to_string(&library).unwrap(), cell);
+            assert!(told.exists());
+            assert_eq!(calls(), expected, "after cell {cell}");
+        }
+        // A check has no library, and its answer is another one.
+        fs::remove_file(&told).unwrap();
+        assert_eq!(run(&known, None, &place).unwrap(), 0);
+        assert!(!told.exists());
     }
 
     #[test]

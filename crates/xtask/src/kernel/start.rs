@@ -1,7 +1,8 @@
 //! Starts evcxr for Jupyter.
 
+use crate::kernel::cell::package;
 use crate::kernel::relay_process::{self, Jupyter};
-use crate::kernel::{build_folder, fresh, metadata, package, slots, stand_in, variable};
+use crate::kernel::{build_folder, fresh, metadata, slots, stand_in, variable};
 use crate::paths;
 use anyhow::{Result, bail};
 use std::path::Path;

@@ -153,7 +153,7 @@ pub fn values(tools: &Tools, source: &Source) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::package;
+    use crate::kernel::cell::package;
     use std::process::Command;
 
     fn shared(cache: &Path, hash: &str) -> Shared {

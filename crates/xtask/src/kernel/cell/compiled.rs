@@ -1,0 +1,305 @@
+//! Cells that a kernel of this clone has compiled before.
+//!
+//! evcxr writes the same program again after "Restart Kernel and Run All Cells", when a lecturer opens a notebook that
+//! was tried at home, and for the cells that every kernel begins with. So each result of the compiler is kept, under a
+//! hash of all that it depends on.
+
+use crate::system::files;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::{env, time::SystemTime};
+
+/// In the kernel's folder.
+const FOLDER: &str = "cells";
+/// How many are kept: twice as many as all notebooks have, some 80 MB.
+const KEPT: usize = 1_000;
+/// The source of a cell in its working folder.
+const SOURCE: &str = "src/lib.rs";
+/// What stands for the paths of a working folder, which differ from kernel to kernel.
+const PLACES: [&str; 2] = ["<nchw-build-folder>", "<nchw-working-folder>"];
+
+/// A cell, and all that the compiler's result depends on.
+pub struct Cell {
+    kept: PathBuf,
+    about: String,
+    /// The build folder and the working folder.
+    places: [String; 2],
+}
+
+/// What the compiler answered.
+#[derive(Debug, PartialEq)]
+pub struct Answer {
+    /// The exit status: 0, or 1 after an error.
+    pub status: i32,
+    /// The lines on stderr.
+    pub said: Vec<String>,
+    /// The library, unless there was an error or the cell was only checked.
+    pub library: Option<Vec<u8>>,
+}
+
+impl Cell {
+    /// The cell in the working folder `slot`, which `rustc` compiles with these arguments and variables. `home` is the
+    /// clone's `.nchw/kernel`.
+    pub fn new(
+        home: &Path,
+        slot: &Path,
+        build: &Path,
+        (rustc, args): (&str, &[String]),
+        variables: &Value,
+    ) -> Result<Cell> {
+        let places = [build, slot].map(|path| path.display().to_string());
+        let source = fs::read_to_string(slot.join(SOURCE)).context("there is no cell")?;
+        // What is linked has a new time after it was compiled again.
+        let linked = args.iter().filter_map(|arg| Some(arg.split_once('=')?.1)).chain([rustc]);
+        let linked: Vec<_> = linked.filter_map(|path| Some((path, stamp(path)?))).collect();
+        let mut rust: Vec<_> =
+            env::vars().filter(|(name, _)| name.starts_with("RUST") || name.starts_with("MALLOC")).collect();
+        rust.sort();
+        let about = json!([args, variables, linked, rust, source]).to_string();
+        let about = without_places(&about, &places);
+        let mut hasher = DefaultHasher::new();
+        about.hash(&mut hasher);
+        let kept = home.join(FOLDER).join(format!("{:016x}", hasher.finish()));
+        Ok(Cell { kept, about, places })
+    }
+
+    /// What the compiler answered before.
+    pub fn answer(&self) -> Option<Answer> {
+        let bytes = fs::read(&self.kept).ok()?;
+        let mut parts = bytes.splitn(3, |byte| *byte == b'\n');
+        // The hash of another cell may be the same.
+        if parts.next()? != self.about.as_bytes() {
+            return None;
+        }
+        let answer: Value = serde_json::from_slice(parts.next()?).ok()?;
+        let library = answer["library"].as_u64();
+        let rest = parts.next()?;
+        // A power failure can leave a file that is too short.
+        if library.unwrap_or(0) != rest.len() as u64 {
+            return None;
+        }
+        let said = answer["said"].as_array()?.iter().filter_map(Value::as_str);
+        let said = said.map(|line| with_places(line, &self.places)).collect();
+        // The ones that nobody needed for the longest time are removed first.
+        let used = File::options().append(true).open(&self.kept);
+        let _ = used.and_then(|file| file.set_modified(SystemTime::now()));
+        let status = i32::try_from(answer["status"].as_i64()?).ok()?;
+        Some(Answer { status, said, library: library.map(|_| rest.to_vec()) })
+    }
+
+    /// Keeps an answer, if it depends on nothing but this cell. `list` is the compiler's list of what it has read.
+    pub fn keep(&self, answer: &Answer, list: &Path) -> Result<()> {
+        if !only_the_cell(&fs::read_to_string(list).unwrap_or_default()) || !is_final(answer) {
+            return Ok(());
+        }
+        let said: Vec<_> = answer.said.iter().map(|line| without_places(line, &self.places)).collect();
+        let length = answer.library.as_ref().map(Vec::len);
+        let header = json!({"status": answer.status, "said": said, "library": length});
+        let mut bytes = format!("{}\n{header}\n", self.about).into_bytes();
+        bytes.extend(answer.library.iter().flatten());
+        files::write(&self.kept, bytes)?;
+        remove_oldest(self.kept.parent().context("not in a folder")?)
+    }
+}
+
+/// The size and the time of a file; None if there is none.
+fn stamp(path: &str) -> Option<String> {
+    let file = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some(format!("{} {:?}", file.len(), file.modified().ok()?))
+}
+
+fn without_places(text: &str, places: &[String; 2]) -> String {
+    // The build folder is in the working folder.
+    text.replace(&places[0], PLACES[0]).replace(&places[1], PLACES[1])
+}
+
+fn with_places(text: &str, places: &[String; 2]) -> String {
+    text.replace(PLACES[0], &places[0]).replace(PLACES[1], &places[1])
+}
+
+/// Whether the compiler has read only the cell, no file that it includes and no variable.
+fn only_the_cell(list: &str) -> bool {
+    let mut lines = list.lines().filter(|line| !line.is_empty()).peekable();
+    lines.peek().is_some()
+        && lines.all(|line| {
+            let read = line.split_once(": ").map_or(line.trim_end_matches(':'), |(_, read)| read);
+            read == SOURCE
+        })
+}
+
+/// Whether the compiler would answer the same again. Its errors about the code have a number; others, such as a full
+/// disk, have none.
+fn is_final(answer: &Answer) -> bool {
+    let errors = answer.said.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut errors = errors.filter(|said| said["level"] == "error");
+    let is_about_code = |error: Value| {
+        error["code"]["code"].is_string()
+            || error["message"].as_str().is_some_and(|message| message.starts_with("aborting due to"))
+    };
+    match answer.status {
+        0 => true,
+        1 => errors.all(is_about_code) && answer.said.iter().any(|line| line.contains("\"code\":\"E")),
+        _ => false,
+    }
+}
+
+/// Removes a fifth of what is kept, if it has become too much.
+fn remove_oldest(folder: &Path) -> Result<()> {
+    let all: Vec<_> = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).collect();
+    if all.len() <= KEPT {
+        return Ok(());
+    }
+    let mut dated: Vec<_> =
+        all.into_iter().filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path))).collect();
+    dated.sort();
+    for (_, path) in dated.iter().take(KEPT / 5) {
+        // Another kernel may be doing the same.
+        let _ = fs::remove_file(path);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    struct Place {
+        temp: tempfile::TempDir,
+    }
+
+    impl Place {
+        fn new() -> Place {
+            let temp = tempfile::tempdir().unwrap();
+            for slot in ["slots/0", "slots/1"] {
+                fs::create_dir_all(temp.path().join(slot).join("src")).unwrap();
+                fs::create_dir_all(temp.path().join(slot).join("build")).unwrap();
+            }
+            fs::write(temp.path().join("rustc"), "compiler").unwrap();
+            fs::write(temp.path().join("list"), "/a/libctx.so: src/lib.rs\n\nsrc/lib.rs:\n").unwrap();
+            Place { temp }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.temp.path().join(name)
+        }
+
+        fn cell(&self, slot: &str, source: &str) -> Cell {
+            let (slot, rustc) = (self.path(slot), self.path("rustc"));
+            fs::write(slot.join(SOURCE), source).unwrap();
+            let build = slot.join("build");
+            let args = [format!("nchw={}", build.join("libnchw.so").display())];
+            let variables = json!({"CARGO_MANIFEST_DIR": slot});
+            Cell::new(self.temp.path(), &slot, &build, (rustc.to_str().unwrap(), &args), &variables).unwrap()
+        }
+    }
+
+    fn success() -> Answer {
+        Answer { status: 0, said: vec!["a warning".into()], library: Some(b"\x7fELF\n\n1".to_vec()) }
+    }
+
+    #[test]
+    fn the_same_cell_has_the_same_answer_in_every_working_folder() {
+        let place = Place::new();
+        let build = place.path("slots/0/build");
+        let said = vec![format!("{}/libctx.so", build.display()), "{build} and {slot}".into()];
+        let answer = Answer { said, ..success() };
+        let cell = place.cell("slots/0", "let a = 1;");
+        assert_eq!(cell.answer(), None);
+        cell.keep(&answer, &place.path("list")).unwrap();
+        assert_eq!(cell.answer().unwrap(), answer);
+        let elsewhere = place.cell("slots/1", "let a = 1;").answer().unwrap();
+        let expected = place.path("slots/1/build/libctx.so").display().to_string();
+        assert_eq!(elsewhere.said, [expected, "{build} and {slot}".into()]);
+        assert_eq!(elsewhere.library, answer.library);
+        assert_eq!(place.cell("slots/0", "let a = 2;").answer(), None, "another cell");
+    }
+
+    #[test]
+    fn a_crate_or_a_compiler_that_has_changed_is_another_cell() {
+        let place = Place::new();
+        for changed in ["rustc", "slots/0/build/libnchw.so"] {
+            place.cell("slots/0", "let a = 1;").keep(&success(), &place.path("list")).unwrap();
+            assert!(place.cell("slots/0", "let a = 1;").answer().is_some());
+            fs::write(place.path(changed), "compiled again").unwrap();
+            assert_eq!(place.cell("slots/0", "let a = 1;").answer(), None, "{changed}");
+        }
+    }
+
+    #[test]
+    fn a_cell_that_reads_anything_else_is_compiled_every_time() {
+        let place = Place::new();
+        let cell = place.cell("slots/0", "include_str!(\"data.csv\")");
+        for list in [
+            "/a/libctx.so: src/lib.rs /home/me/data.csv\n",
+            "/a/libctx.so: src/lib.rs\n\n# env-dep:USER=me\n",
+            "/a/libctx.so: /home/me/lib.rs\n",
+            "",
+        ] {
+            fs::write(place.path("list"), list).unwrap();
+            cell.keep(&success(), &place.path("list")).unwrap();
+            assert_eq!(cell.answer(), None, "{list}");
+        }
+        cell.keep(&success(), &place.path("no list")).unwrap();
+        assert_eq!(cell.answer(), None);
+    }
+
+    #[test]
+    fn only_errors_about_the_code_are_kept() {
+        let place = Place::new();
+        let cell = place.cell("slots/0", "1.evcxr_display()");
+        let mismatch = r#"{"level":"error","message":"no method named","code":{"code":"E0599"}}"#.to_string();
+        let aborting = r#"{"level":"error","message":"aborting due to 1 previous error","code":null}"#;
+        let full = r#"{"level":"error","message":"No space left on device","code":null}"#;
+        let with = |status, said: &[&str]| Answer {
+            status,
+            said: said.iter().map(ToString::to_string).collect(),
+            library: None,
+        };
+        for transient in [
+            with(1, &[full, aborting]),
+            with(1, &[&mismatch, full, aborting]),
+            with(101, &[&mismatch, aborting]),
+            with(1, &[]),
+        ] {
+            cell.keep(&transient, &place.path("list")).unwrap();
+            assert_eq!(cell.answer(), None, "{transient:?}");
+        }
+        let about_code = with(1, &[&mismatch, aborting]);
+        cell.keep(&about_code, &place.path("list")).unwrap();
+        assert_eq!(cell.answer().unwrap(), about_code);
+    }
+
+    #[test]
+    fn a_damaged_file_is_no_answer() {
+        let place = Place::new();
+        let cell = place.cell("slots/0", "let a = 1;");
+        cell.keep(&success(), &place.path("list")).unwrap();
+        let whole = fs::read(&cell.kept).unwrap();
+        for length in 0..whole.len() {
+            fs::write(&cell.kept, &whole[..length]).unwrap();
+            assert_eq!(cell.answer(), None, "{length} of {} bytes", whole.len());
+        }
+    }
+
+    #[test]
+    fn what_was_used_last_is_kept() {
+        let place = Place::new();
+        let folder = place.path(FOLDER);
+        fs::create_dir_all(&folder).unwrap();
+        let old = SystemTime::now() - Duration::from_secs(1_000);
+        for number in 0..KEPT {
+            let file = File::create(folder.join(number.to_string())).unwrap();
+            file.set_modified(old + Duration::from_secs(number as u64 % 500)).unwrap();
+        }
+        let cell = place.cell("slots/0", "let a = 1;");
+        cell.keep(&success(), &place.path("list")).unwrap();
+        assert!(cell.answer().is_some());
+        let left = fs::read_dir(&folder).unwrap().count();
+        assert_eq!(left, KEPT + 1 - KEPT / 5);
+        assert!(!folder.join("0").exists() && folder.join("499").exists());
+    }
+}
