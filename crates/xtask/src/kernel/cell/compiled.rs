@@ -25,12 +25,13 @@ const PLACES: [&str; 2] = ["<nchw-build-folder>", "<nchw-working-folder>"];
 pub struct Cell {
     kept: PathBuf,
     about: String,
+    source: String,
     /// The build folder and the working folder.
     places: [String; 2],
 }
 
 /// What the compiler answered.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// The exit status: 0, or 1 after an error.
     pub status: i32,
@@ -58,12 +59,12 @@ impl Cell {
         let mut rust: Vec<_> =
             env::vars().filter(|(name, _)| name.starts_with("RUST") || name.starts_with("MALLOC")).collect();
         rust.sort();
-        let about = json!([args, variables, linked, rust, source]).to_string();
+        let about = json!([args, variables, linked, rust, in_order(&source)]).to_string();
         let about = without_places(&about, &places);
         let mut hasher = DefaultHasher::new();
         about.hash(&mut hasher);
         let kept = home.join(FOLDER).join(format!("{:016x}", hasher.finish()));
-        Ok(Cell { kept, about, places })
+        Ok(Cell { kept, about, source, places })
     }
 
     /// What the compiler answered before.
@@ -79,6 +80,10 @@ impl Cell {
         let rest = parts.next()?;
         // A power failure can leave a file that is too short.
         if library.unwrap_or(0) != rest.len() as u64 {
+            return None;
+        }
+        // The places of errors are lines of exactly this source.
+        if answer["source"].as_str().is_some_and(|source| source != self.source) {
             return None;
         }
         let said = answer["said"].as_array()?.iter().filter_map(Value::as_str);
@@ -97,7 +102,8 @@ impl Cell {
         }
         let said: Vec<_> = answer.said.iter().map(|line| without_places(line, &self.places)).collect();
         let length = answer.library.as_ref().map(Vec::len);
-        let header = json!({"status": answer.status, "said": said, "library": length});
+        let source = said.iter().any(|line| line.contains("\"level\":")).then_some(&self.source);
+        let header = json!({"status": answer.status, "said": said, "source": source, "library": length});
         let mut bytes = format!("{}\n{header}\n", self.about).into_bytes();
         bytes.extend(answer.library.iter().flatten());
         files::write(&self.kept, bytes)?;
@@ -109,6 +115,25 @@ impl Cell {
 fn stamp(path: &str) -> Option<String> {
     let file = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     Some(format!("{} {:?}", file.len(), file.modified().ok()?))
+}
+
+/// The source with evcxr's lines about the variables in order. evcxr writes them in another order every time.
+fn in_order(source: &str) -> String {
+    let kind = |line: &str| {
+        let calls = ["check_variable::<", "take_variable::<", "put_variable::<"];
+        let (before, call) = line.split_once("evcxr_variable_store.")?;
+        let kind = calls.iter().position(|name| call.starts_with(name))?;
+        let begins = ["vars_ok &= ", "let ", ""][kind];
+        (before.starts_with(begins) && (kind == 1 || before == begins)).then_some(kind)
+    };
+    let lines: Vec<&str> = source.lines().collect();
+    let mut ordered = Vec::with_capacity(lines.len());
+    for same in lines.chunk_by(|one, other| kind(one).is_some() && kind(one) == kind(other)) {
+        let mut same = same.to_vec();
+        same.sort_unstable();
+        ordered.extend(same);
+    }
+    ordered.join("\n")
 }
 
 fn without_places(text: &str, places: &[String; 2]) -> String {
@@ -198,7 +223,11 @@ mod tests {
     }
 
     fn success() -> Answer {
-        Answer { status: 0, said: vec!["a warning".into()], library: Some(b"\x7fELF\n\n1".to_vec()) }
+        Answer {
+            status: 0,
+            said: vec![r#"{"level":"warning"}"#.into()],
+            library: Some(b"\x7fELF\n\n1".to_vec()),
+        }
     }
 
     #[test]
@@ -216,6 +245,32 @@ mod tests {
         assert_eq!(elsewhere.said, [expected, "{build} and {slot}".into()]);
         assert_eq!(elsewhere.library, answer.library);
         assert_eq!(place.cell("slots/0", "let a = 2;").answer(), None, "another cell");
+    }
+
+    #[test]
+    fn the_order_of_the_variables_does_not_matter_unless_the_compiler_names_a_line() {
+        let source = |names: [&str; 2]| {
+            let lines = |line: &str| names.map(|name| line.replace('x', name)).join("\n");
+            format!(
+                "{{let mut vars_ok = true;\n{}\nif !vars_ok {{return 1;}}}}\n{}\nlet z = 1;\nlet y = 2;\n{}\n}}\n",
+                lines("vars_ok &= evcxr_variable_store.check_variable::<u8>(stringify!(x));"),
+                lines("let mut x = evcxr_variable_store.take_variable::<u8>(stringify!(x));"),
+                lines("evcxr_variable_store.put_variable::<u8>(stringify!(x), x);"),
+            )
+        };
+        let place = Place::new();
+        let [one, other] = [["a", "b"], ["b", "a"]].map(source);
+        let answer = |source: &str| place.cell("slots/0", source).answer();
+        let keep = |source: &str, kept: &Answer| {
+            place.cell("slots/0", source).keep(kept, &place.path("list")).unwrap();
+        };
+        keep(&one, &success());
+        assert_eq!((answer(&one), answer(&other)), (Some(success()), None), "said something about a line");
+        let quiet = Answer { said: vec![r#"{"artifact":"libctx.so"}"#.into()], ..success() };
+        keep(&one, &quiet);
+        assert_eq!((answer(&one), answer(&other)), (Some(quiet.clone()), Some(quiet)));
+        let learner_s = one.replace("let z = 1;\nlet y = 2;", "let y = 2;\nlet z = 1;");
+        assert_eq!(answer(&learner_s), None, "the order of other lines");
     }
 
     #[test]
