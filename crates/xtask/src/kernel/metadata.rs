@@ -6,13 +6,13 @@
 //!
 //! The answer is changed as plain JSON: the crate `cargo_metadata` would drop fields that it does not know.
 
+use crate::kernel::answers::Answer;
 use crate::paths::{EMPTY_STD, STD};
 use crate::system::files;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// The packages that the types of a notebook's variables come from. Of torch-sys: what a stride may be (`IntList`).
 const VISIBLE: [&str; 7] = ["ctx", "nchw", "nchw-core", "nchw-draw", "tch", "torch-sys", "anyhow"];
@@ -21,29 +21,23 @@ const VISIBLE: [&str; 7] = ["ctx", "nchw", "nchw-core", "nchw-draw", "tch", "tor
 ///
 /// When evcxr starts, it computes `42`, and rust-analyzer reads everything. When evcxr then adds the course's crate,
 /// rust-analyzer reads everything again. So the kernel begins `without` the standard library, which takes more than a
-/// second, and gets it with the course's crate ([`answer`]).
+/// second, and gets it with the course's crate ([`cells_have_dependencies`]).
 pub fn standard_library(home: &Path, slot: &Path, without: bool) -> Result<PathBuf> {
     let link = slot.join(STD);
     files::link(&home.join(if without { EMPTY_STD } else { STD }), &link)?;
     Ok(link)
 }
 
-/// Runs `cargo metadata` in a kernel's working folder, and prints only the `VISIBLE` packages of its answer.
-pub fn answer(home: &Path, slot: &Path, mut cargo: Command) -> Result<()> {
-    let output = cargo.stderr(Stdio::inherit()).output().context("could not start cargo")?;
-    if !output.status.success() {
-        std::process::exit(output.status.code().unwrap_or(1));
-    }
-    let mut metadata: Value = serde_json::from_slice(&output.stdout)?;
-    if cells_have_dependencies(&metadata) {
-        standard_library(home, slot, false)?;
-    }
+/// Leaves only the `VISIBLE` packages in what `cargo metadata` answers; another answer stays as it is.
+pub fn visible(answer: Answer) -> Result<Answer> {
+    let Ok(mut metadata) = serde_json::from_str::<Value>(&answer.out) else { return Ok(answer) };
     keep_visible(&mut metadata);
-    println!("{metadata}");
-    Ok(())
+    Ok(Answer { out: format!("{metadata}\n"), ..answer })
 }
 
-fn cells_have_dependencies(metadata: &Value) -> bool {
+/// Whether this is an answer of `cargo metadata` for a cell's package that has dependencies.
+pub fn cells_have_dependencies(answer: &str) -> bool {
+    let metadata: Value = serde_json::from_str(answer).unwrap_or_default();
     let mut packages = metadata["packages"].as_array().into_iter().flatten();
     packages.any(|package| {
         package["name"] == "ctx" && package["dependencies"].as_array().is_some_and(|all| !all.is_empty())
@@ -100,15 +94,23 @@ mod tests {
         let of = |dependencies| {
             let other = json!({"name": "b", "dependencies": [{"name": "c"}]});
             cells_have_dependencies(
-                &json!({"packages": [other, {"name": "ctx", "dependencies": dependencies}]}),
+                &json!({"packages": [other, {"name": "ctx", "dependencies": dependencies}]}).to_string(),
             )
         };
-        assert!(of(json!([{"name": "nchw"}])) && !of(json!([])) && !cells_have_dependencies(&json!({})));
+        assert!(of(json!([{"name": "nchw"}])) && !of(json!([])) && !cells_have_dependencies("cargo 1.95"));
         let temp = tempfile::tempdir().unwrap();
         for (without, leads_to) in [(true, "home/empty-std"), (false, "home/std"), (true, "home/empty-std")] {
             let link = standard_library(Path::new("home"), temp.path(), without).unwrap();
             assert_eq!(std::fs::read_link(&link).unwrap(), Path::new(leads_to));
         }
+    }
+
+    #[test]
+    fn only_the_packages_in_an_answer_are_changed() {
+        let out = |answer: &str| visible(Answer { status: 0, out: answer.into(), err: "a".into() }).unwrap();
+        assert_eq!(out("cargo 1.95\n"), Answer { status: 0, out: "cargo 1.95\n".into(), err: "a".into() });
+        let hidden = out(r#"{"packages":[{"name":"png","id":"c"}],"resolve":null}"#);
+        assert_eq!(hidden.out, "{\"packages\":[],\"resolve\":null}\n");
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! [`start`] starts evcxr in a working folder of its own ([`slots`]) with a build folder of its own
 //! ([`build_folder`]), behind a relay ([`relay`], [`relay_process`]). evcxr calls [`stand_in`] instead of cargo, which
-//! compiles cells ([`cell`]) and answers evcxr's rust-analyzer ([`metadata`]). [`spare`] is a kernel that waits for the next notebook. [`fresh`] says whether set-up has to compile the crate again.
+//! compiles cells ([`cell`]) and answers questions ([`answers`], [`metadata`]). [`spare`] is a kernel that waits for the next notebook. [`fresh`] says whether set-up has to compile the crate again.
 
+pub mod answers;
 pub mod build_folder;
 pub mod cell;
 pub mod fresh;

@@ -1,6 +1,6 @@
 //! What evcxr calls instead of `cargo` and `rustup`.
 
-use crate::kernel::{cell, metadata, variable};
+use crate::kernel::{answers, cell, metadata, variable};
 use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
@@ -20,29 +20,26 @@ pub fn as_cargo(args: &[OsString]) -> Result<()> {
     if let Some(status) = cell::compile(&home, &mut cargo, args)? {
         process::exit(status);
     }
-    cargo.args(args);
-    if args.iter().any(|arg| arg == "metadata") {
-        // Only in its own calls does evcxr set this variable; its rust-analyzer calls cargo without it.
-        return match env::var_os("EVCXR_CORE_EXTERN") {
-            Some(_) => process::exit(keep_lock_file(&mut cargo)?),
-            None => metadata::answer(&home, &variable("EVCXR_TMPDIR")?, cargo),
-        };
+    if !answers::is_question(args) {
+        bail!("could not start cargo: {}", cargo.args(args).exec());
     }
-    bail!("could not start cargo: {}", cargo.exec());
-}
-
-/// Runs cargo and leaves the lock file as it was.
-///
-/// For `:dep`, evcxr asks about a package that has no other dependency, and cargo would remove all others from the lock
-/// file. Then the next cell would take other versions, compile the course's crate again, and not load.
-fn keep_lock_file(cargo: &mut Command) -> Result<i32> {
-    let lock = Path::new("Cargo.lock");
-    let before = fs::read(lock);
-    let status = cargo.status().context("could not start cargo")?;
-    if let Ok(before) = before {
-        fs::write(lock, before)?;
+    let (course, slot) = (variable("NCHW_COURSE")?, variable("EVCXR_TMPDIR")?);
+    // Only in its own calls does evcxr set this variable; its rust-analyzer calls cargo without it.
+    let is_evcxr = env::var_os("EVCXR_CORE_EXTERN").is_some();
+    let lock = fs::read("Cargo.lock").ok().filter(|_| is_evcxr);
+    let visible = |answer| if is_evcxr { Ok(answer) } else { metadata::visible(answer) };
+    let answer = answers::ask(&course, &slot, &mut cargo, args, visible)?;
+    // For `:dep`, evcxr asks about a package that has no other dependency, and cargo would remove all others from the lock
+    // file. Then the next cell would take other versions, compile the course's crate again, and not load.
+    if let Some(lock) = lock {
+        fs::write("Cargo.lock", lock)?;
     }
-    Ok(status.code().unwrap_or(1))
+    if !is_evcxr && metadata::cells_have_dependencies(&answer.out) {
+        metadata::standard_library(&home, &slot, false)?;
+    }
+    print!("{}", answer.out);
+    eprint!("{}", answer.err);
+    process::exit(answer.status)
 }
 
 /// When evcxr asks rustup where cargo is, says that it is here; for everything else it becomes rustup.

@@ -108,12 +108,16 @@ fn install_program(cargo: &Path) -> Result<()> {
 /// Writes evcxr's configuration, and cargo's for cells.
 fn configure(machine: &Machine) -> Result<()> {
     let kernel = paths::kernel();
-    let settings = libtorch::cargo_settings(&machine.tools.host) + "\n" + &profile()?;
-    files::write(&kernel.join(".cargo/config.toml"), settings)?;
+    files::write(&kernel.join(".cargo/config.toml"), settings(machine)?)?;
     for (name, warm) in [("plain", false), ("warm", true)] {
         files::write(&kernel.join(name).join("init.evcxr"), init(warm)?)?;
     }
     Ok(())
+}
+
+/// Cargo's configuration for cells: how packages are linked and optimised.
+pub fn settings(machine: &Machine) -> Result<String> {
+    Ok(libtorch::cargo_settings(&machine.tools.host) + "\n" + &profile()?)
 }
 
 /// How a cell's packages and the course's crates are optimised: as in the course's workspace.
@@ -146,13 +150,14 @@ fn init(warm: bool) -> Result<String> {
     // cell uses yet, of a parameter that a function does not use.
     // This is the first line of Rust; evcxr accepts no command after it.
     code += "#![allow(warnings)]\n";
+    let warm_up = if warm { "nchw::warm_up()" } else { "()" };
     if warm {
-        code += "use nchw::prelude::*;\nlet nchw_warm_up = nchw::warm_up(); drop(nchw_warm_up);\n";
+        code += "use nchw::prelude::*;\n";
     }
     // Only after the first `?` does evcxr know that cells may contain one. Before that, it takes the
     // compile error of such a cell for a value that cannot be displayed, and prints the figure's
-    // name instead of the figure.
-    code += "let nchw_question = Ok::<(), std::fmt::Error>(())?; drop(nchw_question);\n";
+    // name instead of the figure. To know the type of a variable, its rust-analyzer reads the crate.
+    code += &format!("let nchw_warm_up = Ok::<_, std::fmt::Error>({warm_up})?; drop(nchw_warm_up);\n");
     Ok(code)
 }
 

@@ -78,11 +78,11 @@ pub fn complete(kind: &'static str, crates: &[&str], machine: &Machine) -> Resul
 /// The packages that the course's crates depend on, compiled for cells; `kind` says what else is there.
 pub fn packages(kind: &'static str, machine: &Machine) -> Result<Shared> {
     let home = paths::cargo_home()?.display().to_string();
-    let values = [shared::values(&machine.tools, &machine.source)?, vec![paths::EVCXR.into(), home]].concat();
-    // The list of packages and their features, and how they are compiled.
-    let steps = ["kernelspec.rs", "libtorch.rs"].map(|step| format!("crates/xtask/src/setup/steps/{step}"));
+    // How the packages are compiled, and which, with which features.
+    let how = vec![paths::EVCXR.into(), home, kernelspec::settings(machine)?];
+    let values = [shared::values(&machine.tools, &machine.source)?, how].concat();
     let manifests =
         fresh::CRATES.into_iter().chain(["program"]).map(|name| format!("crates/{name}/Cargo.toml"));
-    let inputs = ["Cargo.lock", "Cargo.toml"].map(String::from).into_iter().chain(steps).chain(manifests);
+    let inputs = ["Cargo.lock", "Cargo.toml"].map(String::from).into_iter().chain(manifests);
     Shared::of(kind, &inputs.map(PathBuf::from).collect::<Vec<_>>(), &values)
 }
