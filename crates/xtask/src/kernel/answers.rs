@@ -12,7 +12,7 @@ use std::ffi::{OsStr, OsString};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{fs, time::SystemTime};
+use std::{env, fs, time::SystemTime};
 
 /// In a working folder.
 const FOLDER: &str = "answers";
@@ -75,13 +75,15 @@ fn key(course: &Path, slot: &Path, cargo: &OsStr, args: &[OsString]) -> Result<u
     let crates = fs::read_dir(course.join("crates"))?.flatten().map(|entry| entry.path().join("Cargo.toml"));
     let mut manifests: Vec<PathBuf> = crates.collect();
     manifests.sort();
-    manifests.extend([course.join("Cargo.toml"), slot.join("Cargo.lock")]);
+    let here = env::current_dir()?;
+    manifests.extend([course.join("Cargo.toml"), here.join("Cargo.toml"), slot.join("Cargo.lock")]);
+    manifests.extend(env::var_os(cell::LOCK_FILE).map(PathBuf::from));
     let texts: Vec<_> = manifests.iter().map(|path| fs::read(path).ok()).collect();
     // Another version of the toolchain can be in the same folder.
     let toolchain: Option<(u64, SystemTime)> =
         fs::metadata(cargo).ok().and_then(|file| Some((file.len(), file.modified().ok()?)));
     let mut hasher = DefaultHasher::new();
-    (cell::key(&args, slot), texts, toolchain).hash(&mut hasher);
+    (cell::key(&args, slot), here, texts, toolchain).hash(&mut hasher);
     Ok(hasher.finish())
 }
 

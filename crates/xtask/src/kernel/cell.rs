@@ -26,6 +26,8 @@ use std::{env, fs};
 const CRATE: &str = "ctx";
 /// Where evcxr reads the path of the library that it loads. Set only when it compiles a cell.
 const LIBRARY_PATH: &str = "EVCXR_EXECUTION_SO_PATH";
+/// rust-analyzer's own copy of the lock file, for a question to cargo.
+pub const LOCK_FILE: &str = "CARGO_RESOLVER_LOCKFILE_PATH";
 /// Where [`as_rustc`] writes the command line.
 const RECORD: &str = "NCHW_RECORD";
 /// Set if evcxr itself is the `RUSTC_WRAPPER`, after its commands `:cache` and `:allow_static_linking 0`.
@@ -160,7 +162,7 @@ fn read(record: &Path) -> Option<Value> {
 /// it, and SHA-256 takes 10 ms in this program, which is not optimised.
 pub fn key(args: &[&OsStr], folder: &Path) -> u64 {
     let mut variables: Vec<_> = env::vars_os()
-        .filter(|(name, _)| name != LIBRARY_PATH)
+        .filter(|(name, _)| name != LIBRARY_PATH && name != LOCK_FILE)
         .filter(|(name, _)| INFLUENTIAL.iter().any(|start| name.to_string_lossy().starts_with(start)))
         .collect();
     variables.sort();

@@ -165,7 +165,7 @@ fn link_files(folder: &Path, to: &Path, manifest: &str) -> Result<()> {
 /// Whether a cell's package depends on a crate in a folder that is not the course's: the learner may edit it.
 pub fn has_other_crates(manifest: &str) -> bool {
     let dependencies = manifest.split_once("[dependencies]").map_or("", |(_, lines)| lines);
-    dependencies.lines().any(|line| !line.starts_with("nchw =") && path(line).is_some())
+    dependencies.lines().any(|line| !line.trim_start().starts_with("nchw =") && path(line).is_some())
 }
 
 /// The values of `path` in a manifest.
@@ -230,6 +230,8 @@ mod tests {
         assert!(has_other_crates(&with("mypath = { features = [\"path\"], path = \"/home/me/mypath\" }")));
         assert!(has_other_crates(&with("mine = { path = \"/home/me/mine\" }")));
         assert!(has_other_crates(&with("mine = {path=\"/home/me/mine\"}")));
+        // When evcxr asks whether a package exists, it indents the lines.
+        assert!(!has_other_crates(&with("    nchw = { path = \"/course/crates/nchw\" }")));
     }
 
     #[test]
