@@ -10,6 +10,8 @@ use std::{env, ffi::OsString};
 pub const STD: &str = "std";
 /// The same files, without a line.
 pub const EMPTY_STD: &str = "empty-std";
+/// The source of the packages that a notebook's types come from, in the kernel's folder.
+pub const SOURCES: &str = "sources";
 /// The version of PyTorch that tch 0.24.0 is written for.
 pub const TORCH: &str = "2.11.0";
 /// The version of evcxr that the kernel is written for.

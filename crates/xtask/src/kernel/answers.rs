@@ -36,26 +36,37 @@ pub fn is_question(args: &[OsString]) -> bool {
     args.iter().any(|arg| questions.iter().any(|question| arg == question))
 }
 
-/// Asks cargo, unless it has answered this question in the working folder `slot` before. `change` makes of its answer
-/// what is passed on.
+/// A question to cargo.
+pub struct Question<'a> {
+    /// The clone.
+    pub course: &'a Path,
+    /// The kernel's working folder.
+    pub slot: &'a Path,
+    /// The arguments of cargo.
+    pub args: &'a [OsString],
+    /// Where the answer shall find the source of packages.
+    pub sources: Option<&'a Path>,
+}
+
+/// Asks cargo, unless it has answered this question in the same working folder before. `change` makes of its answer what
+/// is passed on.
 pub fn ask(
-    course: &Path,
-    slot: &Path,
+    question: &Question,
     cargo: &mut Command,
-    args: &[OsString],
     change: impl FnOnce(Answer) -> Result<Answer>,
 ) -> Result<Answer> {
+    let slot = question.slot;
     let manifest = fs::read_to_string(slot.join("Cargo.toml")).unwrap_or_default();
     // The learner may edit such a crate.
     let kept = if package::has_other_crates(&manifest) {
         None
     } else {
-        Some(slot.join(FOLDER).join(format!("{:016x}", key(course, slot, cargo.get_program(), args)?)))
+        Some(slot.join(FOLDER).join(format!("{:016x}", key(question, cargo.get_program())?)))
     };
     if let Some(answer) = kept.as_deref().and_then(read) {
         return Ok(answer);
     }
-    let output = cargo.args(args).stdin(Stdio::null()).output().context("could not start cargo")?;
+    let output = cargo.args(question.args).stdin(Stdio::null()).output().context("could not start cargo")?;
     let answer = change(Answer {
         status: output.status.code().unwrap_or(1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -70,7 +81,8 @@ pub fn ask(
 }
 
 /// A hash of all that the answer depends on.
-fn key(course: &Path, slot: &Path, cargo: &OsStr, args: &[OsString]) -> Result<u64> {
+fn key(question: &Question, cargo: &OsStr) -> Result<u64> {
+    let Question { course, slot, args, sources } = question;
     let args: Vec<_> = args.iter().map(|arg| &**arg).collect();
     let crates = fs::read_dir(course.join("crates"))?.flatten().map(|entry| entry.path().join("Cargo.toml"));
     let mut manifests: Vec<PathBuf> = crates.collect();
@@ -83,7 +95,7 @@ fn key(course: &Path, slot: &Path, cargo: &OsStr, args: &[OsString]) -> Result<u
     let toolchain: Option<(u64, SystemTime)> =
         fs::metadata(cargo).ok().and_then(|file| Some((file.len(), file.modified().ok()?)));
     let mut hasher = DefaultHasher::new();
-    (cell::key(&args, slot), here, texts, toolchain).hash(&mut hasher);
+    (cell::key(&args, slot), here, texts, toolchain, sources).hash(&mut hasher);
     Ok(hasher.finish())
 }
 
@@ -139,7 +151,8 @@ mod tests {
         files::write_program(&cargo, script).unwrap();
         let asked = |args: &str, expected: usize| {
             let louder = |answer: Answer| Ok(Answer { out: answer.out.to_uppercase(), ..answer });
-            let answer = ask(&course, &slot, &mut Command::new(&cargo), &words(args), louder).unwrap();
+            let question = Question { course: &course, slot: &slot, args: &words(args), sources: None };
+            let answer = ask(&question, &mut Command::new(&cargo), louder).unwrap();
             let status = args[..1].parse().unwrap();
             assert_eq!(answer, Answer { status, out: "METADATA\n".into(), err: "said\n".into() });
             let calls = fs::read_to_string(&calls).unwrap().lines().count();

@@ -14,8 +14,11 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// The packages that the types of a notebook's variables come from. Of torch-sys: what a stride may be (`IntList`).
-const VISIBLE: [&str; 7] = ["ctx", "nchw", "nchw-core", "nchw-draw", "tch", "torch-sys", "anyhow"];
+/// The packages that the types of a notebook's variables come from, besides evcxr's own. Of torch-sys: what a stride may be
+/// (`IntList`).
+pub const VISIBLE: [&str; 6] = ["nchw", "nchw-core", "nchw-draw", "tch", "torch-sys", "anyhow"];
+/// evcxr's package, which contains one cell.
+const CELL: &str = "ctx";
 
 /// Where the kernel in this working folder finds the standard library's source: a link, which stays the same path.
 ///
@@ -28,11 +31,42 @@ pub fn standard_library(home: &Path, slot: &Path, without: bool) -> Result<PathB
     Ok(link)
 }
 
-/// Leaves only the `VISIBLE` packages in what `cargo metadata` answers; another answer stays as it is.
-pub fn visible(answer: Answer) -> Result<Answer> {
+/// Leaves only the `VISIBLE` packages in what `cargo metadata` answers; another answer stays as it is. `sources` has copies
+/// of their source, if these are up to date.
+pub fn visible(answer: Answer, sources: Option<&Path>) -> Result<Answer> {
     let Ok(mut metadata) = serde_json::from_str::<Value>(&answer.out) else { return Ok(answer) };
     keep_visible(&mut metadata);
+    if let Some(sources) = sources {
+        metadata["packages"]
+            .as_array_mut()
+            .into_iter()
+            .flatten()
+            .for_each(|package| show_copy(package, sources));
+    }
     Ok(Answer { out: format!("{metadata}\n"), ..answer })
+}
+
+/// The name of the folder with the copy of a package's source.
+pub fn name_of_copy(package: &Value) -> Option<String> {
+    Some(format!("{}-{}", package["name"].as_str()?, package["version"].as_str()?))
+}
+
+/// Names the copy of a package instead of the package, if there is one.
+fn show_copy(package: &mut Value, sources: &Path) {
+    let folder =
+        package["manifest_path"].as_str().and_then(|path| Path::new(path).parent()).map(PathBuf::from);
+    let (Some(name), Some(folder)) = (name_of_copy(package), folder) else { return };
+    let copy = sources.join(name);
+    let in_copy = |path: &Value| {
+        let copy = copy.join(Path::new(path.as_str()?).strip_prefix(&folder).ok()?);
+        copy.is_file().then(|| Value::from(copy.display().to_string()))
+    };
+    let Some(manifest) = in_copy(&package["manifest_path"]) else { return };
+    package["manifest_path"] = manifest;
+    retain(&mut package["targets"], |target| in_copy(&target["src_path"]).is_some());
+    for target in package["targets"].as_array_mut().into_iter().flatten() {
+        target["src_path"] = in_copy(&target["src_path"]).unwrap_or_default();
+    }
 }
 
 /// Whether this is an answer of `cargo metadata` for a cell's package that has dependencies.
@@ -40,14 +74,14 @@ pub fn cells_have_dependencies(answer: &str) -> bool {
     let metadata: Value = serde_json::from_str(answer).unwrap_or_default();
     let mut packages = metadata["packages"].as_array().into_iter().flatten();
     packages.any(|package| {
-        package["name"] == "ctx" && package["dependencies"].as_array().is_some_and(|all| !all.is_empty())
+        package["name"] == CELL && package["dependencies"].as_array().is_some_and(|all| !all.is_empty())
     })
 }
 
 fn keep_visible(metadata: &mut Value) {
     let mut kept = HashSet::new();
     retain(&mut metadata["packages"], |package| {
-        let visible = VISIBLE.iter().any(|name| package["name"] == **name);
+        let visible = [CELL].iter().chain(&VISIBLE).any(|name| package["name"] == **name);
         if visible {
             kept.insert(package["id"].clone());
         }
@@ -71,6 +105,7 @@ fn retain(list: &mut Value, keep: impl FnMut(&Value) -> bool) {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::fs;
 
     #[test]
     fn only_visible_packages_are_left_in_all_lists() {
@@ -107,10 +142,34 @@ mod tests {
 
     #[test]
     fn only_the_packages_in_an_answer_are_changed() {
-        let out = |answer: &str| visible(Answer { status: 0, out: answer.into(), err: "a".into() }).unwrap();
+        let out =
+            |answer: &str| visible(Answer { status: 0, out: answer.into(), err: "a".into() }, None).unwrap();
         assert_eq!(out("cargo 1.95\n"), Answer { status: 0, out: "cargo 1.95\n".into(), err: "a".into() });
         let hidden = out(r#"{"packages":[{"name":"png","id":"c"}],"resolve":null}"#);
         assert_eq!(hidden.out, "{\"packages\":[],\"resolve\":null}\n");
+    }
+
+    #[test]
+    fn a_package_is_read_from_its_copy() {
+        let temp = tempfile::tempdir().unwrap();
+        let sources = temp.path();
+        for file in ["tch-0.24.0/Cargo.toml", "tch-0.24.0/src/lib.rs"] {
+            fs::create_dir_all(sources.join(file).parent().unwrap()).unwrap();
+            fs::write(sources.join(file), "").unwrap();
+        }
+        let package = |name: &str, folder: &str, targets: &[&str]| {
+            let targets: Vec<_> =
+                targets.iter().map(|path| json!({"src_path": format!("{folder}/{path}")})).collect();
+            json!({"name": name, "version": "0.24.0", "manifest_path": format!("{folder}/Cargo.toml"), "targets": targets})
+        };
+        let both = ["src/lib.rs", "examples/mnist.rs"];
+        let metadata =
+            json!({"packages": [package("tch", "/registry/tch", &both), package("nchw", "/course", &both)]});
+        let answer = Answer { out: metadata.to_string(), ..Answer::default() };
+        let shown = visible(answer, Some(sources)).unwrap();
+        let copy = sources.join("tch-0.24.0").display().to_string();
+        let expected = [package("tch", &copy, &["src/lib.rs"]), package("nchw", "/course", &both)];
+        assert_eq!(serde_json::from_str::<Value>(&shown.out).unwrap()["packages"], json!(expected));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What evcxr calls instead of `cargo` and `rustup`.
 
-use crate::kernel::{answers, cell, metadata, variable};
+use crate::kernel::answers::{self, Question};
+use crate::kernel::{cell, fresh, metadata, variable};
+use crate::paths::SOURCES;
 use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
@@ -27,8 +29,12 @@ pub fn as_cargo(args: &[OsString]) -> Result<()> {
     // Only in its own calls does evcxr set this variable; its rust-analyzer calls cargo without it.
     let is_evcxr = env::var_os("EVCXR_CORE_EXTERN").is_some();
     let lock = fs::read("Cargo.lock").ok().filter(|_| is_evcxr);
-    let visible = |answer| if is_evcxr { Ok(answer) } else { metadata::visible(answer) };
-    let answer = answers::ask(&course, &slot, &mut cargo, args, visible)?;
+    let is_for_types = !is_evcxr
+        && ["metadata", "--no-deps"].map(|word| args.iter().any(|arg| arg == word)) == [true, false];
+    let sources = Some(home.join(SOURCES)).filter(|_| is_for_types && fresh::is_fresh(&home));
+    let question = Question { course: &course, slot: &slot, args, sources: sources.as_deref() };
+    let visible = |answer| if is_evcxr { Ok(answer) } else { metadata::visible(answer, sources.as_deref()) };
+    let answer = answers::ask(&question, &mut cargo, visible)?;
     // For `:dep`, evcxr asks about a package that has no other dependency, and cargo would remove all others from the lock
     // file. Then the next cell would take other versions, compile the course's crate again, and not load.
     if let Some(lock) = lock {

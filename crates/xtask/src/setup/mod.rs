@@ -7,6 +7,7 @@
 pub mod inputs;
 pub mod lock;
 pub mod machine;
+pub mod reduced;
 pub mod shared;
 pub mod source;
 pub mod step;

@@ -3,13 +3,18 @@
 //! Plain evcxr compiles a notebook's dependencies at every start, which takes minutes. Here they stay
 //! in `.nchw/kernel/build`.
 
+use crate::kernel::metadata;
+use crate::paths::SOURCES;
+use crate::setup::reduced::{self, Docs};
 use crate::setup::shared::{self, Shared};
 use crate::setup::{machine::Machine, step::Step, steps::kernelspec};
 use crate::system::{files, progress, run};
 use crate::{kernel::fresh, paths};
 use anyhow::{Context, Result};
+use serde_json::Value;
 use std::fs::{self, File};
-use std::{path::PathBuf, time::SystemTime};
+use std::path::{Path, PathBuf};
+use std::{process::Command, time::SystemTime};
 
 /// Compiles it.
 pub fn step(machine: &Machine) -> Step<'_> {
@@ -24,10 +29,13 @@ pub fn step(machine: &Machine) -> Step<'_> {
             "crates/xtask/python/common.py",
             "crates/xtask/python/kernel.py",
             "crates/xtask/python/kernel_probe.py",
+            "crates/xtask/src/kernel/metadata.rs",
+            "crates/xtask/src/paths.rs",
+            "crates/xtask/src/setup/reduced.rs",
         ],
         values: Box::new(|| Ok(vec![kernelspec::step(machine).stamp()?, machine.tools.rust.clone()])),
         early: None,
-        exists: Box::new(|| fresh::is_fresh(&paths::kernel())),
+        exists: Box::new(|| fresh::is_fresh(&paths::kernel()) && paths::kernel().join(SOURCES).is_dir()),
         act: Box::new(|| build(machine)),
     }
 }
@@ -57,6 +65,7 @@ fn build(machine: &Machine) -> Result<()> {
         files::write(&packages, shared.hash())?;
     }
     let _ = fs::remove_file(&stamp);
+    copy_sources(&kernel.join(SOURCES), machine)?;
     progress::run_logged(run::script("kernel_probe").arg("--build").env("NCHW_BUILD", "1"), "kernel")?;
     let size = fresh::library_size(&folder).context("the kernel compiled no library of the crate")?;
     files::write(&stamp, size.to_string())?;
@@ -65,6 +74,25 @@ fn build(machine: &Machine) -> Result<()> {
     shared.keep(&folder, shared::is_of_packages);
     if fresh::is_unchanged(&paths::root(), &fresh::CRATES, begun) {
         complete.keep(&folder, shared::is_compiled);
+    }
+    Ok(())
+}
+
+/// Copies what evcxr's rust-analyzer reads of the course's crates and of their packages.
+fn copy_sources(to: &Path, machine: &Machine) -> Result<()> {
+    let mut cargo = Command::new(&machine.tools.cargo);
+    let answer =
+        run::quiet(cargo.args(["metadata", "--locked", "--format-version", "1"]).current_dir(paths::root()))?;
+    let answer: Value = serde_json::from_str(&answer)?;
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    let packages = answer["packages"].as_array().into_iter().flatten();
+    for package in packages.filter(|package| metadata::VISIBLE.iter().any(|name| package["name"] == *name)) {
+        let manifest = Path::new(package["manifest_path"].as_str().context("a package has no manifest")?);
+        let copy = to.join(metadata::name_of_copy(package).context("a package has no version")?);
+        reduced::copy(&manifest.with_file_name("src"), &copy.join("src"), Docs::Whole)?;
+        fs::copy(manifest, copy.join("Cargo.toml"))?;
     }
     Ok(())
 }
