@@ -16,7 +16,12 @@ pub fn step(machine: &Machine) -> Step<'_> {
         size: "400 MB on disk; 1 to 2 minutes the first time",
         outside: vec![],
         // The command itself compares the age of the program's source.
-        inputs: &[file!(), "crates/xtask/src/setup/steps/notebooks.rs"],
+        inputs: &[
+            file!(),
+            "crates/xtask/src/kernel/metadata.rs",
+            "crates/xtask/src/setup/reduced.rs",
+            "crates/xtask/src/setup/steps/notebooks.rs",
+        ],
         values: Box::new(|| Ok(vec![kernelspec::step(machine).stamp()?, machine.tools.rust.clone()])),
         early: None,
         exists: Box::new(|| paths::target().join(&machine.tools.host).join("debug/nchw").exists()),
