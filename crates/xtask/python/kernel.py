@@ -147,8 +147,10 @@ class Toolchain:
             script = Path(folder) / name
             code = (f"#!/bin/sh\nstart=$(date +%s.%N)\n'{programs[name]}' \"$@\"\nstatus=$?\n"
                     f"echo \"{name} $start $(date +%s.%N) $*\" >> '{self.log}'\nexit $status\n")
-            script.write_text(code, encoding="utf-8")
-            script.chmod(0o755)
+            # For the kernel, a script with another time would be another compiler.
+            if not script.exists():
+                script.write_text(code, encoding="utf-8")
+                script.chmod(0o755)
         environment["NCHW_CARGO"] = str(Path(folder) / "cargo")
         environment["PATH"] = os.pathsep.join([str(folder), os.environ["PATH"]])
 

@@ -250,6 +250,34 @@ class CellTest(unittest.TestCase):
 class CompilationTest(unittest.TestCase):
     """Which programs compile a cell."""
 
+    def test_a_cell_that_was_compiled_before_is_not_compiled_again(self):
+        """In every round the cells run in a new kernel. evcxr lists the variables in another order each time."""
+        with tempfile.TemporaryDirectory(prefix="nchw-") as name:
+            folder, data = Path(name), Path(name) / "data.txt"
+            # The compiler has never seen these cells: it is a script in a new folder.
+            kept = {
+                "let a = Image::open(\"../datasets/photos/china.jpg\")?.grey();": "",
+                "let b = vec![1u8, 2];\nlet c = Some(2.5f64);": "",
+                "(b.len(), c)": "(2, Some(2.5))",
+                "let d = a.width();": "",
+                "d": "640",
+                'if b.len() == 2 { panic!("on purpose") }': "on purpose",
+            }
+            # Not kept: what an error says about a line, and what else a cell reads.
+            others = {"b.wrong()": "no method named `wrong`", f'include_str!("{data}").len()': "{0}"}
+            for number in range(3):
+                data.write_text("x" * number, encoding="utf-8")
+                manager = KernelManager(kernel_name="nchw")
+                toolchain = Toolchain(manager, folder)
+                with Kernel(manager=manager, folder=ROOT / "notebooks", timeout=LIMIT) as kernel:
+                    kernel.run(FIRST_CELL)
+                    for code, expected in (kept | others).items():
+                        toolchain.calls()
+                        self.assertIn(expected.format(number), kernel.run(code).text, code)
+                        if code in kept:
+                            called = [name for name, _, _ in toolchain.calls()]
+                            self.assertEqual("rustc" in called, number == 0, f"round {number}: {code}: {called}")
+
     def test_cargo_compiles_a_cell_only_if_more_than_the_cell_has_changed_and_a_value_is_compiled_once(self):
         with tempfile.TemporaryDirectory(prefix="nchw-") as name:
             folder, manager = Path(name), KernelManager(kernel_name="nchw")

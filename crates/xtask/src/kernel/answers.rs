@@ -12,7 +12,7 @@ use std::ffi::{OsStr, OsString};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{env, fs, time::SystemTime};
+use std::{env, fs};
 
 /// In a working folder.
 const FOLDER: &str = "answers";
@@ -91,11 +91,13 @@ fn key(question: &Question, cargo: &OsStr) -> Result<u64> {
     manifests.extend([course.join("Cargo.toml"), here.join("Cargo.toml"), slot.join("Cargo.lock")]);
     manifests.extend(env::var_os(cell::LOCK_FILE).map(PathBuf::from));
     let texts: Vec<_> = manifests.iter().map(|path| fs::read(path).ok()).collect();
-    // Another version of the toolchain can be in the same folder.
-    let toolchain: Option<(u64, SystemTime)> =
-        fs::metadata(cargo).ok().and_then(|file| Some((file.len(), file.modified().ok()?)));
+    // Another version of cargo, or of this program, can be in the same place.
+    let programs = [PathBuf::from(cargo), env::current_exe()?].map(|path| {
+        let file = fs::metadata(path).ok()?;
+        Some((file.len(), file.modified().ok()?))
+    });
     let mut hasher = DefaultHasher::new();
-    (cell::key(&args, slot), here, texts, toolchain, sources).hash(&mut hasher);
+    (cell::key(&args, slot), here, texts, programs, sources).hash(&mut hasher);
     Ok(hasher.finish())
 }
 
@@ -176,6 +178,9 @@ mod tests {
             asked("0 metadata", calls);
             asked("0 metadata", calls);
         }
+        files::write_program(&cargo, fs::read_to_string(&cargo).unwrap() + "# Another version.\n").unwrap();
+        calls += 1;
+        asked("0 metadata", calls);
         // A crate that the learner may edit.
         fs::write(slot.join("Cargo.toml"), "[dependencies]\nmine = { path = \"/home/me/mine\" }\n").unwrap();
         asked("0 metadata", calls + 1);
