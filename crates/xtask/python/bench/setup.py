@@ -39,27 +39,27 @@ def empty_caches(folder, environment):
 
 
 def cpu_of_children(process):
-    """CPU seconds of all processes that this one has started and waited for, and of theirs."""
+    """CPU seconds of all processes that this one has started and waited for, and of theirs: the user's, the system's."""
     times = process.cpu_times()
-    return times.children_user + times.children_system
+    return times.children_user, times.children_system
 
 
 def measure(clone, environment):
-    """Sets a clone up; returns (step, CPU seconds, seconds) for each step."""
+    """Sets a clone up; returns (step, CPU seconds of the user, of the system, seconds) for each step."""
     command = ["cargo", "xtask", "setup", "--cpu"]
     started = time.monotonic()
     process = psutil.Popen(command, cwd=clone, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            encoding="utf-8", errors="replace", start_new_session=True)
     steps, output = [], []
     # Cargo compiles `cargo xtask` first, and then becomes it: the process stays the same.
-    name, before, begun = "cargo xtask", 0.0, started
+    name, before, begun = "cargo xtask", (0.0, 0.0), started
     for line in process.stdout:
         output.append(line)
         found = STEP.match(line)
         if found or DONE.match(line):
             now, cpu = time.monotonic(), cpu_of_children(process)
             if name:
-                steps.append((name, cpu - before, now - begun))
+                steps.append((name, cpu[0] - before[0], cpu[1] - before[1], now - begun))
             name, before, begun = found and found[1], cpu, now
     if process.wait() != 0:
         raise Failure(f"set-up failed:\n{''.join(output[-30:])}")
@@ -67,10 +67,10 @@ def measure(clone, environment):
 
 
 def show(title, steps, total):
-    print(f"\n{title}\n\n  {'step':<14} {'CPU s':>7} {'clock s':>8}")
-    for name, cpu, clock in steps:
-        print(f"  {name:<14} {cpu:>7.0f} {clock:>8.0f}")
-    print(f"  {'together':<14} {sum(cpu for _, cpu, _ in steps):>7.0f} {total:>8.0f}", flush=True)
+    print(f"\n{title}\n\n  {'step':<14} {'user s':>7} {'system s':>9} {'clock s':>8}")
+    together = ("together", sum(step[1] for step in steps), sum(step[2] for step in steps), total)
+    for name, user, system, clock in [*steps, together]:
+        print(f"  {name:<14} {user:>7.0f} {system:>9.0f} {clock:>8.0f}", flush=True)
 
 
 def main():
