@@ -55,12 +55,14 @@ pub fn compile(home: &Path, cargo: &mut Command, args: &[OsString]) -> Result<Op
         args.iter().map(|arg| if arg == "check" { "build".as_ref() } else { &**arg }).collect();
     let (folder, record) = (env::current_dir()?, Path::new(&build).join("ctx.json"));
     // cargo compiles an edited crate again.
+    let manifest = fs::read_to_string("Cargo.toml").unwrap_or_default();
+    let kept = package::has_only_the_course(&manifest).then_some(home);
     if fresh::is_fresh(home)
-        && !package::has_other_crates(&fs::read_to_string("Cargo.toml").unwrap_or_default())
+        && !package::has_other_crates(&manifest)
         && let Some(known) = read(&record)
         && known["key"] == key(&args, &folder)
         && let Ok(status) =
-            run(&known, told.as_deref(), &Place { home, slot: &folder, build: build.as_ref() })
+            run(&known, told.as_deref(), &Place { kept, slot: &folder, build: build.as_ref() })
     {
         return Ok(Some(status));
     }
@@ -178,7 +180,8 @@ pub fn key(args: &[&OsStr], folder: &Path) -> u64 {
 
 /// Where a cell is compiled.
 struct Place<'a> {
-    home: &'a Path,
+    /// The clone's `.nchw/kernel`, if what is compiled may be kept there.
+    kept: Option<&'a Path>,
     slot: &'a Path,
     build: &'a Path,
 }
@@ -191,12 +194,14 @@ fn run(known: &Value, told: Option<&Path>, place: &Place) -> Result<i32> {
     let args = known["args"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let args: Vec<String> =
         args.map(|arg| if told.is_none() { for_check(arg) } else { arg.to_owned() }).collect();
-    let cell = Cell::new(place.home, place.slot, place.build, (rustc, &args), &known["variables"]);
+    let cell = place
+        .kept
+        .and_then(|home| Cell::new(home, place.slot, place.build, (rustc, &args), &known["variables"]).ok());
     let list = library.with_file_name(format!("{CRATE}.d"));
     // As cargo does: this may be the same file as the library of an earlier cell, which is in use.
     let _ = fs::remove_file(&library);
     let _ = fs::remove_file(&list);
-    let answer = match cell.as_ref().ok().and_then(Cell::answer) {
+    let answer = match cell.as_ref().and_then(Cell::answer) {
         Some(before) => {
             before.library.iter().try_for_each(|bytes| fs::write(&library, bytes))?;
             before.said.iter().for_each(|line| eprintln!("{line}"));
@@ -207,8 +212,12 @@ fn run(known: &Value, told: Option<&Path>, place: &Place) -> Result<i32> {
             let variables = variables.filter_map(|(name, value)| Some((name, value.as_str()?)));
             let mut answer = call(Command::new(rustc).args(&args).envs(variables))?;
             answer.library = fs::read(&library).ok().filter(|_| told.is_some() && answer.status == 0);
-            // Only for the next time.
-            let _ = cell.and_then(|cell| cell.keep(&answer, &list));
+            if let Some(cell) =
+                cell.filter(|_| told.is_none() || answer.status != 0 || answer.library.is_some())
+            {
+                // Only for the next time.
+                let _ = cell.keep(&answer, &list);
+            }
             answer
         }
     };
@@ -359,7 +368,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let (told, library) = (temp.path().join("told"), temp.path().join("libctx.so"));
         let known = |script: &str| json!({"rustc": "/bin/sh", "args": ["-c", script], "variables": {"LIBRARY": library}, "library": library});
-        let place = Place { home: temp.path(), slot: temp.path(), build: temp.path() };
+        let place = Place { kept: Some(temp.path()), slot: temp.path(), build: temp.path() };
         let run = |script: &str| run(&known(script), Some(&told), &place).unwrap();
         fs::write(&library, "the one before").unwrap();
         assert_eq!(run("test ! -e $LIBRARY && exit 1"), 1);
@@ -374,7 +383,7 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let (told, library) = (temp.path().join("told"), temp.path().join("libctx.so"));
         fs::create_dir(temp.path().join("src")).unwrap();
-        let place = Place { home: temp.path(), slot: temp.path(), build: temp.path() };
+        let place = Place { kept: Some(temp.path()), slot: temp.path(), build: temp.path() };
         let script = "echo call >> $CALLS; echo 'a warning' >&2; echo 'ctx: src/lib.rs' > ${LIBRARY%lib*}ctx.d; cp src/lib.rs $LIBRARY";
         let script = format!("cd {}; {script}", temp.path().display());
         let variables = json!({"LIBRARY": library, "CALLS": temp.path().join("calls")});

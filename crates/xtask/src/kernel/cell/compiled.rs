@@ -56,8 +56,9 @@ impl Cell {
         // What is linked has a new time after it was compiled again.
         let linked = args.iter().filter_map(|arg| Some(arg.split_once('=')?.1)).chain([rustc]);
         let linked: Vec<_> = linked.filter_map(|path| Some((path, stamp(path)?))).collect();
-        let mut rust: Vec<_> =
-            env::vars().filter(|(name, _)| name.starts_with("RUST") || name.starts_with("MALLOC")).collect();
+        let rust =
+            env::vars_os().map(|(name, value)| [name, value].map(|text| text.to_string_lossy().into_owned()));
+        let mut rust: Vec<_> = rust.filter(|[name, _]| name.starts_with("RUST")).collect();
         rust.sort();
         let about = json!([args, variables, linked, rust, in_order(&source)]).to_string();
         let about = without_places(&about, &places);

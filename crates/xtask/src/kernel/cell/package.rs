@@ -168,6 +168,14 @@ pub fn has_other_crates(manifest: &str) -> bool {
     dependencies.lines().any(|line| !line.trim_start().starts_with("nchw =") && path(line).is_some())
 }
 
+/// Whether a cell's package depends on nothing but the course's crate. Macros of another package may read files that the
+/// compiler does not know of.
+pub fn has_only_the_course(manifest: &str) -> bool {
+    let dependencies = manifest.split_once("[dependencies]").map_or("", |(_, lines)| lines);
+    let mut lines = dependencies.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.all(|line| line.starts_with("nchw ="))
+}
+
 /// The values of `path` in a manifest.
 fn paths_in(manifest: &str) -> impl Iterator<Item = &str> {
     manifest.lines().filter_map(|line| Some(&line[path(line)?]))
@@ -230,6 +238,11 @@ mod tests {
         assert!(has_other_crates(&with("mypath = { features = [\"path\"], path = \"/home/me/mypath\" }")));
         assert!(has_other_crates(&with("mine = { path = \"/home/me/mine\" }")));
         assert!(has_other_crates(&with("mine = {path=\"/home/me/mine\"}")));
+        for (line, expected) in
+            [("", true), ("nchw = { path = \"/a\" }\n", true), ("nchw = \"1\"\nrand = \"0.9\"", false)]
+        {
+            assert_eq!(has_only_the_course(&with(line)), expected, "{line}");
+        }
         // When evcxr asks whether a package exists, it indents the lines.
         assert!(!has_other_crates(&with("    nchw = { path = \"/course/crates/nchw\" }")));
     }
