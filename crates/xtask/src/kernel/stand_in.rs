@@ -29,8 +29,8 @@ pub fn as_cargo(args: &[OsString]) -> Result<()> {
     // Only in its own calls does evcxr set this variable; its rust-analyzer calls cargo without it.
     let is_evcxr = env::var_os("EVCXR_CORE_EXTERN").is_some();
     let lock = fs::read("Cargo.lock").ok().filter(|_| is_evcxr);
-    let is_for_types = !is_evcxr
-        && ["metadata", "--no-deps"].map(|word| args.iter().any(|arg| arg == word)) == [true, false];
+    let has = |word: &str| args.iter().any(|arg| arg == word);
+    let is_for_types = !is_evcxr && has("metadata") && !has("--no-deps");
     let sources = Some(home.join(SOURCES)).filter(|_| is_for_types && fresh::is_fresh(&home));
     let question = Question { course: &course, slot: &slot, args, sources: sources.as_deref() };
     let visible = |answer| if is_evcxr { Ok(answer) } else { metadata::visible(answer, sources.as_deref()) };
