@@ -74,9 +74,11 @@ class Waiting:
         answer = b""
         with contextlib.suppress(OSError):
             answer = self.socket.makefile("rb").readline()
-        if answer != b"ready\n":
+        # For a moment, the relay of a kernel that has just ended still answers.
+        ready = answer == b"ready\n" and self.alive()
+        if not ready:
             self.end()
-        return answer == b"ready\n"
+        return ready
 
     def alive(self):
         return self.process.poll() is None
