@@ -44,8 +44,8 @@ pub struct Question<'a> {
     pub slot: &'a Path,
     /// The arguments of cargo.
     pub args: &'a [OsString],
-    /// Where the answer shall find the source of packages.
-    pub sources: Option<&'a Path>,
+    /// The names of the packages whose copies the answer shall name.
+    pub copies: Option<&'a [OsString]>,
 }
 
 /// Asks cargo, unless it has answered this question in the same working folder before. `change` makes of its answer what
@@ -82,7 +82,7 @@ pub fn ask(
 
 /// A hash of all that the answer depends on.
 fn key(question: &Question, cargo: &OsStr) -> Result<u64> {
-    let Question { course, slot, args, sources } = question;
+    let Question { course, slot, args, copies } = question;
     let args: Vec<_> = args.iter().map(|arg| &**arg).collect();
     let crates = fs::read_dir(course.join("crates"))?.flatten().map(|entry| entry.path().join("Cargo.toml"));
     let mut manifests: Vec<PathBuf> = crates.collect();
@@ -97,7 +97,7 @@ fn key(question: &Question, cargo: &OsStr) -> Result<u64> {
         Some((file.len(), file.modified().ok()?))
     });
     let mut hasher = DefaultHasher::new();
-    (cell::key(&args, slot), here, texts, programs, sources).hash(&mut hasher);
+    (cell::key(&args, slot), here, texts, programs, copies).hash(&mut hasher);
     Ok(hasher.finish())
 }
 
@@ -153,7 +153,7 @@ mod tests {
         files::write_program(&cargo, script).unwrap();
         let asked = |args: &str, expected: usize| {
             let louder = |answer: Answer| Ok(Answer { out: answer.out.to_uppercase(), ..answer });
-            let question = Question { course: &course, slot: &slot, args: &words(args), sources: None };
+            let question = Question { course: &course, slot: &slot, args: &words(args), copies: None };
             let answer = ask(&question, &mut Command::new(&cargo), louder).unwrap();
             let status = args[..1].parse().unwrap();
             assert_eq!(answer, Answer { status, out: "METADATA\n".into(), err: "said\n".into() });

@@ -13,6 +13,7 @@ use anyhow::Result;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::{ffi::OsString, fs};
 
 /// The packages that the types of a notebook's variables come from, besides evcxr's own. Of torch-sys: what a stride may be
 /// (`IntList`).
@@ -49,6 +50,15 @@ pub fn visible(answer: Answer, sources: Option<&Path>) -> Result<Answer> {
 /// The name of the folder with the copy of a package's source.
 pub fn name_of_copy(package: &Value) -> Option<String> {
     Some(format!("{}-{}", package["name"].as_str()?, package["version"].as_str()?))
+}
+
+/// The copies of packages in this folder.
+pub fn copies(sources: &Path) -> Vec<OsString> {
+    let folders = fs::read_dir(sources).into_iter().flatten().flatten();
+    let complete = folders.filter(|folder| folder.path().join("src/lib.rs").is_file());
+    let mut names: Vec<_> = complete.map(|folder| folder.file_name()).collect();
+    names.sort();
+    names
 }
 
 /// Names the copy of a package instead of the package, if there is one.
@@ -105,7 +115,6 @@ fn retain(list: &mut Value, keep: impl FnMut(&Value) -> bool) {
 mod tests {
     use super::*;
     use serde_json::json;
-    use std::fs;
 
     #[test]
     fn only_visible_packages_are_left_in_all_lists() {
@@ -165,6 +174,7 @@ mod tests {
         let both = ["src/lib.rs", "examples/mnist.rs"];
         let metadata =
             json!({"packages": [package("tch", "/registry/tch", &both), package("nchw", "/course", &both)]});
+        assert_eq!(copies(sources), ["tch-0.24.0"]);
         let answer = Answer { out: metadata.to_string(), ..Answer::default() };
         let shown = visible(answer, Some(sources)).unwrap();
         let copy = sources.join("tch-0.24.0").display().to_string();

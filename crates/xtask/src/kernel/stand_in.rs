@@ -32,7 +32,8 @@ pub fn as_cargo(args: &[OsString]) -> Result<()> {
     let has = |word: &str| args.iter().any(|arg| arg == word);
     let is_for_types = !is_evcxr && has("metadata") && !has("--no-deps");
     let sources = Some(home.join(SOURCES)).filter(|_| is_for_types && fresh::is_fresh(&home));
-    let question = Question { course: &course, slot: &slot, args, sources: sources.as_deref() };
+    let copies = sources.as_deref().map(metadata::copies);
+    let question = Question { course: &course, slot: &slot, args, copies: copies.as_deref() };
     let visible = |answer| if is_evcxr { Ok(answer) } else { metadata::visible(answer, sources.as_deref()) };
     let answer = answers::ask(&question, &mut cargo, visible)?;
     // For `:dep`, evcxr asks about a package that has no other dependency, and cargo would remove all others from the lock

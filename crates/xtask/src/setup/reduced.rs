@@ -5,7 +5,7 @@
 //! and bodies of functions: a kernel is ready sooner and needs less memory.
 
 use anyhow::Result;
-use proc_macro2::{Delimiter, Group, Literal, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use std::path::Path;
 use std::{ffi::OsStr, fs};
 use walkdir::WalkDir;
@@ -183,20 +183,20 @@ fn length_of_module(tokens: &[TokenTree]) -> Option<usize> {
     }
 }
 
-/// The text of a comment for the documentation, which is an attribute: `#[doc = "text"]`.
-fn documentation(attribute: &Group) -> Option<Literal> {
+/// What stands behind `doc =` in an attribute: for a comment, its text.
+fn documentation(attribute: &Group) -> Option<TokenStream> {
     let mut tokens = attribute.stream().into_iter();
-    match (tokens.next(), tokens.next(), tokens.next(), tokens.next()) {
-        (Some(TokenTree::Ident(doc)), Some(TokenTree::Punct(_)), Some(TokenTree::Literal(text)), None)
-            if doc == "doc" =>
+    match (tokens.next(), tokens.next()) {
+        (Some(TokenTree::Ident(doc)), Some(TokenTree::Punct(sign)))
+            if doc == "doc" && sign.as_char() == '=' =>
         {
-            Some(text)
+            Some(tokens.collect())
         }
         _ => None,
     }
 }
 
-fn is_blank(text: &Literal) -> bool {
+fn is_blank(text: &TokenStream) -> bool {
     text.to_string().trim_start_matches('r').trim_matches(['#', '"', ' ']).is_empty()
 }
 
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn of_long_documentation_the_first_paragraph_is_kept() {
-        let source = "//! A.\n//!\n//! B.\n/// One\n/// and two.\n///\n/// Three.\n#[a]\n/// Four.\nfn f();\n/// Five.\nfn g();";
+        let source = "//! A.\n//!\n//! B.\n/// One\n/// and two.\n///\n/// Three.\n#[doc = concat!(\"a\", \"b\")]\n#[a]\n/// Four.\nfn f();\n/// Five.\nfn g();";
         let kept = "//! A.\n/// One\n/// and two.\n#[a]\nfn f();\n/// Five.\nfn g();";
         let parsed = |text: &str| text.parse::<TokenStream>().unwrap();
         for (docs, kept) in [(Docs::FirstParagraph, kept), (Docs::Whole, source)] {

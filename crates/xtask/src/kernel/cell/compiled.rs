@@ -6,6 +6,7 @@
 
 use crate::system::files;
 use anyhow::{Context, Result};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -77,10 +78,9 @@ impl Cell {
             return None;
         }
         let answer: Value = serde_json::from_slice(parts.next()?).ok()?;
-        let library = answer["library"].as_u64();
-        let rest = parts.next()?;
-        // A power failure can leave a file that is too short.
-        if library.unwrap_or(0) != rest.len() as u64 {
+        let library = parts.next()?;
+        // A power failure can leave a file that is too short, or zeros: evcxr would end when it loads them.
+        if answer["check"] != check(library) {
             return None;
         }
         // The places of errors are lines of exactly this source.
@@ -93,7 +93,7 @@ impl Cell {
         let used = File::options().append(true).open(&self.kept);
         let _ = used.and_then(|file| file.set_modified(SystemTime::now()));
         let status = i32::try_from(answer["status"].as_i64()?).ok()?;
-        Some(Answer { status, said, library: library.map(|_| rest.to_vec()) })
+        Some(Answer { status, said, library: (!library.is_empty()).then(|| library.to_vec()) })
     }
 
     /// Keeps an answer, if it depends on nothing but this cell. `list` is the compiler's list of what it has read.
@@ -102,14 +102,22 @@ impl Cell {
             return Ok(());
         }
         let said: Vec<_> = answer.said.iter().map(|line| without_places(line, &self.places)).collect();
-        let length = answer.library.as_ref().map(Vec::len);
+        let library = answer.library.as_deref().unwrap_or_default();
         let source = said.iter().any(|line| line.contains("\"level\":")).then_some(&self.source);
-        let header = json!({"status": answer.status, "said": said, "source": source, "library": length});
+        let header =
+            json!({"status": answer.status, "said": said, "source": source, "check": check(library)});
         let mut bytes = format!("{}\n{header}\n", self.about).into_bytes();
-        bytes.extend(answer.library.iter().flatten());
+        bytes.extend(library);
         files::write(&self.kept, bytes)?;
         remove_oldest(self.kept.parent().context("not in a folder")?)
     }
+}
+
+/// A checksum, as text: JSON's numbers are too small.
+fn check(library: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(library);
+    format!("{:016x}", hasher.finish())
 }
 
 /// The size and the time of a file; None if there is none.
@@ -118,8 +126,10 @@ fn stamp(path: &str) -> Option<String> {
     Some(format!("{} {:?}", file.len(), file.modified().ok()?))
 }
 
-/// The source with evcxr's lines about the variables in order. evcxr writes them in another order every time.
+/// The source with the learner's items and evcxr's lines about the variables in order. evcxr writes both in another order
+/// every time.
 fn in_order(source: &str) -> String {
+    let (items, rest) = source.split_at(source.find("struct EvcxrUserCodeError").unwrap_or(0));
     let kind = |line: &str| {
         let calls = ["check_variable::<", "take_variable::<", "put_variable::<"];
         let (before, call) = line.split_once("evcxr_variable_store.")?;
@@ -127,14 +137,35 @@ fn in_order(source: &str) -> String {
         let begins = ["vars_ok &= ", "let ", ""][kind];
         (before.starts_with(begins) && (kind == 1 || before == begins)).then_some(kind)
     };
-    let lines: Vec<&str> = source.lines().collect();
-    let mut ordered = Vec::with_capacity(lines.len());
+    let lines: Vec<&str> = rest.lines().collect();
+    let mut ordered = items_in_order(items);
     for same in lines.chunk_by(|one, other| kind(one).is_some() && kind(one) == kind(other)) {
-        let mut same = same.to_vec();
+        let mut same: Vec<String> = same.iter().map(ToString::to_string).collect();
         same.sort_unstable();
         ordered.extend(same);
     }
     ordered.join("\n")
+}
+
+/// Structs, functions and so on in alphabetical order, behind the file's attributes.
+fn items_in_order(items: &str) -> Vec<String> {
+    let as_it_is = || vec![items.to_owned()];
+    let at = items.lines().take_while(|line| line.starts_with("#![")).map(|line| line.len() + 1).sum();
+    let Some((attributes, items)) = items.split_at_checked(at) else { return as_it_is() };
+    let Ok(tokens) = items.parse::<TokenStream>() else { return as_it_is() };
+    let is_end = |token: &TokenTree| match token {
+        TokenTree::Punct(sign) => sign.as_char() == ';',
+        TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+        _ => false,
+    };
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    let mut parts: Vec<String> = tokens
+        .split_inclusive(is_end)
+        .map(|part| part.iter().cloned().collect::<TokenStream>().to_string())
+        .collect();
+    parts.sort_unstable();
+    parts.insert(0, attributes.to_owned());
+    parts
 }
 
 fn without_places(text: &str, places: &[String; 2]) -> String {
@@ -156,18 +187,20 @@ fn only_the_cell(list: &str) -> bool {
         })
 }
 
-/// Whether the compiler would answer the same again. Its errors about the code have a number; others, such as a full
-/// disk, have none.
+/// The errors from which evcxr learns what a cell is: it has a `?`, it moves a variable, its value has no
+/// `evcxr_display`. Others may have causes outside of the cell, such as a file that is missing.
+const KEPT_ERRORS: [&str; 3] = ["E0277", "E0382", "E0599"];
+
+/// Whether the compiler would answer the same again.
 fn is_final(answer: &Answer) -> bool {
-    let errors = answer.said.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut errors = errors.filter(|said| said["level"] == "error");
-    let is_about_code = |error: Value| {
-        error["code"]["code"].is_string()
-            || error["message"].as_str().is_some_and(|message| message.starts_with("aborting due to"))
-    };
+    let said = answer.said.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let errors: Vec<_> = said.filter(|said| said["level"] == "error").collect();
+    let is_kept = |error: &Value| KEPT_ERRORS.iter().any(|code| error["code"]["code"] == *code);
+    let is_end =
+        |error: &Value| error["message"].as_str().is_some_and(|text| text.starts_with("aborting due to"));
     match answer.status {
         0 => true,
-        1 => errors.all(is_about_code) && answer.said.iter().any(|line| line.contains("\"code\":\"E")),
+        1 => errors.iter().any(is_kept) && errors.iter().all(|error| is_kept(error) || is_end(error)),
         _ => false,
     }
 }
@@ -275,6 +308,27 @@ mod tests {
     }
 
     #[test]
+    fn the_order_of_items_does_not_matter_but_what_is_in_them_does() {
+        let source = |items: &[&str]| {
+            format!(
+                "#![allow(warnings)]\n{}\nstruct EvcxrUserCodeError {{}}\nfn f() {{}}\n",
+                items.join("\n")
+            )
+        };
+        let [a, b, c] = [
+            "#[derive(Debug)]\nstruct A;",
+            "fn b() -> i32 {\n    1\n}",
+            "const C: A = A { a: \"fn b() -> i32 {\" };",
+        ];
+        let same = [[a, b, c], [b, a, c], [c, b, a]].map(|items| in_order(&source(&items)));
+        assert!(same.iter().all(|ordered| *ordered == same[0]), "{same:?}");
+        let swapped = [b.replace('1', "2"), "fn d() -> i32 {\n    1\n}".into()];
+        let other = [b.to_owned(), "fn d() -> i32 {\n    2\n}".into()];
+        let [swapped, other] = [swapped, other].map(|items| in_order(&source(&[&items[0], &items[1]])));
+        assert_ne!(swapped, other);
+    }
+
+    #[test]
     fn a_crate_or_a_compiler_that_has_changed_is_another_cell() {
         let place = Place::new();
         for changed in ["rustc", "slots/0/build/libnchw.so"] {
@@ -320,6 +374,8 @@ mod tests {
             with(1, &[&mismatch, full, aborting]),
             with(101, &[&mismatch, aborting]),
             with(1, &[]),
+            // The file of a module may be there the next time.
+            with(1, &[&mismatch.replace("E0599", "E0583"), aborting]),
         ] {
             cell.keep(&transient, &place.path("list")).unwrap();
             assert_eq!(cell.answer(), None, "{transient:?}");
@@ -338,6 +394,12 @@ mod tests {
         for length in 0..whole.len() {
             fs::write(&cell.kept, &whole[..length]).unwrap();
             assert_eq!(cell.answer(), None, "{length} of {} bytes", whole.len());
+        }
+        for position in whole.len() - 5..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[position] ^= 1;
+            fs::write(&cell.kept, damaged).unwrap();
+            assert_eq!(cell.answer(), None, "byte {position}");
         }
     }
 

@@ -35,7 +35,10 @@ pub fn step(machine: &Machine) -> Step<'_> {
         ],
         values: Box::new(|| Ok(vec![kernelspec::step(machine).stamp()?, machine.tools.rust.clone()])),
         early: None,
-        exists: Box::new(|| fresh::is_fresh(&paths::kernel()) && paths::kernel().join(SOURCES).is_dir()),
+        exists: Box::new(|| {
+            let copies = metadata::copies(&paths::kernel().join(SOURCES)).len();
+            fresh::is_fresh(&paths::kernel()) && copies == metadata::VISIBLE.len()
+        }),
         act: Box::new(|| build(machine)),
     }
 }
