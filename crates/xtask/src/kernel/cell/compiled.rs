@@ -129,7 +129,10 @@ fn stamp(path: &str) -> Option<String> {
 /// The source with the learner's items and evcxr's lines about the variables in order. evcxr writes both in another order
 /// every time.
 fn in_order(source: &str) -> String {
-    let (items, rest) = source.split_at(source.find("struct EvcxrUserCodeError").unwrap_or(0));
+    // What evcxr writes behind the items; the second if the cell has only items.
+    let begins = ["struct EvcxrUserCodeError", "#[unsafe(no_mangle)]"];
+    let rest = begins.iter().filter_map(|begin| source.find(begin)).min();
+    let (items, rest) = source.split_at(rest.unwrap_or(0));
     let kind = |line: &str| {
         let calls = ["check_variable::<", "take_variable::<", "put_variable::<"];
         let (before, call) = line.split_once("evcxr_variable_store.")?;
@@ -322,6 +325,12 @@ mod tests {
         ];
         let same = [[a, b, c], [b, a, c], [c, b, a]].map(|items| in_order(&source(&items)));
         assert!(same.iter().all(|ordered| *ordered == same[0]), "{same:?}");
+        let only_items = |one: &str, other: &str| {
+            in_order(&format!(
+                "{one}\n{other}\n#[unsafe(no_mangle)]\npub extern \"C\" fn run_user_code_5() {{}}"
+            ))
+        };
+        assert_eq!(only_items(a, b), only_items(b, a));
         let swapped = [b.replace('1', "2"), "fn d() -> i32 {\n    1\n}".into()];
         let other = [b.to_owned(), "fn d() -> i32 {\n    2\n}".into()];
         let [swapped, other] = [swapped, other].map(|items| in_order(&source(&[&items[0], &items[1]])));
