@@ -113,11 +113,11 @@ impl Cell {
     }
 }
 
-/// A checksum, as text: JSON's numbers are too small.
-fn check(library: &[u8]) -> String {
+/// A checksum.
+fn check(library: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(library);
-    format!("{:016x}", hasher.finish())
+    hasher.finish()
 }
 
 /// The size and the time of a file; None if there is none.
